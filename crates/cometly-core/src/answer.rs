@@ -1,0 +1,172 @@
+//! What came back: a success with its body, or an answer with its words.
+
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, api::Keys, message};
+
+/// A success: the status, the limits that it told, and the body as it came, not yet read.
+#[derive(Clone)]
+pub struct Reply<B> {
+    pub(crate) status: StatusCode,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) body: B,
+}
+
+impl<B> Reply<B> {
+    /// The status: 200, 201 for something created, 202 for something queued.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The limit that this call counted against.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        self.rate_limit
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &B {
+        &self.body
+    }
+
+    /// The body as it came, taken out.
+    #[must_use]
+    pub fn into_body(self) -> B {
+        self.body
+    }
+}
+
+impl<B: AsRef<[u8]>> Reply<B> {
+    /// Reads the body as JSON; texts can be borrowed from it.
+    ///
+    /// # Errors
+    /// [`DecodeError`] says what kind of thing is wrong and where, and never shows the body.
+    ///
+    /// ```
+    /// # use cometly_core::{Api, ApiKey, http};
+    /// # let api = Api::new(ApiKey::new("12|abcdef")?);
+    /// let reply = api.read(http::Response::new(r#"{"data": [1, 2]}"#)).into_result()?;
+    /// let page: std::collections::HashMap<&str, Vec<u32>> = reply.json()?;
+    /// assert_eq!(page["data"], [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        serde_json::from_slice(self.body.as_ref()).map_err(|error| DecodeError::new(&error))
+    }
+}
+
+/// Shows the length of the body, not the body.
+impl<B: AsRef<[u8]>> fmt::Debug for Reply<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("rate_limit", &self.rate_limit)
+            .field("body_len", &self.body.as_ref().len())
+            .finish()
+    }
+}
+
+/// An answer that is not a success: its status, the limits that it told, and the API's words, with our key masked.
+#[derive(Clone)]
+pub struct Answer<B> {
+    pub(crate) kind: ApiErrorKind,
+    pub(crate) status: StatusCode,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) message: Message,
+    pub(crate) body: B,
+    /// To mask the keys in what is read later.
+    pub(crate) keys: Arc<Keys>,
+}
+
+/// The cleaned message: mostly it stands in the body as it should be shown.
+#[derive(Clone)]
+pub(crate) enum Message {
+    None,
+    InBody(Range<usize>),
+    Cleaned(Box<str>),
+}
+
+impl Message {
+    /// Cleans the text that was read from `body`, and keeps its place if nothing had to be changed.
+    pub(crate) fn new(text: Option<Cow<'_, str>>, body: &[u8], keys: &Keys) -> Self {
+        match text.map(|text| message::clean(text, keys)) {
+            None => Self::None,
+            Some(Cow::Owned(text)) => Self::Cleaned(text.into()),
+            Some(Cow::Borrowed(text)) => {
+                let start = text.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
+                Self::InBody(start..start.wrapping_add(text.len()))
+            }
+        }
+    }
+}
+
+impl<B> Answer<B> {
+    /// What it says of the key.
+    #[must_use]
+    pub fn key_status(&self) -> KeyStatus {
+        self.kind.key_status(self.status, self.rate_limit)
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The limit that this call counted against, if it did.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        self.rate_limit
+    }
+
+    /// How long the server asks to wait before the next try: seconds or a date, measured against the answer's own
+    /// `Date`. At most [`RateLimit::MAX_RETRY_AFTER`].
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl<B: AsRef<[u8]>> Answer<B> {
+    /// The API's `message`: at most 1 KiB, our key masked, control and bidirectional characters escaped. `None` if the
+    /// API did not answer or said nothing.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match &self.message {
+            Message::None => None,
+            Message::Cleaned(text) => Some(text),
+            Message::InBody(range) => {
+                self.body.as_ref().get(range.clone()).and_then(|text| std::str::from_utf8(text).ok())
+            }
+        }
+    }
+
+    /// What the API found wrong with each field, for a 422; cleaned as the message is, and at most 256.
+    #[must_use]
+    pub fn field_errors(&self) -> Vec<FieldError<'_>> {
+        match self.message {
+            Message::None => Vec::new(),
+            _ => message::read_field_errors(self.body.as_ref(), &self.keys),
+        }
+    }
+}
+
+/// Shows the message, and the length of the body.
+impl<B: AsRef<[u8]>> fmt::Debug for Answer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("kind", &self.kind)
+            .field("status", &self.status)
+            .field("rate_limit", &self.rate_limit)
+            .field("retry_after", &self.retry_after)
+            .field("message", &self.message())
+            .field("body_len", &self.body.as_ref().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,305 @@
+//! The secret that opens the API.
+
+use std::{env, fmt, str::FromStr};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// The environment variable that [`ApiKey::from_env`] reads.
+pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
+
+const SCHEME: &str = "Bearer ";
+
+/// A Cometly API key, ready to be sent as `Authorization: Bearer …`
+/// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+///
+/// A key opens one Space. It is shown once, when it is generated, on
+/// [the Integrations page](https://app.cometly.com/integrations).
+///
+/// Any visible ASCII but the comma is accepted: Cometly's backend cuts the header at the first comma, and its
+/// keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected.
+///
+/// The whole header value lives in one allocation, which requests share and which is wiped when the key and the
+/// last request or answer made from it are dropped. What an HTTP client copies into its socket buffers is beyond
+/// this crate, and so is the environment that [`from_env`](ApiKey::from_env) reads.
+///
+/// `Debug` shows nothing of the key. It cannot be printed, compared, hashed or serialised:
+///
+/// ```
+/// # use cometly_core::ApiKey;
+/// let key = ApiKey::new("12|abcdef")?;
+/// assert_eq!(format!("{key:?}"), "ApiKey([redacted])");
+/// assert_eq!(key.expose_secret(), "12|abcdef");
+/// # Ok::<(), cometly_core::InvalidApiKey>(())
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use cometly_core::ApiKey;
+/// println!("{}", ApiKey::new("12|abcdef").unwrap()); // no `Display`
+/// ```
+///
+/// ```compile_fail,E0369
+/// # use cometly_core::ApiKey;
+/// let same = ApiKey::new("a").unwrap() == ApiKey::new("a").unwrap(); // no `PartialEq`
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use cometly_core::ApiKey;
+/// serde_json::to_string(&ApiKey::new("a").unwrap()).unwrap(); // no `Serialize`
+/// ```
+#[derive(Clone)]
+pub struct ApiKey {
+    header: HeaderValue,
+}
+
+impl ApiKey {
+    /// The longest key that is accepted, in bytes.
+    pub const MAX_LEN: usize = 4096;
+
+    /// Checks a key and takes it over; the memory of `key` is wiped.
+    ///
+    /// # Errors
+    /// [`InvalidApiKey`] says what is wrong and where, and never shows the key.
+    pub fn new(key: impl Into<String>) -> Result<Self, InvalidApiKey> {
+        let key = Zeroizing::new(key.into());
+        check(&key)?;
+        // Exact capacity: a buffer that grows leaves an unwiped copy behind.
+        let mut header = Zeroizing::new(Vec::with_capacity(SCHEME.len().saturating_add(key.len())));
+        header.extend_from_slice(SCHEME.as_bytes());
+        header.extend_from_slice(key.as_bytes());
+        // `check` lets only visible ASCII through, which a header value holds.
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header))
+            .map_err(|_| InvalidApiKey::Control { position: 0 })?;
+        header.set_sensitive(true);
+        Ok(Self { header })
+    }
+
+    /// Reads the key from the environment variable `COMETLY_API_KEY`.
+    ///
+    /// The environment itself keeps its copy: the promise of wiped memory does not reach it.
+    ///
+    /// # Errors
+    /// [`InvalidApiKey::NotSet`] when the variable is missing, else as [`ApiKey::new`].
+    pub fn from_env() -> Result<Self, InvalidApiKey> {
+        match env::var(API_KEY_VARIABLE) {
+            Ok(key) => Self::new(key),
+            Err(env::VarError::NotPresent) => Err(InvalidApiKey::NotSet),
+            Err(env::VarError::NotUnicode(raw)) => {
+                let raw = Zeroizing::new(raw.into_encoded_bytes());
+                let position = raw.iter().position(|b| !b.is_ascii()).unwrap_or_default();
+                Err(InvalidApiKey::NonAscii { position })
+            }
+        }
+    }
+
+    /// The key itself. Every use of it is a place where it can leak.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        let key = self.header.as_bytes().get(SCHEME.len()..);
+        // Only ASCII was let in, so this cannot fail.
+        key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = InvalidApiKey;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        Self::new(key)
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey([redacted])")
+    }
+}
+
+/// Why a text is not an API key. Names the kind and the position (a byte offset), never the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidApiKey {
+    /// The environment variable is not set.
+    #[error("the environment variable {API_KEY_VARIABLE} is not set: put the key there, or give it to `ApiKey::new`")]
+    NotSet,
+    /// There is nothing.
+    #[error(
+        "the API key is empty: copy it from https://app.cometly.com/integrations, where it is shown when generated"
+    )]
+    Empty,
+    /// It begins or ends with white space.
+    #[error("the API key has white space around it, at byte {position}: remove it, nothing is trimmed silently")]
+    Padded {
+        /// Byte offset of the first such character.
+        position: usize,
+    },
+    /// It holds a line break, mostly a line feed pasted or read along with it.
+    #[error("the API key has a line break at byte {position}: trim what was pasted or read from a file")]
+    LineBreak {
+        /// Byte offset of the first line break.
+        position: usize,
+    },
+    /// It holds white space within.
+    #[error("the API key has white space within, at byte {position}: is it one key, whole?")]
+    Space {
+        /// Byte offset of the white space.
+        position: usize,
+    },
+    /// It holds a comma, at which Cometly's backend would cut it.
+    #[error("the API key has a comma at byte {position}: the server would cut it there")]
+    Comma {
+        /// Byte offset of the comma.
+        position: usize,
+    },
+    /// It holds a control character.
+    #[error("the API key has a control character at byte {position}: copy it again as plain text")]
+    Control {
+        /// Byte offset of the character.
+        position: usize,
+    },
+    /// It holds a character beyond ASCII.
+    #[error("the API key has a non-ASCII character at byte {position}: copy it again as plain text")]
+    NonAscii {
+        /// Byte offset of the character.
+        position: usize,
+    },
+    /// It is longer than [`ApiKey::MAX_LEN`].
+    #[error("the API key is {length} bytes long, at most {} are expected: is it the key, not a file?", ApiKey::MAX_LEN)]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+}
+
+fn check(key: &str) -> Result<(), InvalidApiKey> {
+    let length = key.len();
+    if length == 0 {
+        return Err(InvalidApiKey::Empty);
+    }
+    if length > ApiKey::MAX_LEN {
+        return Err(InvalidApiKey::TooLong { length });
+    }
+    let last = length.saturating_sub(1);
+    for (position, byte) in key.bytes().enumerate() {
+        return Err(match byte {
+            b',' => InvalidApiKey::Comma { position },
+            0x21..=0x7e => continue,
+            b'\r' | b'\n' => InvalidApiKey::LineBreak { position },
+            b' ' | b'\t' if position == 0 || key.as_bytes().get(position..).is_some_and(all_blank) => {
+                InvalidApiKey::Padded { position }
+            }
+            b' ' | b'\t' if position < last => InvalidApiKey::Space { position },
+            0x80.. => InvalidApiKey::NonAscii { position },
+            _ => InvalidApiKey::Control { position },
+        });
+    }
+    Ok(())
+}
+
+fn all_blank(rest: &[u8]) -> bool {
+    rest.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_bad_key_names_its_kind_and_position_and_never_itself() {
+        use InvalidApiKey as E;
+        let table = [
+            ("", E::Empty),
+            (" canary", E::Padded { position: 0 }),
+            ("\tcanary", E::Padded { position: 0 }),
+            ("canary ", E::Padded { position: 6 }),
+            ("canary  ", E::Padded { position: 6 }),
+            ("canary\n", E::LineBreak { position: 6 }),
+            ("canary\r\n", E::LineBreak { position: 6 }),
+            ("can\r\nX: ary", E::LineBreak { position: 3 }),
+            ("can ary", E::Space { position: 3 }),
+            ("can\tary", E::Space { position: 3 }),
+            ("can,ary", E::Comma { position: 3 }),
+            ("can\0ary", E::Control { position: 3 }),
+            ("can\u{7f}ary", E::Control { position: 3 }),
+            ("canåry", E::NonAscii { position: 3 }),
+            ("\u{feff}canary", E::NonAscii { position: 0 }),
+        ];
+        for (text, expected) in table {
+            let error = ApiKey::new(text).unwrap_err();
+            assert_eq!(error, expected, "{text:?}");
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("can") && !shown.contains("ary"), "{shown}");
+        }
+        let long = "k".repeat(ApiKey::MAX_LEN + 1);
+        assert_eq!(ApiKey::new(long).unwrap_err(), E::TooLong { length: 4097 });
+        assert!(ApiKey::new("k".repeat(ApiKey::MAX_LEN)).is_ok());
+    }
+
+    #[test]
+    fn every_single_byte_is_accepted_only_if_visible_ascii_without_comma() {
+        for byte in 0..=127_u8 {
+            let accepted = ApiKey::new(format!("a{}b", char::from(byte))).is_ok();
+            assert_eq!(accepted, byte.is_ascii_graphic() && byte != b',', "byte {byte}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_one_sensitive_bearer_value() {
+        let key = ApiKey::new("12|abcdef").unwrap();
+        assert_eq!(key.header().as_bytes(), b"Bearer 12|abcdef");
+        assert!(key.header().is_sensitive());
+        assert!(key.clone().header().is_sensitive());
+        assert_eq!(key.expose_secret(), "12|abcdef");
+    }
+
+    #[test]
+    fn a_clone_shares_the_secret_instead_of_copying_it() {
+        let key = ApiKey::new("12|abcdef").unwrap();
+        let header = key.clone().header().clone();
+        assert_eq!(key.expose_secret().as_ptr(), header.as_bytes()[SCHEME.len()..].as_ptr());
+    }
+
+    #[test]
+    fn bytes_drops_the_owner_only_with_the_last_header() {
+        struct Probe(Arc<AtomicBool>);
+        impl AsRef<[u8]> for Probe {
+            fn as_ref(&self) -> &[u8] {
+                b"Bearer x"
+            }
+        }
+        impl Drop for Probe {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let dropped = Arc::new(AtomicBool::new(false));
+        let header = HeaderValue::from_maybe_shared(Bytes::from_owner(Probe(dropped.clone()))).unwrap();
+        let request = http::Request::builder().header("authorization", header.clone()).body(()).unwrap();
+        drop(header);
+        assert!(!dropped.load(Ordering::SeqCst));
+        drop(request);
+        assert!(dropped.load(Ordering::SeqCst));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_key_or_a_clear_error(text in any::<String>()) {
+            match ApiKey::new(text.clone()) {
+                Ok(key) => prop_assert_eq!(key.expose_secret(), text),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+}

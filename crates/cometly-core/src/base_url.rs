@@ -1,0 +1,359 @@
+//! Where the API is.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+use http::uri::{Authority, Scheme};
+
+/// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
+///
+/// The key is sent to whatever this names, so it is read strictly: `https` only (`http` for loopback hosts), no
+/// userinfo, query or fragment, a plain host name or address, a possible port. One slash at the end is dropped.
+///
+/// ```
+/// # use cometly_core::BaseUrl;
+/// let test: BaseUrl = "http://127.0.0.1:8080/public-api/v1".parse()?;
+/// assert_eq!(BaseUrl::default().to_string(), "https://app.cometly.com/public-api/v1");
+/// assert!("https://app.cometly.com@evil.example/".parse::<BaseUrl>().is_err());
+/// # Ok::<(), cometly_core::InvalidBaseUrl>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    scheme: Scheme,
+    authority: Authority,
+    /// Empty, or begins with a slash and does not end with one.
+    path: Box<str>,
+}
+
+impl BaseUrl {
+    /// The longest URL that is accepted, in bytes.
+    pub const MAX_LEN: usize = 2048;
+
+    /// Reads a base URL; the same as [`FromStr`].
+    ///
+    /// # Errors
+    /// [`InvalidBaseUrl`] says what was found and what was expected.
+    pub fn new(url: &str) -> Result<Self, InvalidBaseUrl> {
+        let base = Self::read(url)?;
+        if base.scheme == Scheme::HTTP && !base.is_loopback() {
+            return Err(InvalidBaseUrl::InsecureHttp);
+        }
+        Ok(base)
+    }
+
+    /// Reads a base URL and lets plain `http` through to any host, for instance inside a closed test network.
+    ///
+    /// Everybody on the way can then read the key.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::new`], without [`InvalidBaseUrl::InsecureHttp`].
+    pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
+        Self::read(url)
+    }
+
+    fn read(url: &str) -> Result<Self, InvalidBaseUrl> {
+        if url.is_empty() {
+            return Err(InvalidBaseUrl::Empty);
+        }
+        if url.len() > Self::MAX_LEN {
+            return Err(InvalidBaseUrl::TooLong { length: url.len() });
+        }
+        if let Some(position) = url.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'\\') {
+            return Err(InvalidBaseUrl::Character { position });
+        }
+        let (scheme, rest) = url.split_once("://").ok_or(InvalidBaseUrl::Scheme)?;
+        let scheme = match scheme {
+            s if s.eq_ignore_ascii_case("https") => Scheme::HTTPS,
+            s if s.eq_ignore_ascii_case("http") => Scheme::HTTP,
+            _ => return Err(InvalidBaseUrl::Scheme),
+        };
+        if rest.contains('#') {
+            return Err(InvalidBaseUrl::Fragment);
+        }
+        if rest.contains('?') {
+            return Err(InvalidBaseUrl::Query);
+        }
+        let (authority, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, ""),
+        };
+        if authority.contains('@') {
+            return Err(InvalidBaseUrl::UserInfo);
+        }
+        let path = path.strip_suffix('/').unwrap_or(path);
+        if !path.is_empty() && !path.split('/').skip(1).all(is_plain_segment) {
+            return Err(InvalidBaseUrl::Path);
+        }
+        Ok(Self { authority: read_authority(authority)?, scheme, path: path.into() })
+    }
+
+    /// `https`, or `http` where that was allowed.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Host and, if it was given, port.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The path before that of each call: empty, or `/public-api/v1`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether a request to `uri` would go to the same origin
+    /// ([RFC 9110 §4.3.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.3.1)): scheme, host and port.
+    pub(crate) fn is_origin_of(&self, uri: &http::Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return false;
+        };
+        // `read_authority` refuses userinfo and ports that clients would read differently.
+        read_authority(authority.as_str()).is_ok_and(|authority| {
+            *scheme == self.scheme
+                && authority.host() == self.authority.host()
+                && port(scheme, &authority) == port(&self.scheme, &self.authority)
+        })
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.authority.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+            || address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+impl Default for BaseUrl {
+    fn default() -> Self {
+        Self {
+            scheme: Scheme::HTTPS,
+            authority: Authority::from_static("app.cometly.com"),
+            path: "/public-api/v1".into(),
+        }
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        Self::new(url)
+    }
+}
+
+impl TryFrom<&str> for BaseUrl {
+    type Error = InvalidBaseUrl;
+
+    fn try_from(url: &str) -> Result<Self, Self::Error> {
+        Self::new(url)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BaseUrl({self})")
+    }
+}
+
+/// What is wrong with a base URL and what was expected. Never shows the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBaseUrl {
+    /// There is nothing.
+    #[error("the base URL is empty: expected a URL as https://app.cometly.com/public-api/v1")]
+    Empty,
+    /// It is longer than [`BaseUrl::MAX_LEN`].
+    #[error("the base URL is {length} bytes long: expected at most {}", BaseUrl::MAX_LEN)]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// White space, a control character, a backslash or something beyond ASCII.
+    #[error(
+        "the base URL has white space or another character that no URL has at byte {position}: expected visible ASCII (a name beyond it in its xn-- form)"
+    )]
+    Character {
+        /// Byte offset of the character.
+        position: usize,
+    },
+    /// Neither `https://` nor `http://`.
+    #[error("the base URL has no scheme that is known: expected https://")]
+    Scheme,
+    /// `http` to a host that is not this machine.
+    #[error(
+        "the base URL is http, which would show the key to everybody on the way: expected https (http only for localhost, 127.0.0.0/8 and [::1])"
+    )]
+    InsecureHttp,
+    /// `user@` or `user:password@`: the key would go to the host behind the `@`.
+    #[error("the base URL has userinfo before an '@': expected the host alone")]
+    UserInfo,
+    /// A host that is empty or not a plain name or address.
+    #[error("the base URL's host is not a name or an address: expected as app.cometly.com, 127.0.0.1 or [::1]")]
+    Host,
+    /// A port that is empty, not a number, or not within 1 to 65535.
+    #[error("the base URL's port is empty or impossible: expected none, or 1 to 65535")]
+    Port,
+    /// A path with an empty or dot segment, or with characters that need encoding.
+    #[error("the base URL's path is not plain: expected segments of letters, digits and - . _ ~ only")]
+    Path,
+    /// A `?` and what follows.
+    #[error("the base URL has a query: expected none, each call brings its own")]
+    Query,
+    /// A `#` and what follows.
+    #[error("the base URL has a fragment: expected none")]
+    Fragment,
+}
+
+/// Whether this path segment is sent and read the same by every client: unreserved characters
+/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)), and neither empty, `.` nor `..`.
+pub(crate) fn is_plain_segment(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+}
+
+fn read_authority(text: &str) -> Result<Authority, InvalidBaseUrl> {
+    // An IPv6 address has colons of its own, so the port is looked for behind its bracket.
+    let (host, port) = match text.find(']') {
+        Some(bracket) => text.split_at(bracket.saturating_add(1)),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    match port.strip_prefix(':') {
+        None if port.is_empty() => {}
+        Some(digits) if is_port(digits) => {}
+        _ => return Err(InvalidBaseUrl::Port),
+    }
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.split('.').all(is_label),
+    };
+    if !is_host {
+        return Err(InvalidBaseUrl::Host);
+    }
+    text.to_ascii_lowercase().parse().map_err(|_| InvalidBaseUrl::Host)
+}
+
+fn is_port(digits: &str) -> bool {
+    digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+fn port(scheme: &Scheme, authority: &Authority) -> u16 {
+    authority.port_u16().unwrap_or(if *scheme == Scheme::HTTPS { 443 } else { 80 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_would_read_differently_is_refused_with_its_reason() {
+        use InvalidBaseUrl as E;
+        let table = [
+            ("", E::Empty),
+            ("app.cometly.com", E::Scheme),
+            ("ftp://app.cometly.com", E::Scheme),
+            ("file:///etc/passwd", E::Scheme),
+            ("://app.cometly.com", E::Scheme),
+            ("http://app.cometly.com", E::InsecureHttp),
+            ("http://localhost.evil.example", E::InsecureHttp),
+            ("http://127.0.0.1.evil.example", E::InsecureHttp),
+            ("http://127.1", E::InsecureHttp),
+            ("http://128.0.0.1", E::InsecureHttp),
+            ("http://0.0.0.0", E::InsecureHttp),
+            ("http://[::]", E::InsecureHttp),
+            ("https://api@evil.example/", E::UserInfo),
+            ("https://app.cometly.com:pw@evil.example", E::UserInfo),
+            ("https://@evil.example", E::UserInfo),
+            ("https://app.cometly.com?x=1", E::Query),
+            ("https://app.cometly.com/?", E::Query),
+            ("https://app.cometly.com/#x", E::Fragment),
+            ("https://app.cometly.com#", E::Fragment),
+            ("https://app.cometly.com:", E::Port),
+            ("https://app.cometly.com:/v1", E::Port),
+            ("https://app.cometly.com:0", E::Port),
+            ("https://app.cometly.com:99999", E::Port),
+            ("https://app.cometly.com:+443", E::Port),
+            ("https://app.cometly.com:4x", E::Port),
+            ("https://[::1]x", E::Port),
+            ("https://", E::Host),
+            ("https:///v1", E::Host),
+            ("https://:443", E::Host),
+            ("https://a..b", E::Host),
+            ("https://app%2ecometly.com", E::Host),
+            ("https://[::1", E::Port),
+            ("https://[v1.x]", E::Host),
+            ("https://app.cometly.com/a//b", E::Path),
+            ("https://app.cometly.com/a/../b", E::Path),
+            ("https://app.cometly.com/.", E::Path),
+            ("https://app.cometly.com/a%2fb", E::Path),
+            (" https://app.cometly.com", E::Character { position: 0 }),
+            ("https://app.cometly.com\n", E::Character { position: 23 }),
+            ("https://app.cometly.com/a b", E::Character { position: 25 }),
+            ("https:\\\\evil.example", E::Character { position: 6 }),
+            ("https://åpp.cometly.com", E::Character { position: 8 }),
+        ];
+        for (url, expected) in table {
+            assert_eq!(BaseUrl::new(url), Err(expected), "{url:?}");
+        }
+        let long = format!("https://a.example/{}", "v".repeat(BaseUrl::MAX_LEN));
+        assert_eq!(BaseUrl::new(&long), Err(E::TooLong { length: long.len() }));
+    }
+
+    #[test]
+    fn what_is_accepted_reads_back_the_same() {
+        for (url, shown) in [
+            ("https://app.cometly.com/public-api/v1", "https://app.cometly.com/public-api/v1"),
+            ("https://app.cometly.com/public-api/v1/", "https://app.cometly.com/public-api/v1"),
+            ("HTTPS://App.Cometly.com", "https://app.cometly.com"),
+            ("https://proxy.example:8443", "https://proxy.example:8443"),
+            ("http://localhost:8080/v1", "http://localhost:8080/v1"),
+            ("http://127.9.9.9", "http://127.9.9.9"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(BaseUrl::new(url).unwrap().to_string(), shown);
+        }
+        assert_eq!(BaseUrl::default(), BaseUrl::new("https://app.cometly.com/public-api/v1").unwrap());
+    }
+
+    #[test]
+    fn insecure_http_opens_http_and_nothing_else() {
+        assert!(BaseUrl::insecure_http("http://cometly.internal").is_ok());
+        assert_eq!(BaseUrl::insecure_http("http://a@b"), Err(InvalidBaseUrl::UserInfo));
+    }
+
+    #[test]
+    fn the_origin_is_scheme_host_and_port() {
+        let base = BaseUrl::default();
+        for (uri, same) in [
+            ("https://app.cometly.com/public-api/v1/events", true),
+            ("https://APP.cometly.com:443/other", true),
+            ("http://app.cometly.com/", false),
+            ("https://app.cometly.com:8443/", false),
+            ("https://cometly.com/", false),
+            ("https://app.cometly.com.evil.example/", false),
+            ("https://app.cometly.com@evil.example/", false),
+            ("https://key@app.cometly.com/", false),
+            ("https://app.cometly.com:99999/", false),
+            ("/public-api/v1/events", false),
+        ] {
+            assert_eq!(base.is_origin_of(&uri.parse().unwrap()), same, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! The description of one call.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Display, Write as _},
+};
+
+use bytes::Bytes;
+use http::{
+    Method, Request, Uri,
+    uri::{Parts, PathAndQuery},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::{Api, RequestError, base_url::is_plain_segment, idempotency_key};
+
+/// All but the unreserved characters, [RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice.
+///
+/// A value without IO: an SDK returns it, and the application's client sends it. It can be sent any number of times,
+/// each time with the key that is current then. What is wrong with it is said by [`to_request`](Call::to_request).
+///
+/// ```
+/// # use cometly_core::{Api, ApiKey};
+/// # let api = Api::new(ApiKey::new("12|abcdef")?);
+/// let call = api.get("contacts/{id}").segment("a b/c").query("include_events", 1);
+/// assert_eq!(call.path_template(), "contacts/{id}");
+/// assert_eq!(call.to_request()?.uri().path(), "/public-api/v1/contacts/a%20b%2Fc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a call does nothing until a client sends it"]
+pub struct Call {
+    api: Api,
+    method: Method,
+    template: Cow<'static, str>,
+    /// How much of the template already stands in the target.
+    written: usize,
+    /// Path and query, encoded.
+    target: String,
+    /// Where the path ends in the target and the query begins.
+    path_len: usize,
+    body: Bytes,
+    idempotent: bool,
+    /// The first thing that went wrong.
+    fault: Option<RequestError>,
+}
+
+impl Call {
+    /// The longest path and query that is sent, in bytes: what every server should take
+    /// ([RFC 9110 §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)).
+    pub const MAX_TARGET_LEN: usize = 8000;
+
+    pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
+        let base = api.base_url().path();
+        let mut target = String::with_capacity(base.len().saturating_add(template.len()).saturating_add(64));
+        target.push_str(base);
+        target.push('/');
+        let written = usize::from(template.starts_with('/'));
+        let fault = check_method(&method).and_then(|()| check_template(template.get(written..).unwrap_or_default()));
+        let mut call = Self {
+            path_len: target.len(),
+            fault: fault.err(),
+            body: Bytes::new(),
+            idempotent: false,
+            api,
+            method,
+            template,
+            written,
+            target,
+        };
+        call.write_literal();
+        call.check(Ok(()))
+    }
+
+    /// Fills the next `{placeholder}` of the path with `value`, percent-encoded.
+    ///
+    /// Refused: the empty text, `.` and `..`, which HTTP clients and servers read in different ways, encoded or not.
+    pub fn segment(mut self, value: impl Display) -> Self {
+        let Some(close) = self.unwritten().find('}') else {
+            return self.fail(RequestError::SurplusSegment);
+        };
+        let query = self.target.split_off(self.path_len);
+        let written = write_encoded(&mut self.target, &value);
+        let segment = self.target.get(self.path_len..).unwrap_or_default();
+        let checked = match segment {
+            "" | "." | ".." if written.is_ok() => Err(RequestError::Segment),
+            _ => written,
+        };
+        self.written = self.written.saturating_add(close).saturating_add(1);
+        self.path_len = self.target.len();
+        self.write_literal();
+        self.target.push_str(&query);
+        self.check(checked)
+    }
+
+    /// Adds `name=value` to the query, both percent-encoded. Lists are written as Cometly reads them, one pair for
+    /// each value: `.query("event_names[]", "purchase")`.
+    pub fn query(mut self, name: &str, value: impl Display) -> Self {
+        self.target.push(if self.target.len() == self.path_len { '?' } else { '&' });
+        let mut checked = write_encoded(&mut self.target, &name);
+        self.target.push('=');
+        checked = checked.and_then(|()| write_encoded(&mut self.target, &value));
+        self.check(checked)
+    }
+
+    /// Sets the body to `value` as JSON.
+    ///
+    /// Cometly's backend reads `""` as null and trims texts; JSON has no NaN or infinity, which are written as null.
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => {
+                self.body = body.into();
+                self
+            }
+            Err(_) => self.fail(RequestError::Json),
+        }
+    }
+
+    /// Sets the body to `value` as JSON with the field `idempotency_key`, and [marks the call](Call::idempotent):
+    /// Cometly handles an event with the same key once, so this POST is safe to send again.
+    ///
+    /// `value` must be a JSON object; if it has the field already, it must be the same key.
+    pub fn json_with_idempotency_key<T: Serialize + ?Sized>(mut self, value: &T, key: &str) -> Self {
+        match idempotency_key::add(value, key) {
+            Ok(body) => {
+                self.body = body.into();
+                self.idempotent()
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Sets the body, which must be JSON.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Says that sending this call twice does the same as once
+    /// ([RFC 9110 §9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), though its method does not promise it.
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The API that this call is of.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path as it was given, without values: fit for logs and for grouping by endpoint.
+    #[must_use]
+    pub fn path_template(&self) -> &str {
+        &self.template
+    }
+
+    /// Whether it may be sent twice: by its method, or because it was [marked](Call::idempotent).
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.idempotent || self.method.is_idempotent()
+    }
+
+    /// The request to send, with the key that is current now. The body is shared, not copied.
+    ///
+    /// # Errors
+    /// [`RequestError`]: the first thing that is wrong with the call.
+    pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        if !self.unwritten().is_empty() {
+            return Err(RequestError::MissingSegment);
+        }
+        if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
+            return Err(RequestError::Body);
+        }
+        let target = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(self.target.as_bytes()))
+            .map_err(|_| RequestError::Path)?;
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.api.base_url().scheme().clone());
+        parts.authority = Some(self.api.base_url().authority().clone());
+        parts.path_and_query = Some(target);
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| RequestError::Path)?;
+        *request.headers_mut() = self.api.headers();
+        Ok(request)
+    }
+
+    fn unwritten(&self) -> &str {
+        self.template.get(self.written..).unwrap_or_default()
+    }
+
+    /// Copies the template up to its next placeholder.
+    fn write_literal(&mut self) {
+        let rest = self.template.get(self.written..).unwrap_or_default();
+        let literal = rest.split('{').next().unwrap_or_default();
+        self.target.push_str(literal);
+        self.written = self.written.saturating_add(literal.len());
+        self.path_len = self.target.len();
+    }
+
+    fn check(self, result: Result<(), RequestError>) -> Self {
+        match result {
+            Ok(()) if self.target.len() > Self::MAX_TARGET_LEN => self.fail(RequestError::TooLong),
+            Ok(()) => self,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(mut self, error: RequestError) -> Self {
+        self.fault.get_or_insert(error);
+        self
+    }
+}
+
+/// Shows no value of the path, the query or the body.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("api", &self.api)
+            .field("method", &self.method)
+            .field("path_template", &self.template)
+            .field("idempotent", &self.is_idempotent())
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The methods that a REST resource of the API can have. An answer to HEAD or OPTIONS says nothing of the key, and
+/// TRACE sends it back.
+pub(crate) fn check_method(method: &Method) -> Result<(), RequestError> {
+    match *method {
+        Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Ok(()),
+        _ => Err(RequestError::Method),
+    }
+}
+
+fn check_template(template: &str) -> Result<(), RequestError> {
+    let is_valid = template.split('/').all(|segment| {
+        let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+        is_plain_segment(name.unwrap_or(segment))
+    });
+    if is_valid { Ok(()) } else { Err(RequestError::Path) }
+}
+
+fn write_encoded(target: &mut String, value: &dyn Display) -> Result<(), RequestError> {
+    write!(Encoder(target), "{value}").map_err(|_| match target.len() {
+        len if len > Call::MAX_TARGET_LEN => RequestError::TooLong,
+        _ => RequestError::Value,
+    })
+}
+
+/// Percent-encodes what is written, and stops when the target is too long to be sent.
+struct Encoder<'a>(&'a mut String);
+
+impl fmt::Write for Encoder<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for piece in utf8_percent_encode(text, ENCODED) {
+            self.0.push_str(piece);
+            if self.0.len() > Call::MAX_TARGET_LEN {
+                return Err(fmt::Error);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ApiKey;
+
+    fn api() -> Api {
+        Api::new(ApiKey::new("12|abcdef").unwrap())
+    }
+
+    fn target(call: &Call) -> Result<String, RequestError> {
+        let target = call.to_request()?.uri().path_and_query().unwrap().to_string();
+        Ok(target.strip_prefix("/public-api/v1").unwrap().to_owned())
+    }
+
+    #[test]
+    fn paths_segments_and_queries_make_the_expected_target() {
+        let api = api();
+        for (call, expected) in [
+            (api.get("events"), "/events"),
+            (api.get("/events"), "/events"),
+            (api.get("contacts/{id}").segment(42), "/contacts/42"),
+            (api.get("a/{b}/c/{d}").segment("é").segment("?#%&/+"), "/a/%C3%A9/c/%3F%23%25%26%2F%2B"),
+            (api.get("contacts/{id}").query("a", "x").segment(1).query("b", 2), "/contacts/1?a=x&b=2"),
+            (api.get("events").query("event_names[]", "a b"), "/events?event_names%5B%5D=a%20b"),
+            (api.get("events").query("cursor", "&x=1#"), "/events?cursor=%26x%3D1%23"),
+            (api.get("events").query("cursor", ""), "/events?cursor="),
+            (api.get("x/{a}").segment("..."), "/x/..."),
+        ] {
+            assert_eq!(target(&call).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_base_url_without_a_path_needs_no_second_slash() {
+        let api = Api::builder(ApiKey::new("k").unwrap()).base_url("https://a.example/".parse().unwrap()).build();
+        assert_eq!(api.get("events").to_request().unwrap().uri(), "https://a.example/events");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_as_meant_is_refused_before_anything_is_sent() {
+        use RequestError as E;
+        let api = api();
+        let long = "x".repeat(Call::MAX_TARGET_LEN);
+        for (call, expected) in [
+            (api.get(""), E::Path),
+            (api.get("/"), E::Path),
+            (api.get("//evil.example"), E::Path),
+            (api.get("events/"), E::Path),
+            (api.get("a b"), E::Path),
+            (api.get("events?x=1"), E::Path),
+            (api.get("events#x"), E::Path),
+            (api.get("a%2fb"), E::Path),
+            (api.get("../admin"), E::Path),
+            (api.get("a/./b"), E::Path),
+            (api.get("https://evil.example"), E::Path),
+            (api.get("a/{}").segment(1), E::Path),
+            (api.get("a/x{b}").segment(1), E::Path),
+            (api.get("a/{b"), E::Path),
+            (api.get("a/{b}").segment(""), E::Segment),
+            (api.get("a/{b}").segment("."), E::Segment),
+            (api.get("a/{b}/c").segment(".."), E::Segment),
+            (api.get("a/{b}"), E::MissingSegment),
+            (api.get("a/{b}/{c}").segment(1), E::MissingSegment),
+            (api.get("a").segment(1), E::SurplusSegment),
+            (api.get("a").query("cursor", &long), E::TooLong),
+            (api.get("a/{b}").segment(&long), E::TooLong),
+            (api.get(long.clone()), E::TooLong),
+            (api.get("a").body("{}"), E::Body),
+            (api.request(Method::TRACE, "a"), E::Method),
+            (api.request(Method::HEAD, "a"), E::Method),
+            (api.request(Method::from_bytes(b"BREW").unwrap(), "a"), E::Method),
+            (api.post("a").json(&std::collections::BTreeMap::from([((1, 2), 3)])), E::Json),
+        ] {
+            assert_eq!(target(&call).unwrap_err(), expected, "{call:?}");
+        }
+    }
+
+    #[test]
+    fn idempotency_is_by_method_or_by_mark() {
+        let api = api();
+        assert!(api.get("a").is_idempotent() && api.put("a").is_idempotent());
+        assert!(!api.post("a").is_idempotent() && !api.request(Method::PATCH, "a").is_idempotent());
+        assert!(api.post("a").idempotent().is_idempotent());
+        assert!(api.post("a").json_with_idempotency_key(&serde_json::json!({"x": 1}), "k").is_idempotent());
+    }
+
+    #[test]
+    fn the_body_is_shared_between_the_call_and_its_requests() {
+        let body = Bytes::from(vec![b'1'; 64]);
+        let call = api().post("a").body(body.clone());
+        assert_eq!(call.to_request().unwrap().body().as_ptr(), body.as_ptr());
+        assert_eq!(call.to_request().unwrap().body().as_ptr(), body.as_ptr());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let call = api().post("a/{b}").segment("canary").query("canary", "canary").body("canary");
+        assert!(target(&call).unwrap().contains("canary") && call.body == "canary");
+        assert!(!format!("{call:?} {call:#?}").contains("canary"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back_as_one_segment_and_one_pair(value in any::<String>(), name in any::<String>()) {
+            let call = api().get("a/{b}/c").segment(&value).query(&name, &value);
+            match target(&call) {
+                Err(error) => prop_assert!(
+                    error == RequestError::TooLong || matches!(value.as_str(), "" | "." | "..")
+                ),
+                Ok(target) => {
+                    let (path, query) = target.split_once('?').unwrap();
+                    let segments: Vec<_> = path.split('/').collect();
+                    prop_assert_eq!(segments.len(), 4);
+                    let (n, v) = query.split_once('=').unwrap();
+                    let decode = |t: &str| percent_encoding::percent_decode_str(t).decode_utf8().unwrap().into_owned();
+                    prop_assert_eq!((decode(segments[2]), decode(n), decode(v)), (value.clone(), name, value));
+                }
+            }
+        }
+    }
+}

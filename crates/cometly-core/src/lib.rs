@@ -1,0 +1,71 @@
+//! The sans-IO core of a Cometly client: it builds [`http::Request`]s and reads [`http::Response`]s, and does nothing
+//! else. No sockets, files, clocks, threads or logging; the HTTP stack is yours.
+//!
+//! ```
+//! use cometly_core::{Api, ApiKey, AuthOutcome, bytes::Bytes, http};
+//!
+//! # fn my_http_stack(_: http::Request<Bytes>) -> Result<http::Response<Bytes>, std::io::Error> {
+//! #     Ok(http::Response::new(Bytes::from_static(br#"{"data": []}"#)))
+//! # }
+//! let api = Api::new(ApiKey::new("12|abcdef")?); // or `ApiKey::from_env()?`
+//!
+//! let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+//! let response = my_http_stack(call.to_request()?)?;
+//!
+//! match api.read(response) {
+//!     AuthOutcome::Success(reply) => println!("accepted, {} bytes", reply.body().len()),
+//!     refused => eprintln!("{refused}"), // says what happened and what to do
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | take |
+//! | --- | --- |
+//! | keep the key safe, and change it while calls run | [`ApiKey`], [`Api::rotate`] |
+//! | say where the API is | [`BaseUrl`] |
+//! | describe a call | [`Call`], from [`Api::get`], [`post`](Api::post), [`put`](Api::put), [`request`](Api::request) |
+//! | stamp the headers on a request of your own | [`Api::authorize`] |
+//! | read an answer, or test without a socket | [`Api::read`] → [`AuthOutcome`] |
+//! | write an adapter | [`Limits`], [`Delivery`], [`CallError`], [`Redirected`] |
+//! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`] |
+//!
+//! # Which HTTP stack
+//! `cometly-reqwest`, `cometly-ureq` and `cometly-isahc` send [`Call`]s and force on their clients what a careful caller
+//! would set. An SDK depends on this crate alone and returns [`Call`]s; the application picks the client.
+//!
+//! With a stack of your own: send what [`Call::to_request`] gives, **follow no redirect**, treat every status as an
+//! answer, set a deadline, cap what you read, and feed the response to [`Api::read`].
+//!
+//! # What it needs
+//! Rust 1.85. Public types from outside std are those of `http` and `bytes`, both re-exported, and serde's two traits.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod api;
+mod api_error;
+mod api_key;
+mod base_url;
+mod call;
+mod classification;
+mod error;
+mod idempotency_key;
+mod limits;
+mod message;
+mod outcome;
+mod rate_limit;
+
+pub use bytes;
+pub use http;
+
+pub use answer::{Answer, Reply};
+pub use api::{Api, ApiBuilder};
+pub use api_error::ApiError;
+pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
+pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use call::Call;
+pub use error::{CallError, DecodeCategory, DecodeError, Delivery, InvalidUserAgent, RequestError};
+pub use limits::Limits;
+pub use message::FieldError;
+pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
+pub use rate_limit::RateLimit;
