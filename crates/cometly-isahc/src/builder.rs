@@ -1,0 +1,91 @@
+//! The settings of a client, async or blocking.
+
+use std::time::Duration;
+
+use cometly_core::{CallError, Delivery, Limits};
+use isahc::{HttpClient, http as isahc_http};
+
+use crate::{Client, Error, failure::failure};
+
+/// Makes a [`Client`]; from [`Client::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    limits: Limits,
+    proxy: Result<ProxyChoice, isahc_http::Error>,
+    reuse: bool,
+    http: Option<HttpClient>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ProxyChoice {
+    None,
+    Named(isahc_http::Uri),
+    Environment,
+}
+
+impl ClientBuilder {
+    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+
+    /// How long connecting may take; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.max_body_size = bytes;
+        self
+    }
+
+    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
+    /// environment says.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = url.parse().map(ProxyChoice::Named).map_err(|error: isahc_http::uri::InvalidUri| error.into());
+        self
+    }
+
+    /// Takes the proxy from the environment (`https_proxy`, `http_proxy`, `ALL_PROXY`, `NO_PROXY`), as libcurl reads it.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = Ok(ProxyChoice::Environment);
+        self
+    }
+
+    /// Whether connections are kept for the next call; **no** by default, see the
+    /// [crate's front page](crate#what-is-forced). Not for a client that you bring.
+    pub fn reuse_connections(mut self, reuse: bool) -> Self {
+        self.reuse = reuse;
+        self
+    }
+
+    /// Sends through an isahc client of your own, with its TLS and connections. What is forced is set on each request.
+    pub fn http_client(mut self, http: HttpClient) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// The finished client.
+    ///
+    /// # Errors
+    /// [`CallError::Transport`] for a proxy that cannot be used, or a libcurl that cannot be set up.
+    pub fn build(self) -> Result<Client, Error> {
+        let proxy = self.proxy.map_err(|error| CallError::transport(Delivery::NotSent, error.into()))?;
+        let http = match self.http {
+            Some(http) => http,
+            None if self.reuse => HttpClient::new().map_err(failure)?,
+            None => HttpClient::builder().connection_cache_size(0).build().map_err(failure)?,
+        };
+        Ok(Client { http, limits: self.limits, proxy })
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self { limits: Limits::default(), proxy: Ok(ProxyChoice::None), reuse: false, http: None }
+    }
+}

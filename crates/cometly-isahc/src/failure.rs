@@ -1,0 +1,59 @@
+//! What a failure of isahc says of the call: whether it may be sent again.
+
+use std::io;
+
+use cometly_core::{CallError, Delivery};
+use isahc::error::ErrorKind;
+
+use crate::Error;
+
+pub(crate) fn failure(error: isahc::Error) -> Error {
+    if error.is_timeout() {
+        // isahc does not tell a time-out of connecting from one of the whole call.
+        return CallError::timeout(Delivery::Unknown);
+    }
+    CallError::transport(delivery(error.kind()), error)
+}
+
+/// A failure while the body comes in.
+pub(crate) fn io_failure(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return CallError::timeout(Delivery::Unknown);
+    }
+    // Whatever the kind, the request is out by now.
+    CallError::transport(Delivery::Unknown, isahc::Error::from(error))
+}
+
+fn delivery(kind: &ErrorKind) -> Delivery {
+    match kind {
+        ErrorKind::BadServerCertificate => Delivery::Untrusted,
+        ErrorKind::ConnectionFailed
+        | ErrorKind::NameResolution
+        | ErrorKind::ClientInitialization
+        | ErrorKind::InvalidRequest
+        | ErrorKind::BadClientCertificate
+        | ErrorKind::InvalidTlsConfiguration => Delivery::NotSent,
+        _ => Delivery::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_surely_not_sent_is_told_from_what_may_have_arrived() {
+        for (kind, expected) in [
+            (ErrorKind::ConnectionFailed, Delivery::NotSent),
+            (ErrorKind::NameResolution, Delivery::NotSent),
+            (ErrorKind::BadServerCertificate, Delivery::Untrusted),
+            (ErrorKind::Timeout, Delivery::Unknown),
+            (ErrorKind::Io, Delivery::Unknown),
+            (ErrorKind::ProtocolViolation, Delivery::Unknown),
+        ] {
+            assert_eq!(failure(isahc::Error::from(kind.clone())).delivery(), Some(expected), "{kind}");
+        }
+        let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(body.delivery(), Some(Delivery::Unknown), "an answer has begun: the call has arrived");
+    }
+}

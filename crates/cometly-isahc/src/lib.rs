@@ -1,0 +1,116 @@
+//! Sends [`cometly_core`] calls on [isahc](isahc) (libcurl), async on any executor, or blocking.
+//!
+//! ```no_run
+//! use cometly_isahc::{Client, cometly_core::{Api, ApiKey}};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let api = Api::new(ApiKey::from_env()?);
+//! let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+//! match Client::new()?.send(call).await {
+//!     Ok(outcome) => println!("{outcome}"),
+//!     Err(error) => println!("{error}; {:?}", error.delivery()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is forced
+//! On each request, so on a client that you bring too: no redirect is followed, HTTP/1.1 only (over HTTP/2 libcurl logs
+//! the key at DEBUG), no proxy but the one named here, nothing is unpacked, no `Expect`, one deadline for the whole call,
+//! caps on headers and body.
+//!
+//! No connection is reused, because libcurl sends a request again by itself, a POST too, when a reused connection dies.
+//! [`reuse_connections`](ClientBuilder::reuse_connections) turns that on; a client that you bring keeps its own choice.
+//! A body is sent in a way that libcurl cannot repeat, but a request without one, a GET, may then arrive twice.
+//!
+//! # What cannot be prevented
+//! With `log` or `tracing` at TRACE for the target `isahc::wire`, libcurl's view of the wire is logged, the key in it. Do
+//! not enable that target where logs are kept.
+//!
+//! Dropping the future of a call ends its transfer; what was already sent may have arrived.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod blocking;
+mod builder;
+mod convert;
+mod failure;
+
+use bytes::Bytes;
+use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use futures_lite::AsyncReadExt as _;
+use http::Request;
+use isahc::HttpClient;
+use serde::de::DeserializeOwned;
+
+pub use builder::ClientBuilder;
+pub use cometly_core;
+pub use isahc;
+
+use builder::ProxyChoice;
+use failure::{failure, io_failure};
+
+/// Why a call has no result; the transport's part is isahc's own error.
+pub type Error = CallError<isahc::Error>;
+
+/// Sends calls on isahc. Holds no key, so one serves any number of [`Api`]s at once; clones share the client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: HttpClient,
+    limits: Limits,
+    proxy: ProxyChoice,
+}
+
+impl Client {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    /// [`CallError::Transport`] if isahc cannot be set up.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// A client with settings of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Sends a call and says what the answer means.
+    ///
+    /// # Errors
+    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be sent
+    /// again. An answer that the API gave, refusals included, is not an error here.
+    pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
+        self.send_request(call.to_request()?, call.api()).await
+    }
+
+    /// Sends a call and reads its success as JSON.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send), and [`CallError::Api`] for an answer that is not a success, [`CallError::Decode`] for
+    /// one of another shape.
+    pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        Ok(self.send(call).await?.into_result()?.json()?)
+    }
+
+    /// Sends a request that came from [`Api::authorize`].
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        let request = convert::request(request, self.limits, &self.proxy)?;
+        let (head, mut body) = self.http.send_async(request).await.map_err(failure)?.into_parts();
+        let mut response = convert::head(&head)?;
+        self.limits.check_head(response.status(), response.headers())?;
+        // Never `bytes()`: it allocates whatever length the server claims.
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let read = body.read(&mut buffer).await.map_err(io_failure)?;
+            if read == 0 {
+                return Ok(api.read(response.map(Bytes::from)));
+            }
+            let status = response.status();
+            self.limits.extend_body(status, response.body_mut(), buffer.get(..read).unwrap_or_default())?;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The settings of a client, async or blocking.
+
+use std::time::Duration;
+
+use cometly_core::Limits;
+use reqwest::{Proxy, redirect, retry};
+
+use crate::{Client, Error, failure::failure};
+
+/// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder<H = reqwest::Client> {
+    limits: Limits,
+    proxy: ProxyChoice,
+    reuse: bool,
+    http: Option<H>,
+}
+
+#[derive(Debug)]
+enum ProxyChoice {
+    None,
+    Named(Box<Result<Proxy, reqwest::Error>>),
+    Environment,
+}
+
+impl<H> ClientBuilder<H> {
+    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+
+    /// How long connecting may take; 10 s by default. Not for a client that you bring.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.max_body_size = bytes;
+        self
+    }
+
+    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
+    /// environment says. Not for a client that you bring.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = ProxyChoice::Named(Box::new(Proxy::all(url)));
+        self
+    }
+
+    /// Takes the proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as reqwest reads it.
+    /// Not for a client that you bring.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = ProxyChoice::Environment;
+        self
+    }
+
+    /// Whether connections are kept for the next call; yes by default. Not for a client that you bring.
+    pub fn reuse_connections(mut self, reuse: bool) -> Self {
+        self.reuse = reuse;
+        self
+    }
+
+    /// Sends through a reqwest client of your own, with its TLS, proxy and pool. See the
+    /// [crate's front page](crate#what-is-forced) for what cannot be forced on it.
+    pub fn http_client(mut self, http: H) -> Self {
+        self.http = Some(http);
+        self
+    }
+}
+
+impl<H> Default for ClientBuilder<H> {
+    fn default() -> Self {
+        Self { limits: Limits::default(), proxy: ProxyChoice::None, reuse: true, http: None }
+    }
+}
+
+/// The two builders of reqwest have these methods in common, but no trait.
+macro_rules! forced {
+    ($http:expr, $settings:expr) => {{
+        let http = $http
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .connect_timeout($settings.limits.connect_timeout);
+        let http = if $settings.reuse { http } else { http.pool_max_idle_per_host(0) };
+        match $settings.proxy {
+            ProxyChoice::None => http.no_proxy(),
+            ProxyChoice::Named(proxy) => http.no_proxy().proxy(proxy.map_err(failure)?),
+            ProxyChoice::Environment => http,
+        }
+        .build()
+        .map_err(failure)?
+    }};
+}
+
+impl ClientBuilder<reqwest::Client> {
+    /// The finished client.
+    ///
+    /// # Errors
+    /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used, or TLS that cannot be
+    /// set up.
+    pub fn build(self) -> Result<Client, Error> {
+        let limits = self.limits;
+        let http = if let Some(http) = self.http { http } else { forced!(reqwest::Client::builder(), self) };
+        Ok(Client { http, limits })
+    }
+}
+
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+impl ClientBuilder<reqwest::blocking::Client> {
+    /// The finished client.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`] of the async client.
+    pub fn build(self) -> Result<crate::blocking::Client, Error> {
+        let limits = self.limits;
+        let http = if let Some(http) = self.http { http } else { forced!(reqwest::blocking::Client::builder(), self) };
+        Ok(crate::blocking::Client::from_parts(http, limits))
+    }
+}

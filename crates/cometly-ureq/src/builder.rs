@@ -1,0 +1,99 @@
+//! The settings of a client.
+
+use std::time::Duration;
+
+use cometly_core::Limits;
+use ureq::{Agent, Proxy};
+
+use crate::{Client, Error, failure::failure};
+
+/// Makes a [`Client`]; from [`Client::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    limits: Limits,
+    proxy: Result<Option<Proxy>, ureq::Error>,
+    reuse: bool,
+    agent: Option<Agent>,
+}
+
+impl ClientBuilder {
+    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+
+    /// How long connecting may take; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.max_body_size = bytes;
+        self
+    }
+
+    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
+    /// environment says.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Proxy::new(url).map(Some);
+        self
+    }
+
+    /// Takes the proxy from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`), as ureq reads it.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = Ok(Proxy::try_from_env());
+        self
+    }
+
+    /// Whether connections are kept for the next call; yes by default. Not for an agent that you bring.
+    pub fn reuse_connections(mut self, reuse: bool) -> Self {
+        self.reuse = reuse;
+        self
+    }
+
+    /// Sends through an agent of your own, with its TLS, pool and resolver. Its other settings are overridden on each
+    /// request; its proxy is, too.
+    pub fn http_client(mut self, agent: Agent) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// The finished client.
+    ///
+    /// # Errors
+    /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used.
+    pub fn build(self) -> Result<Client, Error> {
+        let proxy = self.proxy.map_err(failure)?;
+        let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse));
+        Ok(Client { agent, limits: self.limits, proxy })
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self { limits: Limits::default(), proxy: Ok(None), reuse: true, agent: None }
+    }
+}
+
+fn own_agent(reuse: bool) -> Agent {
+    let mut config = Agent::config_builder().proxy(None);
+    if !reuse {
+        config = config.max_idle_connections(0);
+    }
+    #[cfg(feature = "rustls")]
+    {
+        let roots = ureq::tls::RootCerts::PlatformVerifier;
+        config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build());
+    }
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    {
+        let provider = ureq::tls::TlsProvider::NativeTls;
+        let roots = ureq::tls::RootCerts::PlatformVerifier;
+        config = config.tls_config(ureq::tls::TlsConfig::builder().provider(provider).root_certs(roots).build());
+    }
+    config.build().new_agent()
+}

@@ -1,0 +1,82 @@
+//! What a failure of ureq says of the call: whether it may be sent again.
+
+use std::io;
+
+use cometly_core::{CallError, Delivery};
+use ureq::{Error as Ureq, Timeout};
+
+use crate::Error;
+
+pub(crate) fn failure(error: Ureq) -> Error {
+    match error {
+        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => CallError::timeout(Delivery::NotSent),
+        Ureq::Timeout(_) => CallError::timeout(Delivery::Unknown),
+        Ureq::LargeResponseHeader(..) => CallError::too_large(None),
+        // ureq keeps the type of this error to itself.
+        Ureq::Protocol(error) if error.to_string().contains("too many headers") => CallError::too_large(None),
+        // These two show the URL, and with it the query.
+        Ureq::BadUri(_) => CallError::transport(Delivery::NotSent, Ureq::BadUri("not shown".into())),
+        Ureq::RequireHttpsOnly(_) => {
+            CallError::transport(Delivery::NotSent, Ureq::RequireHttpsOnly("not shown".into()))
+        }
+        error => CallError::transport(delivery(&error), error),
+    }
+}
+
+fn delivery(error: &Ureq) -> Delivery {
+    match error {
+        Ureq::Io(error) => io_delivery(error),
+        Ureq::HostNotFound
+        | Ureq::ConnectionFailed
+        | Ureq::ConnectProxyFailed(_)
+        | Ureq::InvalidProxyUrl
+        | Ureq::Tls(_)
+        | Ureq::TlsRequired => Delivery::NotSent,
+        _ => Delivery::Unknown,
+    }
+}
+
+fn io_delivery(error: &io::Error) -> Delivery {
+    let text = || error.to_string();
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
+        // rustls checks the certificate before it lets anything of the request through. Its type is not ureq's to show,
+        // and native-tls has another.
+        _ if text().contains("certificate") => Delivery::Untrusted,
+        _ if text().contains("failed to lookup address") => Delivery::NotSent,
+        _ => Delivery::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_surely_not_sent_is_told_from_what_may_have_arrived() {
+        let io = |kind, text: &'static str| Ureq::Io(io::Error::new(kind, text));
+        for (error, expected) in [
+            (Ureq::HostNotFound, Delivery::NotSent),
+            (Ureq::ConnectionFailed, Delivery::NotSent),
+            (Ureq::Timeout(Timeout::Connect), Delivery::NotSent),
+            (Ureq::Timeout(Timeout::Resolve), Delivery::NotSent),
+            (Ureq::Timeout(Timeout::Global), Delivery::Unknown),
+            (Ureq::Timeout(Timeout::RecvBody), Delivery::Unknown),
+            (io(io::ErrorKind::ConnectionRefused, "x"), Delivery::NotSent),
+            (io(io::ErrorKind::ConnectionReset, "x"), Delivery::Unknown),
+            (io(io::ErrorKind::UnexpectedEof, "x"), Delivery::Unknown),
+            (io(io::ErrorKind::InvalidData, "invalid peer certificate: Expired"), Delivery::Untrusted),
+            (io(io::ErrorKind::InvalidData, "received corrupt message"), Delivery::Unknown),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(failure(error).delivery(), Some(expected), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_url_in_an_error_is_not_shown() {
+        for error in [Ureq::BadUri("http://a/?canary".into()), Ureq::RequireHttpsOnly("http://a/?canary".into())] {
+            assert!(!format!("{:?}", failure(error)).contains("canary"));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Sends [`cometly_core`] calls on [ureq](ureq), blocking.
+//!
+//! ```no_run
+//! use cometly_ureq::{Client, cometly_core::{Api, ApiKey}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let api = Api::new(ApiKey::from_env()?);
+//! let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+//! match Client::new()?.send(call) {
+//!     Ok(outcome) => println!("{outcome}"),
+//!     Err(error) => println!("{error}; {:?}", error.delivery()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is forced
+//! On each request, so on an agent that you bring too: no redirect is followed, every status is an answer, no proxy but
+//! the one named here, one deadline for the whole call, caps on headers and body. Left to your agent: TLS, the pool, DNS.
+//!
+//! If another crate of the program turns on ureq's `gzip` feature, an answer that is compressed unasked is unpacked
+//! before we see it (ureq has no switch for that at run time); the body cap counts the unpacked bytes.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod builder;
+mod failure;
+
+use bytes::Bytes;
+use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use http::{Request, Response};
+use serde::de::DeserializeOwned;
+use ureq::AsSendBody;
+
+pub use builder::ClientBuilder;
+pub use cometly_core;
+pub use ureq;
+
+use failure::failure;
+
+/// Why a call has no result; the transport's part is ureq's own error.
+pub type Error = CallError<ureq::Error>;
+
+/// Sends calls on ureq. Holds no key, so one serves any number of [`Api`]s, from any number of threads; clones share
+/// the connection pool.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: ureq::Agent,
+    limits: Limits,
+    proxy: Option<ureq::Proxy>,
+}
+
+impl Client {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    /// [`CallError::Transport`] if ureq cannot be set up.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// A client with settings of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Sends a call and says what the answer means.
+    ///
+    /// # Errors
+    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be sent
+    /// again. An answer that the API gave, refusals included, is not an error here.
+    pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
+        self.send_request(call.to_request()?, call.api())
+    }
+
+    /// Sends a call and reads its success as JSON.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send), and [`CallError::Api`] for an answer that is not a success, [`CallError::Decode`] for
+    /// one of another shape.
+    pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        Ok(self.send(call)?.into_result()?.json()?)
+    }
+
+    /// Sends a request that came from [`Api::authorize`].
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        let (head, body) = request.into_parts();
+        // ureq would announce an empty body, a GET's too.
+        let response = if body.is_empty() {
+            self.exchange(Request::from_parts(head, ()))
+        } else {
+            self.exchange(Request::from_parts(head, body.as_ref()))
+        }?;
+        Ok(api.read(response))
+    }
+
+    fn exchange<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Bytes>, Error> {
+        let request = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(self.proxy.clone())
+            .timeout_global(Some(self.limits.deadline))
+            .timeout_connect(Some(self.limits.connect_timeout))
+            .max_response_header_size(Limits::MAX_HEADER_SIZE)
+            .build();
+        let (head, body) = self.agent.run(request).map_err(failure)?.into_parts();
+        self.limits.check_head(head.status, &head.headers)?;
+        // ureq takes a body of exactly its limit for one that goes on.
+        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
+        let read = match body.into_with_config().limit(limit).read_to_vec() {
+            Err(ureq::Error::BodyExceedsLimit(_)) => Err(CallError::too_large(Some(head.status))),
+            read => read.map_err(failure),
+        }?;
+        let mut response = Response::new(Bytes::from(read));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        Ok(response)
+    }
+}
