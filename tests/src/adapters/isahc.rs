@@ -1,0 +1,99 @@
+//! `cometly-isahc`, async without a runtime and blocking.
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Waker},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use cometly_core::{Api, Call};
+use cometly_isahc::{Client, blocking};
+use futures_lite::future::block_on;
+use http::Request;
+
+use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+
+pub(super) struct Async;
+pub(super) struct Blocking;
+
+fn client(settings: &Settings) -> Result<Client, BoxError> {
+    let mut builder = Client::builder()
+        .deadline(settings.limits.deadline)
+        .connect_timeout(settings.limits.connect_timeout)
+        .max_body_size(settings.limits.max_body_size);
+    if let Some(reuse) = settings.reuse {
+        builder = builder.reuse_connections(reuse);
+    }
+    builder = match &settings.proxy {
+        Proxy::None => builder,
+        Proxy::Named(url) => builder.proxy(url),
+        Proxy::Environment => builder.proxy_from_env(),
+    };
+    if settings.client == HttpClient::Users {
+        builder = builder.http_client(cometly_isahc::isahc::HttpClient::new()?);
+    }
+    Ok(builder.build()?)
+}
+
+#[derive(Debug)]
+struct AsyncTransport(Client);
+
+impl Flavour for Async {
+    fn name(&self) -> &'static str {
+        "isahc"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        Ok(Some(Box::new(AsyncTransport(client(settings)?))))
+    }
+}
+
+impl Transport for AsyncTransport {
+    fn send(&self, call: Call) -> Sent {
+        block_on(self.0.send(call)).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        block_on(self.0.send_request(request, api)).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_and_drop(&self, call: Call, after: Duration) -> bool {
+        let begun = Instant::now();
+        let mut sending = pin!(self.0.send(call));
+        // Polled by hand, since there is no runtime with a timer.
+        let mut context = Context::from_waker(Waker::noop());
+        while begun.elapsed() < after {
+            if sending.as_mut().poll(&mut context).is_ready() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+}
+
+#[derive(Debug)]
+struct BlockingTransport(blocking::Client);
+
+impl Flavour for Blocking {
+    fn name(&self) -> &'static str {
+        "isahc-blocking"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        Ok(Some(Box::new(BlockingTransport(blocking::Client::from(client(settings)?)))))
+    }
+}
+
+impl Transport for BlockingTransport {
+    fn send(&self, call: Call) -> Sent {
+        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+    }
+}

@@ -1,0 +1,99 @@
+//! `cometly-reqwest`, async on tokio and blocking.
+
+use std::{sync::LazyLock, time::Duration};
+
+use bytes::Bytes;
+use cometly_core::{Api, Call};
+use cometly_reqwest::{Client, ClientBuilder, blocking};
+use http::Request;
+use tokio::runtime::Runtime;
+
+use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+
+pub(super) struct Async;
+pub(super) struct Blocking;
+
+/// The runtime of all async clients; its absence is told by the first call.
+static RUNTIME: LazyLock<Option<Runtime>> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
+
+fn runtime() -> Result<&'static Runtime, BoxError> {
+    RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
+}
+
+fn configure<H>(builder: ClientBuilder<H>, settings: &Settings) -> ClientBuilder<H> {
+    let mut builder = builder
+        .deadline(settings.limits.deadline)
+        .connect_timeout(settings.limits.connect_timeout)
+        .max_body_size(settings.limits.max_body_size);
+    if let Some(reuse) = settings.reuse {
+        builder = builder.reuse_connections(reuse);
+    }
+    match &settings.proxy {
+        Proxy::None => builder,
+        Proxy::Named(url) => builder.proxy(url),
+        Proxy::Environment => builder.proxy_from_env(),
+    }
+}
+
+#[derive(Debug)]
+struct AsyncTransport {
+    client: Client,
+    runtime: &'static Runtime,
+}
+
+impl Flavour for Async {
+    fn name(&self) -> &'static str {
+        "reqwest"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        let mut builder = configure(Client::builder(), settings);
+        if settings.client == HttpClient::Users {
+            // A user's own proxy cannot be overruled, and that of this environment is closed.
+            builder = builder.http_client(reqwest::Client::builder().no_proxy().build()?);
+        }
+        Ok(Some(Box::new(AsyncTransport { client: builder.build()?, runtime: runtime()? })))
+    }
+}
+
+impl Transport for AsyncTransport {
+    fn send(&self, call: Call) -> Sent {
+        self.runtime.block_on(self.client.send(call)).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_and_drop(&self, call: Call, after: Duration) -> bool {
+        self.runtime.block_on(async { tokio::time::timeout(after, self.client.send(call)).await }).is_err()
+    }
+}
+
+#[derive(Debug)]
+struct BlockingTransport(blocking::Client);
+
+impl Flavour for Blocking {
+    fn name(&self) -> &'static str {
+        "reqwest-blocking"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        let mut builder = configure(blocking::Client::builder(), settings);
+        if settings.client == HttpClient::Users {
+            builder = builder.http_client(reqwest::blocking::Client::builder().no_proxy().build()?);
+        }
+        Ok(Some(Box::new(BlockingTransport(builder.build()?))))
+    }
+}
+
+impl Transport for BlockingTransport {
+    fn send(&self, call: Call) -> Sent {
+        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+    }
+}

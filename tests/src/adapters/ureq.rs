@@ -1,0 +1,48 @@
+//! `cometly-ureq`, blocking.
+
+use bytes::Bytes;
+use cometly_core::{Api, Call};
+use cometly_ureq::Client;
+use http::Request;
+
+use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+
+pub(super) struct Ureq;
+
+#[derive(Debug)]
+struct UreqTransport(Client);
+
+impl Flavour for Ureq {
+    fn name(&self) -> &'static str {
+        "ureq"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        let mut builder = Client::builder()
+            .deadline(settings.limits.deadline)
+            .connect_timeout(settings.limits.connect_timeout)
+            .max_body_size(settings.limits.max_body_size);
+        if let Some(reuse) = settings.reuse {
+            builder = builder.reuse_connections(reuse);
+        }
+        builder = match &settings.proxy {
+            Proxy::None => builder,
+            Proxy::Named(url) => builder.proxy(url),
+            Proxy::Environment => builder.proxy_from_env(),
+        };
+        if settings.client == HttpClient::Users {
+            builder = builder.http_client(cometly_ureq::ureq::Agent::new_with_defaults());
+        }
+        Ok(Some(Box::new(UreqTransport(builder.build()?))))
+    }
+}
+
+impl Transport for UreqTransport {
+    fn send(&self, call: Call) -> Sent {
+        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+    }
+}

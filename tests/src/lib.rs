@@ -1,0 +1,31 @@
+//! One suite of cases that every transport of [`cometly_core`] must pass, over real sockets.
+//!
+//! Each case is played on a fresh key, against a [fault server](fault_server) or the emulator, and passes only if the key
+//! is nowhere to be seen, in nothing that can be printed and in no log record, and if as many calls arrived as the
+//! transport did not say were never sent.
+//!
+//! To run it on a transport of your own, implement [`Flavour`] and [`Transport`] and make it the `main` of a test without
+//! a harness (`harness = false` in the manifest):
+//!
+//! ```no_run
+//! # #[cfg(feature = "adapters")]
+//! fn main() -> std::io::Result<std::process::ExitCode> {
+//!     cometly_conformance::run(cometly_conformance::adapters::all())
+//! }
+//! # #[cfg(not(feature = "adapters"))]
+//! # fn main() {}
+//! ```
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "adapters")]
+pub mod adapters;
+pub mod canary;
+pub mod cases;
+pub mod fault_server;
+mod stage;
+mod suite;
+mod transport;
+
+pub use stage::{Arrivals, Played, Stage, wait_until};
+pub use suite::{Case, authority, run};
+pub use transport::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};

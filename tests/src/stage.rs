@@ -1,0 +1,218 @@
+//! What a case is played on: one flavour, one canary key, and the bookkeeping that every case gets.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use cometly_core::{Api, ApiKey, AuthOutcome, Call, Delivery};
+use http::Request;
+
+use crate::{
+    BoxError, Flavour, Sent, Settings, Transport,
+    canary::Canary,
+    fault_server::{FaultServer, Script},
+};
+
+/// What a case is played on. Every call that goes through it is counted and looked at for the canary key.
+pub struct Stage<'a> {
+    flavour: &'a dyn Flavour,
+    canary: Canary,
+    /// Calls of which the transport did not say that they never left.
+    sent: Cell<usize>,
+    leaks: RefCell<Vec<String>>,
+}
+
+/// How a case ends.
+pub type Played = Result<Arrivals, BoxError>;
+
+/// How many calls arrived, as the servers of a case counted them. The suite compares it with how many were sent.
+#[derive(Debug)]
+pub struct Arrivals(Option<usize>);
+
+impl Arrivals {
+    /// The servers saw this many.
+    #[must_use]
+    pub fn of(server: &FaultServer) -> Self {
+        Self(Some(server.arrivals()))
+    }
+
+    /// The servers saw this many.
+    #[must_use]
+    pub fn counted(count: usize) -> Self {
+        Self(Some(count))
+    }
+
+    /// The rule does not fit, and the case has compared them itself.
+    #[must_use]
+    pub fn checked_by_the_case() -> Self {
+        Self(None)
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(flavour: &'a dyn Flavour) -> Self {
+        Self { flavour, canary: Canary::new(), sent: Cell::new(0), leaks: RefCell::default() }
+    }
+
+    /// The key text of this case.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.canary.secret()
+    }
+
+    /// The name of the flavour.
+    #[must_use]
+    pub fn flavour(&self) -> &'static str {
+        self.flavour.name()
+    }
+
+    /// A fault server on loopback.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn serve(&self, script: Script) -> io::Result<FaultServer> {
+        FaultServer::start(script)
+    }
+
+    /// The API at `base_url`, opened by this case's key.
+    ///
+    /// # Errors
+    /// If the key or the URL is not valid.
+    pub fn api(&self, base_url: &str) -> Result<Api, BoxError> {
+        let key = ApiKey::new(self.canary.secret())?;
+        Ok(Api::builder(key).base_url(base_url.parse()?).build())
+    }
+
+    /// A client of this flavour with these settings; an error that ends the case quietly if it has no such choice.
+    ///
+    /// # Errors
+    /// If the client cannot be made.
+    pub fn connect(&self, settings: &Settings) -> Result<Box<dyn Transport>, BoxError> {
+        let transport = self.flavour.connect(settings)?.ok_or(NotOffered)?;
+        self.look("the client's Debug", &format!("{transport:?} {transport:#?}"));
+        Ok(transport)
+    }
+
+    /// A client of this flavour with the settings that most cases use.
+    ///
+    /// # Errors
+    /// If the client cannot be made.
+    pub fn client(&self) -> Result<Box<dyn Transport>, BoxError> {
+        self.connect(&Settings::default())
+    }
+
+    /// Sends a call, counts it, and looks at all that can be printed of what came back.
+    ///
+    /// # Errors
+    /// As the transport, and never for another reason.
+    pub fn send(&self, transport: &dyn Transport, call: Call) -> Sent {
+        self.look("the call's Debug", &format!("{call:?} {:?}", call.api()));
+        if let Ok(request) = call.to_request() {
+            // A canary that is not in the cage proves nothing by not being seen outside.
+            let holds_key =
+                request.headers().get("authorization").is_some_and(|value| self.is_canary(value.as_bytes()));
+            if !holds_key {
+                self.leaks.borrow_mut().push("no request: the canary is not in it".into());
+            }
+            self.look("the request's Debug", &format!("{request:?}"));
+        }
+        self.noted(transport.send(call))
+    }
+
+    /// Sends a request that the case authorized itself, or not.
+    ///
+    /// # Errors
+    /// As the transport.
+    pub fn send_request(&self, transport: &dyn Transport, request: Request<Bytes>, api: &Api) -> Sent {
+        self.noted(transport.send_request(request, api))
+    }
+
+    /// Notes a result that came from elsewhere, as from another thread.
+    ///
+    /// # Errors
+    /// What it was given.
+    pub fn noted(&self, sent: Sent) -> Sent {
+        match &sent {
+            Ok(outcome) => self.look_at_outcome(outcome),
+            Err(error) => {
+                if let Err(leak) = self.canary.check_error(error) {
+                    self.leaks.borrow_mut().push(leak.to_string());
+                }
+            }
+        }
+        let never_left = match &sent {
+            Ok(_) => false,
+            Err(error) => matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Untrusted)),
+        };
+        if !never_left {
+            self.sent.set(self.sent.get().saturating_add(1));
+        }
+        sent
+    }
+
+    /// Counts a call that was begun and given up.
+    pub fn count_given_up(&self) {
+        self.sent.set(self.sent.get().saturating_add(1));
+    }
+
+    fn look_at_outcome(&self, outcome: &AuthOutcome<Bytes>) {
+        // Cloned as a user would: the response below must bear it.
+        let copy = outcome.clone();
+        self.look("the outcome", &format!("{copy} {copy:?} {copy:#?}"));
+        if let Err(error) = copy.into_result()
+            && let Err(leak) = self.canary.check_error(&error)
+        {
+            self.leaks.borrow_mut().push(leak.to_string());
+        }
+    }
+
+    fn look(&self, label: &str, text: &str) {
+        if let Err(leak) = self.canary.check_absent(label, text) {
+            self.leaks.borrow_mut().push(leak.to_string());
+        }
+    }
+
+    fn is_canary(&self, header: &[u8]) -> bool {
+        header.strip_prefix(b"Bearer ").is_some_and(|key| key == self.canary.secret().as_bytes())
+    }
+
+    /// What every case has to pass beside its own checks.
+    pub(crate) fn close(&self, arrivals: &Arrivals) -> Result<(), BoxError> {
+        let leaks = [self.leaks.borrow().as_slice(), &self.canary.leaks()].concat();
+        if !leaks.is_empty() {
+            return Err(format!("the key was shown: {}", leaks.join("; ")).into());
+        }
+        match arrivals.0 {
+            Some(arrived) if arrived != self.sent.get() => {
+                Err(format!("{} calls were sent, {arrived} arrived", self.sent.get()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The flavour has no such choice.
+#[derive(Debug)]
+pub(crate) struct NotOffered;
+
+impl std::fmt::Display for NotOffered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the transport has no such choice")
+    }
+}
+
+impl std::error::Error for NotOffered {}
+
+/// Waits until `done`, at most 5 s: for what a server sees a moment after its client.
+#[must_use]
+pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
+    (0..500).any(|_| {
+        done() || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        }
+    })
+}

@@ -1,0 +1,108 @@
+//! Runs every case on every flavour.
+
+use std::{
+    env, fs, io,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    sync::{Arc, OnceLock},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::{
+    BoxError, Flavour,
+    canary::capture_logs,
+    cases,
+    fault_server::Authority,
+    stage::{NotOffered, Played, Stage},
+};
+
+/// One fault, or one promise: what is done, and what must come of it.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// Its name, which begins with its rows in the fault list if it has some: `row_15_…`.
+    pub name: &'static str,
+    /// Plays it.
+    pub play: fn(&Stage<'_>) -> Played,
+}
+
+/// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
+const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
+
+/// Every variable that names a proxy to one of the stacks.
+const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// Runs the suite as a test program does: a line for each flavour and case, filters and `--list` as arguments.
+///
+/// The cases are played in a child process whose environment is hostile: each proxy variable names a port that is
+/// closed, so that a transport which reads them unasked reaches nothing; and the system's certificate store is one that
+/// trusts the suite's own authority.
+///
+/// # Errors
+/// If the child cannot be prepared or started.
+pub fn run(flavours: Vec<Box<dyn Flavour>>) -> io::Result<ExitCode> {
+    match env::var_os(AUTHORITY_FILE) {
+        Some(file) => {
+            let authority = Authority::new().map_err(io::Error::other)?;
+            fs::write(PathBuf::from(file), authority.pem())?;
+            AUTHORITY.set(authority).map_err(|_| io::Error::other("the suite runs once a process"))?;
+            capture_logs();
+            Ok(play(flavours))
+        }
+        None => play_in_child(),
+    }
+}
+
+/// The authority that every flavour trusts, as if it were in the system's store.
+///
+/// # Errors
+/// Outside of [`run`].
+pub fn authority() -> Result<&'static Authority, BoxError> {
+    AUTHORITY.get().ok_or_else(|| "the authority is made by `run`".into())
+}
+
+static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+
+fn play_in_child() -> io::Result<ExitCode> {
+    let file = env::temp_dir().join(format!("cometly-conformance-{}.pem", std::process::id()));
+    let closed = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+    let mut child = Command::new(env::current_exe()?);
+    child
+        .args(env::args_os().skip(1))
+        .env(AUTHORITY_FILE, &file)
+        .env("SSL_CERT_FILE", &file)
+        .env_remove("SSL_CERT_DIR");
+    for variable in PROXY_VARIABLES {
+        child.env(variable, format!("http://{closed}"));
+    }
+    child.env_remove("NO_PROXY").env_remove("no_proxy");
+    let status = child.status();
+    // Left behind only if the child did not get as far as writing it.
+    let _ = fs::remove_file(&file);
+    Ok(status?.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn play(flavours: Vec<Box<dyn Flavour>>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Most cases wait for a socket, not for the processor.
+    arguments.test_threads.get_or_insert(8);
+    let mut trials = Vec::new();
+    for flavour in flavours.into_iter().map(Arc::<dyn Flavour>::from) {
+        for case in cases::all() {
+            let flavour = Arc::clone(&flavour);
+            let name = format!("{}::{}", flavour.name(), case.name);
+            trials.push(Trial::test(name, move || play_one(flavour.as_ref(), case)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn play_one(flavour: &dyn Flavour, case: Case) -> Result<(), Failed> {
+    let stage = Stage::new(flavour);
+    match (case.play)(&stage) {
+        Ok(arrivals) => stage.close(&arrivals).map_err(|error| Failed::from(error.to_string())),
+        Err(error) if error.is::<NotOffered>() => Ok(()),
+        Err(error) => Err(Failed::from(error.to_string())),
+    }
+}

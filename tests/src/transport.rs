@@ -1,0 +1,150 @@
+//! What the suite asks of a transport.
+
+use std::{error::Error, fmt, time::Duration};
+
+use bytes::Bytes;
+use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use http::Request;
+
+/// An error of any transport.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What became of a call, whichever the transport.
+pub type Sent = Result<AuthOutcome<Bytes>, CallError<Source>>;
+
+/// The transport's own error, without its type.
+#[derive(Debug)]
+pub struct Source(BoxError);
+
+impl Source {
+    /// Wraps an error of a client.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Source {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// A transport under test: a client that sends calls. Blocking; an async one waits on an executor of its own.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Sends a call.
+    ///
+    /// # Errors
+    /// As the transport's own `send`.
+    fn send(&self, call: Call) -> Sent;
+
+    /// Sends a request that is already authorized.
+    ///
+    /// # Errors
+    /// As the transport's own `send_request`.
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent;
+
+    /// Begins a call and gives it up after a while, by dropping its future; `false` if it cannot, being blocking.
+    fn send_and_drop(&self, _call: Call, _after: Duration) -> bool {
+        false
+    }
+}
+
+/// Makes clients of one kind.
+pub trait Flavour: Send + Sync {
+    /// Its name in the report.
+    fn name(&self) -> &'static str;
+
+    /// A client with these settings; `None` if the transport has no such choice, and its cases are passed over.
+    ///
+    /// # Errors
+    /// If the client cannot be made.
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError>;
+}
+
+/// How a case wants its client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Deadline, connect timeout and body cap.
+    pub limits: Limits,
+    /// Which proxy is asked for.
+    pub proxy: Proxy,
+    /// Whether connections are kept; `None` for the transport's default.
+    pub reuse: Option<bool>,
+    /// Whether the client below is the transport's own, or brought by its user.
+    pub client: HttpClient,
+}
+
+/// Which proxy a case asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// None, whatever the environment says.
+    None,
+    /// This one.
+    Named(String),
+    /// The environment's.
+    Environment,
+}
+
+/// Whose HTTP client is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpClient {
+    /// The one that the transport makes.
+    Own,
+    /// One that a user brings, with the client's own defaults: it may follow redirects, unpack, take statuses for errors.
+    Users,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut limits = Limits::default();
+        // Long enough for a loaded machine; the cases that wait for a deadline set their own.
+        limits.deadline = Duration::from_secs(20);
+        Self { limits, proxy: Proxy::None, reuse: None, client: HttpClient::Own }
+    }
+}
+
+impl Settings {
+    /// With another deadline for the whole call.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+
+    /// With another body cap.
+    #[must_use]
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.max_body_size = bytes;
+        self
+    }
+
+    /// With a proxy.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// With connections kept, or not.
+    #[must_use]
+    pub fn reuse(mut self, reuse: bool) -> Self {
+        self.reuse = Some(reuse);
+        self
+    }
+
+    /// With a client that the user brings.
+    #[must_use]
+    pub fn users_client(mut self) -> Self {
+        self.client = HttpClient::Users;
+        self
+    }
+}

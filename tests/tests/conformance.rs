@@ -1,0 +1,7 @@
+//! The suite, on the five flavours that this project ships.
+
+use std::{io, process::ExitCode};
+
+fn main() -> io::Result<ExitCode> {
+    cometly_conformance::run(cometly_conformance::adapters::all())
+}
