@@ -1,0 +1,164 @@
+//! The emulator as its user holds it.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use crate::backend::Backend;
+use crate::builder::EmulatorBuilder;
+use crate::keys::{Ability, Keys, Space};
+use crate::limits::Limits;
+use crate::record::ReceivedRequest;
+use crate::routes::API;
+use crate::server;
+
+/// A running Cometly on a free port of 127.0.0.1, served by a thread of its own.
+///
+/// When it is dropped, its connections are closed, its port is free and its thread has ended.
+pub struct Emulator {
+    address: SocketAddr,
+    base_url: String,
+    keys: Keys,
+    space: Space,
+    backend: Arc<Backend>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts an emulator with the documented limits, 1000 seeded events and the system's clock.
+    ///
+    /// # Errors
+    /// If the system gives no port, no thread or no event queue.
+    pub fn start() -> io::Result<Self> {
+        Self::builder().start()
+    }
+
+    /// Settings, to be followed by [`EmulatorBuilder::start`].
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::new()
+    }
+
+    pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let backend = Arc::new(Backend::new(format!("http://{address}"), settings, limits));
+
+        let space = Space::active();
+        let issue = |space, abilities| backend.state().keys.issue(space, abilities);
+        let keys = Keys {
+            full: issue(space, Ability::ALL),
+            no_permission: issue(space, &[]),
+            inactive: issue(Space::inactive(), Ability::ALL),
+        };
+
+        let (stop, stopped) = oneshot::channel();
+        let (report, started) = mpsc::channel();
+        let served = Arc::clone(&backend);
+        let thread = thread::Builder::new()
+            .name("cometly-emulator".into())
+            .spawn(move || server::run(listener, served, &report, stopped))?;
+        started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
+
+        let base_url = format!("http://{address}{API}");
+        Ok(Self { address, base_url, keys, space, backend, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// What takes the place of `https://app.cometly.com/public-api/v1`: `http://127.0.0.1:PORT/public-api/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The keys that it began with.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The Space of [`Keys::full`] and [`Keys::no_permission`].
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.space
+    }
+
+    /// Makes a further key of a Space. Keys of one Space share its rate limits.
+    ///
+    /// A key that lacks the ability for a call is answered by 403, `Invalid ability provided.`; one that has no ability at
+    /// all, by 403, `This action is unauthorized.`
+    #[must_use]
+    pub fn issue_key(&self, space: Space, abilities: &[Ability]) -> String {
+        self.backend.state().keys.issue(space, abilities)
+    }
+
+    /// Makes a key invalid from now on.
+    pub fn revoke_key(&self, key: &str) {
+        self.backend.state().keys.revoke(key);
+    }
+
+    /// The requests answered so far, oldest first: the latest ones, if there were more than
+    /// [`keep_requests`](EmulatorBuilder::keep_requests).
+    ///
+    /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not.
+    #[must_use]
+    pub fn received_requests(&self) -> Vec<ReceivedRequest> {
+        self.backend.state().record.latest()
+    }
+
+    /// How many requests were answered so far, remembered or not.
+    #[must_use]
+    pub fn request_count(&self) -> u64 {
+        self.backend.state().record.count()
+    }
+
+    /// The events that `POST /events/track` took in, oldest first, each as one compact JSON object: strings trimmed and
+    /// empty ones null, as the application sees them.
+    ///
+    /// An event whose `idempotency_key` came before in its Space is answered by 202 and is not in here twice. The latest
+    /// 65,536 are kept, and 64 MiB at most.
+    #[must_use]
+    pub fn tracked_events(&self) -> Vec<String> {
+        self.backend.state().tracked.to_json()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in there has been printed already, and a second one while dropping would abort.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_running_after_the_drop() {
+        for _ in 0..50 {
+            let emulator = Emulator::start().unwrap();
+            let backend = Arc::downgrade(&emulator.backend);
+            drop(emulator);
+            assert_eq!(backend.strong_count(), 0);
+        }
+    }
+}

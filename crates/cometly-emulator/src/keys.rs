@@ -1,0 +1,180 @@
+//! API keys: what they look like, which Space they open, and how one is found in a request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// A Space (workspace), to which keys and rate limits belong. Every Space sees the same seeded events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Space {
+    id: u64,
+    active: bool,
+}
+
+impl Space {
+    /// A new Space whose subscription is active.
+    #[must_use]
+    pub fn active() -> Self {
+        Self { id: next_number(), active: true }
+    }
+
+    /// A new Space whose subscription is inactive: its keys are accepted, and every call is answered by 403.
+    #[must_use]
+    pub fn inactive() -> Self {
+        Self { id: next_number(), active: false }
+    }
+
+    pub(crate) fn is_active(self) -> bool {
+        self.active
+    }
+}
+
+/// What a key may do. The names are ours: Cometly publishes none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ability {
+    /// Read events: `GET /events`.
+    EventsRead,
+    /// Send events: `POST /events/track`.
+    EventsWrite,
+}
+
+impl Ability {
+    /// Every ability that the emulator knows.
+    pub const ALL: &'static [Ability] = &[Ability::EventsRead, Ability::EventsWrite];
+}
+
+/// The keys that every emulator starts with, new in each one. `Debug` does not show them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Keys {
+    /// May do everything, in a Space whose subscription is active.
+    pub full: String,
+    /// Of the same Space, but without a single ability: 403, `This action is unauthorized.`
+    pub no_permission: String,
+    /// May do everything, in a Space whose subscription is inactive: 403, `Your subscription is inactive.`
+    pub inactive: String,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+/// What a key opens.
+#[derive(Clone)]
+pub(crate) struct Grant {
+    pub(crate) space: Space,
+    pub(crate) abilities: Vec<Ability>,
+}
+
+/// All keys that are valid now.
+#[derive(Default)]
+pub(crate) struct KeyRing {
+    grants: HashMap<String, Grant>,
+}
+
+impl KeyRing {
+    pub(crate) fn issue(&mut self, space: Space, abilities: &[Ability]) -> String {
+        let key = new_key();
+        self.grants.insert(key.clone(), Grant { space, abilities: abilities.to_vec() });
+        key
+    }
+
+    pub(crate) fn revoke(&mut self, key: &str) {
+        self.grants.remove(key);
+    }
+
+    /// The grant of the key in the `Authorization` header, if there is one such header and its key is valid.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Option<&Grant> {
+        self.grants.get(bearer_token(headers)?)
+    }
+}
+
+/// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    const SCHEME: &str = "bearer ";
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    // Web servers disagree on which of two headers counts; a client that sends two should not get in by luck.
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let text = value.to_str().ok()?;
+    let start = text.to_ascii_lowercase().rfind(SCHEME)?.checked_add(SCHEME.len())?;
+    text.get(start..)?.split(',').next()
+}
+
+/// A key as Laravel Sanctum makes it: a number, a bar, and 48 letters and digits.
+fn new_key() -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // `RandomState` is seeded by the system: enough for keys that open nothing but an emulator, without a dependency.
+    let random = RandomState::new();
+    let letters = (0_u64..48).filter_map(|n| {
+        let pick = usize::try_from(random.hash_one(n) % 62).ok()?;
+        ALPHABET.get(pick).copied().map(char::from)
+    });
+    format!("{}|{}", next_number(), letters.collect::<String>())
+}
+
+/// Numbers Spaces and keys across all emulators of the program, so that none is ever mistaken for another's.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_token_is_what_laravel_takes_it_to_be() {
+        let cases: &[(&[&str], Option<&str>)] = &[
+            (&["Bearer 1|abc"], Some("1|abc")),
+            (&["bEARER 1|abc"], Some("1|abc")),
+            (&["Bearer 1|abc,rest"], Some("1|abc")),
+            (&["Basic eA==, Bearer 1|abc"], Some("1|abc")),
+            (&["Bearer 2|xyz Bearer 1|abc"], Some("1|abc")),
+            (&["Bearer  1|abc"], Some(" 1|abc")),
+            (&["1|abc"], None),
+            (&["Basic eA=="], None),
+            (&[], None),
+            (&["Bearer 1|abc", "Bearer 1|abc"], None),
+        ];
+        for (values, token) in cases {
+            assert_eq!(bearer_token(&headers(values)), *token, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn keys_look_like_sanctums_and_differ() {
+        let (one, other) = (new_key(), new_key());
+        let (number, secret) = one.split_once('|').unwrap();
+        assert!(number.parse::<u64>().is_ok());
+        assert_eq!(secret.len(), 48);
+        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_ne!(secret, other.split_once('|').unwrap().1);
+    }
+
+    #[test]
+    fn a_revoked_key_opens_nothing() {
+        let mut ring = KeyRing::default();
+        let key = ring.issue(Space::active(), Ability::ALL);
+        let request = headers(&[&format!("Bearer {key}")]);
+        assert!(ring.authenticate(&request).is_some());
+        ring.revoke(&key);
+        assert!(ring.authenticate(&request).is_none());
+    }
+
+    #[test]
+    fn debug_hides_the_keys() {
+        let keys = Keys { full: "1|full".into(), no_permission: "2|none".into(), inactive: "3|off".into() };
+        assert_eq!(format!("{keys:?}"), "Keys { .. }");
+    }
+}

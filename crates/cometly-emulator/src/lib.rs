@@ -1,0 +1,77 @@
+//! A Cometly API on loopback, for tests, demos and continuous integration.
+//!
+//! An [`Emulator`] listens on a free port of 127.0.0.1 and is gone when dropped. It answers what the API's Laravel
+//! backend answers, in Laravel's order and with Laravel's bytes: which body is compact and which is pretty-printed, which
+//! answer carries rate headers and which does not, and the redirect to an HTML login page for a client that does not put
+//! JSON first in `Accept`. It knows nothing of the client under test, so it takes no mistake of that client for granted.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//!
+//! use cometly_emulator::Emulator;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let emulator = Emulator::start()?;
+//! let key = &emulator.keys().full;
+//!
+//! // Any HTTP client will do, pointed at `emulator.base_url()`; here, none at all.
+//! let mut stream = TcpStream::connect(emulator.address())?;
+//! write!(
+//!     stream,
+//!     "GET /public-api/v1/events?start_date=2026-01-01+00:00:00&end_date=2026-02-01+00:00:00&per_page=1 HTTP/1.1\r\n\
+//!      Host: {}\r\nAuthorization: Bearer {key}\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
+//!     emulator.address(),
+//! )?;
+//! let mut answer = String::new();
+//! stream.read_to_string(&mut answer)?;
+//!
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert!(answer.contains(r#"{"data":[{"id":1,"event_time_utc":"2026-01-01 00:00:00"}],"#));
+//!
+//! let seen = emulator.received_requests();
+//! assert_eq!(seen[0].path, "/public-api/v1/events");
+//! assert_eq!(seen[0].headers["accept"], "application/json");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Keys and Spaces
+//! Three keys are ready in [`Emulator::keys`]; [`Emulator::issue_key`] makes more, of any [`Space`] and with any
+//! [`Ability`], and [`Emulator::revoke_key`] takes one away.
+//!
+//! # Limits and time
+//! `GET /events` allows 7 calls a minute in each Space, as documented; [`EmulatorBuilder::limit`] sets another limit and
+//! [`EmulatorBuilder::no_limits`] takes all away. Time comes from a [`Clock`], so that no test has to wait for a minute.
+//!
+//! # What is faithful and what is guessed
+//! Statuses, JSON bodies, their whitespace and their headers are Laravel's. These are ours, for Cometly publishes nothing
+//! on them: the text for an inactive subscription, the message of a queued event, the names of the abilities, and the words
+//! of the validation rule that asks for an identification. HTML bodies are short stand-ins with the right status and
+//! headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where Laravel writes `X-RateLimit-Limit`.
+
+mod accept;
+mod answer;
+mod backend;
+mod builder;
+mod clock;
+mod cursor;
+mod emulator;
+mod events;
+mod input;
+mod keys;
+mod limits;
+mod record;
+mod refusal;
+mod ring;
+mod routes;
+mod server;
+mod track;
+
+pub use {bytes, http};
+
+pub use crate::builder::EmulatorBuilder;
+pub use crate::clock::Clock;
+pub use crate::emulator::Emulator;
+pub use crate::keys::{Ability, Keys, Space};
+pub use crate::record::ReceivedRequest;

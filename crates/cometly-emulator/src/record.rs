@@ -1,0 +1,106 @@
+//! What the emulator was asked, and what it said.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::ring::Ring;
+
+/// However many requests are kept, their headers and bodies take no more than this.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A request that the emulator answered.
+///
+/// The key is in [`headers`](Self::headers), but marked as sensitive: `Debug` shows `Sensitive` in its place.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReceivedRequest {
+    /// The method.
+    pub method: Method,
+    /// The path as it was written, still percent-encoded.
+    pub path: String,
+    /// What follows the `?`, still percent-encoded.
+    pub query: Option<String>,
+    /// The headers, in the order of their arrival where one is repeated.
+    pub headers: HeaderMap,
+    /// The body; empty if it was too large to be accepted.
+    pub body: Bytes,
+    /// What it was answered with.
+    pub status: StatusCode,
+}
+
+/// The latest requests, and the count of all.
+pub(crate) struct Record {
+    latest: Ring<ReceivedRequest>,
+    count: u64,
+}
+
+impl Record {
+    pub(crate) fn new(max_requests: usize) -> Self {
+        Self { latest: Ring::new(max_requests, MAX_BYTES), count: 0 }
+    }
+
+    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, status: StatusCode) {
+        let Parts { method, uri, mut headers, .. } = parts;
+        for (name, value) in &mut headers {
+            if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
+                value.set_sensitive(true);
+            }
+        }
+        let header_bytes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+        let bytes = header_bytes.fold(body.len(), usize::saturating_add);
+        let (path, query) = (uri.path().to_owned(), uri.query().map(str::to_owned));
+        self.latest.push(ReceivedRequest { method, path, query, headers, body, status }, bytes);
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(crate) fn latest(&self) -> Vec<ReceivedRequest> {
+        self.latest.iter().cloned().collect()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(path: &str) -> Parts {
+        let request = http::Request::get(path).header("authorization", "Bearer 1|canary").header("x-seen", "yes");
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn debug_hides_the_key_and_the_headers_have_it() {
+        let mut record = Record::new(1);
+        record.add(parts("/events?cursor=x"), Bytes::new(), StatusCode::OK);
+        let request = record.latest().remove(0);
+        assert_eq!(request.headers["authorization"], "Bearer 1|canary");
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("\"authorization\": Sensitive"), "{shown}");
+        assert!(shown.contains("\"x-seen\": \"yes\""), "{shown}");
+    }
+
+    #[test]
+    fn only_the_latest_are_kept_and_all_are_counted() {
+        let mut record = Record::new(2);
+        for path in ["/1", "/2", "/3"] {
+            record.add(parts(path), Bytes::new(), StatusCode::OK);
+        }
+        let paths: Vec<_> = record.latest().into_iter().map(|request| request.path).collect();
+        assert_eq!((paths, record.count()), (vec!["/2".to_owned(), "/3".to_owned()], 3));
+    }
+
+    #[test]
+    fn large_bodies_do_not_pile_up() {
+        let mut record = Record::new(1000);
+        for _ in 0..20 {
+            record.add(parts("/"), Bytes::from(vec![0; 8 << 20]), StatusCode::OK);
+        }
+        assert_eq!(record.latest().len(), 7);
+    }
+}

@@ -1,0 +1,125 @@
+//! The table of everything that the emulator serves.
+
+use http::{HeaderValue, Method, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use crate::answer::{self, Answer};
+use crate::backend::Visit;
+use crate::keys::Ability;
+use crate::refusal::Refusal;
+use crate::{events, track};
+
+/// Where the API lives on its host.
+pub(crate) const API: &str = "/public-api/v1";
+
+/// A method and a path.
+pub(crate) type Endpoint = (&'static str, &'static str);
+
+pub(crate) struct Route {
+    pub(crate) endpoint: Endpoint,
+    /// What a key must be able to do; without it, no key is asked for.
+    pub(crate) needs: Option<Ability>,
+    /// The documented limit per minute, if there is one.
+    pub(crate) limit: Option<u32>,
+    pub(crate) action: fn(&mut Visit<'_>) -> Result<Answer, Refusal>,
+}
+
+pub(crate) static ROUTES: &[Route] = &[
+    Route { endpoint: ("GET", "/login"), needs: None, limit: None, action: login },
+    Route {
+        endpoint: ("GET", "/public-api/v1/events"),
+        needs: Some(Ability::EventsRead),
+        limit: Some(7),
+        action: events::list,
+    },
+    Route {
+        endpoint: ("POST", "/public-api/v1/events/track"),
+        needs: Some(Ability::EventsWrite),
+        limit: None,
+        action: track::accept,
+    },
+];
+
+/// What a request leads to, before anyone looks at its key.
+pub(crate) enum Found {
+    Route(&'static Route),
+    /// Laravel answers `OPTIONS` by itself.
+    Options(Answer),
+}
+
+pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
+    let Ok(decoded) = percent_decode_str(path).decode_utf8() else {
+        return Err(Refusal::status(StatusCode::BAD_REQUEST, "Malformed URL."));
+    };
+    let wanted = decoded.trim_end_matches('/');
+    let here = || ROUTES.iter().filter(|route| route.endpoint.1 == wanted);
+    if let Some(route) = here().find(|route| verbs(route).contains(&method.as_str())) {
+        return Ok(Found::Route(route));
+    }
+    let supported: Vec<&str> = here().flat_map(verbs).copied().collect();
+    match method.as_str() {
+        _ if supported.is_empty() => Err(Refusal::unknown_route(path)),
+        "OPTIONS" => Ok(Found::Options(options(&supported))),
+        method => Err(Refusal::wrong_verb(method, path, &supported)),
+    }
+}
+
+/// Whatever answers GET answers HEAD.
+fn verbs(route: &Route) -> &'static [&'static str] {
+    match route.endpoint.0 {
+        "GET" => &["GET", "HEAD"],
+        "POST" => &["POST"],
+        "PUT" => &["PUT"],
+        _ => &[],
+    }
+}
+
+fn options(supported: &[&str]) -> Answer {
+    let mut answer = answer::empty();
+    answer.headers_mut().extend(HeaderValue::from_str(&supported.join(",")).map(|value| (http::header::ALLOW, value)));
+    answer
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the table asks every action for a result")]
+fn login(_: &mut Visit<'_>) -> Result<Answer, Refusal> {
+    Ok(answer::page(StatusCode::OK, "Log in"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(method: &str, path: &str) -> u16 {
+        match find(&method.parse().unwrap(), path) {
+            Ok(Found::Route(_)) => 200,
+            Ok(Found::Options(_)) => 204,
+            Err(refusal) => refusal.into_answer(true, "").status().as_u16(),
+        }
+    }
+
+    #[test]
+    fn routes_are_found_as_laravel_finds_them() {
+        let cases = [
+            ("GET", "/public-api/v1/events", 200),
+            ("HEAD", "/public-api/v1/events", 200),
+            ("GET", "/public-api/v1/events/", 200),
+            ("GET", "/public-api/v1/%65vents", 200),
+            ("OPTIONS", "/public-api/v1/events", 204),
+            ("PUT", "/public-api/v1/events", 405),
+            ("BREW", "/public-api/v1/events/track", 405),
+            ("BREW", "/public-api/v1/nothing", 404),
+            ("GET", "/public-api/v1/events%2Ftrack/x", 404),
+            ("GET", "/public-api/v1/Events", 404),
+            ("GET", "/", 404),
+            ("GET", "/%ff", 400),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(status(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_route_has_verbs() {
+        assert!(ROUTES.iter().all(|route| verbs(route).contains(&route.endpoint.0)));
+    }
+}

@@ -1,0 +1,107 @@
+//! The sockets: HTTP/1.1 by hyper, on one thread.
+
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::backend::Backend;
+
+/// Connections beyond these wait to be accepted.
+const MAX_CONNECTIONS: usize = 1024;
+/// A connection on which nothing complete arrives for so long is closed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of a body that is too large is read and thrown away, so that its sender gets to read the 413.
+const MAX_DISCARDED: usize = 64 << 20;
+
+/// Serves until `stopped`, after saying in `report` whether it could begin.
+pub(crate) fn run(
+    listener: std::net::TcpListener,
+    backend: Arc<Backend>,
+    report: &mpsc::Sender<io::Result<()>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let begin = || {
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let _inside = runtime.enter();
+        let listener = TcpListener::from_std(listener)?;
+        runtime.spawn(accept(listener, backend));
+        Ok(runtime)
+    };
+    match begin() {
+        Ok(runtime) => {
+            // Whoever waited for this may be gone, and then so is the other end of `stopped`.
+            let _ = report.send(Ok(()));
+            // It is dropped, not sent to. Dropping the runtime then closes every connection.
+            let _ = runtime.block_on(stopped);
+        }
+        Err(error) => drop(report.send(Err(error))),
+    }
+}
+
+async fn accept(listener: TcpListener, backend: Arc<Backend>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let backend = Arc::clone(&backend);
+                tokio::spawn(async move {
+                    converse(stream, &backend).await;
+                    drop(place);
+                });
+            }
+            // The process is out of file descriptors, most likely: someone has to close one first.
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, backend: &Backend) {
+    // Answers are small, and tests are many.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(async |request: Request<Incoming>| respond(backend, request).await);
+    // hyper keeps header names in lower case; title case is as near to Symfony's spelling as it gets.
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service);
+    // A connection that breaks is its client's affair.
+    let _ = connection.await;
+}
+
+async fn respond(backend: &Backend, request: Request<Incoming>) -> Result<http::Response<Full<Bytes>>, io::Error> {
+    let (parts, body) = request.into_parts();
+    let body = timeout(PATIENCE, read(body, backend.max_body)).await??;
+    Ok(backend.answer(parts, body).map(Full::new))
+}
+
+/// The body, or `None` if it has more than `max` bytes.
+async fn read(mut body: Incoming, max: usize) -> io::Result<Option<Bytes>> {
+    let mut kept = BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(io::Error::other)?;
+        let data = frame.into_data().unwrap_or_default();
+        length = length.saturating_add(data.len());
+        if length <= max {
+            kept.extend_from_slice(&data);
+        } else if length <= MAX_DISCARDED.saturating_add(max) {
+            kept = BytesMut::new();
+        } else {
+            break;
+        }
+    }
+    Ok((length <= max).then(|| kept.freeze()))
+}
