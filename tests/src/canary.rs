@@ -17,8 +17,9 @@ use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan
 /// What every canary begins with behind its `|`, so that most records need no closer look.
 const MARKER: &str = "cnry";
 
-/// Records that are documented to hold the key: libcurl's view of the wire. Which adapter says so, says it in its docs.
-const DOCUMENTED: [(&str, log::Level); 1] = [("isahc::wire", log::Level::Trace)];
+/// Records that are documented to hold the key: what libcurl and ureq put on the wire. The adapters' docs say so.
+const DOCUMENTED: [(&str, log::Level); 2] =
+    [("isahc::wire", log::Level::Trace), ("ureq_proto::util", log::Level::Trace)];
 
 /// A key text that no other case has.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl Canary {
     /// [`Leak`] names the place.
     pub fn check_absent(&self, place: &str, text: &str) -> Result<(), Leak> {
         let half = self.secret.rsplit('|').next().unwrap_or_default().as_bytes();
-        if half.windows(12).any(|part| contains(text.as_bytes(), part)) {
+        if half.windows(12).filter_map(|part| std::str::from_utf8(part).ok()).any(|part| text.contains(part)) {
             return Err(Leak { place: place.to_owned() });
         }
         Ok(())
@@ -210,10 +211,6 @@ impl tracing::field::Visit for Fields {
     fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
         let _ = write!(self.0, "{}={value} ", field.name());
     }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len().max(1)).any(|window| window == part)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,8 +1,16 @@
-//! The cases, by what they are about.
+//! The cases, by what they are about. A name that begins with `row_` names the rows of the fault list that it covers.
 
 use crate::Case;
 
+mod authentication;
 mod classification;
+mod deadlines;
+mod delivery;
+mod framing;
+mod load;
+mod proxies;
+mod redirects;
+mod wire;
 
 /// Names a case after its function.
 macro_rules! cases {
@@ -10,10 +18,21 @@ macro_rules! cases {
         &[$(crate::Case { name: stringify!($case), play: $case }),*]
     };
 }
-pub(crate) use cases;
+use cases;
 
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    [classification::CASES].concat()
+    [
+        authentication::CASES,
+        classification::CASES,
+        wire::CASES,
+        redirects::CASES,
+        proxies::CASES,
+        delivery::CASES,
+        deadlines::CASES,
+        framing::CASES,
+        load::CASES,
+    ]
+    .concat()
 }

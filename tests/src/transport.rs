@@ -49,7 +49,8 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// As the transport's own `send_request`.
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent;
 
-    /// Begins a call and gives it up after a while, by dropping its future; `false` if it cannot, being blocking.
+    /// Begins a call and gives it up after a while, by dropping its future; `false`, without beginning it, if the
+    /// transport is blocking and cannot.
     fn send_and_drop(&self, _call: Call, _after: Duration) -> bool {
         false
     }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use cometly_core::{CallError, Delivery, Limits};
 use futures_lite::io::Cursor;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use isahc::{
     AsyncBody,
     config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation},
@@ -41,13 +41,15 @@ pub(crate) fn request(
         value.set_sensitive(is_sensitive);
         builder = builder.header(name.as_str(), value);
     }
-    builder.body(sent_once(body)).map_err(not_sent)
+    let is_bodiless = matches!(head.method, Method::GET | Method::DELETE);
+    builder.body(sent_once(body, is_bodiless)).map_err(not_sent)
 }
 
 /// A body that libcurl cannot rewind, so that it does not send a call again by itself.
-fn sent_once(body: Bytes) -> AsyncBody {
+fn sent_once(body: Bytes, is_bodiless: bool) -> AsyncBody {
     if body.is_empty() {
-        return AsyncBody::empty();
+        // A GET announces no body; a POST without one says so (RFC 9110 §8.6).
+        return if is_bodiless { AsyncBody::empty() } else { AsyncBody::from_bytes_static(b"") };
     }
     let len = body.len();
     AsyncBody::from_reader_sized(Cursor::new(body), u64::try_from(len).unwrap_or(u64::MAX))
@@ -72,7 +74,16 @@ pub(crate) fn head(head: &isahc_http::response::Parts) -> Result<Response<Vec<u8
     Ok(response)
 }
 
-/// What one major version of `http` lets through and the other does not.
+/// A length that is not a number, or too large for one, makes an answer unusable (RFC 9112 §6.3); libcurl passes over it and
+/// takes the end of the connection for the end of the body.
+pub(crate) fn check_length(response: &Response<Vec<u8>>) -> Result<(), Error> {
+    let len = response.body().len();
+    let is_said = |value: &HeaderValue| value.to_str().ok().and_then(|value| value.trim().parse().ok()) == Some(len);
+    // An answer without a body may tell how long it would have been.
+    if len == 0 || response.headers().get_all(CONTENT_LENGTH).iter().all(is_said) { Ok(()) } else { Err(unreadable()) }
+}
+
+/// What is not HTTP, or not to one of the two major versions of `http`.
 fn unreadable() -> Error {
     CallError::transport(Delivery::Unknown, isahc::Error::from(isahc::error::ErrorKind::ProtocolViolation))
 }

@@ -1,6 +1,6 @@
 //! What a failure of isahc says of the call: whether it may be sent again.
 
-use std::io;
+use std::{error::Error as _, io};
 
 use cometly_core::{CallError, Delivery};
 use isahc::error::ErrorKind;
@@ -11,6 +11,10 @@ pub(crate) fn failure(error: isahc::Error) -> Error {
     if error.is_timeout() {
         // isahc does not tell a time-out of connecting from one of the whole call.
         return CallError::timeout(Delivery::Unknown);
+    }
+    // curl's code 100, which isahc has no kind for: more than 100 kB in a line, or 300 kB in all.
+    if error.source().is_some_and(|source| source.to_string().contains("grew larger than allowed")) {
+        return CallError::too_large(None);
     }
     CallError::transport(delivery(error.kind()), error)
 }

@@ -27,7 +27,8 @@
 //! With `log` or `tracing` at TRACE for the target `isahc::wire`, libcurl's view of the wire is logged, the key in it. Do
 //! not enable that target where logs are kept.
 //!
-//! Dropping the future of a call ends its transfer; what was already sent may have arrived.
+//! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
+//! arrived.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -107,6 +108,7 @@ impl Client {
         loop {
             let read = body.read(&mut buffer).await.map_err(io_failure)?;
             if read == 0 {
+                convert::check_length(&response)?;
                 return Ok(api.read(response.map(Bytes::from)));
             }
             let status = response.status();

@@ -6,7 +6,7 @@ use std::io;
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, Limits};
-use http::Request;
+use http::{Method, Request};
 use serde::de::DeserializeOwned;
 
 use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure};
@@ -60,8 +60,13 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        // The blocking client announces the length of any body, and a GET must have none at all.
+        let is_bodiless = request.body().is_empty() && matches!(*request.method(), Method::GET | Method::DELETE);
         let mut request = reqwest::blocking::Request::try_from(request).map_err(failure)?;
         *request.timeout_mut() = Some(self.limits.deadline);
+        if is_bodiless {
+            *request.body_mut() = None;
+        }
         let asked = request.url().clone();
         let mut response = self.http.execute(request).map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());

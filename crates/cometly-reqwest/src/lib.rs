@@ -36,7 +36,7 @@ mod failure;
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
-use http::Request;
+use http::{HeaderValue, Method, Request, header::CONTENT_LENGTH};
 use serde::de::DeserializeOwned;
 
 pub use builder::ClientBuilder;
@@ -93,7 +93,12 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
+        let is_empty_post = request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE);
         let mut request = reqwest::Request::try_from(request).map_err(failure)?;
+        if is_empty_post {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         *request.timeout_mut() = Some(self.limits.deadline);
         let asked = request.url().clone();
         let mut response = self.http.execute(request).await.map_err(failure)?;

@@ -20,6 +20,10 @@
 //!
 //! If another crate of the program turns on ureq's `gzip` feature, an answer that is compressed unasked is unpacked
 //! before we see it (ureq has no switch for that at run time); the body cap counts the unpacked bytes.
+//!
+//! # What cannot be prevented
+//! With `log` at TRACE for the target `ureq_proto::util`, ureq logs what it writes and reads, the key in it, in rows of a
+//! hex dump. Do not enable that target where logs are kept.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -28,7 +32,7 @@ mod failure;
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 use ureq::AsSendBody;
 
@@ -88,8 +92,8 @@ impl Client {
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         let (head, body) = request.into_parts();
-        // ureq would announce an empty body, a GET's too.
-        let response = if body.is_empty() {
+        // ureq announces the length of any body, and a GET must have none at all.
+        let response = if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
             self.exchange(Request::from_parts(head, ()))
         } else {
             self.exchange(Request::from_parts(head, body.as_ref()))
@@ -110,8 +114,7 @@ impl Client {
             .build();
         let (head, body) = self.agent.run(request).map_err(failure)?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
-        // ureq takes a body of exactly its limit for one that goes on.
-        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX);
         let read = match body.into_with_config().limit(limit).read_to_vec() {
             Err(ureq::Error::BodyExceedsLimit(_)) => Err(CallError::too_large(Some(head.status))),
             read => read.map_err(failure),

@@ -1,0 +1,97 @@
+//! The authentication page, against the emulator: what each key is worth.
+
+use bytes::Bytes;
+use cometly_core::{Api, ApiErrorKind, ApiKey, Call, ForbiddenReason, KeyStatus, UnexpectedCause};
+use cometly_emulator::Emulator;
+use http::Request;
+
+use crate::{Arrivals, BoxError, Case, Played, Stage, cases::cases};
+
+pub(super) const CASES: &[Case] = cases![
+    every_key_of_the_authentication_page_gets_its_outcome,
+    without_json_in_accept_the_login_page_is_a_redirect,
+    a_rate_limit_is_told_before_and_when_it_is_reached,
+    a_revoked_key_is_refused_and_a_rotated_one_accepted,
+];
+
+fn api(emulator: &Emulator, key: &str) -> Result<Api, BoxError> {
+    Ok(Api::builder(ApiKey::new(key)?).base_url(emulator.base_url().parse()?).build())
+}
+
+fn list(api: &Api) -> Call {
+    api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00")
+}
+
+fn every_key_of_the_authentication_page_gets_its_outcome(stage: &Stage<'_>) -> Played {
+    use ApiErrorKind::{Forbidden, Rejected, Unauthenticated};
+
+    let emulator = Emulator::builder().no_limits().start()?;
+    let (keys, client) = (emulator.keys(), stage.client()?);
+    let full = api(&emulator, &keys.full)?;
+    let event = serde_json::json!({"event_name": "purchase", "email": "a@example.com"});
+    let table = [
+        (list(&full), None, KeyStatus::Accepted),
+        (full.post("events/track").json(&event), None, KeyStatus::Accepted),
+        (full.get("events"), Some(Rejected), KeyStatus::Accepted),
+        (full.get("unknown"), Some(Rejected), KeyStatus::Unknown),
+        (full.put("events").json(&event), Some(Rejected), KeyStatus::Unknown),
+        (list(&api(&emulator, stage.secret())?), Some(Unauthenticated), KeyStatus::Refused),
+        (
+            list(&api(&emulator, &keys.no_permission)?),
+            Some(Forbidden(ForbiddenReason::Permission)),
+            KeyStatus::NotAllowed,
+        ),
+        (
+            list(&api(&emulator, &keys.inactive)?),
+            Some(Forbidden(ForbiddenReason::InactiveSubscription)),
+            KeyStatus::NotAllowed,
+        ),
+    ];
+    for (call, kind, key) in table {
+        let shown = format!("{call:?}");
+        let outcome = stage.noted(client.send(call))?;
+        assert_eq!((outcome.kind(), outcome.key_status()), (kind, key), "{shown}: {outcome}");
+    }
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}
+
+fn without_json_in_accept_the_login_page_is_a_redirect(stage: &Stage<'_>) -> Played {
+    let emulator = Emulator::start()?;
+    let (api, client) = (api(&emulator, stage.secret())?, stage.client()?);
+    // Not authorized, on purpose: as a caller who forgot to.
+    let request = |accept: &str| {
+        Request::get(format!("{}/events", emulator.base_url())).header("accept", accept).body(Bytes::new())
+    };
+    let json = stage.send_request(&*client, request("application/json")?, &api)?;
+    assert_eq!(json.kind(), Some(ApiErrorKind::Unauthenticated));
+    let page = stage.send_request(&*client, request("text/html, application/json")?, &api)?;
+    assert_eq!(page.kind(), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)));
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}
+
+fn a_rate_limit_is_told_before_and_when_it_is_reached(stage: &Stage<'_>) -> Played {
+    let emulator = Emulator::start()?;
+    let (api, client) = (api(&emulator, &emulator.keys().full)?, stage.client()?);
+    for left in (0..7).rev() {
+        let outcome = stage.noted(client.send(list(&api)))?;
+        assert!(outcome.is_success(), "{outcome}");
+        assert_eq!((outcome.rate_limit().limit(), outcome.rate_limit().remaining()), (Some(7), Some(left)));
+    }
+    let outcome = stage.noted(client.send(list(&api)))?;
+    assert!(outcome.is_rate_limited(), "{outcome}");
+    let wait = outcome.retry_after().ok_or("a 429 says when to come back")?.as_secs();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert!(outcome.rate_limit().reset().is_some());
+    assert_eq!(outcome.message(), Some("Too Many Attempts."));
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}
+
+fn a_revoked_key_is_refused_and_a_rotated_one_accepted(stage: &Stage<'_>) -> Played {
+    let emulator = Emulator::builder().no_limits().start()?;
+    let (api, client) = (api(&emulator, stage.secret())?, stage.client()?);
+    let call = list(&api);
+    assert!(stage.noted(client.send(call.clone()))?.is_unauthenticated());
+    api.rotate(ApiKey::new(emulator.keys().full.as_str())?);
+    assert!(stage.noted(client.send(call))?.is_success());
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}

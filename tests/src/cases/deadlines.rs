@@ -1,0 +1,85 @@
+//! Time: one deadline for the whole call, whatever the server does.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cometly_core::{Call, CallError, Delivery};
+
+use crate::{
+    Arrivals, BoxError, Case, Played, Settings, Stage, Transport,
+    cases::cases,
+    fault_server::{Act, Answer, Script},
+};
+
+pub(super) const CASES: &[Case] = cases![
+    row_61_no_answer_ends_at_the_deadline,
+    row_62_a_slow_head_ends_at_the_deadline,
+    row_62_a_slow_body_ends_at_the_deadline,
+    row_63_a_server_that_stops_reading_ends_at_the_deadline,
+    a_connection_that_is_never_made_ends_at_its_own_time_out,
+];
+
+const DEADLINE: Duration = Duration::from_millis(800);
+/// The machines are noisy: this tells a deadline that holds from one that does not, and no more.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+fn ends_at_the_deadline(stage: &Stage<'_>, client: &dyn Transport, call: Call) -> Result<(), BoxError> {
+    let begun = Instant::now();
+    let sent = stage.send(client, call);
+    let took = begun.elapsed();
+    match sent {
+        Err(CallError::Timeout { delivery: Delivery::Unknown, .. }) => {}
+        other => return Err(format!("expected a time-out, got {other:?} after {took:?}").into()),
+    }
+    assert!(took < AT_MOST && took >= Duration::from_millis(400), "it took {took:?}");
+    Ok(())
+}
+
+fn slow(text: &'static [u8]) -> Act {
+    Act::Repeat { bytes: Bytes::from_static(text), every: Duration::from_millis(100), times: 300 }
+}
+
+fn play(stage: &Stage<'_>, answer: Answer) -> Played {
+    let server = stage.serve(Script::always(answer))?;
+    let api = stage.api(&server.base_url())?;
+    let client = stage.connect(&Settings::default().deadline(DEADLINE))?;
+    ends_at_the_deadline(stage, &*client, api.get("events"))?;
+    ends_at_the_deadline(stage, &*client, api.post("events/track").json("x"))?;
+    Ok(Arrivals::of(&server))
+}
+
+fn row_61_no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+    play(stage, Answer::silence())
+}
+
+fn row_62_a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+    play(stage, Answer::raw("HTTP/1.1 200 OK\r\nX: ").then(slow(b"x")))
+}
+
+fn row_62_a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+    play(stage, Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{").then(slow(b" ")))
+}
+
+fn row_63_a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::new(vec![Act::Pause(AT_MOST)]).before_body()))?;
+    let api = stage.api(&server.base_url())?;
+    let client = stage.connect(&Settings::default().deadline(DEADLINE))?;
+    let body = Bytes::from(vec![b'7'; 32 << 20]);
+    ends_at_the_deadline(stage, &*client, api.post("events/track").body(body))?;
+    Ok(Arrivals::of(&server))
+}
+
+fn a_connection_that_is_never_made_ends_at_its_own_time_out(stage: &Stage<'_>) -> Played {
+    // To a client that wants TLS, a server that says nothing is one that it has not connected to yet.
+    let server = stage.serve(Script::always(Answer::silence()))?;
+    let base_url = server.base_url().replace("http://", "https://");
+    let mut settings = Settings::default();
+    settings.limits.connect_timeout = DEADLINE;
+    let client = stage.connect(&settings)?;
+    let begun = Instant::now();
+    let sent = stage.send(&*client, stage.api(&base_url)?.post("events/track").json("x"));
+    assert!(matches!(sent, Err(CallError::Timeout { .. })), "{sent:?}");
+    assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
+    assert_eq!(server.arrivals(), 0);
+    Ok(Arrivals::checked_by_the_case())
+}

@@ -1,0 +1,257 @@
+//! Answers that are too large, cut, packed, or not quite HTTP.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cometly_core::{ApiErrorKind, CallError, DecodeCategory, Delivery, UnexpectedCause};
+use http::StatusCode;
+
+use crate::{
+    Arrivals, BoxError, Case, Played, Sent, Settings, Stage,
+    cases::cases,
+    fault_server::{Act, Answer, Script},
+};
+
+pub(super) const CASES: &[Case] = cases![
+    row_32_informational_answers_are_passed_over,
+    row_45_an_unreadable_header_spoils_nothing,
+    row_66_a_body_over_the_cap_is_too_large_and_not_read_on,
+    row_67_a_length_that_lies_allocates_nothing,
+    row_68_a_cut_body_is_never_taken_for_whole,
+    row_69_json_cut_by_the_end_of_the_connection_does_not_decode,
+    row_70_a_packed_answer_is_not_unpacked,
+    row_70_nor_by_a_users_client_where_that_can_be_forced,
+    row_71_the_limits_of_a_head_are_the_same_on_every_stack,
+    row_72_contradicting_lengths_have_a_typed_end,
+    row_73_what_is_not_quite_http_has_a_typed_end,
+    row_83_what_was_not_read_disturbs_no_later_call,
+];
+
+const CAP: usize = 64 * 1024;
+
+fn too_large(sent: Sent, status: Option<u16>) -> Result<(), BoxError> {
+    match sent {
+        Err(CallError::TooLarge { status: found, .. }) if found.map(|found| found.as_u16()) == status => Ok(()),
+        other => Err(format!("expected TooLarge, got {other:?}").into()),
+    }
+}
+
+/// Whatever it is, it was not a success, and nobody claims that it was not sent.
+fn not_a_success(sent: Sent) -> Result<(), BoxError> {
+    match sent {
+        Err(error) if error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        Ok(outcome) if !outcome.is_success() => Ok(()),
+        other => Err(format!("expected a failure, got {other:?}").into()),
+    }
+}
+
+fn row_32_informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
+    const HINT: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+    let hints = |times| Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::ZERO, times };
+    let last = Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let answer = Answer::new(vec![hints(100), Act::Write(last)]);
+    let server = stage.serve(Script::always(answer))?;
+    let client = stage.client()?;
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+
+    let slowly = Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::from_millis(5), times: 4000 };
+    let endless = stage.serve(Script::always(Answer::new(vec![slowly])))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(1)))?;
+    not_a_success(stage.send(&*client, stage.api(&endless.base_url())?.get("events")))?;
+    Ok(Arrivals::counted(server.arrivals().saturating_add(endless.arrivals())))
+}
+
+fn row_45_an_unreadable_header_spoils_nothing(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::raw(
+        &b"HTTP/1.1 200 OK\r\nX-RateLimit-Limit: \xff\xfe\r\nX-RateLimit-Remaining: 3\r\nContent-Length: 2\r\n\r\n{}"[..],
+    )))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let outcome = stage.send(&*client, api.get("events"))?;
+    assert!(outcome.is_success(), "{outcome}");
+    assert_eq!((outcome.rate_limit().limit(), outcome.rate_limit().remaining()), (None, Some(3)));
+    Ok(Arrivals::of(&server))
+}
+
+fn row_66_a_body_over_the_cap_is_too_large_and_not_read_on(stage: &Stage<'_>) -> Played {
+    let body = |len: usize| format!("[{}]", "1".repeat(len.saturating_sub(2)));
+    let chunk = format!("1000\r\n{}\r\n", "1".repeat(0x1000));
+    let endless = Act::Repeat { bytes: chunk.into(), every: Duration::ZERO, times: 100_000 };
+    let server = stage.serve(Script::sequence([
+        Answer::json(200, &body(CAP)),
+        Answer::json(200, &body(CAP.saturating_add(1))),
+        Answer::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").then(endless),
+    ]))?;
+    let api = stage.api(&server.base_url())?;
+    let client = stage.connect(&Settings::default().max_body_size(CAP))?;
+    let outcome = stage.send(&*client, api.get("events"))?;
+    assert_eq!(outcome.into_result()?.body().len(), CAP);
+    too_large(stage.send(&*client, api.get("events")), Some(200))?;
+    too_large(stage.send(&*client, api.get("events")), Some(200))?;
+    Ok(Arrivals::of(&server))
+}
+
+fn row_67_a_length_that_lies_allocates_nothing(stage: &Stage<'_>) -> Played {
+    let claim = |len: u64| Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{{}}")).then_close();
+    let server = stage.serve(Script::sequence([claim(9_000_000_000_000), claim((1 << 63) - 1), claim(u64::MAX)]))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in 0..3 {
+        not_a_success(stage.send(&*client, api.get("events")))?;
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_68_a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+    let cut = |text: &'static str| Answer::raw(text).then_close();
+    let server = stage.serve(Script::sequence([
+        cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
+        cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+        cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{}"),
+        cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}"),
+    ]))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in 0..4 {
+        let error = stage.send(&*client, api.get("events")).err().ok_or("half a body was taken for a whole one")?;
+        assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}");
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_69_json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::raw("HTTP/1.0 200 OK\r\n\r\n{\"data\":[1,").then_close()))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let reply = stage.send(&*client, api.get("events"))?.into_result()?;
+    let error = reply.json::<serde_json::Value>().err().ok_or("half a JSON was read")?;
+    assert_eq!(error.category(), DecodeCategory::Eof);
+    Ok(Arrivals::of(&server))
+}
+
+/// `{}` by gzip.
+const GZIP: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xab, 0xae, 0x05, 0x00, 0x43, 0xbf, 0xa6, 0xa3, 0x02,
+    0x00, 0x00, 0x00,
+];
+
+fn packed(encoding: &str, body: &[u8]) -> Answer {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    Answer::raw([head.as_bytes(), body].concat())
+}
+
+fn row_70_a_packed_answer_is_not_unpacked(stage: &Stage<'_>) -> Played {
+    let encodings = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"];
+    let server = stage.serve(Script::by(move |number, _| {
+        // A body that no decoder takes: whoever unpacks it fails. A gzip that is good tells who unpacks it in silence.
+        encodings.get(number).map_or_else(|| packed("gzip", GZIP), |encoding| packed(encoding, b"not packed at all"))
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in 0..=encodings.len() {
+        let outcome = stage.send(&*client, api.get("events"))?;
+        assert_eq!(outcome.kind(), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_70_nor_by_a_users_client_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(packed("gzip", b"not packed at all")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
+    match stage.send(&*client, api.get("events")) {
+        Ok(outcome) => {
+            assert_eq!(outcome.kind(), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
+        }
+        // reqwest has no switch on a request: a client that its user told to unpack does so.
+        Err(_) if stage.flavour().starts_with("reqwest") => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_71_the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
+    let many = |count: usize| {
+        let lines = "X-Line: 1\r\n".repeat(count.saturating_sub(1));
+        Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{lines}\r\n{{}}"))
+    };
+    let long = |len: usize| {
+        Answer::raw(format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\nContent-Length: 2\r\n\r\n{{}}", "v".repeat(len)))
+    };
+    let server = stage.serve(Script::sequence([
+        many(100),
+        long(60_000),
+        many(101),
+        many(129),
+        many(2000),
+        long(70_000),
+        long(120_000),
+        long(500_000),
+    ]))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for number in 0..8 {
+        let sent = stage.send(&*client, api.get("events"));
+        if number < 2 {
+            assert!(sent?.is_success());
+            continue;
+        }
+        match sent {
+            Err(CallError::TooLarge { status: None | Some(StatusCode::OK), .. }) => {}
+            other => return Err(format!("head {number}: expected TooLarge, got {other:?}").into()),
+        }
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_72_contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
+    let heads = [
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: -2\r\n",
+        "Content-Length: two\r\n",
+        "Content-Length: 2, 3\r\n",
+        "Content-Length: 99999999999999999999999999\r\n",
+    ];
+    let server = stage.serve(Script::by(move |number, _| {
+        let head = heads.get(number).copied().unwrap_or_default();
+        Answer::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{{}}")).then_close()
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for head in heads {
+        // RFC 9112 §6.3: an invalid Content-Length makes the answer unusable.
+        let sent = stage.send(&*client, api.get("events"));
+        not_a_success(sent).map_err(|error| format!("{head:?}: {error}"))?;
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_73_what_is_not_quite_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
+    let heads: [&[u8]; 8] = [
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: \xe9\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ];
+    let server = stage
+        .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in heads {
+        match stage.send(&*client, api.get("events")) {
+            Ok(outcome) => assert!(outcome.is_success() || outcome.is_unexpected(), "{outcome}"),
+            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+        }
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_83_what_was_not_read_disturbs_no_later_call(stage: &Stage<'_>) -> Played {
+    let body = format!("[{}]", "1".repeat(1 << 20));
+    let server = stage.serve(Script::by(move |number, _| match number % 2 {
+        0 => Answer::json(200, &body),
+        _ => Answer::json(200, "{}"),
+    }))?;
+    let api = stage.api(&server.base_url())?;
+    let client = stage.connect(&Settings::default().max_body_size(1000))?;
+    for _ in 0..3 {
+        too_large(stage.send(&*client, api.get("events")), Some(200))?;
+        assert!(stage.send(&*client, api.get("events"))?.is_success());
+    }
+    Ok(Arrivals::of(&server))
+}

@@ -1,0 +1,91 @@
+//! Many calls at once, and several keys through one client.
+
+use std::thread;
+
+use cometly_core::{Api, ApiKey};
+use cometly_emulator::Emulator;
+
+use crate::{
+    Arrivals, BoxError, Case, Played, Sent, Stage,
+    canary::Canary,
+    cases::cases,
+    fault_server::{Answer, Script},
+};
+
+pub(super) const CASES: &[Case] =
+    cases![two_keys_through_one_client_are_never_mixed, ten_thousand_calls_64_at_once_each_get_their_own_answer,];
+
+fn two_keys_through_one_client_are_never_mixed(stage: &Stage<'_>) -> Played {
+    let (first, second) = (Canary::new(), Canary::new());
+    let expected = [first.secret().to_owned(), second.secret().to_owned()];
+    // Tells, of each request, whether the key is the one that belongs to its path.
+    let server = stage.serve(Script::by(move |_, request| {
+        let line = request.request_line();
+        let owner = expected.iter().position(|key| request.header("authorization") == [format!("Bearer {key}")]);
+        match owner {
+            Some(owner) if line.contains(&format!("/of/{owner}/")) => Answer::json(200, &format!("[{owner}]")),
+            _ => Answer::json(401, r#"{"message":"mixed"}"#),
+        }
+    }))?;
+    let client = stage.client()?;
+    let api = |key: &Canary| -> Result<Api, BoxError> {
+        Ok(Api::builder(ApiKey::new(key.secret())?).base_url(server.base_url().parse()?).build())
+    };
+    let apis = [api(&first)?, api(&second)?];
+    let client = &*client;
+    let results: Vec<(usize, Sent)> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..8_usize)
+            .map(|caller| {
+                let apis = &apis;
+                scope.spawn(move || {
+                    let calls = (0..25_usize).zip(apis.iter().enumerate().cycle().skip(caller));
+                    let send = |(n, (owner, api)): (usize, (usize, &Api))| {
+                        let call = api.get("of/{owner}/{caller}/{n}").segment(owner).segment(caller).segment(n);
+                        (owner, client.send(call))
+                    };
+                    calls.map(send).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect()
+    });
+    assert_eq!(results.len(), 200);
+    for (owner, sent) in results {
+        assert_eq!(stage.noted(sent)?.into_result()?.into_body(), format!("[{owner}]"));
+    }
+    assert_eq!([first.leaks(), second.leaks()].concat(), <[String; 0]>::default());
+    Ok(Arrivals::of(&server))
+}
+
+fn ten_thousand_calls_64_at_once_each_get_their_own_answer(stage: &Stage<'_>) -> Played {
+    const CALLERS: usize = 64;
+    const CALLS: usize = 157;
+    let emulator = Emulator::builder().no_limits().seeded_events(1).keep_requests(0).start()?;
+    let key = ApiKey::new(emulator.keys().full.as_str())?;
+    let api = Api::builder(key).base_url(emulator.base_url().parse()?).build();
+    let client = stage.client()?;
+    let client = &*client;
+    // Each asks for a page of a size that nobody else asks for at that time, and looks for it in the answer.
+    let own_answers: usize = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let api = &api;
+                scope.spawn(move || {
+                    let is_own = |n: &usize| {
+                        let size = caller.saturating_mul(60).saturating_add(n % 60).saturating_add(1);
+                        let call = api.get("events").query("start_date", "2026-01-01 00:00:00");
+                        let call = call.query("end_date", "2026-02-01 00:00:00").query("per_page", size);
+                        let reply = client.send(call).ok().and_then(|outcome| outcome.into_result().ok());
+                        let page = reply.and_then(|reply| reply.json::<serde_json::Value>().ok());
+                        page.and_then(|page| page.get("per_page")?.as_u64()) == u64::try_from(size).ok()
+                    };
+                    (0..CALLS).filter(is_own).count()
+                })
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().unwrap_or_default()).sum()
+    });
+    assert_eq!(own_answers, CALLERS * CALLS);
+    assert_eq!(u64::try_from(CALLERS * CALLS)?, emulator.request_count());
+    Ok(Arrivals::counted(0))
+}

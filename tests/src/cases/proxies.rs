@@ -1,0 +1,72 @@
+//! Proxies: none but the one that is named.
+
+use cometly_core::Delivery;
+
+use crate::{
+    Arrivals, Case, Played, Proxy, Settings, Stage, authority,
+    cases::cases,
+    fault_server::{Answer, ConnectProxy, FaultServer, Script},
+};
+
+pub(super) const CASES: &[Case] = cases![
+    row_19_no_proxy_of_the_environment_is_used,
+    row_19_nor_by_a_users_client,
+    the_environments_proxy_is_used_when_asked_for,
+    row_20_a_named_proxy_gets_connect_and_not_the_key,
+    a_proxy_that_is_none_is_refused_before_anything_is_sent,
+];
+
+fn row_19_no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
+    without_proxy(stage, &Settings::default())
+}
+
+fn row_19_nor_by_a_users_client(stage: &Stage<'_>) -> Played {
+    without_proxy(stage, &Settings::default().users_client())
+}
+
+fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        assert!(std::env::var_os(variable).is_some(), "the suite sets {variable} to a closed port");
+    }
+    let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let certificate = authority()?.issue(&["127.0.0.1"])?;
+    let tls = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let client = stage.connect(settings)?;
+    assert!(stage.send(&*client, stage.api(&plain.base_url())?.get("events"))?.is_success());
+    // A user's client has its own certificate store: it is enough that it did not go through a proxy.
+    let answer = stage.send(&*client, stage.api(&tls.base_url())?.get("events"));
+    assert_eq!(tls.connections(), 1, "{answer:?}");
+    assert_eq!(plain.arrivals(), 1);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
+    let answer = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
+    let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
+    assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
+    assert_eq!(server.connections(), 0);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
+    let certificate = authority()?.issue(&["127.0.0.1"])?;
+    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let proxy = ConnectProxy::start()?;
+    let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
+    assert_eq!(head.request_line(), format!("CONNECT {} HTTP/1.1", server.address()));
+    assert_eq!(head.header("authorization"), <[String; 0]>::default());
+    assert_eq!(head.count(stage.secret()), 0);
+    Ok(Arrivals::of(&server))
+}
+
+fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
+    let proxy = Proxy::Named("http://not a proxy".to_owned());
+    match stage.connect(&Settings::default().proxy(proxy)) {
+        Err(_) => Ok(Arrivals::counted(0)),
+        Ok(client) => Err(format!("white space is in no URL: {client:?}").into()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Redirects, which the API does not give and no client may follow.
+
+use cometly_core::{ApiErrorKind, Delivery, UnexpectedCause};
+
+use crate::{
+    Arrivals, Case, Played, Settings, Stage, authority,
+    cases::cases,
+    fault_server::{Answer, FaultServer, Script},
+};
+
+pub(super) const CASES: &[Case] = cases![
+    row_14_no_redirect_to_another_origin_is_followed,
+    row_14_a_users_client_gives_no_key_to_another_origin,
+    row_15_no_redirect_on_the_same_origin_is_followed,
+    row_16_a_redirect_without_a_usable_location_is_one_too,
+    row_17_no_redirect_from_https_to_http_is_followed,
+    row_18_an_answer_behind_a_redirect_is_never_a_success,
+];
+
+const REDIRECT: Option<ApiErrorKind> = Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect));
+const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
+
+fn row_14_no_redirect_to_another_origin_is_followed(stage: &Stage<'_>) -> Played {
+    let other = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let client = stage.client()?;
+    let mut arrived = 0_usize;
+    for status in STATUSES {
+        let server = stage.serve(Script::always(Answer::redirect(status, &other.base_url())))?;
+        let api = stage.api(&server.base_url())?;
+        assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+        assert_eq!(stage.send(&*client, api.post("events/track").json("personal data"))?.kind(), REDIRECT);
+        arrived = arrived.saturating_add(server.arrivals());
+    }
+    assert_eq!(other.connections(), 0, "another origin was called");
+    Ok(Arrivals::counted(arrived))
+}
+
+fn row_14_a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Played {
+    let other = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let client = stage.connect(&Settings::default().users_client())?;
+    for status in STATUSES {
+        let server = stage.serve(Script::always(Answer::redirect(status, &other.base_url())))?;
+        let api = stage.api(&server.base_url())?;
+        assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+        assert_eq!(server.arrivals(), 1);
+    }
+    assert!(other.requests().iter().all(|request| request.count(stage.secret()) == 0), "the key was given away");
+    // reqwest has no switch on a request: a client that its user told to follow does so, and we say so.
+    if !stage.flavour().starts_with("reqwest") {
+        assert_eq!(other.connections(), 0, "another origin was called");
+    }
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn row_15_no_redirect_on_the_same_origin_is_followed(stage: &Stage<'_>) -> Played {
+    let server = login_server(stage)?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+    assert_eq!(stage.send(&*client, api.post("events/track").json("x"))?.kind(), REDIRECT);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_18_an_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::by(|_, request| match request.request_line() {
+        line if line.contains("/events") => Answer::redirect(302, "/login"),
+        _ => Answer::json(200, "{}"),
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
+    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn row_16_a_redirect_without_a_usable_location_is_one_too(stage: &Stage<'_>) -> Played {
+    let location = |value: &[u8]| {
+        Answer::raw([b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", value, b"\r\n\r\n"].concat())
+    };
+    let server = stage.serve(Script::sequence([
+        Answer::whole(302, &[], ""),
+        location(b"/\xff\xfe"),
+        location(&b"x".repeat(60_000)),
+        location(&b"x".repeat(1 << 20)),
+    ]))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in 0..3 {
+        let outcome = stage.send(&*client, api.get("events"))?;
+        assert_eq!(outcome.kind(), REDIRECT);
+        assert!(outcome.to_string().len() < 500, "the location is not shown in full");
+    }
+    let Err(error) = stage.send(&*client, api.get("events")) else { return Err("1 MiB of header was taken".into()) };
+    assert_eq!(error.delivery(), Some(Delivery::Unknown));
+    Ok(Arrivals::of(&server))
+}
+
+fn row_17_no_redirect_from_https_to_http_is_followed(stage: &Stage<'_>) -> Played {
+    let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let certificate = authority()?.issue(&["127.0.0.1"])?;
+    let server = FaultServer::start_tls(&certificate, Script::always(Answer::redirect(302, &plain.base_url())))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+    assert_eq!(plain.connections(), 0);
+    Ok(Arrivals::of(&server))
+}
+
+/// As a Laravel backend that takes us for a browser: a redirect to a page that answers 200.
+fn login_server(stage: &Stage<'_>) -> std::io::Result<FaultServer> {
+    stage.serve(Script::by(|_, request| match request.request_line() {
+        line if line.contains("/login") => Answer::html(200, "<!DOCTYPE html><title>Log in</title>"),
+        _ => Answer::redirect(302, "/login"),
+    }))
+}

@@ -1,0 +1,117 @@
+//! What stands on the wire.
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::{
+    Arrivals, Case, Played, Settings, Stage,
+    cases::cases,
+    fault_server::{Answer, Received, Script},
+};
+
+pub(super) const CASES: &[Case] = cases![
+    rows_4_8_81_each_header_is_sent_once_and_the_key_nowhere_else,
+    rows_4_8_81_the_same_through_a_users_client,
+    rows_74_75_76_the_request_line_is_the_same_on_every_stack,
+    a_body_arrives_whole_under_its_length,
+    an_authorized_request_is_sent_as_a_call_is,
+];
+
+fn rows_4_8_81_each_header_is_sent_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
+    headers(stage, &Settings::default())
+}
+
+fn rows_4_8_81_the_same_through_a_users_client(stage: &Stage<'_>) -> Played {
+    headers(stage, &Settings::default().users_client())
+}
+
+fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(settings)?);
+    assert!(stage.send(&*client, api.get("events").query("a", 1))?.is_success());
+    assert!(stage.send(&*client, api.post("events/track").json(&[1]))?.is_success());
+    assert!(stage.send(&*client, api.post("events/track"))?.is_success());
+    assert!(stage.send(&*client, api.request(http::Method::DELETE, "events/1"))?.is_success());
+    let [get, post, empty_post, delete] = server.requests().try_into().map_err(|_| "four requests were sent")?;
+    for bodiless in [&get, &delete] {
+        assert_eq!(bodiless.header("content-length"), <[String; 0]>::default(), "no body is announced");
+    }
+    assert_eq!(empty_post.header("content-length"), ["0"], "RFC 9110 §8.6: a POST without a body says so");
+    assert_eq!(post.header("content-length"), ["3"]);
+    for request in [get, post, empty_post, delete] {
+        check_headers(stage, &request, &server.address().to_string());
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn check_headers(stage: &Stage<'_>, request: &Received, host: &str) {
+    let bearer = format!("Bearer {}", stage.secret());
+    for (name, value) in [
+        ("authorization", bearer.as_str()),
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("accept-encoding", "identity"),
+        ("host", host),
+    ] {
+        assert_eq!(request.header(name), [value], "{name}");
+    }
+    let agent = request.header("user-agent");
+    assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "{agent:?}");
+    assert_eq!(request.count(stage.secret()), 1, "the key stands in Authorization and nowhere else");
+    // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
+    let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
+    let others: Vec<_> = request.header_names().into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+fn rows_74_75_76_the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let calls = [
+        (api.get("events"), "GET /public-api/v1/events HTTP/1.1"),
+        (api.get("a/{b}").segment("/?#% é\u{1}"), "GET /public-api/v1/a/%2F%3F%23%25%20%C3%A9%01 HTTP/1.1"),
+        (api.get("a/{b}/c").segment("...").query("q", "."), "GET /public-api/v1/a/.../c?q=. HTTP/1.1"),
+        (api.put("a/{b}").segment("%2e%2e").json("x"), "PUT /public-api/v1/a/%252e%252e HTTP/1.1"),
+        (
+            api.get("a").query("x[]", "+&=[] ").query("y", "'\"<>{}|\\^`"),
+            "GET /public-api/v1/a?x%5B%5D=%2B%26%3D%5B%5D%20&y=%27%22%3C%3E%7B%7D%7C%5C%5E%60 HTTP/1.1",
+        ),
+        (api.get("a").query("cursor", "&x=1#"), "GET /public-api/v1/a?cursor=%26x%3D1%23 HTTP/1.1"),
+        (api.request(http::Method::DELETE, "a"), "DELETE /public-api/v1/a HTTP/1.1"),
+        (api.request(http::Method::PATCH, "a").json("x"), "PATCH /public-api/v1/a HTTP/1.1"),
+    ];
+    for (call, expected) in calls {
+        assert!(stage.send(&*client, call)?.is_success());
+        assert_eq!(server.requests().last().map(Received::request_line).as_deref(), Some(expected));
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn a_body_arrives_whole_under_its_length(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(202, "{}")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    // The last is beyond the size at which libcurl would first ask with `Expect`.
+    for len in [1, 1000, 60_000, 2 << 20] {
+        let body = Bytes::from(vec![b'7'; len]);
+        assert!(stage.send(&*client, api.post("events/track").body(body))?.is_success());
+        let request = server.requests().pop().ok_or("a request was sent")?;
+        assert_eq!(request.header("content-length"), [len.to_string()]);
+        assert_eq!(request.body_len, len);
+        assert!(request.body.iter().all(|byte| *byte == b'7'));
+        assert_eq!(request.header("expect"), <[String; 0]>::default());
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn an_authorized_request_is_sent_as_a_call_is(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let request = Request::post(format!("{}/events/track?a=b", server.base_url())).body(Bytes::from("[1]"))?;
+    let request = api.authorize(request)?;
+    assert!(stage.send_request(&*client, request, &api)?.is_success());
+    let [request] = server.requests().try_into().map_err(|_| "one request was sent")?;
+    assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
+    assert_eq!(request.body, b"[1]");
+    check_headers(stage, &request, &server.address().to_string());
+    Ok(Arrivals::of(&server))
+}
