@@ -87,3 +87,44 @@ pub(crate) fn check_length(response: &Response<Vec<u8>>) -> Result<(), Error> {
 fn unreadable() -> Error {
     CallError::transport(Delivery::Unknown, isahc::Error::from(isahc::error::ErrorKind::ProtocolViolation))
 }
+
+#[cfg(test)]
+mod tests {
+    use cometly_core::{Api, ApiKey};
+
+    use super::*;
+
+    #[test]
+    fn the_key_stays_sensitive_and_single_on_its_way_to_isahc() {
+        let api = Api::new(ApiKey::new("12|canary").unwrap());
+        let converted =
+            request(api.get("events").to_request().unwrap(), Limits::default(), &ProxyChoice::None).unwrap();
+        let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
+        assert_eq!(values, ["Bearer 12|canary"]);
+        assert!(values[0].is_sensitive());
+        assert!(!format!("{converted:?}").contains("canary"));
+    }
+
+    #[test]
+    fn every_header_of_an_answer_comes_back_in_order() {
+        let answer = isahc_http::Response::builder().status(429).header("a", "1").header("b", "2").header("a", "3");
+        let (parts, ()) = answer.body(()).unwrap().into_parts();
+        let converted = head(&parts).unwrap();
+        assert_eq!(converted.status(), 429);
+        assert_eq!(converted.headers().get_all("a").iter().collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(converted.headers()["b"], "2");
+    }
+
+    #[test]
+    fn a_length_must_be_the_bodys() {
+        for (lengths, is_fine) in
+            [(&[][..], true), (&["2"], true), (&["2", "2"], true), (&["3"], false), (&["99999999999999999999"], false)]
+        {
+            let mut response = Response::new(b"{}".to_vec());
+            for length in lengths {
+                response.headers_mut().append(CONTENT_LENGTH, HeaderValue::from_static(length));
+            }
+            assert_eq!(check_length(&response).is_ok(), is_fine, "{lengths:?}");
+        }
+    }
+}

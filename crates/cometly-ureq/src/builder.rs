@@ -80,7 +80,7 @@ impl Default for ClientBuilder {
 }
 
 fn own_agent(reuse: bool) -> Agent {
-    let mut config = Agent::config_builder().proxy(None);
+    let mut config = Agent::config_builder();
     if !reuse {
         config = config.max_idle_connections(0);
     }

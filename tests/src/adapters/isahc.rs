@@ -10,6 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use cometly_core::{Api, Call};
+use cometly_isahc::isahc::{
+    self,
+    config::{Configurable as _, RedirectPolicy},
+};
 use cometly_isahc::{Client, blocking};
 use futures_lite::future::block_on;
 use http::Request;
@@ -33,7 +37,7 @@ fn client(settings: &Settings) -> Result<Client, BoxError> {
         Proxy::Environment => builder.proxy_from_env(),
     };
     if settings.client == HttpClient::Users {
-        builder = builder.http_client(cometly_isahc::isahc::HttpClient::new()?);
+        builder = builder.http_client(isahc::HttpClient::builder().redirect_policy(RedirectPolicy::Follow).build()?);
     }
     Ok(builder.build()?)
 }

@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = cases![
     row_55_twenty_posts_on_dying_connections_arrive_twenty_times,
     row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing,
     row_56_nor_when_connections_are_kept_on_purpose,
+    row_56_nor_under_a_get,
     row_57_a_kept_connection_that_was_closed_in_peace_is_replaced,
     row_58_a_reset_is_unknown_wherever_it_comes,
     row_59_a_torn_head_is_never_a_success,
@@ -140,6 +141,19 @@ fn row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage
 
 fn row_56_nor_when_connections_are_kept_on_purpose(stage: &Stage<'_>) -> Played {
     dying_kept_connection(stage, &Settings::default().reuse(true))
+}
+
+fn row_56_nor_under_a_get(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::by(|number, _| match number % 2 {
+        0 => Answer::json(200, "{}"),
+        _ => Answer::close(),
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for _ in 0..3 {
+        assert!(stage.send(&*client, api.get("events"))?.is_success());
+        unknown(stage.send(&*client, api.get("events")))?;
+    }
+    Ok(Arrivals::of(&server))
 }
 
 fn dying_kept_connection(stage: &Stage<'_>, settings: &Settings) -> Played {
