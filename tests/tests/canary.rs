@@ -4,6 +4,8 @@ use std::{error::Error, fmt};
 
 use cometly_conformance::canary::{Canary, capture_logs, records_of};
 
+type Leak = fn(&str);
+
 #[derive(Debug)]
 struct Wrapped(Box<dyn Error>);
 
@@ -47,7 +49,7 @@ fn it_is_found_at_the_end_of_a_chain_of_errors_and_not_shown_by_the_finding() {
 #[test]
 fn every_way_into_the_logs_is_watched() {
     capture_logs();
-    let ways: [(&str, fn(&str)); 6] = [
+    let ways: [(&str, Leak); 6] = [
         ("a log record", |key| log::trace!(target: "planted", "{key}")),
         ("an event's message", |key| tracing::trace!(target: "planted", "sent {key}")),
         ("an event's field", |key| tracing::debug!(target: "planted", key)),

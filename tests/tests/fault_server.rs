@@ -32,7 +32,7 @@ fn ask(server: &FaultServer) -> io::Result<(TcpStream, String)> {
     stream.write_all(GET)?;
     let mut buffer = [0; 1024];
     let read = stream.read(&mut buffer)?;
-    Ok((stream, String::from_utf8_lossy(&buffer[..read]).into_owned()))
+    Ok((stream, String::from_utf8_lossy(buffer.get(..read).unwrap_or_default()).into_owned()))
 }
 
 #[test]

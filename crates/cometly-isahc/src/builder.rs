@@ -1,6 +1,6 @@
 //! The settings of a client, async or blocking.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use cometly_core::{CallError, Delivery, Limits};
 use isahc::{HttpClient, http as isahc_http};
@@ -8,7 +8,6 @@ use isahc::{HttpClient, http as isahc_http};
 use crate::{Client, Error, failure::failure};
 
 /// Makes a [`Client`]; from [`Client::builder`].
-#[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
@@ -17,7 +16,7 @@ pub struct ClientBuilder {
     http: Option<HttpClient>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum ProxyChoice {
     None,
     Named(isahc_http::Uri),
@@ -81,6 +80,13 @@ impl ClientBuilder {
             None => HttpClient::builder().connection_cache_size(0).build().map_err(failure)?,
         };
         Ok(Client { http, limits: self.limits, proxy })
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

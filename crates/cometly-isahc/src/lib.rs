@@ -37,6 +37,8 @@ mod builder;
 mod convert;
 mod failure;
 
+use std::fmt;
+
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
 use futures_lite::AsyncReadExt as _;
@@ -55,7 +57,7 @@ use failure::{failure, io_failure};
 pub type Error = CallError<isahc::Error>;
 
 /// Sends calls on isahc. Holds no key, so one serves any number of [`Api`]s at once; clones share the client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     http: HttpClient,
     limits: Limits,
@@ -114,5 +116,12 @@ impl Client {
             let status = response.status();
             self.limits.extend_body(status, response.body_mut(), buffer.get(..read).unwrap_or_default())?;
         }
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Not for use within async code: reqwest's blocking client waits on a runtime of its own.
 
-use std::io;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, Limits};
@@ -13,7 +13,7 @@ use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure};
 
 /// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::blocking::Client,
     limits: Limits,
@@ -76,6 +76,13 @@ impl Client {
             return Err(body.over.unwrap_or_else(|| failure(error)));
         }
         Ok(api.read(body.exchange.into_response()))
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

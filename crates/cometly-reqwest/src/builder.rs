@@ -1,6 +1,6 @@
 //! The settings of a client, async or blocking.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use cometly_core::Limits;
 use reqwest::{Proxy, redirect, retry};
@@ -8,7 +8,6 @@ use reqwest::{Proxy, redirect, retry};
 use crate::{Client, Error, failure::failure};
 
 /// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
-#[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder<H = reqwest::Client> {
     limits: Limits,
@@ -17,7 +16,6 @@ pub struct ClientBuilder<H = reqwest::Client> {
     http: Option<H>,
 }
 
-#[derive(Debug)]
 enum ProxyChoice {
     None,
     Named(Box<Result<Proxy, reqwest::Error>>),
@@ -68,6 +66,13 @@ impl<H> ClientBuilder<H> {
     pub fn http_client(mut self, http: H) -> Self {
         self.http = Some(http);
         self
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl<H> fmt::Debug for ClientBuilder<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

@@ -34,6 +34,8 @@ mod builder;
 mod exchange;
 mod failure;
 
+use std::fmt;
+
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
 use http::{HeaderValue, Method, Request, header::CONTENT_LENGTH};
@@ -50,7 +52,7 @@ use failure::failure;
 pub type Error = CallError<reqwest::Error>;
 
 /// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     limits: Limits,
@@ -108,5 +110,12 @@ impl Client {
             exchange.extend_body(&chunk)?;
         }
         Ok(api.read(exchange.into_response()))
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

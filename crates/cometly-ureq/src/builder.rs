@@ -1,6 +1,6 @@
 //! The settings of a client.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use cometly_core::Limits;
 use ureq::{Agent, Proxy};
@@ -8,7 +8,6 @@ use ureq::{Agent, Proxy};
 use crate::{Client, Error, failure::failure};
 
 /// Makes a [`Client`]; from [`Client::builder`].
-#[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
@@ -70,6 +69,13 @@ impl ClientBuilder {
         let proxy = self.proxy.map_err(failure)?;
         let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse));
         Ok(Client { agent, limits: self.limits, proxy })
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 

@@ -30,6 +30,8 @@
 mod builder;
 mod failure;
 
+use std::fmt;
+
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
 use http::{Method, Request, Response};
@@ -47,7 +49,7 @@ pub type Error = CallError<ureq::Error>;
 
 /// Sends calls on ureq. Holds no key, so one serves any number of [`Api`]s, from any number of threads; clones share
 /// the connection pool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
     limits: Limits,
@@ -123,5 +125,12 @@ impl Client {
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         Ok(response)
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

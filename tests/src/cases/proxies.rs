@@ -13,6 +13,7 @@ pub(super) const CASES: &[Case] = cases![
     row_19_nor_by_a_users_client,
     the_environments_proxy_is_used_when_asked_for,
     row_20_a_named_proxy_gets_connect_and_not_the_key,
+    row_3_a_proxys_password_is_not_shown,
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
 ];
 
@@ -61,6 +62,17 @@ fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Playe
     assert_eq!(head.header("authorization"), <[String; 0]>::default());
     assert_eq!(head.count(stage.secret()), 0);
     Ok(Arrivals::of(&server))
+}
+
+fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
+    let password = stage.secret().rsplit('|').next().unwrap_or_default();
+    let closed = stage.serve(Script::always(Answer::close()))?.origin();
+    let url = closed.replace("http://", &format!("http://user:{password}@"));
+    // `connect` looks at the client's Debug, `send` at the error.
+    let client = stage.connect(&Settings::default().proxy(Proxy::Named(url)))?;
+    let error = stage.send(&*client, stage.api("https://127.0.0.1/v1")?.get("events")).err();
+    assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent));
+    Ok(Arrivals::counted(0))
 }
 
 fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
