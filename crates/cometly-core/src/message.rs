@@ -65,19 +65,22 @@ fn read_field<'a>(body: &'a [u8], field: &str, nested: bool, sink: Sink<'_, 'a>)
     read.and_then(|()| json.end()).is_ok()
 }
 
-/// Masks the keys, escapes control and bidirectional characters, and cuts what is too long.
+/// Masks the keys, escapes control and bidirectional characters, and cuts what is too long: in this order, so that no cut
+/// leaves half a key. Reads no more of a long text than it shows.
 pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
-    let masked = mask(text, keys);
-    if masked.len() <= MAX_LEN && !masked.chars().any(steers_terminal) {
-        return masked;
+    let secrets = Secrets::of(keys);
+    if text.len() <= MAX_LEN && !secrets.are_in(&text) && !text.chars().any(steers_terminal) {
+        return text;
     }
-    let mut shown = String::with_capacity(masked.len().min(MAX_LEN));
-    for char in masked.chars() {
+    let mut shown = String::with_capacity(text.len().min(MAX_LEN));
+    let mut rest = text.as_ref();
+    while let Some(char) = rest.chars().next() {
         let before = shown.len();
-        if steers_terminal(char) {
-            shown.extend(char.escape_default());
-        } else {
-            shown.push(char);
+        let secret = secrets.at_start_of(rest);
+        match secret {
+            Some(_) => shown.push_str(MASK),
+            None if steers_terminal(char) => shown.extend(char.escape_default()),
+            None => shown.push(char),
         }
         if shown.len() > MAX_LEN {
             shown.truncate(before);
@@ -87,22 +90,30 @@ pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
             shown.push('…');
             break;
         }
+        rest = rest.get(secret.map_or(char.len_utf8(), str::len)..).unwrap_or_default();
     }
     shown.into()
 }
 
-fn mask<'a>(mut text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
-    for key in std::iter::once(&keys.current).chain(&keys.previous) {
-        let key = key.expose_secret();
-        // A Laravel key is `id|secret`, and its backend may well quote the second half alone.
-        let secret = key.rsplit_once('|').map(|(_, secret)| secret).filter(|secret| secret.len() >= 8);
-        for needle in std::iter::once(key).chain(secret) {
-            if text.contains(needle) {
-                text = text.replace(needle, MASK).into();
-            }
-        }
+/// What must not be shown: the keys, whole first, and the half of each behind its `|`, since a Laravel key is `id|secret`
+/// and its backend may well quote the second half alone.
+struct Secrets<'a>([Option<&'a str>; 4]);
+
+impl<'a> Secrets<'a> {
+    fn of(keys: &'a Keys) -> Self {
+        let half = |key: &'a str| key.rsplit_once('|').map(|(_, secret)| secret).filter(|secret| secret.len() >= 8);
+        let current = keys.current.expose_secret();
+        let previous = keys.previous.as_ref().map(crate::ApiKey::expose_secret);
+        Self([Some(current), previous, half(current), previous.and_then(half)])
     }
-    text
+
+    fn are_in(&self, text: &str) -> bool {
+        self.0.iter().flatten().any(|secret| text.contains(secret))
+    }
+
+    fn at_start_of(&self, text: &str) -> Option<&'a str> {
+        self.0.iter().flatten().copied().find(|secret| text.starts_with(secret))
+    }
 }
 
 /// Control characters, line and paragraph separators, and those that turn the direction of text around
@@ -333,6 +344,13 @@ mod tests {
         assert_eq!(cleaned(&format!("bad token {KEY}!")), "bad token [redacted]!");
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
         assert_eq!(cleaned("12%7Ccanary-secret"), "12%7C[redacted]");
+    }
+
+    #[test]
+    fn a_one_letter_key_in_a_huge_message_costs_no_more_than_is_shown() {
+        let keys = Api::new(ApiKey::new("x").unwrap()).keys();
+        let shown = clean("x".repeat(30 << 20).into(), &keys);
+        assert!(shown.len() <= MAX_LEN && !shown.contains('x'));
     }
 
     #[test]
