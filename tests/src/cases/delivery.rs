@@ -7,6 +7,7 @@ use cometly_core::{ApiErrorKind, Call, CallError, Delivery, UnexpectedCause};
 
 use crate::{
     Arrivals, Case, Played, Sent, Settings, Stage, authority,
+    canary::Canary,
     cases::cases,
     fault_server::{Act, Answer, FaultServer, Script, ServerCertificate},
     wait_until,
@@ -30,6 +31,7 @@ pub(super) const CASES: &[Case] = cases![
     row_60_a_dropped_future_sends_nothing_more,
     row_64_an_early_answer_to_a_large_upload_is_told_or_unknown,
     row_65_late_bytes_are_nobodys_answer,
+    no_error_shows_a_query_or_a_body,
 ];
 
 fn unknown(sent: Sent) -> Result<(), crate::BoxError> {
@@ -250,6 +252,34 @@ fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>
         arrived = arrived.saturating_add(server.arrivals());
     }
     Ok(Arrivals::counted(arrived))
+}
+
+fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
+    // Stands for the personal data of a customer: as a query, as what is sent, as what comes back.
+    let personal = Canary::new();
+    let quote = |head: &str| format!("HTTP/1.1 {head}\r\n\r\n{{\"email\":\"{}\"", personal.secret());
+    let server = stage.serve(Script::sequence([
+        Answer::close(),
+        Answer::reset(),
+        Answer::raw(quote("200 OK\r\nContent-Length: 1000")).then_close(),
+        Answer::raw(quote("200 OK\r\nTransfer-Encoding: chunked")).then_close(),
+        Answer::raw(quote("nonsense")).then_close(),
+        Answer::silence(),
+    ]))?;
+    let tls =
+        FaultServer::start_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
+    let gone = stage.serve(Script::always(Answer::close()))?.base_url();
+    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let mut errors = 0_usize;
+    for base_url in [gone, tls.base_url()].into_iter().chain(vec![server.base_url(); 6]) {
+        let call = stage.api(&base_url)?.post("events/track").query("email", personal.secret()).json(personal.secret());
+        if let Err(error) = stage.send(&*client, call) {
+            personal.check_error(&error)?;
+            errors = errors.saturating_add(1);
+        }
+    }
+    assert_eq!(errors, 8, "each of these is an error");
+    Ok(Arrivals::of(&server))
 }
 
 fn row_65_late_bytes_are_nobodys_answer(stage: &Stage<'_>) -> Played {
