@@ -134,7 +134,7 @@ mod tests {
     fn a_limit_needs_an_endpoint() {
         let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let text = "no endpoint GET /event to limit; there are: GET /events, POST /events/track";
+        let text = "no endpoint GET /event to limit; there are: GET /events, POST /events/track, GET /companies";
         assert_eq!(error.to_string(), text);
     }
 }

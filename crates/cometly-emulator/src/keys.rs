@@ -41,11 +41,13 @@ pub enum Ability {
     EventsRead,
     /// Send events: `POST /events/track`.
     EventsWrite,
+    /// Read companies: `GET /companies`.
+    CompaniesRead,
 }
 
 impl Ability {
     /// Every ability that the emulator knows.
-    pub const ALL: &'static [Ability] = &[Ability::EventsRead, Ability::EventsWrite];
+    pub const ALL: &'static [Ability] = &[Ability::EventsRead, Ability::EventsWrite, Ability::CompaniesRead];
 }
 
 /// The keys that every emulator starts with, new in each one. `Debug` does not show them.

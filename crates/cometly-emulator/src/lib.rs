@@ -41,8 +41,9 @@
 //! [`Ability`], and [`Emulator::revoke_key`] takes one away.
 //!
 //! # Limits and time
-//! `GET /events` allows 7 calls a minute in each Space, as documented; [`EmulatorBuilder::limit`] sets another limit and
-//! [`EmulatorBuilder::no_limits`] takes all away. Time comes from a [`Clock`], so that no test has to wait for a minute.
+//! `GET /events` allows 7 calls a minute in each Space and `GET /companies` 15, as documented.
+//! [`EmulatorBuilder::limit`] sets another limit and [`EmulatorBuilder::no_limits`] takes all away. Time comes from a
+//! [`Clock`], so that no test has to wait for a minute.
 //!
 //! # What is faithful and what is guessed
 //! Statuses, JSON bodies, their whitespace and their headers are Laravel's. These are ours, for Cometly publishes nothing
@@ -55,12 +56,15 @@ mod answer;
 mod backend;
 mod builder;
 mod clock;
+mod companies;
 mod cursor;
 mod emulator;
 mod events;
 mod input;
 mod keys;
 mod limits;
+mod page;
+mod period;
 mod record;
 mod refusal;
 mod ring;
@@ -75,3 +79,8 @@ pub use crate::clock::Clock;
 pub use crate::emulator::Emulator;
 pub use crate::keys::{Ability, Keys, Space};
 pub use crate::record::ReceivedRequest;
+
+/// The code blocks of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,7 +7,7 @@ use crate::answer::{self, Answer};
 use crate::backend::Visit;
 use crate::keys::Ability;
 use crate::refusal::Refusal;
-use crate::{events, track};
+use crate::{companies, events, track};
 
 /// Where the API lives on its host.
 pub(crate) const API: &str = "/public-api/v1";
@@ -37,6 +37,12 @@ pub(crate) static ROUTES: &[Route] = &[
         needs: Some(Ability::EventsWrite),
         limit: None,
         action: track::accept,
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/companies"),
+        needs: Some(Ability::CompaniesRead),
+        limit: Some(15),
+        action: companies::list,
     },
 ];
 

@@ -305,6 +305,25 @@ fn a_walk_over_all_pages_sees_each_event_once() {
 }
 
 #[test]
+fn companies_are_paged_like_events_and_need_no_dates() {
+    let emulator = Emulator::start().unwrap();
+    let page = |query: &str| {
+        let target = format!("/public-api/v1/companies?{query}");
+        send(&emulator, "GET", &target, &with(&emulator.keys().full), "")
+    };
+    let first = page("per_page=1");
+    let rows = r#"{"data":[{"id":1,"domain":"company-1.example","name":"Company 1"}],"path":"http:"#;
+    assert!(first.body.starts_with(rows), "{first:?}");
+    assert_eq!(first.header("X-Ratelimit-Limit"), Some("15"));
+
+    let body: serde_json::Value = serde_json::from_str(&page("").body).unwrap();
+    assert_eq!((body["data"].as_array().unwrap().len(), body["next_cursor"].is_string()), (200, true));
+    let day = page("start_date=2026-01-03%2000:00:00&end_date=2026-01-03%2023:59:59");
+    assert!(day.body.starts_with(r#"{"data":[{"id":3,"#) && day.body.contains(r#""next_cursor":null"#), "{day:?}");
+    assert!(page("per_page=5001").body.contains("must not be greater than 5000."));
+}
+
+#[test]
 fn head_is_answered_like_get_without_a_body() {
     let emulator = Emulator::start().unwrap();
     let mut stream = wire::connect(&emulator);
