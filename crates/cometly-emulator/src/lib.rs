@@ -79,8 +79,3 @@ pub use crate::clock::Clock;
 pub use crate::emulator::Emulator;
 pub use crate::keys::{Ability, Keys, Space};
 pub use crate::record::ReceivedRequest;
-
-/// The code blocks of the README, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

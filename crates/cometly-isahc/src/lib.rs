@@ -1,4 +1,4 @@
-//! Sends [`cometly_core`] calls on [isahc](isahc) (libcurl), async on any executor, or blocking.
+//! Sends [`cometly_core`] calls on [isahc] (libcurl), async on any executor, or blocking.
 //!
 //! ```no_run
 //! use cometly_isahc::{Client, cometly_core::{Api, ApiKey}};

@@ -1,4 +1,4 @@
-//! Sends [`cometly_core`] calls on [reqwest](reqwest), async on tokio, or blocking.
+//! Sends [`cometly_core`] calls on [reqwest], async on tokio, or blocking.
 //!
 //! ```no_run
 //! use cometly_reqwest::{Client, cometly_core::{Api, ApiKey}};

@@ -1,4 +1,4 @@
-//! Sends [`cometly_core`] calls on [ureq](ureq), blocking.
+//! Sends [`cometly_core`] calls on [ureq], blocking.
 //!
 //! ```no_run
 //! use cometly_ureq::{Client, cometly_core::{Api, ApiKey}};

@@ -1,0 +1,80 @@
+//! Guards of the core.
+
+use super::{Break, Noticed::Test};
+
+const CLASSIFICATION: &str = "crates/cometly-core/src/classification.rs";
+const TABLE: &str = "classification::tests::every_row_of_the_table_and_the_order_of_the_checks";
+
+pub(super) const BREAKS: &[Break] = &[
+    Break {
+        guard: "401 is not 403",
+        file: CLASSIFICATION,
+        find: "(401, Some(_)) => Kind::Unauthenticated",
+        replace: "(401, Some(_)) => Kind::Forbidden(ForbiddenReason::Unspecified)",
+        noticed: Test("cometly-core", TABLE),
+    },
+    Break {
+        guard: "403 is not 401",
+        file: CLASSIFICATION,
+        find: "(403, Some(message)) => Kind::Forbidden(forbidden_reason(message))",
+        replace: "(403, Some(_)) => Kind::Unauthenticated",
+        noticed: Test("cometly-core", TABLE),
+    },
+    Break {
+        guard: "the key is masked in what the server says",
+        file: "crates/cometly-core/src/message.rs",
+        find: "Some(_) => shown.push_str(MASK)",
+        replace: "Some(secret) => shown.push_str(secret)",
+        noticed: Test("cometly-core", "classification::tests::our_key_is_masked_in_everything_that_is_shown"),
+    },
+    Break {
+        guard: "the header is sensitive",
+        file: "crates/cometly-core/src/api_key.rs",
+        find: "header.set_sensitive(true);",
+        replace: "",
+        noticed: Test("cometly-core", "api::tests::built_and_authorized_requests_carry_exactly_one_of_each_header"),
+    },
+    Break {
+        guard: "a copy of the header is sensitive",
+        file: "crates/cometly-core/src/api.rs",
+        find: "request.headers_mut().extend(keys.headers.iter().map(|(name, value)| (name.clone(), value.clone())));",
+        replace: "for (name, value) in &keys.headers { if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) { \
+                  request.headers_mut().insert(name.clone(), value); } }",
+        noticed: Test("cometly-core", "api::tests::built_and_authorized_requests_carry_exactly_one_of_each_header"),
+    },
+    Break {
+        guard: "an empty success is none",
+        file: CLASSIFICATION,
+        find: "None if body.len() <= 64 => unexpected(Cause::Empty)",
+        replace: "None if body.len() <= 64 => Judgement::Success",
+        noticed: Test("cometly-core", TABLE),
+    },
+    Break {
+        guard: "a 202 with x-amzn-waf-action is a challenge",
+        file: CLASSIFICATION,
+        find: "\"cf-mitigated\" | \"x-amzn-waf-action\" =>",
+        replace: "\"cf-mitigated\" =>",
+        noticed: Test("cometly-core", TABLE),
+    },
+    Break {
+        guard: "a challenge is looked for first",
+        file: CLASSIFICATION,
+        find: "if signals.is_challenge {",
+        replace: "if signals.is_challenge && status.as_u16() < 500 {",
+        noticed: Test("cometly-core", TABLE),
+    },
+    Break {
+        guard: "another origin gets no key",
+        file: "crates/cometly-core/src/api.rs",
+        find: "if !self.base_url().is_origin_of(request.uri()) {",
+        replace: "if false {",
+        noticed: Test("cometly-core", "api::tests::a_foreign_origin_or_a_relative_uri_gets_no_key"),
+    },
+    Break {
+        guard: "dot segments are refused",
+        file: "crates/cometly-core/src/call.rs",
+        find: "\"\" | \".\" | \"..\" if written.is_ok() => Err(RequestError::Segment),",
+        replace: "",
+        noticed: Test("cometly-core", "call::tests::what_cannot_be_sent_as_meant_is_refused_before_anything_is_sent"),
+    },
+];

@@ -1,0 +1,82 @@
+//! A copy of the project in which guards can be taken out.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use cometly_conformance::BoxError;
+
+use super::{Break, Noticed};
+
+pub(crate) struct Sources {
+    root: PathBuf,
+}
+
+impl Sources {
+    /// All that git tracks or does not ignore, as it stands now.
+    pub(crate) fn copied() -> Result<Self, BoxError> {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = project.join("target/breaks");
+        let list = Command::new("git")
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .current_dir(&project)
+            .output()?;
+        for name in String::from_utf8(list.stdout)?.split_terminator('\0') {
+            let (from, to) = (project.join(name), root.join(name));
+            // What did not change keeps its time, and so is not built again.
+            if fs::read(&from).ok() != fs::read(&to).ok() && from.exists() {
+                fs::create_dir_all(to.parent().ok_or("a file is in a folder")?)?;
+                fs::copy(from, to)?;
+            }
+        }
+        Ok(Self { root })
+    }
+
+    /// Takes a guard out, runs the test that should notice, and puts it back.
+    pub(crate) fn play(&self, one: &Break, noticed: Noticed) -> Result<&'static str, BoxError> {
+        let file = self.root.join(one.file);
+        let whole = fs::read_to_string(&file)?;
+        if whole.matches(one.find).count() != 1 {
+            return Ok("the text to be taken out does not stand there once");
+        }
+        fs::write(&file, whole.replace(one.find, one.replace))?;
+        let played = self.test(noticed);
+        fs::write(&file, whole)?;
+        let (output, name) = played?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let failed = |line: &str| {
+            line.strip_prefix("test ")
+                .and_then(|line| line.split_once(" ... "))
+                .is_some_and(|(test, verdict)| test.trim() == name && verdict.trim() == "FAILED")
+        };
+        Ok(match () {
+            () if text.lines().any(failed) => "red",
+            () if text.contains("could not compile") => "does not compile without it",
+            () if output.status.success() => "UNNOTICED",
+            () => "the test could not be run",
+        })
+    }
+
+    fn test(&self, noticed: Noticed) -> Result<(Output, String), BoxError> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", self.root.join("target")).arg("test");
+        let name = match noticed {
+            Noticed::Test(package, test) => {
+                command.args(["--package", package, "--lib", "--", "--exact", test]);
+                test.to_owned()
+            }
+            Noticed::Case(flavour, case) => {
+                let name = format!("{flavour}::{case}");
+                let package = ["--package", "cometly-conformance", "--test", "conformance", "--"];
+                command.args(package).args(["--exact", &name]);
+                name
+            }
+            Noticed::Nobody(_) => return Err("a guard that nobody watches is not taken out".into()),
+        };
+        Ok((command.output()?, name))
+    }
+}

@@ -1,0 +1,86 @@
+//! What the core may depend on, and what its sources may name: it is for people who count crates, and it does no IO.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Outcome, say};
+
+/// Itself included.
+const MAX_CRATES: usize = 24;
+
+/// Whoever needs one of these reaches out to sockets, files, clocks or threads.
+const DOES_IO: [&str; 11] =
+    ["async-io", "crossbeam-utils", "getrandom", "libc", "log", "mio", "rand", "rustix", "socket2", "tokio", "tracing"];
+
+/// What a source without IO does not name, tests included.
+const NAMES_IO: [&str; 8] =
+    ["std::net", "std::fs", "std::thread", "std::process", "std::os", "::now()", "println!", "unsafe {"];
+
+pub(crate) fn run() -> Outcome {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cometly-core");
+    let crates = crates()?;
+    let doing_io: Vec<_> = crates.iter().filter(|name| DOES_IO.contains(&name.as_str())).cloned().collect();
+    let naming_io = sources_that_name_io(&core.join("src"))?;
+    let looks_outside = sources_with(&core.join("src"), &["env::var"])?;
+
+    say(&format!("{} crates of at most {MAX_CRATES}, itself included\n", crates.len()))?;
+    for (what, found) in [("crates that do IO", &doing_io), ("sources that name IO", &naming_io)] {
+        say(&format!("{what}: {}\n", if found.is_empty() { "none".to_owned() } else { found.join(", ") }))?;
+    }
+    say(&format!(
+        "sources that read the environment: {} (`ApiKey::from_env` is meant to)\n",
+        looks_outside.join(", ")
+    ))?;
+    let is_only_the_key = looks_outside.iter().all(|line| line.starts_with("api_key.rs:")) && looks_outside.len() == 1;
+    Ok(crates.len() <= MAX_CRATES && doing_io.is_empty() && naming_io.is_empty() && is_only_the_key)
+}
+
+/// The crates that a program gets with the core, itself included.
+fn crates() -> Result<BTreeSet<String>, Box<dyn std::error::Error + Send + Sync>> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo)
+        .args(["tree", "--package", "cometly-core", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .output()?;
+    if !tree.status.success() {
+        return Err(String::from_utf8_lossy(&tree.stderr).into());
+    }
+    let text = String::from_utf8(tree.stdout)?;
+    Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+fn sources_that_name_io(folder: &Path) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+    sources_with(folder, &NAMES_IO)
+}
+
+/// The lines that hold one of these texts, comments aside.
+fn sources_with(folder: &Path, texts: &[&str]) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut found = Vec::new();
+    for file in sources(folder)? {
+        let text = fs::read_to_string(&file)?;
+        let name = file.strip_prefix(folder)?.display();
+        let code = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
+        found.extend(
+            code.filter(|(_, line)| texts.iter().any(|text| line.contains(text)))
+                .map(|(number, _)| format!("{name}:{number}")),
+        );
+    }
+    Ok(found)
+}
+
+fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

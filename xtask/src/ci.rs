@@ -1,0 +1,84 @@
+//! `cargo xtask ci`: everything that CI runs.
+
+use std::{env, process::Command, time::Instant};
+
+use crate::{Outcome, budget, say};
+
+const HELP: &str = "\
+cargo xtask ci                everything that CI runs
+cargo xtask ci --skip-tests   all but `cargo test --workspace`
+
+Needs cargo-deny (`cargo install --locked cargo-deny`), and for the native-tls features Debian's libssl-dev and pkg-config.
+Advisories are not checked: their database is fetched from elsewhere, which CI cannot do. `cargo deny check advisories`
+does it where it can be reached.
+";
+
+/// One command, and what it proves.
+struct Step {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const TESTS: Step = Step { name: "tests", arguments: &["test", "--workspace"], environment: &[] };
+
+const STEPS: &[Step] = &[
+    Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    Step {
+        name: "lints",
+        arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        environment: &[],
+    },
+    Step {
+        name: "documentation",
+        arguments: &["doc", "--workspace", "--no-deps", "--all-features"],
+        environment: &[("RUSTDOCFLAGS", "-D warnings")],
+    },
+    Step {
+        name: "dependencies: licences, sources, what is banned",
+        arguments: &["deny", "--all-features", "check", "bans", "licenses", "sources"],
+        environment: &[],
+    },
+    Step {
+        name: "isahc on the older major version of http",
+        arguments: &["test", "--locked", "--manifest-path", "tests/http-0.2/Cargo.toml", "--target-dir", "target"],
+        environment: &[],
+    },
+    Step { name: "demo", arguments: &["run", "--quiet", "--package", "xtask", "--", "demo"], environment: &[] },
+];
+
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
+    let mut steps: Vec<&Step> = [&TESTS].into_iter().chain(STEPS).collect();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("skip-tests") => steps.retain(|step| step.name != TESTS.name),
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let mut failed = Vec::new();
+    for step in steps {
+        say(&format!("\n=== {}: cargo {}\n", step.name, step.arguments.join(" ")))?;
+        let begun = Instant::now();
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let is_well =
+            Command::new(cargo).args(step.arguments).envs(step.environment.iter().copied()).status()?.success();
+        say(&format!("=== {}: {}, {} s\n", step.name, verdict(is_well), begun.elapsed().as_secs()))?;
+        if !is_well {
+            failed.push(step.name);
+        }
+    }
+    say("\n=== the core's budget\n")?;
+    if !budget::run()? {
+        failed.push("the core's budget");
+    }
+    say(&match failed.as_slice() {
+        [] => "\nAll is well.\n".to_owned(),
+        failed => format!("\nFailed: {}.\n", failed.join(", ")),
+    })?;
+    Ok(failed.is_empty())
+}
+
+fn verdict(is_well: bool) -> &'static str {
+    if is_well { "ok" } else { "FAILED" }
+}

@@ -1,0 +1,115 @@
+//! The calls of the demo: what is asked, and what must come of it on every stack.
+
+use bytes::Bytes;
+use cometly_conformance::{BoxError, Sent, Transport};
+use cometly_core::{Api, Call};
+use http::Request;
+use serde_json::json;
+
+use super::scene::Scene;
+
+pub(crate) struct Row {
+    /// In words.
+    pub(crate) asked: &'static str,
+    /// As [`Made`](super::table::Made) puts it.
+    pub(crate) expected: &'static str,
+    pub(crate) play: fn(&Scene, &dyn Transport) -> Result<Sent, BoxError>,
+}
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        asked: "GET /companies with a good key",
+        expected: "Success, 200",
+        play: |scene, client| Ok(client.send(first_company(&scene.api()?))),
+    },
+    Row {
+        asked: "… with a wrong key",
+        expected: "Unauthenticated, 401",
+        play: |scene, client| Ok(client.send(first_company(&scene.opened_by("1|wrong")?))),
+    },
+    Row {
+        asked: "… without a key",
+        expected: "Unauthenticated, 401",
+        play: |scene, client| bare(scene, client, "application/json"),
+    },
+    Row {
+        asked: "… with a key that lacks the permission",
+        expected: "Forbidden (Permission), 403",
+        play: |scene, client| Ok(client.send(first_company(&scene.opened_by(&scene.emulator.keys().no_permission)?))),
+    },
+    Row {
+        asked: "… with a key of an inactive subscription",
+        expected: "Forbidden (InactiveSubscription), 403",
+        play: |scene, client| Ok(client.send(first_company(&scene.opened_by(&scene.emulator.keys().inactive)?))),
+    },
+    Row {
+        asked: "… and a header that forgets to ask for JSON",
+        expected: "Unexpected (Redirect), 302",
+        play: |scene, client| bare(scene, client, "*/*"),
+    },
+    Row {
+        asked: "POST /events/track, an event",
+        expected: "Success, 202",
+        play: |scene, client| Ok(client.send(track(&scene.api()?, &sign_up()))),
+    },
+    Row {
+        asked: "… without the event's name",
+        expected: "Rejected, 422",
+        play: |scene, client| Ok(client.send(track(&scene.api()?, &json!({"email": "ada@example.com"})))),
+    },
+    Row {
+        asked: "… to a firewall that asks for a challenge",
+        expected: "Unexpected (Challenge), 202",
+        play: |scene, client| Ok(client.send(track(&scene.behind_a_firewall()?, &sign_up()))),
+    },
+    Row {
+        asked: "… to a server that is gone",
+        expected: "Transport, NotSent",
+        play: |scene, client| Ok(client.send(track(&scene.gone()?, &sign_up()))),
+    },
+    Row {
+        asked: "PUT /events, which is no verb of it",
+        expected: "Rejected, 405",
+        play: |scene, client| Ok(client.send(scene.api()?.put("events").json(&json!({})))),
+    },
+    Row {
+        asked: "GET /events, more often than 7 times a minute",
+        expected: "RateLimited, 429",
+        play: |scene, client| {
+            let api = scene.api()?;
+            for _ in 0..7 {
+                let _counted = client.send(january(&api))?;
+            }
+            Ok(client.send(january(&api)))
+        },
+    },
+    Row {
+        asked: "GET /events during an outage",
+        expected: "ServerError, 503",
+        play: |scene, client| Ok(client.send(january(&scene.during_an_outage()?))),
+    },
+];
+
+/// The one call that is also made on other servers: it reads a single row, and changes nothing.
+pub(crate) fn first_company(api: &Api) -> Call {
+    api.get("companies").query("per_page", 1)
+}
+
+fn january(api: &Api) -> Call {
+    api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00")
+}
+
+fn sign_up() -> serde_json::Value {
+    json!({"event_name": "sign_up", "email": "ada@example.com"})
+}
+
+fn track(api: &Api, event: &serde_json::Value) -> Call {
+    api.post("events/track").json(event)
+}
+
+/// A request that nobody authorized, as by a caller who forgot to.
+fn bare(scene: &Scene, client: &dyn Transport, accept: &str) -> Result<Sent, BoxError> {
+    let request = Request::get(format!("{}/companies", scene.emulator.base_url()));
+    let request = request.header("accept", accept).body(Bytes::new())?;
+    Ok(client.send_request(request, &scene.api()?))
+}

@@ -1,0 +1,57 @@
+//! The servers that the calls of the demo meet.
+
+use cometly_conformance::{
+    BoxError,
+    fault_server::{Answer, FaultServer, Script},
+};
+use cometly_core::{Api, ApiKey};
+use cometly_emulator::Emulator;
+
+/// A Cometly, and what may stand in its place on a bad day.
+pub(crate) struct Scene {
+    pub(crate) emulator: Emulator,
+    /// A load balancer without anything behind it.
+    outage: FaultServer,
+    /// A firewall that takes the caller for a bot.
+    firewall: FaultServer,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Result<Self, BoxError> {
+        let page = Answer::html(503, "<html><title>503 Service Temporarily Unavailable</title></html>");
+        let challenge = Answer::whole(202, &[("x-amzn-waf-action", "challenge")], "");
+        Ok(Self {
+            emulator: Emulator::start()?,
+            outage: FaultServer::start(Script::always(page))?,
+            firewall: FaultServer::start(Script::always(challenge))?,
+        })
+    }
+
+    /// The emulator, opened by the key that may do everything.
+    pub(crate) fn api(&self) -> Result<Api, BoxError> {
+        self.opened_by(&self.emulator.keys().full)
+    }
+
+    /// The emulator, opened by this key.
+    pub(crate) fn opened_by(&self, key: &str) -> Result<Api, BoxError> {
+        at(self.emulator.base_url(), key)
+    }
+
+    pub(crate) fn during_an_outage(&self) -> Result<Api, BoxError> {
+        at(&self.outage.base_url(), &self.emulator.keys().full)
+    }
+
+    pub(crate) fn behind_a_firewall(&self) -> Result<Api, BoxError> {
+        at(&self.firewall.base_url(), &self.emulator.keys().full)
+    }
+
+    /// Where nobody listens any more.
+    pub(crate) fn gone(&self) -> Result<Api, BoxError> {
+        let gone = FaultServer::start(Script::always(Answer::close()))?.base_url();
+        at(&gone, &self.emulator.keys().full)
+    }
+}
+
+fn at(base_url: &str, key: &str) -> Result<Api, BoxError> {
+    Ok(Api::builder(ApiKey::new(key)?).base_url(base_url.parse()?).build())
+}
