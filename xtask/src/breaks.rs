@@ -46,17 +46,17 @@ enum Noticed {
 }
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    let (mut text, mut only_list) = (String::new(), false);
+    let (mut filter, mut only_list) = (String::new(), false);
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Long("list") => only_list = true,
-            lexopt::Arg::Value(value) => text = value.to_string_lossy().into_owned(),
+            lexopt::Arg::Value(value) => filter = value.to_string_lossy().into_owned(),
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
             other => return Err(other.unexpected().into()),
         }
     }
     let breaks = [core::BREAKS, reqwest::BREAKS, ureq::BREAKS, isahc::BREAKS].concat();
-    let chosen = breaks.into_iter().filter(|one| one.guard.contains(&text) || one.file.contains(&text));
+    let chosen = breaks.into_iter().filter(|one| one.guard.contains(&filter) || one.file.contains(&filter));
     let sources = if only_list { None } else { Some(Sources::copied()?) };
     let (mut taken_out, mut unnoticed) = (0_usize, 0_usize);
     for one in chosen {
