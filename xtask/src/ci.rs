@@ -40,8 +40,8 @@ const STEPS: &[Step] = &[
         environment: &[],
     },
     Step {
-        name: "isahc on the older major version of http",
-        arguments: &["test", "--locked", "--manifest-path", "tests/http-0.2/Cargo.toml", "--target-dir", "target"],
+        name: "what other crates of a program may bring about: http 0.2, gzip",
+        arguments: &["test", "--locked", "--manifest-path", "tests/unified/Cargo.toml", "--target-dir", "target"],
         environment: &[],
     },
     Step { name: "demo", arguments: &["run", "--quiet", "--package", "xtask", "--", "demo"], environment: &[] },
