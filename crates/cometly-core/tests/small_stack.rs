@@ -4,6 +4,11 @@ use std::thread;
 
 use cometly_core::{Api, ApiKey, DecodeCategory, http::Response};
 
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Page {
+    data: Vec<u8>,
+}
+
 // Row 37 of the fault list.
 #[test]
 fn deep_nesting_neither_overflows_the_stack_nor_hides_the_message() {
@@ -18,9 +23,19 @@ fn deep_nesting_neither_overflows_the_stack_nor_hides_the_message() {
         assert_eq!(outcome.message(), Some("m"));
         assert!(outcome.into_result().unwrap_err().field_errors().is_empty());
 
-        let reply = api.read(Response::new(nested(""))).into_result().unwrap();
-        let error = reply.json::<serde_json::Value>().unwrap_err();
-        assert_eq!(error.category(), DecodeCategory::Syntax);
+        let success = |body: String| api.read(Response::new(body)).into_result().unwrap();
+        let page = success(format!(r#"{{"unknown":{},"data":[1]}}"#, nested(""))).json::<Page>();
+        assert_eq!(page.map(|page| page.data), Ok(vec![1]));
+        let error = success(format!(r#"{{"data":{}}}"#, nested(""))).json::<Page>().unwrap_err();
+        assert_eq!(error.category(), DecodeCategory::Data);
     };
     thread::Builder::new().stack_size(256 * 1024).spawn(read).unwrap().join().unwrap();
+}
+
+// Its frames are the caller's type's, so this needs a stack as threads have it.
+#[test]
+fn a_type_that_nests_without_end_is_stopped_on_its_way_down() {
+    let api = Api::new(ApiKey::new("12|abcdef").unwrap());
+    let reply = api.read(Response::new("[".repeat(200_000))).into_result().unwrap();
+    assert_eq!(reply.json::<serde_json::Value>().unwrap_err().category(), DecodeCategory::Syntax);
 }
