@@ -28,4 +28,4 @@ mod transport;
 
 pub use stage::{Arrivals, Played, Stage, wait_until};
 pub use suite::{Case, authority, run};
-pub use transport::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+pub use transport::{BoxError, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};

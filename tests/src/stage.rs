@@ -11,7 +11,7 @@ use cometly_core::{Api, ApiKey, AuthOutcome, Call, Delivery};
 use http::Request;
 
 use crate::{
-    BoxError, Flavour, Sent, Settings, Transport,
+    BoxError, Flavour, Gap, Sent, Settings, Transport,
     canary::Canary,
     fault_server::{FaultServer, Script},
 };
@@ -67,6 +67,12 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub fn flavour(&self) -> &'static str {
         self.flavour.name()
+    }
+
+    /// Whether the flavour says that the stack below cannot do this.
+    #[must_use]
+    pub fn has_gap(&self, gap: Gap) -> bool {
+        self.flavour.gaps().contains(&gap)
     }
 
     /// A fault server on loopback.

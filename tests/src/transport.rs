@@ -66,6 +66,22 @@ pub trait Flavour: Send + Sync {
     /// # Errors
     /// If the client cannot be made.
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError>;
+
+    /// What the HTTP stack below cannot do. The cases about it then ask for less: that the call is no success, and that
+    /// nobody says that it was not sent.
+    fn gaps(&self) -> &'static [Gap] {
+        &[]
+    }
+}
+
+/// What an HTTP stack cannot do, and whoever drives it cannot add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gap {
+    /// It takes an informational answer (1xx) for the last one, though RFC 9110 §15.2 asks to pass over it.
+    InformationalAnswers,
+    /// It takes no header line as long as [`Limits`] allow, or does not tell a head that is too large from a broken one.
+    LargeHeads,
 }
 
 /// How a case wants its client.

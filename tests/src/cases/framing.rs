@@ -7,7 +7,7 @@ use cometly_core::{ApiErrorKind, CallError, DecodeCategory, Delivery, Unexpected
 use http::StatusCode;
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
     cases::cases,
     fault_server::{Act, Answer, Script},
 };
@@ -52,7 +52,12 @@ fn row_32_informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
     let answer = Answer::new(vec![hints(100), Act::Write(last)]);
     let server = stage.serve(Script::always(answer))?;
     let client = stage.client()?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    let sent = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
+    if stage.has_gap(Gap::InformationalAnswers) {
+        not_a_success(sent)?;
+    } else {
+        assert!(sent?.is_success());
+    }
 
     let slowly = Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::from_millis(5), times: 4000 };
     let endless = stage.serve(Script::always(Answer::new(vec![slowly])))?;
@@ -184,14 +189,11 @@ fn row_71_the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) ->
     ]))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     for number in 0..8 {
-        let sent = stage.send(&*client, api.get("events"));
-        if number < 2 {
-            assert!(sent?.is_success());
-            continue;
-        }
-        match sent {
-            Err(CallError::TooLarge { status: None | Some(StatusCode::OK), .. }) => {}
-            other => return Err(format!("head {number}: expected TooLarge, got {other:?}").into()),
+        match stage.send(&*client, api.get("events")) {
+            Ok(outcome) if number < 2 => assert!(outcome.is_success(), "head {number}: {outcome}"),
+            Err(CallError::TooLarge { status: None | Some(StatusCode::OK), .. }) if number >= 2 => {}
+            sent if number >= 1 && stage.has_gap(Gap::LargeHeads) => not_a_success(sent)?,
+            other => return Err(format!("head {number}: its size is not told: {other:?}").into()),
         }
     }
     Ok(Arrivals::of(&server))
@@ -231,9 +233,10 @@ fn row_73_what_is_not_quite_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
     ];
     let server = stage
         .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let api = stage.api(&server.base_url())?;
     for _ in heads {
-        match stage.send(&*client, api.get("events")) {
+        // A client for each, or it might send the next call on a connection that is about to be closed.
+        match stage.send(&*stage.client()?, api.get("events")) {
             Ok(outcome) => assert!(outcome.is_success() || outcome.is_unexpected(), "{outcome}"),
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
         }

@@ -3,7 +3,7 @@
 use cometly_core::{ApiErrorKind, Delivery, UnexpectedCause};
 
 use crate::{
-    Arrivals, Case, Played, Settings, Stage, authority,
+    Arrivals, Case, Gap, Played, Settings, Stage, authority,
     cases::cases,
     fault_server::{Answer, FaultServer, Script},
 };
@@ -81,8 +81,13 @@ fn row_16_a_redirect_without_a_usable_location_is_one_too(stage: &Stage<'_>) -> 
         location(&b"x".repeat(1 << 20)),
     ]))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    for _ in 0..3 {
-        let outcome = stage.send(&*client, api.get("events"))?;
+    for number in 0..3 {
+        let sent = stage.send(&*client, api.get("events"));
+        if number == 2 && stage.has_gap(Gap::LargeHeads) {
+            assert!(!sent.is_ok_and(|outcome| outcome.is_success()));
+            continue;
+        }
+        let outcome = sent?;
         assert_eq!(outcome.kind(), REDIRECT);
         assert!(outcome.to_string().len() < 500, "the location is not shown in full");
     }

@@ -6,7 +6,7 @@ use http::Request;
 use crate::{
     Arrivals, Case, Played, Settings, Stage,
     cases::cases,
-    fault_server::{Answer, Received, Script},
+    fault_server::{Answer, FaultServer, Received, Script},
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -39,19 +39,20 @@ fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
     assert_eq!(empty_post.header("content-length"), ["0"], "RFC 9110 §8.6: a POST without a body says so");
     assert_eq!(post.header("content-length"), ["3"]);
     for request in [get, post, empty_post, delete] {
-        check_headers(stage, &request, &server.address().to_string());
+        check_headers(stage, &request, &server);
     }
     Ok(Arrivals::of(&server))
 }
 
-fn check_headers(stage: &Stage<'_>, request: &Received, host: &str) {
+fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
+    let host = server.address().to_string();
     let bearer = format!("Bearer {}", stage.secret());
     for (name, value) in [
         ("authorization", bearer.as_str()),
         ("accept", "application/json"),
         ("content-type", "application/json"),
         ("accept-encoding", "identity"),
-        ("host", host),
+        ("host", host.as_str()),
     ] {
         assert_eq!(request.header(name), [value], "{name}");
     }
@@ -60,7 +61,14 @@ fn check_headers(stage: &Stage<'_>, request: &Received, host: &str) {
     assert_eq!(request.count(stage.secret()), 1, "the key stands in Authorization and nowhere else");
     // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
-    let others: Vec<_> = request.header_names().into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    let mut others: Vec<_> =
+        request.header_names().into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    // RFC 9112 §9.3: a client that keeps no connection has to say so. Then it keeps none.
+    if request.header("connection") == ["close"] {
+        others.retain(|name| name != "connection");
+        let calls = server.requests().iter().filter(|other| other.connection == request.connection).count();
+        assert_eq!(calls, 1, "another call followed on a connection that was said to end");
+    }
     assert!(others.is_empty(), "{others:?}");
 }
 
@@ -112,6 +120,6 @@ fn an_authorized_request_is_sent_as_a_call_is(stage: &Stage<'_>) -> Played {
     let [request] = server.requests().try_into().map_err(|_| "one request was sent")?;
     assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
     assert_eq!(request.body, b"[1]");
-    check_headers(stage, &request, &server.address().to_string());
+    check_headers(stage, &request, &server);
     Ok(Arrivals::of(&server))
 }
