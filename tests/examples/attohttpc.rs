@@ -1,0 +1,115 @@
+//! The core on attohttpc: blocking, a connection for each call, TLS by rustls.
+//!
+//! `cargo run --example attohttpc` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
+//! `COMETLY_BASE_URL`.
+
+use std::{
+    env,
+    error::Error as StdError,
+    io::{self, Read as _},
+    time::{Duration, Instant},
+};
+
+use attohttpc::{ErrorKind, ProxySettings, RequestBuilder, body};
+use cometly_core::{
+    Api, ApiKey, AuthOutcome, Call, CallError, Delivery, Limits,
+    bytes::Bytes,
+    http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH},
+};
+use rustls::crypto::ring;
+
+pub(crate) type Error = CallError<attohttpc::Error>;
+
+pub(crate) struct Client {
+    limits: Limits,
+}
+
+impl Client {
+    pub(crate) fn new(limits: Limits) -> Self {
+        // attohttpc takes the provider of the process, and panics if rustls was built with two and none is chosen.
+        let _ = ring::default_provider().install_default();
+        Self { limits }
+    }
+
+    pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
+        let response = self.try_once(call.to_request()?, self.limits.deadline)?;
+        Ok(call.api().read(response))
+    }
+
+    pub(crate) fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let started = Instant::now();
+        let failure = |error| failure(error, started.elapsed() >= timeout);
+        let (status, headers, mut reader) = self.exchange(request, timeout).map_err(failure)?.split();
+        self.limits.check_head(status, &headers)?;
+        let (len, mut body, mut buffer) = (body_len(status, &headers), Vec::new(), [0; 16 * 1024]);
+        while len != Some(0) {
+            match reader.read(&mut buffer).map_err(|error| failure(error.into()))? {
+                0 => break,
+                count => self.limits.extend_body(status, &mut body, buffer.get(..count).unwrap_or_default())?,
+            }
+        }
+        if len.is_some_and(|len| len != body.len()) {
+            return Err(failure(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
+        }
+        let mut response = Response::new(Bytes::from(body));
+        (*response.status_mut(), *response.headers_mut()) = (status, headers);
+        Ok(response)
+    }
+
+    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> attohttpc::Result<attohttpc::Response> {
+        let (head, body) = request.into_parts();
+        // attohttpc announces the length of any body, and a GET must have none at all.
+        let is_bodiless = body.is_empty() && matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = RequestBuilder::try_new(head.method, head.uri.to_string())?
+            .follow_redirects(false)
+            .proxy_settings(ProxySettings::builder().build())
+            .connect_timeout(self.limits.connect_timeout.min(timeout))
+            .read_timeout(timeout)
+            .timeout(timeout);
+        *request.headers_mut() = head.headers;
+        if is_bodiless { request.send() } else { request.body(body::Bytes(body)).send() }
+    }
+}
+
+/// How long the body has to be, if that is known. attohttpc takes the end of the connection for the end of any body, and
+/// waits for it even if the status has none.
+fn body_len(status: StatusCode, headers: &HeaderMap) -> Option<usize> {
+    match status {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Some(0),
+        status if status.is_informational() => Some(0),
+        _ => headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok(),
+    }
+}
+
+/// What a failure says of the call: whether it may be sent again.
+fn failure(error: attohttpc::Error, is_late: bool) -> Error {
+    let delivery = delivery(error.kind());
+    let is_timeout = matches!(error.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::TimedOut);
+    // At the deadline attohttpc closes the socket, which whatever runs then takes for an error of any kind.
+    if delivery == Delivery::Unknown && (is_late || is_timeout) {
+        return CallError::timeout(delivery);
+    }
+    CallError::transport(delivery, error)
+}
+
+fn delivery(error: &ErrorKind) -> Delivery {
+    let ErrorKind::Io(error) = error else { return Delivery::Unknown };
+    let within = error.get_ref().and_then(|within| within.downcast_ref());
+    match error.kind() {
+        _ if matches!(within, Some(rustls::Error::InvalidCertificate(_))) => Delivery::Untrusted,
+        io::ErrorKind::ConnectionRefused => Delivery::NotSent,
+        // std has no kind for it.
+        _ if error.to_string().contains("failed to lookup address") => Delivery::NotSent,
+        _ => Delivery::Unknown,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the outcome of the example")]
+fn main() -> Result<(), Box<dyn StdError>> {
+    let mut api = Api::builder(ApiKey::from_env()?);
+    if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
+        api = api.base_url(base_url.parse()?);
+    }
+    println!("{}", Client::new(Limits::default()).send(api.build().get("companies"))?);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The core on plain hyper: async on tokio, connections kept by hyper-util, TLS by rustls.
+//!
+//! `cargo run --example hyper` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
+//! `COMETLY_BASE_URL`.
+
+use std::{env, error::Error as StdError, io, iter, time::Duration};
+
+use cometly_core::{
+    Api, ApiKey, AuthOutcome, Call, CallError, Delivery, Limits,
+    bytes::Bytes,
+    http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_LENGTH},
+};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioIo},
+};
+use rustls::crypto::ring;
+use tokio::net::TcpStream;
+use tower::{
+    BoxError,
+    timeout::{Timeout, error::Elapsed},
+    util::BoxCloneSyncService,
+};
+
+pub(crate) type Error = CallError<io::Error>;
+
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
+pub(crate) struct Client {
+    http: legacy::Client<Connector, Full<Bytes>>,
+    limits: Limits,
+}
+
+impl Client {
+    pub(crate) fn new(limits: Limits) -> io::Result<Self> {
+        let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
+        // hyper's own time-out for connecting ends before TLS begins.
+        let connector = Timeout::new(tls.https_or_http().enable_http1().build(), limits.connect_timeout);
+        let connector = Connector::new(connector);
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { http, limits })
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
+        let response = self.try_once(call.to_request()?, self.limits.deadline).await?;
+        Ok(call.api().read(response))
+    }
+
+    pub(crate) async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let answer = async {
+            let (head, body) = self.http.request(as_sent(request)).await.map_err(failure)?.into_parts();
+            self.limits.check_head(head.status, &head.headers)?;
+            let body = Limited::new(body, self.limits.max_body_size).collect().await;
+            let mut response = Response::new(body.map_err(|error| body_failure(error, head.status))?.to_bytes());
+            (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
+            Ok(response)
+        };
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(CallError::timeout(Delivery::Unknown)))
+    }
+}
+
+fn as_sent(mut request: Request<Bytes>) -> Request<Full<Bytes>> {
+    // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
+    if request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE) {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    request.map(Full::new)
+}
+
+/// What a failure says of the call: whether it may be sent again.
+fn failure(error: legacy::Error) -> Error {
+    let is_connect = error.is_connect();
+    let error = io::Error::other(error);
+    let has = |is_it: fn(Source<'_>) -> bool| sources(&error).any(is_it);
+    if is_connect && has(<dyn StdError>::is::<Elapsed>) {
+        return CallError::timeout(Delivery::NotSent);
+    }
+    // hyper tells it by type to servers only.
+    if has(|source| source.to_string() == "message head is too large") {
+        return CallError::too_large(None);
+    }
+    let delivery = match is_connect {
+        true if has(|source| matches!(source.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))) => {
+            Delivery::Untrusted
+        }
+        true => Delivery::NotSent,
+        false => Delivery::Unknown,
+    };
+    CallError::transport(delivery, error)
+}
+
+fn body_failure(error: BoxError, status: StatusCode) -> Error {
+    if error.is::<LengthLimitError>() {
+        return CallError::too_large(Some(status));
+    }
+    CallError::transport(Delivery::Unknown, io::Error::other(error))
+}
+
+type Source<'a> = &'a (dyn StdError + 'static);
+
+/// The error and all that it came from.
+fn sources(error: &io::Error) -> impl Iterator<Item = Source<'_>> {
+    iter::successors(Some(error as Source<'_>), |error| source_of(*error))
+}
+
+fn source_of(error: Source<'_>) -> Option<Source<'_>> {
+    // An `io::Error` passes over the error within when it is asked for its source.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(within) => Some(within),
+        None => error.source(),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stdout, reason = "the outcome of the example")]
+async fn main() -> Result<(), Box<dyn StdError>> {
+    let mut api = Api::builder(ApiKey::from_env()?);
+    if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
+        api = api.base_url(base_url.parse()?);
+    }
+    println!("{}", Client::new(Limits::default())?.send(api.build().get("companies")).await?);
+    Ok(())
+}
