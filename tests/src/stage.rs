@@ -92,7 +92,8 @@ impl<'a> Stage<'a> {
         Ok(Api::builder(key).base_url(base_url.parse()?).build())
     }
 
-    /// A client of this flavour with these settings; an error that ends the case quietly if it has no such choice.
+    /// A client of this flavour with these settings; an error that ends the case, as ignored, if it has no such
+    /// choice.
     ///
     /// # Errors
     /// If the client cannot be made.

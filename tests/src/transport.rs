@@ -61,7 +61,7 @@ pub trait Flavour: Send + Sync {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 
-    /// A client with these settings; `None` if the transport has no such choice, and its cases are passed over.
+    /// A client with these settings; `None` if the transport has no such choice, and its cases are ignored.
     ///
     /// # Errors
     /// If the client cannot be made.

@@ -6,6 +6,7 @@ use crate::{
     Arrivals, Case, Played, Proxy, Settings, Stage, authority,
     cases::cases,
     fault_server::{Answer, ConnectProxy, FaultServer, Script},
+    stage::NotOffered,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -78,6 +79,7 @@ fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
 fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
     let proxy = Proxy::Named("http://not a proxy".to_owned());
     match stage.connect(&Settings::default().proxy(proxy)) {
+        Err(error) if error.is::<NotOffered>() => Err(error),
         Err(_) => Ok(Arrivals::counted(0)),
         Ok(client) => Err(format!("white space is in no URL: {client:?}").into()),
     }
