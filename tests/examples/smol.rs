@@ -50,7 +50,7 @@ impl Client {
         let answer = async {
             let connecting = self.connect(request.uri()).or(expired(self.limits.connect_timeout, Delivery::NotSent));
             let (mut sender, connection) = http1::handshake(connecting.await?).await.map_err(failure)?;
-            // Dropped with the call, and smol ends a task that is dropped.
+            // smol ends a task that is dropped, so the connection ends with the call.
             let _connection = smol::spawn(connection);
             let (head, body) = sender.send_request(as_sent(request)).await.map_err(failure)?.into_parts();
             self.limits.check_head(head.status, &head.headers)?;

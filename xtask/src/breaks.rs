@@ -6,6 +6,7 @@ use crate::{Outcome, say};
 
 mod core;
 mod isahc;
+mod own_stacks;
 mod reqwest;
 mod sources;
 mod ureq;
@@ -55,7 +56,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let breaks = [core::BREAKS, reqwest::BREAKS, ureq::BREAKS, isahc::BREAKS].concat();
+    let breaks = [core::BREAKS, reqwest::BREAKS, ureq::BREAKS, isahc::BREAKS, own_stacks::BREAKS].concat();
     let chosen = breaks.into_iter().filter(|one| one.guard.contains(&filter) || one.file.contains(&filter));
     let sources = if only_list { None } else { Some(Sources::copied()?) };
     let (mut taken_out, mut unnoticed) = (0_usize, 0_usize);

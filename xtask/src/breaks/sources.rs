@@ -8,7 +8,7 @@ use std::{
 
 use cometly_conformance::BoxError;
 
-use super::{Break, Noticed};
+use super::{Break, Noticed, own_stacks};
 
 pub(crate) struct Sources {
     root: PathBuf,
@@ -71,8 +71,8 @@ impl Sources {
             }
             Noticed::Case(flavour, case) => {
                 let name = format!("{flavour}::{case}");
-                let package = ["--package", "cometly-conformance", "--test", "conformance", "--"];
-                command.args(package).args(["--exact", &name]);
+                let program = if own_stacks::FLAVOURS.contains(&flavour) { "own_stacks" } else { "conformance" };
+                command.args(["--package", "cometly-conformance", "--test", program, "--", "--exact", &name]);
                 name
             }
             Noticed::Nobody(_) => return Err("a guard that nobody watches is not taken out".into()),
