@@ -12,6 +12,7 @@ use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, api::Ke
 pub struct Reply<B> {
     pub(crate) status: StatusCode,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) tries: u32,
     pub(crate) body: B,
 }
 
@@ -26,6 +27,12 @@ impl<B> Reply<B> {
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         self.rate_limit
+    }
+
+    /// How often the call was sent until it succeeded, if an [`Attempt`](crate::Attempt) counted it; else 1.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// The body as it came.
@@ -66,6 +73,7 @@ impl<B: AsRef<[u8]>> fmt::Debug for Reply<B> {
         f.debug_struct("Reply")
             .field("status", &self.status)
             .field("rate_limit", &self.rate_limit)
+            .field("tries", &self.tries)
             .field("body_len", &self.body.as_ref().len())
             .finish()
     }
@@ -78,6 +86,7 @@ pub struct Answer<B> {
     pub(crate) status: StatusCode,
     pub(crate) rate_limit: RateLimit,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) tries: u32,
     pub(crate) message: Message,
     pub(crate) body: B,
     /// To mask the keys in what is read later.
@@ -130,6 +139,12 @@ impl<B> Answer<B> {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// How often the call was sent, if an [`Attempt`](crate::Attempt) counted it; else 1.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 }
 

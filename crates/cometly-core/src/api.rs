@@ -9,7 +9,8 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
-    ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, RequestError, call::check_method, classification::classify,
+    ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, Pacer, RequestError, call::check_method,
+    classification::classify,
 };
 
 const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
@@ -56,6 +57,7 @@ pub struct Api {
 
 struct Shared {
     base_url: BaseUrl,
+    pacer: Option<Pacer>,
     keys: RwLock<Arc<Keys>>,
 }
 
@@ -89,13 +91,19 @@ impl Api {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder(key: ApiKey) -> ApiBuilder {
-        ApiBuilder { key, base_url: BaseUrl::default(), user_agent: HeaderValue::from_static(USER_AGENT) }
+        ApiBuilder { key, base_url: BaseUrl::default(), user_agent: HeaderValue::from_static(USER_AGENT), pacer: None }
     }
 
     /// Where calls go.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.shared.base_url
+    }
+
+    /// The pacer that all calls of this API ask, if it has one.
+    #[must_use]
+    pub fn pacer(&self) -> Option<&Pacer> {
+        self.shared.pacer.as_ref()
     }
 
     /// Puts another key in place of the one in use, for every clone; the next request built uses it.
@@ -201,6 +209,7 @@ pub struct ApiBuilder {
     key: ApiKey,
     base_url: BaseUrl,
     user_agent: HeaderValue,
+    pacer: Option<Pacer>,
 }
 
 impl ApiBuilder {
@@ -224,10 +233,19 @@ impl ApiBuilder {
         Ok(self)
     }
 
+    /// Lets every call of this API wait for its turn rather than be refused; by default none does.
+    ///
+    /// Limits are per Space: all keys of one Space should share a pacer (give each [`Api`] a clone), and keys of
+    /// different Spaces should not.
+    pub fn pacer(mut self, pacer: Pacer) -> Self {
+        self.pacer = Some(pacer);
+        self
+    }
+
     /// The finished [`Api`].
     #[must_use]
     pub fn build(self) -> Api {
-        let Self { key, base_url, user_agent } = self;
+        let Self { key, base_url, user_agent, pacer } = self;
         let json = HeaderValue::from_static("application/json");
         // Room for the headers that HTTP clients add, so that they need not grow the map.
         let mut headers = HeaderMap::with_capacity(12);
@@ -237,7 +255,7 @@ impl ApiBuilder {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::USER_AGENT, user_agent);
         let keys = RwLock::new(Arc::new(Keys { current: key, previous: None, headers }));
-        Api { shared: Arc::new(Shared { base_url, keys }) }
+        Api { shared: Arc::new(Shared { base_url, pacer, keys }) }
     }
 }
 

@@ -19,6 +19,7 @@ struct Details {
     status: StatusCode,
     rate_limit: RateLimit,
     retry_after: Option<Duration>,
+    tries: u32,
     message: Option<Box<str>>,
     field_errors: Box<[FieldError<'static>]>,
 }
@@ -30,6 +31,7 @@ impl ApiError {
             status: answer.status,
             rate_limit: answer.rate_limit,
             retry_after: answer.retry_after,
+            tries: answer.tries,
             message: answer.message().map(Into::into),
             field_errors: answer.field_errors().into_iter().map(FieldError::into_owned).collect(),
         }))
@@ -65,6 +67,12 @@ impl ApiError {
         self.0.retry_after
     }
 
+    /// How often the call was sent: see [`Answer::tries`].
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.0.tries
+    }
+
     /// The API's words: see [`Answer::message`].
     #[must_use]
     pub fn message(&self) -> Option<&str> {
@@ -81,7 +89,7 @@ impl ApiError {
 /// What happened, and what to do about it.
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_failure(f, self.0.kind, self.0.status, self.0.retry_after, self.message())
+        write_failure(f, self.0.kind, self.0.status, self.0.retry_after, self.0.tries, self.message())
     }
 }
 

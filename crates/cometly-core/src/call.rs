@@ -13,7 +13,7 @@ use http::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use crate::{Api, RequestError, base_url::is_plain_segment, idempotency_key};
+use crate::{Api, Attempt, RequestError, RetryPolicy, base_url::is_plain_segment, idempotency_key};
 
 /// All but the unreserved characters, [RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -165,6 +165,10 @@ impl Call {
         &self.template
     }
 
+    pub(crate) fn template(&self) -> Cow<'static, str> {
+        self.template.clone()
+    }
+
     /// Whether it may be sent twice: by its method, or because it was [marked](Call::idempotent).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
@@ -176,6 +180,21 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
+        let mut request = self.without_headers()?;
+        *request.headers_mut() = self.api.headers();
+        Ok(request)
+    }
+
+    /// The whole call as a value to be driven by whoever sends it: it says what to send, and after each try whether to
+    /// send it again. Use another `seed` for each call, from whatever source of random numbers there is.
+    ///
+    /// # Errors
+    /// [`RequestError`]: the first thing that is wrong with the call.
+    pub fn attempt(&self, policy: &RetryPolicy, seed: u64) -> Result<Attempt, RequestError> {
+        Ok(Attempt::of_call(self, self.without_headers()?, policy, seed))
+    }
+
+    fn without_headers(&self) -> Result<Request<Bytes>, RequestError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -194,7 +213,6 @@ impl Call {
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = Uri::from_parts(parts).map_err(|_| RequestError::Path)?;
-        *request.headers_mut() = self.api.headers();
         Ok(request)
     }
 

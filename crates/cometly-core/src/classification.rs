@@ -18,12 +18,12 @@ pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: Arc<Keys>) -
     signals.is_redirected = head.extensions.get::<Redirected>().is_some();
     let (status, rate_limit) = (head.status, signals.rate.rate_limit);
     let (kind, text) = match judge(status, &signals, body.as_ref()) {
-        Judgement::Success => return AuthOutcome::Success(Reply { status, rate_limit, body }),
+        Judgement::Success => return AuthOutcome::Success(Reply { status, rate_limit, tries: 1, body }),
         Judgement::Failure(kind, text) => (kind, text),
     };
     let message = Message::new(text, body.as_ref(), &keys);
     let retry_after = signals.rate.retry_after();
-    let answer = Answer { kind, status, rate_limit, retry_after, message, body, keys };
+    let answer = Answer { kind, status, rate_limit, retry_after, tries: 1, message, body, keys };
     match kind {
         ApiErrorKind::Unauthenticated => AuthOutcome::Unauthenticated(answer),
         ApiErrorKind::Forbidden(reason) => AuthOutcome::Forbidden { reason, answer },

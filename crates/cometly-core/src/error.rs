@@ -1,10 +1,10 @@
 //! What can go wrong beside the API's own answers.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt};
 
-use http::{HeaderName, StatusCode};
+use http::HeaderName;
 
-use crate::{ApiError, ApiKey, Call};
+use crate::{ApiError, ApiKey, Call, CallError};
 
 /// What is wrong with a call before anything is sent. Names the kind, never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,201 +150,21 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// Why a call has no result: the error of every adapter, with the HTTP client's own error as `T`.
-///
-/// Neither it nor its sources show the key, a body, or a URL with a query.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum CallError<T> {
-    /// The call could not be built; nothing was sent.
-    Request(RequestError),
-    /// An answer that is not a success.
-    Api(ApiError),
-    /// A success with another body than expected.
-    Decode(DecodeError),
-    /// The HTTP client failed.
-    #[non_exhaustive]
-    Transport {
-        /// Whether it may be sent again.
-        delivery: Delivery,
-        /// The client's own error.
-        source: T,
-    },
-    /// The call took longer than its deadline.
-    #[non_exhaustive]
-    Timeout {
-        /// Whether it may be sent again.
-        delivery: Delivery,
-    },
-    /// The answer is larger than allowed, and was not read further.
-    #[non_exhaustive]
-    TooLarge {
-        /// Its status; `None` if the head itself was too large.
-        status: Option<StatusCode>,
-    },
-}
-
-impl<T> CallError<T> {
-    /// The HTTP client failed; for those who write an adapter.
-    pub fn transport(delivery: Delivery, source: T) -> Self {
-        Self::Transport { delivery, source }
-    }
-
-    /// The deadline has passed; for those who write an adapter.
-    #[must_use]
-    pub fn timeout(delivery: Delivery) -> Self {
-        Self::Timeout { delivery }
-    }
-
-    /// The answer is too large; for those who write an adapter.
-    #[must_use]
-    pub fn too_large(status: Option<StatusCode>) -> Self {
-        Self::TooLarge { status }
-    }
-
-    /// Whether the call may be sent again, if it got no whole answer. `None` after an answer that could be read.
-    #[must_use]
-    pub fn delivery(&self) -> Option<Delivery> {
-        match self {
-            Self::Request(_) => Some(Delivery::NotSent),
-            Self::Transport { delivery, .. } | Self::Timeout { delivery } => Some(*delivery),
-            Self::TooLarge { .. } => Some(Delivery::Unknown),
-            Self::Api(_) | Self::Decode(_) => None,
-        }
-    }
-
-    /// The status of the answer, if one came.
-    #[must_use]
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Api(error) => Some(error.status()),
-            Self::TooLarge { status } => *status,
-            _ => None,
-        }
-    }
-
-    /// How long the server asks to wait, if it does.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Api(error) => error.retry_after(),
-            _ => None,
-        }
-    }
-
-    /// The same error with another type for the client's part, as to box it.
-    pub fn map_transport<U>(self, map: impl FnOnce(T) -> U) -> CallError<U> {
-        match self {
-            Self::Request(error) => CallError::Request(error),
-            Self::Api(error) => CallError::Api(error),
-            Self::Decode(error) => CallError::Decode(error),
-            Self::Transport { delivery, source } => CallError::Transport { delivery, source: map(source) },
-            Self::Timeout { delivery } => CallError::Timeout { delivery },
-            Self::TooLarge { status } => CallError::TooLarge { status },
-        }
-    }
-}
-
-impl<T> fmt::Display for CallError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(_) => f.write_str("the call cannot be built, and nothing was sent"),
-            Self::Api(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
-            Self::Transport { delivery, .. } => write!(f, "the call got no answer: {delivery}"),
-            Self::Timeout { delivery } => write!(f, "the call got no answer before its deadline: {delivery}"),
-            Self::TooLarge { status: Some(status) } => {
-                write!(f, "the answer (HTTP {}) is larger than allowed; ask for less in one call", status.as_u16())
-            }
-            Self::TooLarge { status: None } => {
-                f.write_str("the answer's headers are larger than allowed; check the base URL and any proxy")
-            }
-        }
-    }
-}
-
-impl<T: Error + 'static> Error for CallError<T> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Request(error) => Some(error),
-            Self::Transport { source, .. } => Some(source),
-            // Shown in full by `Display`.
-            Self::Api(_) | Self::Decode(_) | Self::Timeout { .. } | Self::TooLarge { .. } => None,
-        }
-    }
-}
-
-impl<T> From<RequestError> for CallError<T> {
-    fn from(error: RequestError) -> Self {
-        Self::Request(error)
-    }
-}
-
-impl<T> From<ApiError> for CallError<T> {
-    fn from(error: ApiError) -> Self {
-        Self::Api(error)
-    }
-}
-
-impl<T> From<DecodeError> for CallError<T> {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
-    }
-}
-
 /// Asserted rather than hoped for: these cross threads in every program that uses them.
 const _: () = {
     const fn assert<T: Send + Sync + Clone + 'static>() {}
+    const fn assert_moved<T: Send + Sync + 'static>() {}
     const fn assert_error<T: Error + Send + Sync + 'static>() {}
     assert::<ApiKey>();
     assert::<crate::Api>();
     assert::<Call>();
     assert::<crate::AuthOutcome<bytes::Bytes>>();
+    assert::<crate::RetryPolicy>();
+    assert::<crate::RetryBudget>();
+    assert::<crate::Pacer>();
+    assert_moved::<crate::Attempt>();
+    assert_moved::<crate::Step<bytes::Bytes, std::io::Error>>();
+    assert_moved::<crate::Pace>();
     assert_error::<ApiError>();
     assert_error::<CallError<std::io::Error>>();
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Api;
-
-    #[test]
-    fn each_error_says_whether_to_send_again() {
-        let api_error = Api::new(ApiKey::new("k").unwrap())
-            .read(
-                http::Response::builder()
-                    .status(429)
-                    .header("retry-after", "3")
-                    .header("x-ratelimit-limit", "7")
-                    .body("")
-                    .unwrap(),
-            )
-            .into_result()
-            .unwrap_err();
-        let io = || std::io::Error::other("SOURCE");
-        for (error, delivery, status, wait) in [
-            (CallError::from(RequestError::Path), Some(Delivery::NotSent), None, None),
-            (CallError::from(api_error), None, Some(429), Some(3)),
-            (CallError::transport(Delivery::NotSent, io()), Some(Delivery::NotSent), None, None),
-            (CallError::transport(Delivery::Untrusted, io()), Some(Delivery::Untrusted), None, None),
-            (CallError::timeout(Delivery::Unknown), Some(Delivery::Unknown), None, None),
-            (CallError::too_large(Some(StatusCode::OK)), Some(Delivery::Unknown), Some(200), None),
-            (CallError::too_large(None), Some(Delivery::Unknown), None, None),
-        ] {
-            let error = error.map_transport(|io| io);
-            assert_eq!(error.delivery(), delivery, "{error}");
-            assert_eq!(error.status().map(|status| status.as_u16()), status, "{error}");
-            assert_eq!(error.retry_after(), wait.map(Duration::from_secs), "{error}");
-            if let Some(source) = error.source() {
-                assert!(!error.to_string().contains(&source.to_string()), "a display never repeats its source");
-            }
-        }
-    }
-
-    #[test]
-    fn an_error_is_small() {
-        assert_eq!(size_of::<ApiError>(), size_of::<usize>());
-        assert!(size_of::<CallError<Box<dyn Error>>>() <= 48);
-    }
-}

@@ -86,7 +86,7 @@ mod tests {
         let name = |n| HeaderName::try_from(format!("x-{n:04}")).unwrap();
         let headers = (0..count).map(|n| (name(n), value.clone())).collect();
         let checked = Limits::default().check_head::<()>(StatusCode::OK, &headers);
-        matches!(checked, Err(CallError::TooLarge { status: Some(StatusCode::OK) }))
+        matches!(checked, Err(CallError::TooLarge { status: Some(StatusCode::OK), .. }))
     }
 
     #[test]

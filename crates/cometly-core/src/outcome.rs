@@ -288,6 +288,24 @@ impl<B> AuthOutcome<B> {
         self.parts().err().and_then(Answer::retry_after)
     }
 
+    /// How often the call was sent, if an [`Attempt`](crate::Attempt) counted it; else 1.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.parts().map_or_else(Answer::tries, Reply::tries)
+    }
+
+    pub(crate) fn set_tries(&mut self, tries: u32) {
+        match self {
+            Self::Success(reply) => reply.tries = tries,
+            Self::Unauthenticated(answer)
+            | Self::RateLimited(answer)
+            | Self::Rejected(answer)
+            | Self::ServerError(answer)
+            | Self::Forbidden { answer, .. }
+            | Self::Unexpected { answer, .. } => answer.tries = tries,
+        }
+    }
+
     fn parts(&self) -> Result<&Reply<B>, &Answer<B>> {
         match self {
             Self::Success(reply) => Ok(reply),
@@ -340,7 +358,9 @@ impl<B: AsRef<[u8]>> fmt::Display for AuthOutcome<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts() {
             Ok(reply) => write!(f, "the API key is accepted (HTTP {})", reply.status.as_u16()),
-            Err(answer) => write_failure(f, answer.kind, answer.status, answer.retry_after, answer.message()),
+            Err(answer) => {
+                write_failure(f, answer.kind, answer.status, answer.retry_after, answer.tries, answer.message())
+            }
         }
     }
 }
@@ -350,11 +370,15 @@ pub(crate) fn write_failure(
     kind: ApiErrorKind,
     status: StatusCode,
     retry_after: Option<Duration>,
+    tries: u32,
     message: Option<&str>,
 ) -> fmt::Result {
     write!(f, "{kind} (HTTP {}", status.as_u16())?;
     if let Some(wait) = retry_after {
         write!(f, ", retry after {} s", wait.as_secs())?;
+    }
+    if tries > 1 {
+        write!(f, ", tried {tries} times")?;
     }
     f.write_str(")")?;
     match message {

@@ -1,0 +1,428 @@
+//! One call, driven to its end by whoever sends it.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+
+use crate::{
+    Api, ApiErrorKind, AuthOutcome, Call, CallError, Delivery, Pace, Permit, RetryPolicy, RetryReason, Ticket,
+    call_error::History,
+    decision::{Decision, Facts, Happened},
+    jitter::Jitter,
+    spread::DOCUMENTED_WINDOW,
+};
+
+/// A call under way: what to send now, and after each try whether to send it again.
+///
+/// It does no IO and reads no clock. Whoever drives it sends what [`request`](Attempt::request) builds, tells what came
+/// of it and how much time has gone by since the call began, and sleeps when told to. Each step consumes the attempt, and
+/// only a [`Step::Retry`] gives it back, so that no answer is counted twice and none is passed over:
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use cometly_core::{Attempt, AuthOutcome, Call, CallError, Delivery, RetryPolicy, Step, bytes::Bytes, http};
+///
+/// fn call(call: &Call, policy: &RetryPolicy, seed: u64, started: Instant) -> Result<AuthOutcome<Bytes>, CallError<Broken>> {
+///     let mut attempt = call.attempt(policy, seed)?;
+///     loop {
+///         let step = match send(attempt.request()) {
+///             Ok(response) => attempt.on_response(response, started.elapsed()),
+///             Err((delivery, error)) => attempt.on_failure(delivery, error, started.elapsed()),
+///         };
+///         match step {
+///             Step::Done(result) => return result,
+///             Step::Retry { after, next, .. } => {
+///                 sleep(after);
+///                 attempt = next;
+///             }
+///         }
+///     }
+/// }
+/// # #[derive(Debug)]
+/// # struct Broken;
+/// # fn send(_: http::Request<Bytes>) -> Result<http::Response<Bytes>, (Delivery, Broken)> {
+/// #     Ok(http::Response::new(Bytes::from_static(b"{}")))
+/// # }
+/// # fn sleep(_: Duration) {}
+/// ```
+///
+/// An [`Api`] with a [`Pacer`](crate::Pacer) is asked before each try, by one more line at the head of the loop:
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// # use cometly_core::{Attempt, CallError};
+/// # fn sleep(_: Duration) {}
+/// # fn pace(attempt: &mut Attempt, now: Instant, started: Instant) -> Result<(), CallError<std::io::Error>> {
+/// while let Some(wait) = attempt.pace(now, started.elapsed())? {
+///     sleep(wait);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What the [policy](RetryPolicy) allows is decided there, by its table. The total time is kept by what
+/// [`remaining`](Attempt::remaining) leaves for each try and by never asking for a longer sleep.
+///
+/// An attempt that was used up cannot be used again:
+///
+/// ```compile_fail,E0382
+/// # use std::time::Duration;
+/// # use cometly_core::{Attempt, Step, bytes::Bytes, http::Response};
+/// fn twice(attempt: Attempt, answer: Response<Bytes>) {
+///     let _: Step<Bytes, ()> = attempt.on_response(answer, Duration::ZERO);
+///     attempt.request();
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use std::time::Duration;
+/// # use cometly_core::{Attempt, Delivery, Step, bytes::Bytes, http::Response};
+/// fn both(attempt: Attempt, answer: Response<Bytes>) {
+///     let _: Step<Bytes, ()> = attempt.on_failure(Delivery::NotSent, (), Duration::ZERO);
+///     let _: Step<Bytes, ()> = attempt.on_response(answer, Duration::ZERO);
+/// }
+/// ```
+///
+/// nor kept for a second go, nor may a step be passed over:
+///
+/// ```compile_fail,E0599
+/// # use cometly_core::Attempt;
+/// fn keep(attempt: &Attempt) -> Attempt {
+///     attempt.clone()
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use std::time::Duration;
+/// # use cometly_core::{Attempt, bytes::Bytes, http::Response};
+/// fn ignore(attempt: Attempt, answer: Response<Bytes>) {
+///     attempt.on_response::<_, ()>(answer, Duration::ZERO);
+/// }
+/// ```
+#[must_use = "an attempt does nothing until its request is sent"]
+pub struct Attempt {
+    // Moved at every step, so it is one pointer wide.
+    state: Box<State>,
+}
+
+struct State {
+    api: Api,
+    prototype: Request<Bytes>,
+    source: Source,
+    is_idempotent: bool,
+    policy: RetryPolicy,
+    jitter: Jitter,
+    /// This try, from 1.
+    number: u32,
+    /// 429s in a row.
+    refusals: u32,
+    /// The longest wait that the server asked for with a 429.
+    longest_wait: Duration,
+    /// At least this much time has gone by: a clock that steps back gives no time back.
+    elapsed: Duration,
+    may_have_arrived: bool,
+    last_answer: Option<ApiErrorKind>,
+    place: Place,
+}
+
+enum Source {
+    Call { template: Cow<'static, str> },
+    Request,
+}
+
+/// Where this call stands with the pacer.
+enum Place {
+    None,
+    Waiting(Ticket),
+    /// Allowed to go, and when that was on the caller's two clocks.
+    Going {
+        permit: Permit,
+        at: Instant,
+        elapsed: Duration,
+    },
+}
+
+/// What comes after a try.
+#[must_use = "a step is the call's result, or the rest of the call"]
+pub enum Step<B, E> {
+    /// The call has ended.
+    Done(Result<AuthOutcome<B>, CallError<E>>),
+    /// It is to be sent again.
+    #[non_exhaustive]
+    Retry {
+        /// How long to sleep before.
+        after: Duration,
+        /// What to go on with.
+        next: Attempt,
+        /// Why, for logs.
+        reason: RetryReason,
+    },
+}
+
+impl Attempt {
+    pub(crate) fn of_call(call: &Call, prototype: Request<Bytes>, policy: &RetryPolicy, seed: u64) -> Self {
+        let source = Source::Call { template: call.template() };
+        Self::new(call.api(), prototype, source, call.is_idempotent(), policy, seed)
+    }
+
+    /// An attempt at a request that came from [`Api::authorize`]: idempotent by its method alone, paced by its path.
+    ///
+    /// Each try has the headers that were given; the key among them is replaced by the one that is current then, if the
+    /// request goes to the API at all.
+    pub fn from_request(request: Request<Bytes>, api: &Api, policy: &RetryPolicy, seed: u64) -> Self {
+        let is_idempotent = request.method().is_idempotent();
+        Self::new(api, request, Source::Request, is_idempotent, policy, seed)
+    }
+
+    fn new(
+        api: &Api,
+        prototype: Request<Bytes>,
+        source: Source,
+        is_idempotent: bool,
+        policy: &RetryPolicy,
+        seed: u64,
+    ) -> Self {
+        let state = State {
+            api: api.clone(),
+            prototype,
+            source,
+            is_idempotent,
+            policy: policy.clone(),
+            jitter: Jitter::new(seed),
+            number: 1,
+            refusals: 0,
+            longest_wait: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            may_have_arrived: false,
+            last_answer: None,
+            place: Place::None,
+        };
+        Self { state: Box::new(state) }
+    }
+
+    /// The request of this try, with the key that is current now. The body is shared, not copied.
+    #[must_use]
+    pub fn request(&self) -> Request<Bytes> {
+        let State { api, prototype, source, .. } = &*self.state;
+        let mut request = prototype.clone();
+        match source {
+            Source::Call { .. } => *request.headers_mut() = api.headers(),
+            Source::Request => {
+                let has_key = request.headers().contains_key(header::AUTHORIZATION);
+                if has_key && api.base_url().is_origin_of(request.uri()) {
+                    request.headers_mut().insert(header::AUTHORIZATION, api.keys().current.header().clone());
+                }
+            }
+        }
+        request
+    }
+
+    /// The number of this try, from 1.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.state.number
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        self.state.prototype.method()
+    }
+
+    /// The call's path as it was given, without values: fit for logs. A request of the caller's own has none.
+    #[must_use]
+    pub fn path_template(&self) -> Option<&str> {
+        match &self.state.source {
+            Source::Call { template } => Some(template),
+            Source::Request => None,
+        }
+    }
+
+    /// How much of the total time is left, `elapsed` being what has gone by since the call began: this try may take no
+    /// longer. [`Duration::MAX`] less what has gone by if the policy sets no bound.
+    #[must_use]
+    pub fn remaining(&self, elapsed: Duration) -> Duration {
+        self.state.policy.total_time().saturating_sub(elapsed.max(self.state.elapsed))
+    }
+
+    /// Asks the [`Pacer`](crate::Pacer) of the [`Api`], if it has one, whether this try may be sent: `None` says go, and a
+    /// time is to be slept before asking again. The call keeps its place in line meanwhile; dropped, it gives it back.
+    ///
+    /// # Errors
+    /// [`CallError::Paced`], at once, if its turn comes later than the total time or the longest honoured wait allow.
+    pub fn pace<E>(&mut self, now: Instant, elapsed: Duration) -> Result<Option<Duration>, CallError<E>> {
+        let time_left = self.remaining(elapsed);
+        let state = &mut *self.state;
+        let pace = match std::mem::replace(&mut state.place, Place::None) {
+            Place::Waiting(ticket) => ticket.poll(now),
+            Place::Going { permit, at, elapsed } => {
+                state.place = Place::Going { permit, at, elapsed };
+                return Ok(None);
+            }
+            Place::None => {
+                let Some(pacer) = state.api.pacer() else { return Ok(None) };
+                let path = match &state.source {
+                    Source::Call { template } => template.as_ref(),
+                    Source::Request => {
+                        let path = state.prototype.uri().path();
+                        path.strip_prefix(state.api.base_url().path()).unwrap_or(path)
+                    }
+                };
+                pacer.poll(state.prototype.method(), path, now, state.jitter.seed())
+            }
+        };
+        match pace {
+            Pace::Go(permit) => {
+                state.place = Place::Going { permit, at: now, elapsed };
+                Ok(None)
+            }
+            Pace::Wait { after, ticket } => {
+                let turn = ticket.turn(now);
+                if turn >= time_left || turn > state.policy.rules.max_retry_after {
+                    let history = History { tries: state.number.saturating_sub(1), ..state.history() };
+                    return Err(CallError::paced(turn, history));
+                }
+                state.place = Place::Waiting(ticket);
+                Ok(Some(after))
+            }
+        }
+    }
+
+    /// Takes the answer to this try.
+    pub fn on_response<B: AsRef<[u8]>, E>(mut self, response: Response<B>, elapsed: Duration) -> Step<B, E> {
+        let mut outcome = self.state.api.read(response);
+        let is_paced = self.state.settle(Some(&outcome), elapsed);
+        self.state.note(&outcome);
+        let happened = Happened::answered(&outcome);
+        let again = self.state.decide(happened, outcome.retry_after(), is_paced, elapsed);
+        outcome.set_tries(self.state.number);
+        again.map_or(Step::Done(Ok(outcome)), |(after, reason)| self.again(after, reason))
+    }
+
+    /// Takes a failure of this try, with what the transport knows of its delivery.
+    pub fn on_failure<B, E>(self, delivery: Delivery, source: E, elapsed: Duration) -> Step<B, E> {
+        self.on_error(CallError::transport(delivery, source), elapsed)
+    }
+
+    /// Takes a failure of this try as an adapter has classified it: [`CallError::Transport`], [`CallError::Timeout`] or
+    /// [`CallError::TooLarge`]. Any other ends the call as it is.
+    pub fn on_error<B, E>(mut self, error: CallError<E>, elapsed: Duration) -> Step<B, E> {
+        let is_paced = self.state.settle::<B>(None, elapsed);
+        let happened = match &error {
+            CallError::Transport { delivery, .. } | CallError::Timeout { delivery, .. } => Happened::failed(*delivery),
+            _ => Happened::Final,
+        };
+        self.state.refusals = 0;
+        match self.state.decide(happened, None, is_paced, elapsed) {
+            Some((after, reason)) => {
+                self.state.may_have_arrived |= happened == Happened::NoAnswer;
+                self.again(after, reason)
+            }
+            None => Step::Done(Err(error.after(self.state.history()))),
+        }
+    }
+
+    fn again<B, E>(mut self, after: Duration, reason: RetryReason) -> Step<B, E> {
+        self.state.number = self.state.number.saturating_add(1);
+        self.state.elapsed = self.state.elapsed.saturating_add(after);
+        Step::Retry { after, next: self, reason }
+    }
+}
+
+impl State {
+    fn history(&self) -> History {
+        History { tries: self.number, last_answer: self.last_answer, may_have_arrived: self.may_have_arrived }
+    }
+
+    /// Remembers what an answer means for the tries that may follow.
+    fn note<B>(&mut self, outcome: &AuthOutcome<B>) {
+        self.last_answer = outcome.kind();
+        self.may_have_arrived |= outcome.is_server_error();
+        if outcome.is_rate_limited() {
+            self.refusals = self.refusals.saturating_add(1);
+            self.longest_wait = self.longest_wait.max(outcome.retry_after().unwrap_or_default());
+        } else {
+            self.refusals = 0;
+        }
+    }
+
+    /// Tells the pacer what came of the try that it let go, and keeps the place in line of one that was refused.
+    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> bool {
+        let Place::Going { permit, at, elapsed: then } = std::mem::replace(&mut self.place, Place::None) else {
+            return false;
+        };
+        let now = at.checked_add(elapsed.saturating_sub(then)).unwrap_or(at);
+        if let Some(ticket) = outcome.and_then(|outcome| permit.on_outcome(outcome, now)) {
+            self.place = Place::Waiting(ticket);
+        }
+        true
+    }
+
+    fn decide(
+        &mut self,
+        happened: Happened,
+        server_wait: Option<Duration>,
+        is_paced: bool,
+        elapsed: Duration,
+    ) -> Option<(Duration, RetryReason)> {
+        self.elapsed = self.elapsed.max(elapsed);
+        if self.number == 1 {
+            self.policy.budget.deposit();
+        }
+        let mut facts = Facts {
+            happened,
+            is_idempotent: self.is_idempotent,
+            tried: self.number,
+            refusals: self.refusals,
+            has_budget: true,
+            server_wait,
+            window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
+            is_paced,
+            time_left: self.policy.total_time().saturating_sub(self.elapsed),
+        };
+        let mut decision = self.policy.rules.decide(&facts);
+        // Paid only for what would be sent again.
+        if let Decision::Retry { reason, .. } = decision {
+            if reason != RetryReason::RateLimited && !self.policy.budget.withdraw() {
+                facts.has_budget = false;
+                decision = self.policy.rules.decide(&facts);
+            }
+        }
+        match decision {
+            Decision::Stop => None,
+            Decision::Retry { reason, at_least, jitter } => {
+                Some((at_least.saturating_add(self.jitter.below(jitter)), reason))
+            }
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>, E: fmt::Debug> fmt::Debug for Step<B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+            Self::Retry { after, next, reason } => {
+                f.debug_struct("Retry").field("after", after).field("next", next).field("reason", reason).finish()
+            }
+        }
+    }
+}
+
+/// Shows no key, no value of the path, the query or the body.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("api", &self.state.api)
+            .field("method", self.method())
+            .field("path_template", &self.path_template())
+            .field("number", &self.number())
+            .field("policy", &self.state.policy)
+            .finish_non_exhaustive()
+    }
+}

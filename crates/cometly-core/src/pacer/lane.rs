@@ -1,0 +1,328 @@
+//! One endpoint: what is known of its limit, and who may go.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    line::Line,
+    open::{MOST_UNDER_WAY, Open},
+    window::Window,
+};
+use crate::{
+    AuthOutcome,
+    jitter::Jitter,
+    spread::{MOST_ALONE, MOST_AT_THE_HEAD, windows},
+};
+
+/// How long a slow answer holds back the others.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The least pause after a refusal that asks for none.
+const LEAST_WAIT: Duration = Duration::from_millis(250);
+
+pub(super) struct Lane {
+    line: Line,
+    last_number: u64,
+    last_used: Instant,
+    last_grant: Option<Instant>,
+    under_way: u64,
+    round_trip: Duration,
+    shown: Shown,
+    limit: Option<u64>,
+    length: Window,
+    /// When a window last began with a call of ours: between these two moments.
+    began: Option<(Instant, Instant)>,
+    open: Open,
+    /// Whether the window before was all ours.
+    had_all: bool,
+    /// Whether calls come back one by one, not all at the end of a window.
+    is_sliding: bool,
+    closed_until: Option<Instant>,
+    /// Windows in a row that others had, less those that were shared.
+    refusals: u32,
+}
+
+/// What the calls that have come to an end showed.
+#[derive(PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    /// None had a limit: nobody is held back.
+    NoLimit,
+    Limit,
+}
+
+/// Leave for one call.
+#[derive(Clone, Copy)]
+pub(super) struct Grant {
+    at: Instant,
+    is_asking: bool,
+}
+
+pub(super) enum Turn {
+    Now(Grant),
+    Later { after: Duration, turn: Instant },
+}
+
+/// What an answer says of the limit.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    pub(super) is_refused: bool,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) limit: Option<u64>,
+    pub(super) remaining: Option<u64>,
+}
+
+impl<B> From<&AuthOutcome<B>> for Told {
+    fn from(outcome: &AuthOutcome<B>) -> Self {
+        Self {
+            is_refused: outcome.is_rate_limited(),
+            retry_after: outcome.retry_after(),
+            limit: outcome.rate_limit().limit(),
+            remaining: outcome.rate_limit().remaining(),
+        }
+    }
+}
+
+impl Lane {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            line: Line::default(),
+            last_number: 0,
+            last_used: now,
+            last_grant: None,
+            under_way: 0,
+            round_trip: Duration::from_millis(100),
+            shown: Shown::Nothing,
+            limit: None,
+            length: Window::new(),
+            began: None,
+            open: Open::new(now),
+            had_all: false,
+            is_sliding: false,
+            closed_until: None,
+            refusals: 0,
+        }
+    }
+
+    pub(super) fn last_used(&self) -> Instant {
+        self.last_used
+    }
+
+    /// A place at the end of the line.
+    pub(super) fn draw_number(&mut self) -> u64 {
+        self.last_number = self.last_number.saturating_add(1);
+        self.last_number
+    }
+
+    /// Whether `number` may go now, and when else.
+    pub(super) fn ask(&mut self, number: u64, now: Instant) -> Turn {
+        self.last_used = now;
+        if self.closed_until.or_else(|| self.end()).is_some_and(|over| over <= now) {
+            self.closed_until = None;
+            self.had_all = self.limit.is_some_and(|limit| self.open.taken >= limit);
+            self.open = Open::new(now);
+        }
+        let ahead = u64::try_from(self.line.ahead_of(number, now)).unwrap_or(u64::MAX);
+        if !self.may_go(ahead, now) {
+            let turn = self.turn(ahead, now);
+            let after = self.nap(turn.saturating_duration_since(now));
+            self.line.join(number, later(now, after));
+            return Turn::Later { after, turn };
+        }
+        let is_asking = self.open.left == Some(0);
+        self.open.has_asked |= is_asking;
+        self.line.leave(number);
+        self.under_way = self.under_way.saturating_add(1);
+        self.last_grant = Some(now);
+        Turn::Now(Grant { at: now, is_asking })
+    }
+
+    /// A call has ended as `told`. One that was refused gets its place back, and its turn.
+    pub(super) fn settle(
+        &mut self,
+        grant: Grant,
+        told: Told,
+        now: Instant,
+        number: u64,
+        jitter: &mut Jitter,
+    ) -> Option<Instant> {
+        self.lose();
+        let round_trip = now.saturating_duration_since(grant.at);
+        self.round_trip = part(self.round_trip.saturating_mul(7).saturating_add(round_trip), 8);
+        if told.is_refused || told.limit.is_some() || told.remaining.is_some() {
+            self.shown = Shown::Limit;
+        }
+        self.limit = told.limit.or(self.limit);
+        if told.is_refused {
+            let turn = self.refuse(grant, told.retry_after, now, jitter);
+            self.line.join(number, turn);
+            return Some(turn);
+        }
+        if let Some(remaining) = told.remaining {
+            self.take(grant, remaining, now, jitter);
+        }
+        None
+    }
+
+    /// A call has ended, nobody knows how.
+    pub(super) fn lose(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+        if self.shown == Shown::Nothing {
+            self.shown = Shown::NoLimit;
+        }
+    }
+
+    pub(super) fn leave(&mut self, number: u64) {
+        self.line.leave(number);
+    }
+
+    /// When the window is over, if it is known to be open.
+    fn end(&self) -> Option<Instant> {
+        // When the first call was taken is known as well as the round trip is.
+        let guard = part(self.round_trip, 4).saturating_add(Duration::from_millis(5));
+        self.open.first.map(|first| later(later(first, self.length.get()), guard))
+    }
+
+    fn may_go(&self, ahead: u64, now: Instant) -> bool {
+        if self.closed_until.is_some() {
+            return false;
+        }
+        if self.shown == Shown::NoLimit {
+            return true;
+        }
+        let before = self.under_way.saturating_add(ahead);
+        let is_slow = ahead == 0 && self.last_grant.is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE);
+        match self.open.left {
+            None => before == 0 || is_slow,
+            Some(0) => before == 0 && !self.open.has_asked,
+            Some(left) => before < self.open.room(left, self.limit) || (is_slow && before < left),
+        }
+    }
+
+    /// When the turn comes of somebody with so many ahead, as far as is known.
+    fn turn(&self, ahead: u64, now: Instant) -> Instant {
+        let in_window = self.limit.unwrap_or(MOST_UNDER_WAY).max(1);
+        let (opens, ahead) = match (self.closed_until, self.open.left) {
+            (until, _) if self.is_sliding => {
+                let those = self.pause().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
+                return later(until.unwrap_or(now), those.max(part(self.round_trip, 8)));
+            }
+            (Some(until), _) => (until, ahead),
+            (None, Some(0)) => (later(now, self.round_trip), ahead),
+            // Some of those under way may be counted in what is left.
+            (None, left) => match ahead.checked_sub(left.unwrap_or(in_window)) {
+                None => return self.after(now, ahead.saturating_add(1)),
+                Some(ahead) => (self.end().unwrap_or_else(|| later(now, self.length.get())), ahead),
+            },
+        };
+        let skipped = ahead.checked_div(in_window).and_then(|skipped| u32::try_from(skipped).ok()).unwrap_or(u32::MAX);
+        let opens = later(opens, self.length.get().saturating_mul(skipped));
+        self.after(opens, ahead.checked_rem(in_window).unwrap_or_default())
+    }
+
+    /// How long until one call more is left, when they come back one by one.
+    fn pause(&self) -> Duration {
+        part(self.length.get(), u32::try_from(self.limit.unwrap_or(1).max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// When so many have been answered, from `start` on.
+    fn after(&self, start: Instant, calls: u64) -> Instant {
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        later(start, part(self.round_trip.saturating_mul(calls), 8))
+    }
+
+    /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave, and not long at all
+    /// as long as the length of the window is a guess.
+    fn nap(&self, turn: Duration) -> Duration {
+        let longest =
+            if self.length.is_assumed() { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
+        turn.min(longest).max(Duration::from_millis(1))
+    }
+
+    /// A call was taken, and left so many.
+    fn take(&mut self, grant: Grant, remaining: u64, now: Instant, jitter: &mut Jitter) {
+        let taken = later(grant.at, part(now.saturating_duration_since(grant.at), 2));
+        if self.limit == remaining.checked_add(1) {
+            if let Some((sent, _)) = self.began {
+                self.length.turned(now.saturating_duration_since(sent));
+            }
+            self.began = Some((grant.at, now));
+            (self.open.first, self.open.taken) = (Some(taken), 0);
+        }
+        if grant.at < self.open.since {
+            return;
+        }
+        // All of a window was ours, and the next has less: the one before is not over.
+        if self.open.left.is_none() && (self.had_all || self.is_sliding) {
+            self.is_sliding = self.limit > remaining.checked_add(1);
+        }
+        self.open.first.get_or_insert(taken);
+        self.open.taken = self.open.taken.saturating_add(1);
+        self.open.has_asked &= !grant.is_asking;
+        let left = self.open.note(remaining, self.under_way);
+        if left == 0 && self.is_sliding {
+            self.closed_until = Some(later(now, self.pause()));
+        } else if left == 0 && (self.is_crowded() || self.open.has_asked || !self.length.is_assumed()) {
+            let spread = self.spread(jitter);
+            self.closed_until = self.end().map(|end| later(end, spread));
+        }
+    }
+
+    /// A call was refused: closed for as long as it was told to wait, and after windows that others had for more.
+    fn refuse(&mut self, grant: Grant, wait: Option<Duration>, now: Instant, jitter: &mut Jitter) -> Instant {
+        if let Some(wait) = wait {
+            self.learn(grant, wait, now);
+        }
+        let length = self.length.get();
+        let wait = wait.unwrap_or(length).max(LEAST_WAIT);
+        let is_known = self.closed_until.is_some() || grant.at < self.open.since || grant.is_asking;
+        // Not crowded out, but a little too soon for the next window.
+        let is_early = wait.saturating_mul(8) <= length;
+        let spread = if is_known || is_early { Duration::ZERO } else { self.spread(jitter) };
+        let opens = later(later(now, wait), spread);
+        let until = self.closed_until.map_or(opens, |until| until.max(opens));
+        self.closed_until = Some(until);
+        until
+    }
+
+    fn learn(&mut self, grant: Grant, wait: Duration, now: Instant) {
+        match self.began {
+            // Waits are told in whole seconds, rounded up.
+            Some((sent, answered))
+                if grant.at >= answered && grant.at.saturating_duration_since(sent) < self.length.get() =>
+            {
+                let above = later(grant.at, wait).saturating_duration_since(later(answered, Duration::from_secs(1)));
+                self.length.measured(above, later(now, wait).saturating_duration_since(sent));
+            }
+            _ => self.length.waits(wait),
+        }
+    }
+
+    /// Whether others had most of this window.
+    fn is_crowded(&self) -> bool {
+        !self.is_sliding && self.open.is_crowded(self.limit)
+    }
+
+    /// How long to leave the endpoint to others once this window is over: whole windows, and less than half of one so
+    /// that not all who were refused at the same time come back at the same time.
+    fn spread(&mut self, jitter: &mut Jitter) -> Duration {
+        if !self.is_crowded() {
+            self.refusals = self.refusals.saturating_sub(1);
+            return Duration::ZERO;
+        }
+        self.refusals = self.refusals.saturating_add(1);
+        let most = if self.line.is_empty() { MOST_ALONE } else { MOST_AT_THE_HEAD };
+        let skipped = jitter.index(windows(self.refusals, most).saturating_add(1));
+        let length = self.length.get();
+        let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };
+        length.saturating_mul(skipped).saturating_add(within)
+    }
+}
+
+fn part(of: Duration, parts: u32) -> Duration {
+    of.checked_div(parts).unwrap_or_default()
+}
+
+/// The sum, or the same moment if there is none: nobody waits for the end of time.
+fn later(moment: Instant, by: Duration) -> Instant {
+    moment.checked_add(by).unwrap_or(moment)
+}

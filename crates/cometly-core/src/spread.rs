@@ -1,0 +1,34 @@
+//! How far the next tries spread out after refusals: the one rule that [`Attempt`](crate::Attempt) and
+//! [`Pacer`](crate::Pacer) share.
+
+use std::time::Duration;
+
+/// A window as Cometly documents it, until an endpoint has shown another.
+pub(crate) const DOCUMENTED_WINDOW: Duration = Duration::from_secs(60);
+
+/// The most windows that a call on its own is spread over. With more, windows stay empty when few are left who wait;
+/// with fewer, too many ask in each window for what only a few can get.
+pub(crate) const MOST_ALONE: u32 = 15;
+
+/// The same for a call that others wait behind: they would all be late.
+pub(crate) const MOST_AT_THE_HEAD: u32 = 10;
+
+/// Over how many whole windows to spread after `refusals` in a row: 1, 3, 7, then `most`.
+///
+/// Jitter inside a window cuts the peak and not the number of refusals: each caller still asks in every window. Only
+/// leaving out whole windows does.
+pub(crate) fn windows(refusals: u32, most: u32) -> u32 {
+    1_u32.checked_shl(refusals).map_or(most, |doubled| doubled.saturating_sub(1)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_doubles_over_whole_windows_up_to_its_cap() {
+        let spread = [0, 1, 2, 3, 4, 5, 31, 32, u32::MAX].map(|refusals| windows(refusals, MOST_ALONE));
+        assert_eq!(spread, [0, 1, 3, 7, 15, 15, 15, 15, 15]);
+        assert_eq!([3, 4, 5].map(|refusals| windows(refusals, MOST_AT_THE_HEAD)), [7, 10, 10]);
+    }
+}
