@@ -36,7 +36,7 @@ use crate::{
 ///         };
 ///         match step {
 ///             Step::Done(result) => return result,
-///             Step::Retry { after, next, .. } => {
+///             Step::Retry { after, next } => {
 ///                 sleep(after);
 ///                 attempt = next;
 ///             }
@@ -128,6 +128,7 @@ struct State {
     elapsed: Duration,
     may_have_arrived: bool,
     last_answer: Option<ApiErrorKind>,
+    reason: Option<RetryReason>,
     place: Place,
 }
 
@@ -154,14 +155,11 @@ pub enum Step<B, E> {
     /// The call has ended.
     Done(Result<AuthOutcome<B>, CallError<E>>),
     /// It is to be sent again.
-    #[non_exhaustive]
     Retry {
         /// How long to sleep before.
         after: Duration,
         /// What to go on with.
         next: Attempt,
-        /// Why, for logs.
-        reason: RetryReason,
     },
 }
 
@@ -201,6 +199,7 @@ impl Attempt {
             elapsed: Duration::ZERO,
             may_have_arrived: false,
             last_answer: None,
+            reason: None,
             place: Place::None,
         };
         Self { state: Box::new(state) }
@@ -227,6 +226,12 @@ impl Attempt {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.state.number
+    }
+
+    /// Why this try follows another; `None` for the first.
+    #[must_use]
+    pub fn reason(&self) -> Option<RetryReason> {
+        self.state.reason
     }
 
     /// The HTTP method.
@@ -331,7 +336,8 @@ impl Attempt {
     fn again<B, E>(mut self, after: Duration, reason: RetryReason) -> Step<B, E> {
         self.state.number = self.state.number.saturating_add(1);
         self.state.elapsed = self.state.elapsed.saturating_add(after);
-        Step::Retry { after, next: self, reason }
+        self.state.reason = Some(reason);
+        Step::Retry { after, next: self }
     }
 }
 
@@ -407,9 +413,7 @@ impl<B: AsRef<[u8]>, E: fmt::Debug> fmt::Debug for Step<B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
-            Self::Retry { after, next, reason } => {
-                f.debug_struct("Retry").field("after", after).field("next", next).field("reason", reason).finish()
-            }
+            Self::Retry { after, next } => f.debug_struct("Retry").field("after", after).field("next", next).finish(),
         }
     }
 }

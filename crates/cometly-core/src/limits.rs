@@ -1,4 +1,4 @@
-//! What one call may use of time and memory, on any transport.
+//! What one try of a call may use of time and memory, on any transport.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use http::{HeaderMap, StatusCode};
 
 use crate::CallError;
 
-/// What one call may use of time and memory: the same on every adapter, whatever its HTTP stack's own limits are.
+/// What one try of a call may use of time and memory: the same on every adapter, whatever its HTTP stack's own limits are.
 ///
-/// The core sets no timer and reads no socket; an adapter keeps to these.
+/// The core sets no timer and reads no socket; an adapter keeps to these. How long the whole call may take, with all of
+/// its tries, is the [`RetryPolicy`](crate::RetryPolicy)'s.
 ///
 /// ```
 /// # use cometly_core::{CallError, Limits, http};
@@ -22,8 +23,8 @@ use crate::CallError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How long the whole call may take, connecting and the body included; 30 s by default.
-    pub deadline: Duration,
+    /// How long one try may take, connecting and the body included; 30 s by default.
+    pub attempt_timeout: Duration,
     /// How long connecting may take; 10 s by default.
     pub connect_timeout: Duration,
     /// The most bytes of body that are read; 32 MiB by default.
@@ -68,7 +69,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(30),
+            attempt_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_body_size: 32 * 1024 * 1024,
         }

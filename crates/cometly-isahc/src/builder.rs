@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, Delivery, Limits};
+use cometly_core::{CallError, Delivery, Limits, RetryPolicy};
 use isahc::{HttpClient, http as isahc_http};
 
 use crate::{Client, Error, failure::failure};
@@ -11,6 +11,8 @@ use crate::{Client, Error, failure::failure};
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
+    deadline: Duration,
+    retry_policy: RetryPolicy,
     proxy: Result<ProxyChoice, isahc_http::Error>,
     reuse: bool,
     http: Option<HttpClient>,
@@ -24,9 +26,22 @@ pub(crate) enum ProxyChoice {
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
+    /// [retry policy](Self::retry_policy): a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limits.deadline = deadline;
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long one try may take, connecting and the body included; 30 s by default.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = timeout;
+        self
+    }
+
+    /// When a call is sent again; [`RetryPolicy::default`] unless told, [`RetryPolicy::none`] for those who own their loop.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = policy;
         self
     }
 
@@ -79,7 +94,8 @@ impl ClientBuilder {
             None if self.reuse => HttpClient::new().map_err(failure)?,
             None => HttpClient::builder().connection_cache_size(0).build().map_err(failure)?,
         };
-        Ok(Client { http, limits: self.limits, proxy })
+        let retry_policy = self.retry_policy.at_most(self.deadline);
+        Ok(Client { http, limits: self.limits, retry_policy, proxy })
     }
 }
 
@@ -92,6 +108,13 @@ impl fmt::Debug for ClientBuilder {
 
 impl Default for ClientBuilder {
     fn default() -> Self {
-        Self { limits: Limits::default(), proxy: Ok(ProxyChoice::None), reuse: false, http: None }
+        Self {
+            limits: Limits::default(),
+            deadline: Duration::MAX,
+            retry_policy: RetryPolicy::default(),
+            proxy: Ok(ProxyChoice::None),
+            reuse: false,
+            http: None,
+        }
     }
 }

@@ -3,8 +3,10 @@
 //! isahc takes `http` 0.2 or 1, whichever a program's lock file holds, so types are rebuilt from what both agree on. The
 //! answer is a fresh one: cloning the extensions of isahc's own panics.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use cometly_core::{CallError, Delivery, Limits};
+use cometly_core::{CallError, Delivery};
 use futures_lite::io::Cursor;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use isahc::{
@@ -17,7 +19,8 @@ use crate::{Error, builder::ProxyChoice};
 
 pub(crate) fn request(
     request: Request<Bytes>,
-    limits: Limits,
+    timeout: Duration,
+    connect_timeout: Duration,
     proxy: &ProxyChoice,
 ) -> Result<isahc_http::Request<AsyncBody>, Error> {
     let (head, body) = request.into_parts();
@@ -28,8 +31,8 @@ pub(crate) fn request(
         .version_negotiation(VersionNegotiation::http11())
         .automatic_decompression(false)
         .expect_continue(ExpectContinue::disabled())
-        .timeout(limits.deadline)
-        .connect_timeout(limits.connect_timeout);
+        .timeout(at_least_one(timeout))
+        .connect_timeout(at_least_one(connect_timeout));
     builder = match proxy {
         ProxyChoice::None => builder.proxy(None),
         ProxyChoice::Named(proxy) => builder.proxy(Some(proxy.clone())),
@@ -43,6 +46,11 @@ pub(crate) fn request(
     }
     let is_bodiless = matches!(head.method, Method::GET | Method::DELETE);
     builder.body(sent_once(body, is_bodiless)).map_err(not_sent)
+}
+
+/// libcurl counts whole milliseconds, and takes none for no bound at all.
+fn at_least_one(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_millis(1))
 }
 
 /// A body that libcurl cannot rewind, so that it does not send a call again by itself.
@@ -94,11 +102,12 @@ mod tests {
 
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn the_key_stays_sensitive_and_single_on_its_way_to_isahc() {
         let api = Api::new(ApiKey::new("12|canary").unwrap());
-        let converted =
-            request(api.get("events").to_request().unwrap(), Limits::default(), &ProxyChoice::None).unwrap();
+        let converted = request(api.get("events").to_request().unwrap(), SECOND, SECOND, &ProxyChoice::None).unwrap();
         let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
         assert_eq!(values, ["Bearer 12|canary"]);
         assert!(values[0].is_sensitive());

@@ -14,18 +14,25 @@
 //! # }
 //! ```
 //!
+//! # What is sent again
+//! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
+//! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
+//! `tracing` lets one watch: a span for each call, an event for each try and each wait.
+//!
 //! # What is forced
 //! On each request, so on a client that you bring too: no redirect is followed, HTTP/1.1 only (over HTTP/2 libcurl logs
-//! the key at DEBUG), no proxy but the one named here, nothing is unpacked, no `Expect`, one deadline for the whole call,
-//! caps on headers and body.
+//! the key at DEBUG), no proxy but the one named here, nothing is unpacked, no `Expect`, one deadline for the whole
+//! call, caps on headers and body.
 //!
 //! No connection is reused, because libcurl sends a request again by itself, a POST too, when a reused connection dies.
 //! [`reuse_connections`](ClientBuilder::reuse_connections) turns that on; a client that you bring keeps its own choice.
 //! A body is sent in a way that libcurl cannot repeat, but a request without one, a GET, may then arrive twice.
 //!
 //! # What cannot be prevented
-//! With `log` or `tracing` at TRACE for the target `isahc::wire`, libcurl's view of the wire is logged, the key in it. Do
-//! not enable that target where logs are kept.
+//! With `log` or `tracing` at TRACE for the target `isahc::wire`, libcurl's view of the wire is logged, the key in it.
+//! Do not enable that target where logs are kept.
 //!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
 //! arrived.
@@ -36,13 +43,19 @@ pub mod blocking;
 mod builder;
 mod convert;
 mod failure;
+mod watch;
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::{Duration, Instant},
+};
 
+use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
 use futures_lite::AsyncReadExt as _;
-use http::Request;
+use http::{Request, Response};
 use isahc::HttpClient;
 use serde::de::DeserializeOwned;
 
@@ -52,6 +65,7 @@ pub use isahc;
 
 use builder::ProxyChoice;
 use failure::{failure, io_failure};
+use watch::Watch;
 
 /// Why a call has no result; the transport's part is isahc's own error.
 pub type Error = CallError<isahc::Error>;
@@ -61,6 +75,7 @@ pub type Error = CallError<isahc::Error>;
 pub struct Client {
     http: HttpClient,
     limits: Limits,
+    retry_policy: RetryPolicy,
     proxy: ProxyChoice,
 }
 
@@ -78,13 +93,13 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
     ///
     /// # Errors
-    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be sent
-    /// again. An answer that the API gave, refusals included, is not an error here.
+    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
+    /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.send_request(call.to_request()?, call.api()).await
+        self.drive(call.attempt(&self.retry_policy, seed())?).await
     }
 
     /// Sends a call and reads its success as JSON.
@@ -96,12 +111,42 @@ impl Client {
         Ok(self.send(call).await?.into_result()?.json()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`].
+    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
     ///
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        let request = convert::request(request, self.limits, &self.proxy)?;
+        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed())).await
+    }
+
+    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                watch.waits(&attempt, wait);
+                Timer::after(wait).await;
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let tried = self.exchange(attempt.request(), timeout).await;
+            watch.tried(&attempt, &tried);
+            let step = match tried {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    watch.waits(&next, after);
+                    Timer::after(after).await;
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    /// One try.
+    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let request = convert::request(request, timeout, self.limits.connect_timeout, &self.proxy)?;
         let (head, mut body) = self.http.send_async(request).await.map_err(failure)?.into_parts();
         let mut response = convert::head(&head)?;
         self.limits.check_head(response.status(), response.headers())?;
@@ -111,12 +156,17 @@ impl Client {
             let read = body.read(&mut buffer).await.map_err(io_failure)?;
             if read == 0 {
                 convert::check_length(&response)?;
-                return Ok(api.read(response.map(Bytes::from)));
+                return Ok(response.map(Bytes::from));
             }
             let status = response.status();
             self.limits.extend_body(status, response.body_mut(), buffer.get(..read).unwrap_or_default())?;
         }
     }
+}
+
+/// Another number each time.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Shows the limits; a proxy's URL may hold a password.

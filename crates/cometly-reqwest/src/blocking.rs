@@ -2,14 +2,18 @@
 //!
 //! Not for use within async code: reqwest's blocking client waits on a runtime of its own.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, Limits};
-use http::{Method, Request};
+use cometly_core::{Api, Attempt, AuthOutcome, Call, Limits, RetryPolicy, Step};
+use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 
-use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure};
+use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, watch::Watch};
 
 /// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool.
@@ -17,11 +21,12 @@ use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure};
 pub struct Client {
     http: reqwest::blocking::Client,
     limits: Limits,
+    retry_policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn from_parts(http: reqwest::blocking::Client, limits: Limits) -> Self {
-        Self { http, limits }
+    pub(crate) fn from_parts(http: reqwest::blocking::Client, limits: Limits, retry_policy: RetryPolicy) -> Self {
+        Self { http, limits, retry_policy }
     }
 
     /// A client with the default settings.
@@ -37,33 +42,61 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if no answer could be read; its [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent
-    /// again. An answer that the API gave, refusals included, is not an error here.
+    /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.send_request(call.to_request()?, call.api())
+        self.drive(call.attempt(&self.retry_policy, seed())?)
     }
 
     /// Sends a call and reads its success as JSON.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and [`CallError::Api`](cometly_core::CallError::Api) for an answer that is not a success, [`CallError::Decode`](cometly_core::CallError::Decode) for
-    /// one of another shape.
+    /// As [`json`](crate::Client::json) of the async client.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call)?.into_result()?.json()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`].
+    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
     ///
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed()))
+    }
+
+    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                watch.waits(&attempt, wait);
+                sleep(wait);
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let tried = self.exchange(attempt.request(), timeout);
+            watch.tried(&attempt, &tried);
+            let step = match tried {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    watch.waits(&next, after);
+                    sleep(after);
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    /// One try.
+    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         // The blocking client announces the length of any body, and a GET must have none at all.
         let is_bodiless = request.body().is_empty() && matches!(*request.method(), Method::GET | Method::DELETE);
         let mut request = reqwest::blocking::Request::try_from(request).map_err(failure)?;
-        *request.timeout_mut() = Some(self.limits.deadline);
+        *request.timeout_mut() = Some(timeout);
         if is_bodiless {
             *request.body_mut() = None;
         }
@@ -75,7 +108,7 @@ impl Client {
         if let Err(error) = response.copy_to(&mut body) {
             return Err(body.over.unwrap_or_else(|| failure(error)));
         }
-        Ok(api.read(body.exchange.into_response()))
+        Ok(body.exchange.into_response())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::Limits;
+use cometly_core::{Limits, RetryPolicy};
 use reqwest::{Proxy, redirect, retry};
 
 use crate::{Client, Error, failure::failure};
@@ -11,6 +11,8 @@ use crate::{Client, Error, failure::failure};
 #[must_use]
 pub struct ClientBuilder<H = reqwest::Client> {
     limits: Limits,
+    deadline: Duration,
+    retry_policy: RetryPolicy,
     proxy: ProxyChoice,
     reuse: bool,
     http: Option<H>,
@@ -23,9 +25,22 @@ enum ProxyChoice {
 }
 
 impl<H> ClientBuilder<H> {
-    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
+    /// [retry policy](Self::retry_policy): a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limits.deadline = deadline;
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long one try may take, connecting and the body included; 30 s by default.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = timeout;
+        self
+    }
+
+    /// When a call is sent again; [`RetryPolicy::default`] unless told, [`RetryPolicy::none`] for those who own their loop.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = policy;
         self
     }
 
@@ -78,7 +93,14 @@ impl<H> fmt::Debug for ClientBuilder<H> {
 
 impl<H> Default for ClientBuilder<H> {
     fn default() -> Self {
-        Self { limits: Limits::default(), proxy: ProxyChoice::None, reuse: true, http: None }
+        Self {
+            limits: Limits::default(),
+            deadline: Duration::MAX,
+            retry_policy: RetryPolicy::default(),
+            proxy: ProxyChoice::None,
+            reuse: true,
+            http: None,
+        }
     }
 }
 
@@ -113,9 +135,9 @@ impl ClientBuilder<reqwest::Client> {
     /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used, or TLS that cannot be
     /// set up.
     pub fn build(self) -> Result<Client, Error> {
-        let limits = self.limits;
+        let (limits, retry_policy) = (self.limits, self.retry_policy.clone().at_most(self.deadline));
         let http = if let Some(http) = self.http { http } else { forced!(reqwest::Client::builder(), self) };
-        Ok(Client { http, limits })
+        Ok(Client { http, limits, retry_policy })
     }
 }
 
@@ -127,8 +149,8 @@ impl ClientBuilder<reqwest::blocking::Client> {
     /// # Errors
     /// As [`ClientBuilder::build`] of the async client.
     pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        let limits = self.limits;
+        let (limits, retry_policy) = (self.limits, self.retry_policy.clone().at_most(self.deadline));
         let http = if let Some(http) = self.http { http } else { forced!(reqwest::blocking::Client::builder(), self) };
-        Ok(crate::blocking::Client::from_parts(http, limits))
+        Ok(crate::blocking::Client::from_parts(http, limits, retry_policy))
     }
 }

@@ -14,9 +14,16 @@
 //! # }
 //! ```
 //!
+//! # What is sent again
+//! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
+//! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
+//! `tracing` lets one watch: a span for each call, an event for each try and each wait.
+//!
 //! # What is forced
-//! No redirect is followed and no `Referer` sent, no call is repeated behind your back, HTTP/1.1 only, no proxy but the
-//! one named here, nothing is unpacked, one deadline for the whole call, caps on headers and body.
+//! No redirect is followed and no `Referer` sent, no call is repeated by reqwest itself, HTTP/1.1 only, no proxy but
+//! the one named here, nothing is unpacked, one deadline for all tries and waits, caps on headers and body.
 //!
 //! reqwest has no such switches on a request, so a client that [you bring](ClientBuilder::http_client) keeps its own
 //! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer behind a redirect that it
@@ -33,13 +40,19 @@ pub mod blocking;
 mod builder;
 mod exchange;
 mod failure;
+mod watch;
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
-use http::{HeaderValue, Method, Request, header::CONTENT_LENGTH};
+use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
+use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
@@ -47,15 +60,18 @@ pub use reqwest;
 
 use exchange::Exchange;
 use failure::failure;
+use watch::Watch;
 
 /// Why a call has no result; the transport's part is reqwest's own error.
 pub type Error = CallError<reqwest::Error>;
 
-/// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection pool.
+/// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection
+/// pool.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     limits: Limits,
+    retry_policy: RetryPolicy,
 }
 
 impl Client {
@@ -72,13 +88,13 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
     ///
     /// # Errors
-    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be sent
-    /// again. An answer that the API gave, refusals included, is not an error here.
+    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
+    /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.send_request(call.to_request()?, call.api()).await
+        self.drive(call.attempt(&self.retry_policy, seed())?).await
     }
 
     /// Sends a call and reads its success as JSON.
@@ -90,18 +106,48 @@ impl Client {
         Ok(self.send(call).await?.into_result()?.json()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`].
+    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
     ///
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed())).await
+    }
+
+    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                watch.waits(&attempt, wait);
+                sleep(wait).await;
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let tried = self.exchange(attempt.request(), timeout).await;
+            watch.tried(&attempt, &tried);
+            let step = match tried {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    watch.waits(&next, after);
+                    sleep(after).await;
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    /// One try.
+    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
         let is_empty_post = request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE);
         let mut request = reqwest::Request::try_from(request).map_err(failure)?;
         if is_empty_post {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        *request.timeout_mut() = Some(self.limits.deadline);
+        *request.timeout_mut() = Some(timeout);
         let asked = request.url().clone();
         let mut response = self.http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
@@ -109,8 +155,13 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             exchange.extend_body(&chunk)?;
         }
-        Ok(api.read(exchange.into_response()))
+        Ok(exchange.into_response())
     }
+}
+
+/// Another number each time.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Shows the limits; a proxy's URL may hold a password.

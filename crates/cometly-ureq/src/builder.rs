@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::Limits;
+use cometly_core::{Limits, RetryPolicy};
 use ureq::{Agent, Proxy};
 
 use crate::{Client, Error, failure::failure};
@@ -11,15 +11,30 @@ use crate::{Client, Error, failure::failure};
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
+    deadline: Duration,
+    retry_policy: RetryPolicy,
     proxy: Result<Option<Proxy>, ureq::Error>,
     reuse: bool,
     agent: Option<Agent>,
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, connecting and the body included; 30 s by default.
+    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
+    /// [retry policy](Self::retry_policy): a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limits.deadline = deadline;
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long one try may take, connecting and the body included; 30 s by default.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = timeout;
+        self
+    }
+
+    /// When a call is sent again; [`RetryPolicy::default`] unless told, [`RetryPolicy::none`] for those who own their loop.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = policy;
         self
     }
 
@@ -68,7 +83,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let proxy = self.proxy.map_err(failure)?;
         let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse));
-        Ok(Client { agent, limits: self.limits, proxy })
+        let retry_policy = self.retry_policy.at_most(self.deadline);
+        Ok(Client { agent, limits: self.limits, retry_policy, proxy })
     }
 }
 
@@ -81,7 +97,14 @@ impl fmt::Debug for ClientBuilder {
 
 impl Default for ClientBuilder {
     fn default() -> Self {
-        Self { limits: Limits::default(), proxy: Ok(None), reuse: true, agent: None }
+        Self {
+            limits: Limits::default(),
+            deadline: Duration::MAX,
+            retry_policy: RetryPolicy::default(),
+            proxy: Ok(None),
+            reuse: true,
+            agent: None,
+        }
     }
 }
 

@@ -14,26 +14,40 @@
 //! # }
 //! ```
 //!
+//! # What is sent again
+//! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
+//! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
+//! `tracing` lets one watch: a span for each call, an event for each try and each wait.
+//!
 //! # What is forced
 //! On each request, so on an agent that you bring too: no redirect is followed, every status is an answer, no proxy but
-//! the one named here, one deadline for the whole call, caps on headers and body. Left to your agent: TLS, the pool, DNS.
+//! the one named here, one deadline for all tries and waits, caps on headers and body. Left to your agent: TLS, the
+//! pool, DNS.
 //!
 //! If another crate of the program turns on ureq's `gzip` feature, an answer that is compressed unasked is unpacked
 //! before we see it (ureq has no switch for that at run time); the body cap counts the unpacked bytes.
 //!
 //! # What cannot be prevented
-//! With `log` at TRACE for the target `ureq_proto::util`, ureq logs what it writes and reads, the key in it, in rows of a
-//! hex dump. Do not enable that target where logs are kept.
+//! With `log` at TRACE for the target `ureq_proto::util`, ureq logs what it writes and reads, the key in it, in rows of
+//! a hex dump. Do not enable that target where logs are kept.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod failure;
+mod watch;
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
 use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 use ureq::AsSendBody;
@@ -43,6 +57,7 @@ pub use cometly_core;
 pub use ureq;
 
 use failure::failure;
+use watch::Watch;
 
 /// Why a call has no result; the transport's part is ureq's own error.
 pub type Error = CallError<ureq::Error>;
@@ -53,6 +68,7 @@ pub type Error = CallError<ureq::Error>;
 pub struct Client {
     agent: ureq::Agent,
     limits: Limits,
+    retry_policy: RetryPolicy,
     proxy: Option<ureq::Proxy>,
 }
 
@@ -70,13 +86,13 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
     ///
     /// # Errors
-    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be sent
-    /// again. An answer that the API gave, refusals included, is not an error here.
+    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
+    /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.send_request(call.to_request()?, call.api())
+        self.drive(call.attempt(&self.retry_policy, seed())?)
     }
 
     /// Sends a call and reads its success as JSON.
@@ -88,29 +104,58 @@ impl Client {
         Ok(self.send(call)?.into_result()?.json()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`].
+    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
     ///
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        let (head, body) = request.into_parts();
-        // ureq announces the length of any body, and a GET must have none at all.
-        let response = if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
-            self.exchange(Request::from_parts(head, ()))
-        } else {
-            self.exchange(Request::from_parts(head, body.as_ref()))
-        }?;
-        Ok(api.read(response))
+        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed()))
     }
 
-    fn exchange<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Bytes>, Error> {
+    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                watch.waits(&attempt, wait);
+                sleep(wait);
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let tried = self.exchange(attempt.request(), timeout);
+            watch.tried(&attempt, &tried);
+            let step = match tried {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    watch.waits(&next, after);
+                    sleep(after);
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    /// One try.
+    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let (head, body) = request.into_parts();
+        // ureq announces the length of any body, and a GET must have none at all.
+        if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
+            self.exchange_with(Request::from_parts(head, ()), timeout)
+        } else {
+            self.exchange_with(Request::from_parts(head, body.as_ref()), timeout)
+        }
+    }
+
+    fn exchange_with<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         let request = self
             .agent
             .configure_request(request)
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(self.proxy.clone())
-            .timeout_global(Some(self.limits.deadline))
+            .timeout_global(Some(timeout))
             .timeout_connect(Some(self.limits.connect_timeout))
             .max_response_header_size(Limits::MAX_HEADER_SIZE)
             .build();
@@ -126,6 +171,11 @@ impl Client {
         *response.headers_mut() = head.headers;
         Ok(response)
     }
+}
+
+/// Another number each time.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
