@@ -2,17 +2,20 @@
 //!
 //! `cargo run --example attohttpc` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
 //! `COMETLY_BASE_URL`.
+#![allow(dead_code, reason = "the program here and the suite use different parts")]
 
 use std::{
     env,
     error::Error as StdError,
+    hash::{BuildHasher as _, RandomState},
     io::{self, Read as _},
+    thread::sleep,
     time::{Duration, Instant},
 };
 
 use attohttpc::{ErrorKind, ProxySettings, RequestBuilder, body};
 use cometly_core::{
-    Api, ApiKey, AuthOutcome, Call, CallError, Delivery, Limits,
+    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
     bytes::Bytes,
     http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH},
 };
@@ -22,21 +25,46 @@ pub(crate) type Error = CallError<attohttpc::Error>;
 
 pub(crate) struct Client {
     limits: Limits,
+    policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> Self {
         // attohttpc takes the provider of the process, and panics if rustls was built with two and none is chosen.
         let _ = ring::default_provider().install_default();
-        Self { limits }
+        Self { limits, policy }
     }
 
     pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        let response = self.try_once(call.to_request()?, self.limits.deadline)?;
-        Ok(call.api().read(response))
+        self.drive(call.attempt(&self.policy, seed())?)
     }
 
-    pub(crate) fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    pub(crate) fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        self.drive(Attempt::from_request(request, api, &self.policy, seed()))
+    }
+
+    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let started = Instant::now();
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                sleep(wait);
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let step = match self.try_once(attempt.request(), timeout) {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    sleep(after);
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         let started = Instant::now();
         let failure = |error| failure(error, started.elapsed() >= timeout);
         let (status, headers, mut reader) = self.exchange(request, timeout).map_err(failure)?.split();
@@ -81,6 +109,11 @@ fn body_len(status: StatusCode, headers: &HeaderMap) -> Option<usize> {
     }
 }
 
+/// Spreads the waits of many processes; any number will do.
+fn seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
 /// What a failure says of the call: whether it may be sent again.
 fn failure(error: attohttpc::Error, is_late: bool) -> Error {
     let delivery = delivery(error.kind());
@@ -110,6 +143,6 @@ fn main() -> Result<(), Box<dyn StdError>> {
     if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
         api = api.base_url(base_url.parse()?);
     }
-    println!("{}", Client::new(Limits::default()).send(api.build().get("companies"))?);
+    println!("{}", Client::new(Limits::default(), RetryPolicy::default()).send(api.build().get("companies"))?);
     Ok(())
 }

@@ -2,11 +2,18 @@
 //!
 //! `cargo run --example hyper` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
 //! `COMETLY_BASE_URL`.
+#![allow(dead_code, reason = "the program here and the suite use different parts")]
 
-use std::{env, error::Error as StdError, io, iter, time::Duration};
+use std::{
+    env,
+    error::Error as StdError,
+    hash::{BuildHasher as _, RandomState},
+    io, iter,
+    time::{Duration, Instant},
+};
 
 use cometly_core::{
-    Api, ApiKey, AuthOutcome, Call, CallError, Delivery, Limits,
+    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
     bytes::Bytes,
     http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_LENGTH},
 };
@@ -17,7 +24,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use rustls::crypto::ring;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::sleep};
 use tower::{
     BoxError,
     timeout::{Timeout, error::Elapsed},
@@ -31,24 +38,49 @@ type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, 
 pub(crate) struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
     limits: Limits,
+    policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits) -> io::Result<Self> {
+    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> io::Result<Self> {
         let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
         // hyper's own time-out for connecting ends before TLS begins.
         let connector = Timeout::new(tls.https_or_http().enable_http1().build(), limits.connect_timeout);
         let connector = Connector::new(connector);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, limits })
+        Ok(Self { http, limits, policy })
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        let response = self.try_once(call.to_request()?, self.limits.deadline).await?;
-        Ok(call.api().read(response))
+        self.drive(call.attempt(&self.policy, seed())?).await
     }
 
-    pub(crate) async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    pub(crate) async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        self.drive(Attempt::from_request(request, api, &self.policy, seed())).await
+    }
+
+    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let started = Instant::now();
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                sleep(wait).await;
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let step = match self.try_once(attempt.request(), timeout).await {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    sleep(after).await;
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         let answer = async {
             let (head, body) = self.http.request(as_sent(request)).await.map_err(failure)?.into_parts();
             self.limits.check_head(head.status, &head.headers)?;
@@ -67,6 +99,11 @@ fn as_sent(mut request: Request<Bytes>) -> Request<Full<Bytes>> {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     request.map(Full::new)
+}
+
+/// Spreads the waits of many processes; any number will do.
+fn seed() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// What a failure says of the call: whether it may be sent again.
@@ -120,6 +157,6 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
         api = api.base_url(base_url.parse()?);
     }
-    println!("{}", Client::new(Limits::default())?.send(api.build().get("companies")).await?);
+    println!("{}", Client::new(Limits::default(), RetryPolicy::default())?.send(api.build().get("companies")).await?);
     Ok(())
 }

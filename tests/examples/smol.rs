@@ -2,11 +2,19 @@
 //!
 //! `cargo run --example smol` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
 //! `COMETLY_BASE_URL`.
+#![allow(dead_code, reason = "the program here and the suite use different parts")]
 
-use std::{env, error::Error as StdError, io, sync::Arc, time::Duration};
+use std::{
+    env,
+    error::Error as StdError,
+    hash::{BuildHasher as _, RandomState},
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cometly_core::{
-    Api, ApiKey, AuthOutcome, Call, CallError, Delivery, Limits,
+    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
     bytes::Bytes,
     http::{
         HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -32,21 +40,46 @@ pub(crate) type Error = CallError<io::Error>;
 pub(crate) struct Client {
     tls: TlsConnector,
     limits: Limits,
+    policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let tls = tls.with_safe_default_protocol_versions()?.with_platform_verifier()?.with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls).into(), limits })
+        Ok(Self { tls: Arc::new(tls).into(), limits, policy })
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        let response = self.try_once(call.to_request()?, self.limits.deadline).await?;
-        Ok(call.api().read(response))
+        self.drive(call.attempt(&self.policy, seed())?).await
     }
 
-    pub(crate) async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    pub(crate) async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
+        self.drive(Attempt::from_request(request, api, &self.policy, seed())).await
+    }
+
+    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
+        let started = Instant::now();
+        loop {
+            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+                Timer::after(wait).await;
+            }
+            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let step = match self.try_once(attempt.request(), timeout).await {
+                Ok(response) => attempt.on_response(response, started.elapsed()),
+                Err(error) => attempt.on_error(error, started.elapsed()),
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Retry { after, next } => {
+                    Timer::after(after).await;
+                    attempt = next;
+                }
+            }
+        }
+    }
+
+    async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         let answer = async {
             let connecting = self.connect(request.uri()).or(expired(self.limits.connect_timeout, Delivery::NotSent));
             let (mut sender, connection) = http1::handshake(connecting.await?).await.map_err(failure)?;
@@ -99,6 +132,11 @@ fn as_sent(mut request: Request<Bytes>) -> Request<Full<Bytes>> {
     request.map(Full::new)
 }
 
+/// Spreads the waits of many processes; any number will do.
+fn seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
 /// What a failure says of the call: whether it may be sent again.
 fn not_sent(error: io::Error) -> Error {
     let within = error.get_ref().and_then(|within| within.downcast_ref());
@@ -127,6 +165,9 @@ fn main() -> Result<(), Box<dyn StdError>> {
     if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
         api = api.base_url(base_url.parse()?);
     }
-    println!("{}", smol::block_on(Client::new(Limits::default())?.send(api.build().get("companies")))?);
+    println!(
+        "{}",
+        smol::block_on(Client::new(Limits::default(), RetryPolicy::default())?.send(api.build().get("companies")))?
+    );
     Ok(())
 }

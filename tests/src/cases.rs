@@ -8,8 +8,10 @@ mod deadlines;
 mod delivery;
 mod framing;
 mod load;
+mod pacing;
 mod proxies;
 mod redirects;
+mod retries;
 mod wire;
 
 /// Names a case after its function.
@@ -32,6 +34,8 @@ pub fn all() -> Vec<Case> {
         delivery::CASES,
         deadlines::CASES,
         framing::CASES,
+        retries::CASES,
+        pacing::CASES,
         load::CASES,
     ]
     .concat()

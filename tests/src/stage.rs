@@ -20,7 +20,7 @@ use crate::{
 pub struct Stage<'a> {
     flavour: &'a dyn Flavour,
     canary: Canary,
-    /// Calls of which the transport did not say that they never left.
+    /// Tries of which the transport did not say that they never left.
     sent: Cell<usize>,
     leaks: RefCell<Vec<String>>,
 }
@@ -150,13 +150,13 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        let never_left = match &sent {
-            Ok(_) => false,
-            Err(error) => matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Untrusted)),
+        let tries = match &sent {
+            Ok(outcome) => outcome.tries(),
+            Err(error) if matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Untrusted)) => 0,
+            Err(error) => error.tries(),
         };
-        if !never_left {
-            self.sent.set(self.sent.get().saturating_add(1));
-        }
+        let tries = usize::try_from(tries).unwrap_or(usize::MAX);
+        self.sent.set(self.sent.get().saturating_add(tries));
         sent
     }
 
@@ -194,7 +194,7 @@ impl<'a> Stage<'a> {
         }
         match arrivals.0 {
             Some(arrived) if arrived != self.sent.get() => {
-                Err(format!("{} calls were sent, {arrived} arrived", self.sent.get()).into())
+                Err(format!("{} tries were sent, {arrived} arrived", self.sent.get()).into())
             }
             _ => Ok(()),
         }

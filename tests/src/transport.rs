@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use cometly_core::{Api, AuthOutcome, Call, CallError, Limits, RetryPolicy};
 use http::Request;
 
 /// An error of any transport.
@@ -88,8 +88,12 @@ pub enum Gap {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Deadline, connect timeout and body cap.
+    /// The time-outs of one try, and the cap on its body.
     pub limits: Limits,
+    /// How long the whole call may take, if the case says so.
+    pub deadline: Option<Duration>,
+    /// When a call is sent again: never, unless the case is about that.
+    pub retry_policy: RetryPolicy,
     /// Which proxy is asked for.
     pub proxy: Proxy,
     /// Whether connections are kept; `None` for the transport's default.
@@ -124,16 +128,35 @@ impl Default for Settings {
     fn default() -> Self {
         let mut limits = Limits::default();
         // Long enough for a loaded machine; the cases that wait for a deadline set their own.
-        limits.deadline = Duration::from_secs(20);
-        Self { limits, proxy: Proxy::None, reuse: None, client: HttpClient::Own }
+        limits.attempt_timeout = Duration::from_secs(20);
+        Self {
+            limits,
+            deadline: None,
+            retry_policy: RetryPolicy::none(),
+            proxy: Proxy::None,
+            reuse: None,
+            client: HttpClient::Own,
+        }
     }
 }
 
 impl Settings {
+    /// The retry policy, within the deadline: what to give to [`Call::attempt`].
+    pub fn bounded_policy(&self) -> RetryPolicy {
+        self.retry_policy.clone().at_most(self.deadline.unwrap_or(Duration::MAX))
+    }
+
     /// With another deadline for the whole call.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.limits.deadline = deadline;
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// With another retry policy.
+    #[must_use]
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = policy;
         self
     }
 

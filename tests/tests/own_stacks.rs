@@ -10,16 +10,11 @@ use smol::future::FutureExt as _;
 use tokio::runtime::Runtime;
 
 #[path = "../examples/attohttpc.rs"]
-#[expect(dead_code, reason = "the example's `main`")]
 mod on_attohttpc;
 #[path = "../examples/hyper.rs"]
-#[expect(dead_code, reason = "the example's `main`")]
 mod on_hyper;
 #[path = "../examples/smol.rs"]
-#[expect(dead_code, reason = "the example's `main`")]
 mod on_smol;
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 fn main() -> io::Result<ExitCode> {
     cometly_conformance::run(vec![Box::new(Hyper), Box::new(Attohttpc), Box::new(Smol)])
@@ -55,7 +50,7 @@ impl Flavour for Hyper {
             return Ok(None);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        Ok(Some(Box::new(On((on_hyper::Client::new(settings.limits)?, runtime)))))
+        Ok(Some(Box::new(On((on_hyper::Client::new(settings.limits, settings.bounded_policy())?, runtime)))))
     }
 }
 
@@ -67,7 +62,7 @@ impl Transport for On<(on_hyper::Client, Runtime)> {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         let On((client, runtime)) = self;
-        sent(runtime.block_on(client.try_once(request, DEADLINE)).map(|response| api.read(response)))
+        sent(runtime.block_on(client.send_request(request, api)))
     }
 
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {
@@ -89,7 +84,7 @@ impl Flavour for Attohttpc {
         if !is_offered(settings) || settings.reuse == Some(true) || has_own_timeout {
             return Ok(None);
         }
-        Ok(Some(Box::new(On(on_attohttpc::Client::new(settings.limits)))))
+        Ok(Some(Box::new(On(on_attohttpc::Client::new(settings.limits, settings.bounded_policy())))))
     }
 
     fn gaps(&self) -> &'static [Gap] {
@@ -103,7 +98,7 @@ impl Transport for On<on_attohttpc::Client> {
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        sent(self.0.try_once(request, DEADLINE).map(|response| api.read(response)))
+        sent(self.0.send_request(request, api))
     }
 }
 
@@ -119,7 +114,7 @@ impl Flavour for Smol {
         if !is_offered(settings) || settings.reuse == Some(true) {
             return Ok(None);
         }
-        Ok(Some(Box::new(On(on_smol::Client::new(settings.limits)?))))
+        Ok(Some(Box::new(On(on_smol::Client::new(settings.limits, settings.bounded_policy())?))))
     }
 }
 
@@ -129,7 +124,7 @@ impl Transport for On<on_smol::Client> {
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        sent(smol::block_on(self.0.try_once(request, DEADLINE)).map(|response| api.read(response)))
+        sent(smol::block_on(self.0.send_request(request, api)))
     }
 
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {

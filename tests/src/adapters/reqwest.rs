@@ -23,9 +23,13 @@ fn runtime() -> Result<&'static Runtime, BoxError> {
 
 fn configure<H>(builder: ClientBuilder<H>, settings: &Settings) -> ClientBuilder<H> {
     let mut builder = builder
-        .deadline(settings.limits.deadline)
+        .retry_policy(settings.retry_policy.clone())
+        .attempt_timeout(settings.limits.attempt_timeout)
         .connect_timeout(settings.limits.connect_timeout)
         .max_body_size(settings.limits.max_body_size);
+    if let Some(deadline) = settings.deadline {
+        builder = builder.deadline(deadline);
+    }
     if let Some(reuse) = settings.reuse {
         builder = builder.reuse_connections(reuse);
     }

@@ -19,9 +19,13 @@ impl Flavour for Ureq {
 
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = Client::builder()
-            .deadline(settings.limits.deadline)
+            .retry_policy(settings.retry_policy.clone())
+            .attempt_timeout(settings.limits.attempt_timeout)
             .connect_timeout(settings.limits.connect_timeout)
             .max_body_size(settings.limits.max_body_size);
+        if let Some(deadline) = settings.deadline {
+            builder = builder.deadline(deadline);
+        }
         if let Some(reuse) = settings.reuse {
             builder = builder.reuse_connections(reuse);
         }

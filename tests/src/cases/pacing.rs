@@ -1,0 +1,66 @@
+//! Many callers and one small limit: each waits for its turn instead of being refused.
+
+use std::{thread, time::Duration};
+
+use cometly_core::{Api, ApiKey, CallError, Pacer, RetryPolicy};
+use cometly_emulator::Emulator;
+
+use crate::{Arrivals, Case, Played, Settings, Stage, cases::cases};
+
+pub(super) const CASES: &[Case] =
+    cases![row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn, a_turn_that_comes_too_late_is_told_at_once];
+
+fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Played {
+    const CALLERS: usize = 64;
+    const JOBS: usize = 500;
+    let emulator =
+        Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0).start()?;
+    let key = ApiKey::new(emulator.keys().full.as_str())?;
+    let api = Api::builder(key).base_url(emulator.base_url().parse()?).pacer(Pacer::new()).build();
+    let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(3600))))?;
+    let client = &*client;
+    let results: Vec<_> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let api = &api;
+                let jobs = (caller..JOBS).step_by(CALLERS);
+                scope.spawn(move || {
+                    jobs.map(|_| client.send(api.get("companies").query("per_page", 1))).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect()
+    });
+    assert_eq!(results.len(), JOBS);
+    let mut tries = 0_u64;
+    for sent in results {
+        let outcome = stage.noted(sent)?;
+        assert!(outcome.is_success(), "{outcome}");
+        tries = tries.saturating_add(outcome.tries().into());
+    }
+    let refused = tries.saturating_sub(u64::try_from(JOBS)?);
+    assert!(refused.saturating_mul(20) <= u64::try_from(JOBS)?, "{refused} refusals for {JOBS} jobs");
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}
+
+fn a_turn_that_comes_too_late_is_told_at_once(stage: &Stage<'_>) -> Played {
+    let emulator = Emulator::start()?;
+    let key = ApiKey::new(emulator.keys().full.as_str())?;
+    let api = Api::builder(key).base_url(emulator.base_url().parse()?).pacer(Pacer::new()).build();
+    let client =
+        stage.connect(&Settings::default().retry_policy(RetryPolicy::none()).deadline(Duration::from_secs(20)))?;
+    let call = || api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00");
+    let mut wait = None;
+    // Seven are let through; the eighth may be the one that asks how long the window is.
+    for _ in 0..9 {
+        match stage.noted(client.send(call())) {
+            Ok(outcome) if outcome.is_success() || outcome.is_rate_limited() => {}
+            Err(CallError::Paced { retry_after, tries: 0, .. }) => wait = Some(retry_after),
+            other => return Err(format!("expected a success or a wait, got {other:?}").into()),
+        }
+    }
+    let wait = wait.ok_or("the limit is used up, and the pacer let the call go")?;
+    assert!(wait > Duration::from_secs(20) && wait <= Duration::from_secs(61), "{wait:?}");
+    assert!(emulator.request_count() <= 8, "{} arrived", emulator.request_count());
+    Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
+}

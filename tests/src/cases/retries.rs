@@ -1,0 +1,336 @@
+//! What is sent again, when, and with which key; and what never is.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use cometly_core::{Api, ApiKey, Call, CallError, Delivery, RetryBudget, RetryPolicy};
+
+use crate::{
+    Arrivals, BoxError, Case, Played, Settings, Stage,
+    canary::Canary,
+    cases::cases,
+    fault_server::{Answer, FaultServer, Received, Script, ServerCertificate},
+    stage::NotOffered,
+};
+
+pub(super) const CASES: &[Case] = cases![
+    row_39_a_429_without_a_wait_is_sent_again_after_the_backoff,
+    row_40_a_wait_of_zero_is_no_busy_loop,
+    row_41_a_wait_that_is_rubbish_is_none,
+    row_42_a_wait_until_a_date_is_waited_for,
+    row_43_a_wait_of_an_hour_is_told_at_once,
+    row_43_a_wait_beyond_the_deadline_is_told_at_once,
+    row_47_a_429_for_ever_ends_with_the_tries,
+    row_47_a_429_for_ever_ends_within_the_time_of_a_job,
+    row_47_a_429_is_sent_again_as_soon_as_the_server_says,
+    row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post,
+    row_48_a_job_outlasts_a_503_that_names_its_wait,
+    row_50_an_empty_budget_sends_nothing_again,
+    row_51_what_another_try_would_not_change_is_sent_once,
+    row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked,
+    row_53_a_refused_connection_is_tried_again_by_any_method,
+    row_54_a_certificate_that_is_not_trusted_is_not_asked_again,
+    row_60_a_future_dropped_while_it_waits_sends_nothing_more,
+    row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get,
+    a_key_rotated_during_the_wait_is_the_next_tries,
+    an_authorized_request_is_sent_again_with_the_key_of_that_time,
+];
+
+const LIMITED: &str = r#"{"message":"Too Many Attempts."}"#;
+
+/// Waits short enough for a test.
+fn quick() -> RetryPolicy {
+    RetryPolicy::default().base(Duration::from_millis(20))
+}
+
+fn limited(headers: &[(&str, &str)]) -> Answer {
+    Answer::whole(429, &[&[("x-ratelimit-limit", "7"), ("x-ratelimit-remaining", "0")], headers].concat(), LIMITED)
+}
+
+fn unavailable() -> Answer {
+    Answer::html(503, "<title>503</title>")
+}
+
+fn calls(stage: &Stage<'_>, server: &FaultServer) -> Result<[Call; 2], BoxError> {
+    let api = stage.api(&server.base_url())?;
+    Ok([api.get("events"), api.post("events/track").json("x")])
+}
+
+/// A GET and a POST, each refused once with these headers and then let through: how long that took at least.
+fn refused_once(stage: &Stage<'_>, headers: &[(&str, &str)]) -> Result<(Duration, Arrivals), BoxError> {
+    let (refusal, accepted) = (limited(headers), Answer::json(200, "{}"));
+    let server =
+        stage.serve(Script::by(move |number, _| if number % 2 == 0 { refusal.clone() } else { accepted.clone() }))?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let mut least = Duration::MAX;
+    for call in calls(stage, &server)? {
+        let begun = Instant::now();
+        let outcome = stage.send(&*client, call)?;
+        least = least.min(begun.elapsed());
+        assert!(outcome.is_success(), "{outcome}");
+        assert_eq!(outcome.tries(), 2);
+    }
+    Ok((least, Arrivals::of(&server)))
+}
+
+fn row_39_a_429_without_a_wait_is_sent_again_after_the_backoff(stage: &Stage<'_>) -> Played {
+    let (least, arrivals) = refused_once(stage, &[])?;
+    assert!(least >= Duration::from_millis(20), "{least:?}");
+    Ok(arrivals)
+}
+
+fn row_40_a_wait_of_zero_is_no_busy_loop(stage: &Stage<'_>) -> Played {
+    let (least, arrivals) = refused_once(stage, &[("retry-after", "0")])?;
+    assert!(least >= Duration::from_millis(20), "{least:?}");
+    Ok(arrivals)
+}
+
+fn row_41_a_wait_that_is_rubbish_is_none(stage: &Stage<'_>) -> Played {
+    let (_, arrivals) = refused_once(stage, &[("retry-after", "-3600"), ("retry-after", "soon")])?;
+    Ok(arrivals)
+}
+
+fn row_42_a_wait_until_a_date_is_waited_for(stage: &Stage<'_>) -> Played {
+    let dates = [("date", "Tue, 24 Nov 2026 10:00:00 GMT"), ("retry-after", "Tue, 24 Nov 2026 10:00:01 GMT")];
+    let (least, arrivals) = refused_once(stage, &dates)?;
+    assert!(least >= Duration::from_secs(1), "{least:?}");
+    Ok(arrivals)
+}
+
+fn told_at_once(stage: &Stage<'_>, seconds: u64, settings: &Settings) -> Played {
+    let server = stage.serve(Script::always(limited(&[("retry-after", &seconds.to_string())])))?;
+    let client = stage.connect(settings)?;
+    let begun = Instant::now();
+    for call in calls(stage, &server)? {
+        let outcome = stage.send(&*client, call)?;
+        assert!(outcome.is_rate_limited(), "{outcome}");
+        assert_eq!((outcome.retry_after(), outcome.tries()), (Some(Duration::from_secs(seconds)), 1));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(seconds), "it waited first");
+    Ok(Arrivals::of(&server))
+}
+
+fn row_43_a_wait_of_an_hour_is_told_at_once(stage: &Stage<'_>) -> Played {
+    told_at_once(stage, 3600, &Settings::default().retry_policy(quick()))
+}
+
+fn row_43_a_wait_beyond_the_deadline_is_told_at_once(stage: &Stage<'_>) -> Played {
+    let patient = RetryPolicy::within(Duration::from_secs(86400));
+    told_at_once(stage, 30, &Settings::default().retry_policy(patient).deadline(Duration::from_secs(15)))
+}
+
+fn row_47_a_429_for_ever_ends_with_the_tries(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(limited(&[("retry-after", "0")])))?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    for call in calls(stage, &server)? {
+        let outcome = stage.send(&*client, call)?;
+        assert!(outcome.is_rate_limited() && outcome.tries() == 3, "{outcome:?}");
+        assert!(outcome.to_string().contains("3 times"), "{outcome}");
+    }
+    assert_eq!(server.arrivals(), 6);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_47_a_429_for_ever_ends_within_the_time_of_a_job(stage: &Stage<'_>) -> Played {
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&arrived);
+    let server = stage.serve(Script::by(move |_, _| {
+        noted.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+        limited(&[("retry-after", "1")])
+    }))?;
+    let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(5))))?;
+    let begun = Instant::now();
+    let outcome = stage.send(&*client, stage.api(&server.base_url())?.post("events/track").json("x"))?;
+    assert!(outcome.is_rate_limited(), "{outcome}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(arrived.len() >= 2, "there was time for more than one try");
+    let is_early = |pair: &[Instant]| matches!(pair, [one, next] if next.duration_since(*one) < Duration::from_secs(1));
+    assert!(!arrived.windows(2).any(is_early), "earlier than the server said: {arrived:?}");
+    Ok(Arrivals::of(&server))
+}
+
+fn row_47_a_429_is_sent_again_as_soon_as_the_server_says(stage: &Stage<'_>) -> Played {
+    let (least, arrivals) = refused_once(stage, &[("retry-after", "1")])?;
+    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&least), "{least:?}");
+    Ok(arrivals)
+}
+
+fn row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post(stage: &Stage<'_>) -> Played {
+    let flapping =
+        || Script::sequence([unavailable(), Answer::html(502, "<title>502</title>"), Answer::json(200, "{}")]);
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let server = stage.serve(flapping())?;
+    let [get, _] = calls(stage, &server)?;
+    assert!(stage.send(&*client, get)?.is_success());
+    let again = stage.serve(flapping())?;
+    let [_, post] = calls(stage, &again)?;
+    assert!(stage.send(&*client, post)?.is_server_error());
+    assert_eq!((server.arrivals(), again.arrivals()), (3, 1));
+    Ok(Arrivals::counted(4))
+}
+
+fn row_48_a_job_outlasts_a_503_that_names_its_wait(stage: &Stage<'_>) -> Played {
+    let maintenance = Answer::whole(503, &[("retry-after", "1")], r#"{"message":"Service Unavailable"}"#);
+    let server = stage.serve(Script::sequence([maintenance, Answer::json(200, "{}")]))?;
+    let client = stage.connect(
+        &Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(30)).cap(Duration::from_millis(50))),
+    )?;
+    let begun = Instant::now();
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    Ok(Arrivals::of(&server))
+}
+
+fn row_50_an_empty_budget_sends_nothing_again(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(unavailable()))?;
+    let policy = quick().budget(RetryBudget::with_reserve(0));
+    let client = stage.connect(&Settings::default().retry_policy(policy))?;
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_server_error());
+    assert_eq!(server.arrivals(), 1);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_51_what_another_try_would_not_change_is_sent_once(stage: &Stage<'_>) -> Played {
+    let answers = [
+        Answer::json(401, r#"{"message":"Unauthenticated."}"#),
+        Answer::json(403, r#"{"message":"Invalid ability provided."}"#),
+        Answer::json(404, r#"{"message":"Not found."}"#),
+        Answer::json(422, r#"{"message":"Invalid.","errors":{}}"#),
+        Answer::json(500, r#"{"message":"Server Error"}"#),
+        Answer::redirect(302, "/login"),
+        Answer::whole(202, &[("x-amzn-waf-action", "challenge")], ""),
+        Answer::whole(503, &[("cf-mitigated", "challenge")], "<title>Just a moment</title>"),
+        Answer::html(200, "<title>Log in</title>"),
+    ];
+    let count = answers.len();
+    let server = stage.serve(Script::sequence(answers))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
+    for number in 1..=count {
+        let outcome = stage.send(&*client, api.get("events"))?;
+        assert!(!outcome.is_success() && outcome.tries() == 1, "{outcome:?}");
+        assert_eq!(server.arrivals(), number, "{outcome}");
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stage<'_>) -> Played {
+    // Every other request on a kept connection gets no answer.
+    let dying =
+        || Script::by(|number, _: &Received| if number % 2 == 0 { Answer::json(200, "{}") } else { Answer::close() });
+    let settings = Settings::default().retry_policy(quick());
+    let server = stage.serve(dying())?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    for _ in 0..3 {
+        assert!(stage.send(&*client, api.post("events/track").json("first"))?.is_success());
+        let error =
+            stage.send(&*client, api.post("events/track").json("second")).err().ok_or("nothing was answered")?;
+        assert_eq!((error.delivery(), error.tries()), (Some(Delivery::Unknown), 1), "{error:?}");
+    }
+    assert_eq!(server.arrivals(), 6);
+
+    let marked = stage.serve(dying())?;
+    let api = stage.api(&marked.base_url())?;
+    let event = serde_json::json!({"event_name": "purchase"});
+    for tries in [1, 2, 2] {
+        let call = api.post("events/track").json_with_idempotency_key(&event, "order-7");
+        let outcome = stage.send(&*client, call)?;
+        assert!(outcome.is_success() && outcome.tries() == tries, "{outcome:?}");
+    }
+    let bodies: Vec<_> = marked.requests().into_iter().map(|request| request.body).collect();
+    assert!(bodies.windows(2).all(|pair| matches!(pair, [one, next] if one == next)), "each is the same event");
+    Ok(Arrivals::counted(server.arrivals().saturating_add(marked.arrivals())))
+}
+
+fn row_53_a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -> Played {
+    let gone = stage.serve(Script::always(Answer::close()))?.base_url();
+    let (api, client) = (stage.api(&gone)?, stage.connect(&Settings::default().retry_policy(quick()))?);
+    for call in [api.get("events"), api.post("events/track").json("x")] {
+        let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
+        assert_eq!((error.delivery(), error.tries()), (Some(Delivery::NotSent), 3), "{error:?}");
+    }
+    Ok(Arrivals::counted(0))
+}
+
+fn row_54_a_certificate_that_is_not_trusted_is_not_asked_again(stage: &Stage<'_>) -> Played {
+    let certificate = ServerCertificate::self_signed(&["127.0.0.1"])?;
+    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let error = stage.send(&*client, stage.api(&server.base_url())?.get("events")).err().ok_or("it was trusted")?;
+    assert_eq!((error.delivery(), error.tries()), (Some(Delivery::Untrusted), 1), "{error:?}");
+    assert_eq!(server.connections(), 1);
+    Ok(Arrivals::counted(0))
+}
+
+fn row_60_a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(limited(&[("retry-after", "1")])))?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let call = stage.api(&server.base_url())?.post("events/track").json("x");
+    if !client.send_and_drop(call, Duration::from_millis(500)) {
+        return Err(NotOffered.into());
+    }
+    stage.count_given_up();
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(server.arrivals(), 1);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::silence()))?;
+    let mut settings = Settings::default().retry_policy(quick());
+    settings.limits.attempt_timeout = Duration::from_millis(400);
+    let client = stage.connect(&settings)?;
+    for (call, tries) in calls(stage, &server)?.into_iter().zip([3, 1]) {
+        match stage.send(&*client, call) {
+            Err(error @ CallError::Timeout { delivery: Delivery::Unknown, .. }) => assert_eq!(error.tries(), tries),
+            other => return Err(format!("expected a time-out, got {other:?}").into()),
+        }
+    }
+    assert_eq!(server.arrivals(), 4);
+    Ok(Arrivals::of(&server))
+}
+
+fn a_key_rotated_during_the_wait_is_the_next_tries(stage: &Stage<'_>) -> Played {
+    let (server, api) = rotating(stage)?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let outcome = stage.send(&*client, api.post("events/track").json("x"))?;
+    assert!(outcome.is_success(), "{outcome}");
+    assert_eq!(server.arrivals(), 2);
+    Ok(Arrivals::of(&server))
+}
+
+fn an_authorized_request_is_sent_again_with_the_key_of_that_time(stage: &Stage<'_>) -> Played {
+    let (server, api) = rotating(stage)?;
+    let client = stage.connect(&Settings::default().retry_policy(quick()))?;
+    let request = http::Request::get(format!("{}/events", server.base_url())).body(bytes::Bytes::new())?;
+    let outcome = stage.send_request(&*client, api.authorize(request)?, &api)?;
+    assert!(outcome.is_success(), "{outcome}");
+    assert_eq!(server.arrivals(), 2);
+    Ok(Arrivals::of(&server))
+}
+
+/// A server that refuses the first key by its limit, and an API whose key is another one by the time it has answered.
+fn rotating(stage: &Stage<'_>) -> Result<(FaultServer, Api), BoxError> {
+    let next = Canary::new();
+    let expected = [stage.secret().to_owned(), next.secret().to_owned()].map(|key| format!("Bearer {key}"));
+    let rotated: Arc<Mutex<Option<Api>>> = Arc::default();
+    let shared = Arc::clone(&rotated);
+    let server = stage.serve(Script::by(move |number, request| {
+        let is_expected = expected.get(number).is_some_and(|key| request.header("authorization") == [key.clone()]);
+        let api = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (number, is_expected, api.zip(ApiKey::new(next.secret()).ok())) {
+            (0, true, Some((api, key))) => {
+                api.rotate(key);
+                limited(&[("retry-after", "0")])
+            }
+            (1, true, _) => Answer::json(200, "{}"),
+            _ => Answer::json(401, r#"{"message":"Unauthenticated."}"#),
+        }
+    }))?;
+    let api = stage.api(&server.base_url())?;
+    *rotated.lock().unwrap_or_else(PoisonError::into_inner) = Some(api.clone());
+    Ok((server, api))
+}
