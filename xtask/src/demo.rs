@@ -51,7 +51,8 @@ fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table, BoxError> {
         for flavour in flavours {
             // Each stack meets servers of its own, so that none eats up the limit of another.
             let scene = scene::Scene::new()?;
-            let client = flavour.connect(&Settings::default())?.ok_or("every stack has its default settings")?;
+            let settings = Settings::default().retry_policy((row.retry_policy)());
+            let client = flavour.connect(&settings)?.ok_or("every stack has its default settings")?;
             table.add(Made::of((row.play)(&scene, &*client)?));
         }
     }

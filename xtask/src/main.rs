@@ -10,13 +10,15 @@ mod breaks;
 mod budget;
 mod ci;
 mod demo;
+mod simulate;
 
 const HELP: &str = "\
 The project's own commands.
 
-cargo xtask demo    the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack
-cargo xtask ci      everything that CI runs; with --skip-tests, all but the tests
-cargo xtask breaks  each guard taken out in turn, and the test that notices
+cargo xtask demo      the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack
+cargo xtask ci        everything that CI runs; with --skip-tests, all but the tests
+cargo xtask simulate  our retries and pacing against others', in virtual time
+cargo xtask breaks    each guard taken out in turn, and the test that notices
 
 Each says more with --help.
 ";
@@ -41,6 +43,7 @@ fn run() -> Outcome {
     match arguments.next()? {
         Some(lexopt::Arg::Value(command)) if command == "demo" => demo::run(arguments),
         Some(lexopt::Arg::Value(command)) if command == "ci" => ci::run(arguments),
+        Some(lexopt::Arg::Value(command)) if command == "simulate" => simulate::run(arguments),
         Some(lexopt::Arg::Value(command)) if command == "breaks" => breaks::run(arguments),
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => say(HELP),
         Some(other) => Err(format!("{}\n\n{HELP}", other.unexpected()).into()),

@@ -33,11 +33,25 @@ pub(super) const BREAKS: &[Break] = &[
         noticed: Case("ureq", "row_19_no_proxy_of_the_environment_is_used"),
     },
     Break {
-        guard: "the whole call has a deadline",
+        guard: "a try has a time-out",
         file: CLIENT,
-        find: ".timeout_global(Some(self.limits.deadline))",
+        find: ".timeout_global(Some(timeout))",
         replace: "",
         noticed: Case("ureq", "row_62_a_slow_body_ends_at_the_deadline"),
+    },
+    Break {
+        guard: "a try takes no longer than what is left of the call",
+        file: CLIENT,
+        find: "self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()))",
+        replace: "self.limits.attempt_timeout",
+        noticed: Case("ureq", "row_61_no_answer_ends_at_the_deadline"),
+    },
+    Break {
+        guard: "the wait before another try is waited",
+        file: CLIENT,
+        find: "sleep(after);",
+        replace: "",
+        noticed: Case("ureq", "row_47_a_429_is_sent_again_as_soon_as_the_server_says"),
     },
     Break {
         guard: "connecting has a time-out",

@@ -1,15 +1,19 @@
 //! The servers that the calls of the demo meet.
 
+use std::{thread, time::Duration};
+
 use cometly_conformance::{
     BoxError,
     fault_server::{Answer, FaultServer, Script},
 };
 use cometly_core::{Api, ApiKey};
-use cometly_emulator::Emulator;
+use cometly_emulator::{Ability, Emulator, Space};
 
 /// A Cometly, and what may stand in its place on a bad day.
 pub(crate) struct Scene {
     pub(crate) emulator: Emulator,
+    /// The same with windows of 2 s, since nobody likes to wait for a minute.
+    hurried: Emulator,
     /// A load balancer without anything behind it.
     outage: FaultServer,
     /// A firewall that takes the caller for a bot.
@@ -22,6 +26,7 @@ impl Scene {
         let challenge = Answer::whole(202, &[("x-amzn-waf-action", "challenge")], "");
         Ok(Self {
             emulator: Emulator::start()?,
+            hurried: Emulator::builder().window(Duration::from_secs(2)).start()?,
             outage: FaultServer::start(Script::always(page))?,
             firewall: FaultServer::start(Script::always(challenge))?,
         })
@@ -35,6 +40,20 @@ impl Scene {
     /// The emulator, opened by this key.
     pub(crate) fn opened_by(&self, key: &str) -> Result<Api, BoxError> {
         at(self.emulator.base_url(), key)
+    }
+
+    pub(crate) fn hurried_api(&self) -> Result<Api, BoxError> {
+        at(self.hurried.base_url(), &self.hurried.keys().full)
+    }
+
+    /// While a call waits: revokes its key, and puts one of another Space in place.
+    pub(crate) fn rotate_soon(&self, api: &Api) {
+        thread::sleep(Duration::from_millis(200));
+        self.hurried.revoke_key(&self.hurried.keys().full);
+        // A key that the emulator issues is one.
+        if let Ok(key) = ApiKey::new(self.hurried.issue_key(Space::active(), Ability::ALL)) {
+            api.rotate(key);
+        }
     }
 
     pub(crate) fn during_an_outage(&self) -> Result<Api, BoxError> {

@@ -25,13 +25,15 @@ impl Made {
                     Some(ApiErrorKind::Unexpected(cause)) => format!("Unexpected ({cause:?})"),
                     Some(kind) => format!("{kind:?}"),
                 };
-                Self { outcome: format!("{kind}, {}", outcome.status().as_u16()), advice: outcome.to_string() }
+                let tries = if outcome.tries() > 1 { format!(", {} tries", outcome.tries()) } else { String::new() };
+                Self { outcome: format!("{kind}, {}{tries}", outcome.status().as_u16()), advice: outcome.to_string() }
             }
             Err(error) => {
                 let kind = match &error {
                     CallError::Timeout { .. } => "Timeout",
                     CallError::TooLarge { .. } => "TooLarge",
                     CallError::Transport { .. } => "Transport",
+                    CallError::Paced { .. } => "Paced",
                     _ => "Error",
                 };
                 let delivery = error.delivery().map_or_else(String::new, |delivery| format!(", {delivery:?}"));

@@ -169,7 +169,7 @@ impl World {
             (Job::Cometly { attempt, started }, _) => {
                 let response = response(self.setup.limit, answer);
                 match attempt.on_response::<_, ()>(response, duration(now - started)) {
-                    Step::Retry { after, next, .. } => {
+                    Step::Retry { after, next } => {
                         *state = Job::Cometly { attempt: next, started };
                         self.agenda.add(now + after.as_secs_f64(), Event::Ready(job));
                     }
