@@ -178,7 +178,8 @@ impl Ticket {
         }
     }
 
-    /// How long until its turn comes, as far as is known. It may have to be asked for sooner, to hear of changes.
+    /// How long until its turn comes, as far as is known: as long as the length of the window is a guess, no more than until
+    /// it is to be asked again. It may have to be asked for sooner, to hear of changes.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Duration {
         self.turn.map_or(Duration::ZERO, |turn| turn.saturating_duration_since(now))

@@ -17,7 +17,7 @@ fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>)
         Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0).start()?;
     let key = ApiKey::new(emulator.keys().full.as_str())?;
     let api = Api::builder(key).base_url(emulator.base_url().parse()?).pacer(Pacer::new()).build();
-    let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(3600))))?;
+    let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(60))))?;
     let client = &*client;
     let results: Vec<_> = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)

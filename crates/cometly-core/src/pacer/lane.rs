@@ -125,7 +125,10 @@ impl Lane {
         if !self.may_go(ahead, now) {
             let turn = self.turn(ahead, now);
             let after = self.nap(turn.saturating_duration_since(now));
-            self.line.join(number, later(now, after));
+            let back = later(now, after);
+            self.line.join(number, back);
+            // Nobody should give up for a guess.
+            let turn = if self.length.is_assumed() { back } else { turn };
             return Turn::Later { after, turn };
         }
         let is_asking = self.open.left == Some(0);
