@@ -151,7 +151,8 @@ impl Client {
         let mut response = convert::head(&head)?;
         self.limits.check_head(response.status(), response.headers())?;
         // Never `bytes()`: it allocates whatever length the server claims.
-        let mut buffer = vec![0; 16 * 1024];
+        let claimed = body.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_READ);
+        let mut buffer = vec![0; claimed.clamp(1, MAX_READ)];
         loop {
             let read = body.read(&mut buffer).await.map_err(io_failure)?;
             if read == 0 {
@@ -163,6 +164,9 @@ impl Client {
         }
     }
 }
+
+/// How much is read at once.
+const MAX_READ: usize = 16 * 1024;
 
 /// Another number each time.
 fn seed() -> u64 {
