@@ -44,6 +44,16 @@ const STEPS: &[Step] = &[
         arguments: &["test", "--locked", "--manifest-path", "tests/unified/Cargo.toml", "--target-dir", "target"],
         environment: &[],
     },
+    Step {
+        name: "the documentation's own samples",
+        arguments: &["run", "--quiet", "--package", "xtask", "--", "samples"],
+        environment: &[],
+    },
+    Step {
+        name: "retries and pacing, in virtual time",
+        arguments: &["run", "--quiet", "--package", "xtask", "--", "simulate", "--quick"],
+        environment: &[],
+    },
     Step { name: "demo", arguments: &["run", "--quiet", "--package", "xtask", "--", "demo"], environment: &[] },
 ];
 

@@ -10,6 +10,7 @@ mod breaks;
 mod budget;
 mod ci;
 mod demo;
+mod samples;
 mod simulate;
 
 const HELP: &str = "\
@@ -18,6 +19,7 @@ The project's own commands.
 cargo xtask demo      the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack
 cargo xtask ci        everything that CI runs; with --skip-tests, all but the tests
 cargo xtask simulate  our retries and pacing against others', in virtual time
+cargo xtask samples   the four programs of Cometly's authentication page, beside our own calls
 cargo xtask breaks    each guard taken out in turn, and the test that notices
 
 Each says more with --help.
@@ -44,6 +46,7 @@ fn run() -> Outcome {
         Some(lexopt::Arg::Value(command)) if command == "demo" => demo::run(arguments),
         Some(lexopt::Arg::Value(command)) if command == "ci" => ci::run(arguments),
         Some(lexopt::Arg::Value(command)) if command == "simulate" => simulate::run(arguments),
+        Some(lexopt::Arg::Value(command)) if command == "samples" => samples::run(arguments),
         Some(lexopt::Arg::Value(command)) if command == "breaks" => breaks::run(arguments),
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => say(HELP),
         Some(other) => Err(format!("{}\n\n{HELP}", other.unexpected()).into()),
