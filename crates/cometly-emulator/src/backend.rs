@@ -9,20 +9,27 @@ use http::{HeaderValue, StatusCode, header};
 use crate::accept::expects_json;
 use crate::answer::Answer;
 use crate::builder::EmulatorBuilder;
+use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::exports::Exports;
 use crate::input::Input;
 use crate::keys::{Grant, KeyRing, Space};
 use crate::limits::{Allowance, Limits};
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::refusal::{FieldErrors, Refusal};
 use crate::routes::{self, Found, Route};
-use crate::track::TrackedEvents;
+use crate::seeds::Seeds;
+use crate::store::Store;
+use crate::tracked::TrackedEvents;
+use crate::{companies, contacts, files};
 
 pub(crate) struct Backend {
     /// Scheme, host and port, without a trailing slash.
     site: String,
+    /// The same of the host from which exports are downloaded.
+    files: String,
     clock: Clock,
-    seeded_events: u64,
+    seeds: Seeds,
     pub(crate) max_body: usize,
     state: Mutex<State>,
 }
@@ -31,17 +38,35 @@ pub(crate) struct Backend {
 pub(crate) struct State {
     pub(crate) keys: KeyRing,
     pub(crate) record: Record,
-    pub(crate) tracked: TrackedEvents,
+    /// What was asked of the host of the exports, and those of them that showed it a key.
+    pub(crate) downloads: Record,
+    pub(crate) leaks: Record,
+    pub(crate) records: Records,
     limits: Limits,
+}
+
+/// The data of all Spaces, as far as it is not seeded.
+pub(crate) struct Records {
+    pub(crate) store: Store,
+    pub(crate) tracked: TrackedEvents,
+    pub(crate) contacts: Changes,
+    pub(crate) companies: Changes,
+    pub(crate) exports: Exports,
 }
 
 /// What an endpoint sees of a call that got as far as to it.
 pub(crate) struct Visit<'a> {
     pub(crate) input: &'a Input,
-    /// The Space of the key, where the route asks for one.
-    pub(crate) space: Option<Space>,
-    pub(crate) tracked: &'a mut TrackedEvents,
-    pub(crate) seeded_events: u64,
+    /// What stands in the path in place of `{id}`.
+    pub(crate) id: &'a str,
+    /// The Space of the key.
+    pub(crate) space: Space,
+    pub(crate) records: &'a mut Records,
+    pub(crate) seeds: Seeds,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    /// The origin of the host from which exports are downloaded.
+    pub(crate) files: &'a str,
     site: &'a str,
     route: &'static Route,
 }
@@ -51,23 +76,37 @@ impl Visit<'_> {
     pub(crate) fn url(&self) -> String {
         format!("{}{}", self.site, self.route.endpoint.1)
     }
+
+    /// The id in the path, which must be a number.
+    pub(crate) fn number(&self, errors: &mut FieldErrors) -> u64 {
+        let wrong = match self.id.parse::<i64>() {
+            Ok(id @ 1..) => return id.unsigned_abs(),
+            Ok(_) => "The :attribute field must be at least 1.",
+            Err(_) => "The :attribute field must be an integer.",
+        };
+        errors.add("id", wrong);
+        0
+    }
 }
 
 impl Backend {
-    pub(crate) fn new(site: String, settings: EmulatorBuilder, limits: Limits) -> Self {
+    pub(crate) fn new(site: String, files: String, settings: EmulatorBuilder, limits: Limits) -> Self {
+        let seeds = settings.seeds;
         let state = State {
             keys: KeyRing::default(),
             record: Record::new(settings.kept_requests),
-            tracked: TrackedEvents::new(),
+            downloads: Record::new(settings.kept_requests.min(1000)),
+            leaks: Record::new(1000),
+            records: Records {
+                store: Store::default(),
+                tracked: TrackedEvents::new(seeds.events),
+                contacts: Changes::new(contacts::KIND),
+                companies: Changes::new(companies::KIND),
+                exports: Exports::new(),
+            },
             limits,
         };
-        Self {
-            site,
-            clock: settings.clock,
-            seeded_events: settings.seeded_events.into(),
-            max_body: settings.max_body,
-            state: Mutex::new(state),
-        }
+        Self { site, files, clock: settings.clock, seeds, max_body: settings.max_body, state: Mutex::new(state) }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -78,12 +117,31 @@ impl Backend {
     pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>) -> Answer {
         let json = expects_json(&parts.headers);
         let state = &mut *self.state();
-        let mut answer = self
+        let answer = self
             .handle(state, &parts, body.as_ref(), json)
             .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
-        // From the emulator's clock, so that `Date` and `X-RateLimit-Reset` agree.
-        answer.headers_mut().extend(HeaderValue::try_from(self.clock.date()).map(|date| (header::DATE, date)));
+        let answer = self.dated(answer);
         state.record.add(parts, body.unwrap_or_default(), answer.status());
+        answer
+    }
+
+    /// Answers a request to the host of the exports.
+    pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>) -> Answer {
+        let state = &mut *self.state();
+        let leaks = files::leaks(&parts, &state.keys);
+        let answer = files::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
+        let answer = self.dated(answer);
+        let body = body.unwrap_or_default();
+        if leaks {
+            state.leaks.add(parts.clone(), body.clone(), answer.status());
+        }
+        state.downloads.add(parts, body, answer.status());
+        answer
+    }
+
+    /// From the emulator's clock, so that `Date` and `X-RateLimit-Reset` agree.
+    fn dated(&self, mut answer: Answer) -> Answer {
+        answer.headers_mut().extend(HeaderValue::try_from(self.clock.date()).map(|date| (header::DATE, date)));
         answer
     }
 
@@ -91,8 +149,8 @@ impl Backend {
         let Some(body) = body else {
             return Err(Refusal::status(StatusCode::PAYLOAD_TOO_LARGE, "The POST data is too large."));
         };
-        let route = match routes::find(&parts.method, parts.uri.path())? {
-            Found::Route(route) => route,
+        let (route, id) = match routes::find(&parts.method, parts.uri.path())? {
+            Found::Route(route, id) => (route, id),
             Found::Options(answer) => return Ok(answer),
         };
         let grant = match route.needs {
@@ -109,9 +167,12 @@ impl Backend {
         let input = Input::read(parts.uri.query(), &parts.headers, body);
         let mut visit = Visit {
             input: &input,
-            space: grant.map(|grant| grant.space),
-            tracked: &mut state.tracked,
-            seeded_events: self.seeded_events,
+            id: &id,
+            space: grant.map_or(Space::NONE, |grant| grant.space),
+            records: &mut state.records,
+            seeds: self.seeds,
+            now: self.clock.seconds(),
+            files: &self.files,
             site: &self.site,
             route,
         };

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::limits::Limits;
 use crate::routes::{API, ROUTES};
+use crate::seeds::Seeds;
 
 /// Settings for an [`Emulator`]; made by [`Emulator::builder`].
 ///
@@ -30,7 +31,8 @@ pub struct EmulatorBuilder {
     pub(crate) clock: Clock,
     pub(crate) kept_requests: usize,
     pub(crate) max_body: usize,
-    pub(crate) seeded_events: u32,
+    pub(crate) seeds: Seeds,
+    pub(crate) port: u16,
     documented_limits: bool,
     own_limits: Vec<(String, String, u32)>,
     window: Duration,
@@ -42,7 +44,8 @@ impl EmulatorBuilder {
             clock: Clock::system(),
             kept_requests: 65_536,
             max_body: 8 << 20,
-            seeded_events: 1000,
+            seeds: Seeds { seed: 0, events: 1000, contacts: 250, companies: 250 },
+            port: 0,
             documented_limits: true,
             own_limits: Vec::new(),
             window: Duration::from_secs(60),
@@ -69,10 +72,36 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many events `GET /events` lists: 1000 unless told. They are a minute apart, from 2026-01-01 00:00:00 on, and
-    /// numbered from 1.
+    /// How many events `GET /events` lists before any is tracked: 1000 unless told, at most 10 million. They are a minute
+    /// apart, from 2026-01-01 00:00:00 on, and numbered from 1.
     pub fn seeded_events(mut self, count: u32) -> Self {
-        self.seeded_events = count;
+        self.seeds.events = count.into();
+        self
+    }
+
+    /// How many contacts there are before any is created: 250 unless told, at most 100,000. They were created an hour apart,
+    /// from 2026-01-01 00:00:00 on, and are numbered from 1.
+    pub fn seeded_contacts(mut self, count: u32) -> Self {
+        self.seeds.contacts = count.into();
+        self
+    }
+
+    /// How many companies there are: 250 unless told, at most 100,000. They were created a day apart, from 2026-01-01
+    /// 00:00:00 on, and are numbered from 1.
+    pub fn seeded_companies(mut self, count: u32) -> Self {
+        self.seeds.companies = count.into();
+        self
+    }
+
+    /// What the seeded data is drawn from: 0 unless told. The same seed gives the same data on every machine.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seeds.seed = seed;
+        self
+    }
+
+    /// The port of 127.0.0.1 to listen on: a free one unless told.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -98,9 +127,18 @@ impl EmulatorBuilder {
     /// Starts the emulator.
     ///
     /// # Errors
-    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, or if the system gives no port, no
-    /// thread or no event queue.
+    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be,
+    /// the [`port`](Self::port) is in use, or the system gives no port, no thread or no event queue.
     pub fn start(self) -> io::Result<Emulator> {
+        let seeded = [
+            ("events", self.seeds.events, 10_000_000),
+            ("contacts", self.seeds.contacts, 100_000),
+            ("companies", self.seeds.companies, 100_000),
+        ];
+        if let Some((what, count, most)) = seeded.into_iter().find(|(_, count, most)| count > most) {
+            let message = format!("{count} {what} cannot be seeded; {most} can");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let limits = self.limits()?;
         Emulator::run(self, limits)
     }
@@ -134,7 +172,14 @@ mod tests {
     fn a_limit_needs_an_endpoint() {
         let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let text = "no endpoint GET /event to limit; there are: GET /events, POST /events/track, GET /companies";
-        assert_eq!(error.to_string(), text);
+        let text = error.to_string();
+        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
+        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
+    }
+
+    #[test]
+    fn seeding_has_an_end() {
+        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
+        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
     }
 }

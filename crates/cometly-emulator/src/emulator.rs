@@ -16,7 +16,7 @@ use crate::record::ReceivedRequest;
 use crate::routes::API;
 use crate::server;
 
-/// A running Cometly on a free port of 127.0.0.1, served by a thread of its own.
+/// A running Cometly on a port of 127.0.0.1, served by a thread of its own.
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
@@ -44,9 +44,11 @@ impl Emulator {
     }
 
     pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = bind(settings.port)?;
         let address = listener.local_addr()?;
-        let backend = Arc::new(Backend::new(format!("http://{address}"), settings, limits));
+        let files = bind(0)?;
+        let files_site = format!("http://{}", files.local_addr()?);
+        let backend = Arc::new(Backend::new(format!("http://{address}"), files_site, settings, limits));
 
         let space = Space::active();
         let issue = |space, abilities| backend.state().keys.issue(space, abilities);
@@ -61,7 +63,7 @@ impl Emulator {
         let served = Arc::clone(&backend);
         let thread = thread::Builder::new()
             .name("cometly-emulator".into())
-            .spawn(move || server::run(listener, served, &report, stopped))?;
+            .spawn(move || server::run(listener, files, served, &report, stopped))?;
         started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
 
         let base_url = format!("http://{address}{API}");
@@ -128,8 +130,33 @@ impl Emulator {
     /// 65,536 are kept, and 64 MiB at most.
     #[must_use]
     pub fn tracked_events(&self) -> Vec<String> {
-        self.backend.state().tracked.to_json()
+        self.backend.state().records.tracked.to_json()
     }
+
+    /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 at most.
+    ///
+    /// It is another origin than [`base_url`](Self::base_url), as a presigned URL is.
+    #[must_use]
+    pub fn download_requests(&self) -> Vec<ReceivedRequest> {
+        self.backend.state().downloads.latest()
+    }
+
+    /// Those of the [`download_requests`](Self::download_requests) that brought a key, or any `Authorization`,
+    /// `Proxy-Authorization` or `Cookie` header, to a host that must never see one. A test wants this to be empty.
+    #[must_use]
+    pub fn leaked_keys(&self) -> Vec<ReceivedRequest> {
+        self.backend.state().leaks.latest()
+    }
+}
+
+fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let message = format!("port {port} of 127.0.0.1 is in use; choose another one, or 0 for any that is free");
+            io::Error::new(io::ErrorKind::AddrInUse, message)
+        }
+        _ => error,
+    })
 }
 
 impl fmt::Debug for Emulator {
@@ -151,6 +178,17 @@ impl Drop for Emulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_in_use_is_said_to_be() {
+        let first = Emulator::start().unwrap();
+        let port = first.address().port();
+        let error = Emulator::builder().port(port).start().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().starts_with(&format!("port {port} of 127.0.0.1 is in use; ")), "{error}");
+        drop(first);
+        assert_eq!(Emulator::builder().port(port).start().unwrap().address().port(), port);
+    }
 
     #[test]
     fn nothing_is_left_running_after_the_drop() {

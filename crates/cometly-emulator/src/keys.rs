@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// A Space (workspace), to which keys and rate limits belong. Every Space sees the same seeded events.
+/// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
+/// is changed in one is not changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
@@ -28,8 +29,20 @@ impl Space {
         Self { id: next_number(), active: false }
     }
 
+    /// Stands for the Space of a call that needs no key.
+    pub(crate) const NONE: Self = Self { id: 0, active: true };
+
+    /// The Space of this number, for those who only read in it.
+    pub(crate) fn of(id: u64) -> Self {
+        Self { id, active: true }
+    }
+
     pub(crate) fn is_active(self) -> bool {
         self.active
+    }
+
+    pub(crate) fn id(self) -> u64 {
+        self.id
     }
 }
 
@@ -37,17 +50,43 @@ impl Space {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// Read events: `GET /events`.
+    /// Read events: `GET /events`, and their exports.
     EventsRead,
     /// Send events: `POST /events/track`.
     EventsWrite,
-    /// Read companies: `GET /companies`.
+    /// Read companies: `GET /companies`, one of them, and their exports.
     CompaniesRead,
+    /// Change companies: `PUT /companies/{id}`.
+    CompaniesWrite,
+    /// Read contacts: `GET /contacts`, one of them, and their exports.
+    ContactsRead,
+    /// Make and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
+    ContactsWrite,
 }
 
 impl Ability {
     /// Every ability that the emulator knows.
-    pub const ALL: &'static [Ability] = &[Ability::EventsRead, Ability::EventsWrite, Ability::CompaniesRead];
+    pub const ALL: &'static [Ability] = &[
+        Ability::EventsRead,
+        Ability::EventsWrite,
+        Ability::ContactsRead,
+        Ability::ContactsWrite,
+        Ability::CompaniesRead,
+        Ability::CompaniesWrite,
+    ];
+
+    /// Its name in JSON: `events:read` for [`EventsRead`](Self::EventsRead).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EventsRead => "events:read",
+            Self::EventsWrite => "events:write",
+            Self::ContactsRead => "contacts:read",
+            Self::ContactsWrite => "contacts:write",
+            Self::CompaniesRead => "companies:read",
+            Self::CompaniesWrite => "companies:write",
+        }
+    }
 }
 
 /// The keys that every emulator starts with, new in each one. `Debug` does not show them.
@@ -90,6 +129,11 @@ impl KeyRing {
 
     pub(crate) fn revoke(&mut self, key: &str) {
         self.grants.remove(key);
+    }
+
+    /// Whether a valid key stands anywhere in a text.
+    pub(crate) fn occurs_in(&self, text: &str) -> bool {
+        text.contains('|') && self.grants.keys().any(|key| text.contains(key))
     }
 
     /// The grant of the key in the `Authorization` header, if there is one such header and its key is valid.

@@ -41,7 +41,7 @@
 //! [`Ability`], and [`Emulator::revoke_key`] takes one away.
 //!
 //! # Limits and time
-//! `GET /events` allows 7 calls a minute in each Space and `GET /companies` 15, as documented.
+//! `GET /events` allows 7 calls a minute in each Space and `GET /contacts` 15, as documented.
 //! [`EmulatorBuilder::limit`] sets another limit and [`EmulatorBuilder::no_limits`] takes all away. Time comes from a
 //! [`Clock`], so that no test has to wait for a minute.
 //!
@@ -55,11 +55,16 @@ mod accept;
 mod answer;
 mod backend;
 mod builder;
+mod changes;
 mod clock;
 mod companies;
+mod contact;
+mod contacts;
 mod cursor;
 mod emulator;
 mod events;
+mod exports;
+mod files;
 mod input;
 mod keys;
 mod limits;
@@ -69,8 +74,12 @@ mod record;
 mod refusal;
 mod ring;
 mod routes;
+mod rules;
+mod seeds;
 mod server;
+mod store;
 mod track;
+mod tracked;
 
 pub use {bytes, http};
 

@@ -24,19 +24,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read the 413.
 const MAX_DISCARDED: usize = 64 << 20;
 
+/// What a listener is for.
+#[derive(Clone, Copy)]
+enum Host {
+    Api,
+    /// Downloads of exports.
+    Files,
+}
+
 /// Serves until `stopped`, after saying in `report` whether it could begin.
 pub(crate) fn run(
     listener: std::net::TcpListener,
+    files: std::net::TcpListener,
     backend: Arc<Backend>,
     report: &mpsc::Sender<io::Result<()>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let begin = || {
-        listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let _inside = runtime.enter();
-        let listener = TcpListener::from_std(listener)?;
-        runtime.spawn(accept(listener, backend));
+        for (listener, host) in [(listener, Host::Api), (files, Host::Files)] {
+            listener.set_nonblocking(true)?;
+            runtime.spawn(accept(TcpListener::from_std(listener)?, host, Arc::clone(&backend)));
+        }
         Ok(runtime)
     };
     match begin() {
@@ -50,14 +60,14 @@ pub(crate) fn run(
     }
 }
 
-async fn accept(listener: TcpListener, backend: Arc<Backend>) {
+async fn accept(listener: TcpListener, host: Host, backend: Arc<Backend>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let backend = Arc::clone(&backend);
                 tokio::spawn(async move {
-                    converse(stream, &backend).await;
+                    converse(stream, host, &backend).await;
                     drop(place);
                 });
             }
@@ -67,10 +77,10 @@ async fn accept(listener: TcpListener, backend: Arc<Backend>) {
     }
 }
 
-async fn converse(stream: TcpStream, backend: &Backend) {
+async fn converse(stream: TcpStream, host: Host, backend: &Backend) {
     // Answers are small, and tests are many.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(async |request: Request<Incoming>| respond(backend, request).await);
+    let service = service_fn(async |request: Request<Incoming>| respond(backend, host, request).await);
     // hyper keeps header names in lower case; title case is as near to Symfony's spelling as it gets.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -81,10 +91,18 @@ async fn converse(stream: TcpStream, backend: &Backend) {
     let _ = connection.await;
 }
 
-async fn respond(backend: &Backend, request: Request<Incoming>) -> Result<http::Response<Full<Bytes>>, io::Error> {
+async fn respond(
+    backend: &Backend,
+    host: Host,
+    request: Request<Incoming>,
+) -> Result<http::Response<Full<Bytes>>, io::Error> {
     let (parts, body) = request.into_parts();
     let body = timeout(PATIENCE, read(body, backend.max_body)).await??;
-    Ok(backend.answer(parts, body).map(Full::new))
+    let answer = match host {
+        Host::Api => backend.answer(parts, body),
+        Host::Files => backend.answer_file(parts, body),
+    };
+    Ok(answer.map(Full::new))
 }
 
 /// The body, or `None` if it has more than `max` bytes.
