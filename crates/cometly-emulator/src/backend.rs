@@ -1,6 +1,7 @@
 //! The backend: one request in, one answer out, in the order in which Laravel works. No sockets here.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -11,11 +12,15 @@ use crate::answer::Answer;
 use crate::builder::EmulatorBuilder;
 use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::control::{self, Live};
 use crate::exports::Exports;
+use crate::fault::Kind;
+use crate::faults::Faults;
+use crate::forged::{Scene, Sending, no_answer};
 use crate::input::Input;
-use crate::keys::{Grant, KeyRing, Space};
+use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token};
 use crate::limits::{Allowance, Limits};
-use crate::record::Record;
+use crate::record::{End, Record};
 use crate::refusal::{FieldErrors, Refusal};
 use crate::routes::{self, Found, Route};
 use crate::seeds::Seeds;
@@ -31,6 +36,8 @@ pub(crate) struct Backend {
     clock: Clock,
     seeds: Seeds,
     pub(crate) max_body: usize,
+    port: u16,
+    live: Live,
     state: Mutex<State>,
 }
 
@@ -42,7 +49,18 @@ pub(crate) struct State {
     pub(crate) downloads: Record,
     pub(crate) leaks: Record,
     pub(crate) records: Records,
-    limits: Limits,
+    pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
+}
+
+impl State {
+    pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> String {
+        self.keys.issue(space, abilities)
+    }
+
+    pub(crate) fn revoke_key(&mut self, key: &str) {
+        self.keys.revoke(key);
+    }
 }
 
 /// The data of all Spaces, as far as it is not seeded.
@@ -65,6 +83,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) seeds: Seeds,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    /// Whether an export that is ordered now is to fail.
+    pub(crate) doomed: bool,
     /// The origin of the host from which exports are downloaded.
     pub(crate) files: &'a str,
     site: &'a str,
@@ -90,7 +110,7 @@ impl Visit<'_> {
 }
 
 impl Backend {
-    pub(crate) fn new(site: String, files: String, settings: EmulatorBuilder, limits: Limits) -> Self {
+    pub(crate) fn new(port: u16, files: String, settings: EmulatorBuilder, limits: Limits) -> Self {
         let seeds = settings.seeds;
         let state = State {
             keys: KeyRing::default(),
@@ -104,38 +124,100 @@ impl Backend {
                 companies: Changes::new(companies::KIND),
                 exports: Exports::new(),
             },
+            faults: Faults::default(),
             limits,
         };
-        Self { site, files, clock: settings.clock, seeds, max_body: settings.max_body, state: Mutex::new(state) }
+        Self {
+            site: format!("http://127.0.0.1:{port}"),
+            files,
+            clock: settings.clock,
+            seeds,
+            max_body: settings.max_body,
+            port,
+            live: Live::new(),
+            state: Mutex::new(state),
+        }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, to change it: whoever looks on is told.
+    pub(crate) fn change(&self) -> MutexGuard<'_, State> {
+        let state = self.state();
+        // Whoever asks now has to wait until the change is made.
+        self.live.tell("state", || "{}".to_owned());
+        state
+    }
+
+    pub(crate) fn site(&self) -> &str {
+        &self.site
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn seeds(&self) -> Seeds {
+        self.seeds
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// Answers a request and remembers both; a body of `None` was too large.
-    pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>) -> Answer {
+    pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> (Answer, Sending) {
         let json = expects_json(&parts.headers);
         let state = &mut *self.state();
-        let answer = self
-            .handle(state, &parts, body.as_ref(), json)
-            .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
-        let answer = self.dated(answer);
-        state.record.add(parts, body.unwrap_or_default(), answer.status());
-        answer
+        let fault = state.faults.strike(&parts.method, parts.uri.path());
+        let kind = fault.as_ref().map(|fault| fault.kind);
+        if kind == Some(Kind::RevokedKey)
+            && let Some(key) = bearer_token(&parts.headers)
+        {
+            state.revoke_key(key);
+        }
+        let forged = kind.and_then(|kind| kind.forge(&self.scene(state, &parts, json)));
+        let carried_out = fault.as_ref().is_none_or(|fault| fault.carried_out);
+        let asked = carried_out || kind.is_some_and(Kind::is_for_the_backend);
+        let own = asked.then(|| {
+            self.handle(state, &parts, body.as_ref(), json, kind)
+                .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site))
+        });
+        let answer = self.dated(forged.or(own).unwrap_or_else(no_answer));
+        let (status, fault, at) = (answer.status(), fault.map(|fault| fault.name()), self.clock.seconds());
+        let end = End { status, fault, carried_out, began, at };
+        let call = state.record.add(parts, body.unwrap_or_default(), end);
+        self.live.tell("call", || control::call(&call, &state.keys).to_string());
+        (answer, kind.map_or(Sending::Whole, Kind::sending))
+    }
+
+    fn scene(&self, state: &State, parts: &Parts, expects_json: bool) -> Scene<'_> {
+        let limit = match routes::find(&parts.method, parts.uri.path()) {
+            Ok(Found::Route(route, _)) => state.limits.of(route.endpoint),
+            _ => None,
+        };
+        Scene { expects_json, site: &self.site, now: self.clock.seconds(), limit }
     }
 
     /// Answers a request to the host of the exports.
-    pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>) -> Answer {
+    pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> Answer {
         let state = &mut *self.state();
         let leaks = files::leaks(&parts, &state.keys);
         let answer = files::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
         let answer = self.dated(answer);
         let body = body.unwrap_or_default();
+        let (status, at) = (answer.status(), self.clock.seconds());
+        let end = End { status, fault: None, carried_out: true, began, at };
         if leaks {
-            state.leaks.add(parts.clone(), body.clone(), answer.status());
+            state.leaks.add(parts.clone(), body.clone(), end.clone());
         }
-        state.downloads.add(parts, body, answer.status());
+        state.downloads.add(parts, body, end);
         answer
     }
 
@@ -145,7 +227,14 @@ impl Backend {
         answer
     }
 
-    fn handle(&self, state: &mut State, parts: &Parts, body: Option<&Bytes>, json: bool) -> Result<Answer, Refusal> {
+    fn handle(
+        &self,
+        state: &mut State,
+        parts: &Parts,
+        body: Option<&Bytes>,
+        json: bool,
+        fault: Option<Kind>,
+    ) -> Result<Answer, Refusal> {
         let Some(body) = body else {
             return Err(Refusal::status(StatusCode::PAYLOAD_TOO_LARGE, "The POST data is too large."));
         };
@@ -172,12 +261,13 @@ impl Backend {
             records: &mut state.records,
             seeds: self.seeds,
             now: self.clock.seconds(),
+            doomed: fault == Some(Kind::ExportFailed),
             files: &self.files,
             site: &self.site,
             route,
         };
         // From here on, a refusal carries the rate headers as well.
-        let mut answer = authorize(route, grant)
+        let mut answer = authorize(route, grant, fault)
             .and_then(|()| (route.action)(&mut visit))
             .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
         if let Some(Allowance { limit, remaining }) = allowance {
@@ -190,13 +280,17 @@ impl Backend {
 
 /// The three ways to be forbidden. That a key without any ability meets the policy's message, and one that lacks only this
 /// ability meets Sanctum's, is our arrangement, so that both can be seen.
-fn authorize(route: &Route, grant: Option<&Grant>) -> Result<(), Refusal> {
+fn authorize(route: &Route, grant: Option<&Grant>, fault: Option<Kind>) -> Result<(), Refusal> {
     let (Some(needed), Some(grant)) = (route.needs, grant) else { return Ok(()) };
+    let forbidden = |message| Err(Refusal::status(StatusCode::FORBIDDEN, message));
+    if let Some(message) = fault.and_then(Kind::forbidding) {
+        return forbidden(message);
+    }
     let message = match grant {
         grant if !grant.space.is_active() => "Your subscription is inactive.",
         grant if grant.abilities.contains(&needed) => return Ok(()),
         grant if grant.abilities.is_empty() => "This action is unauthorized.",
         _ => "Invalid ability provided.",
     };
-    Err(Refusal::status(StatusCode::FORBIDDEN, message))
+    forbidden(message)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::limits::Limits;
-use crate::routes::{API, ROUTES};
+use crate::routes::{API, ROUTES, limitable};
 use crate::seeds::Seeds;
 
 /// Settings for an [`Emulator`]; made by [`Emulator::builder`].
@@ -151,9 +151,7 @@ impl EmulatorBuilder {
             let endpoints = || ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
             let named = |&(verb, full): &(&str, &str)| verb == method && full.strip_prefix(API) == Some(path);
             let endpoint = endpoints().find(named).ok_or_else(|| {
-                let known: Vec<_> = endpoints()
-                    .map(|(verb, full)| format!("{verb} {}", full.strip_prefix(API).unwrap_or(full)))
-                    .collect();
+                let known: Vec<_> = limitable().map(|(verb, path)| format!("{verb} {path}")).collect();
                 let message = format!("no endpoint {method} {path} to limit; there are: {}", known.join(", "));
                 io::Error::new(io::ErrorKind::InvalidInput, message)
             })?;

@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::backend::Backend;
 use crate::builder::EmulatorBuilder;
+use crate::control::HOME;
+use crate::fault::Fault;
+use crate::faults::{FaultId, InjectedFault};
 use crate::keys::{Ability, Keys, Space};
 use crate::limits::Limits;
 use crate::record::ReceivedRequest;
@@ -48,10 +51,10 @@ impl Emulator {
         let address = listener.local_addr()?;
         let files = bind(0)?;
         let files_site = format!("http://{}", files.local_addr()?);
-        let backend = Arc::new(Backend::new(format!("http://{address}"), files_site, settings, limits));
+        let backend = Arc::new(Backend::new(address.port(), files_site, settings, limits));
 
         let space = Space::active();
-        let issue = |space, abilities| backend.state().keys.issue(space, abilities);
+        let issue = |space, abilities| backend.state().issue_key(space, abilities);
         let keys = Keys {
             full: issue(space, Ability::ALL),
             no_permission: issue(space, &[]),
@@ -82,6 +85,13 @@ impl Emulator {
         self.address
     }
 
+    /// Where the page is that shows what it does: `http://127.0.0.1:PORT/_emulator`. The control API lies below it; see the
+    /// [README](https://crates.io/crates/cometly-emulator).
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        format!("{}{HOME}", self.backend.site())
+    }
+
     /// The keys that it began with.
     #[must_use]
     pub fn keys(&self) -> &Keys {
@@ -100,12 +110,36 @@ impl Emulator {
     /// all, by 403, `This action is unauthorized.`
     #[must_use]
     pub fn issue_key(&self, space: Space, abilities: &[Ability]) -> String {
-        self.backend.state().keys.issue(space, abilities)
+        self.backend.change().issue_key(space, abilities)
     }
 
     /// Makes a key invalid from now on.
     pub fn revoke_key(&self, key: &str) {
-        self.backend.state().keys.revoke(key);
+        self.backend.change().revoke_key(key);
+    }
+
+    /// Lets something go wrong from now on. Of several faults, the oldest one whose turn it is strikes a call; beyond 256, the
+    /// oldest one gives way.
+    #[expect(clippy::must_use_candidate, reason = "a fault that is never removed needs no name")]
+    pub fn inject(&self, fault: Fault) -> FaultId {
+        self.backend.change().faults.inject(fault)
+    }
+
+    /// The faults that are switched on, oldest first. One that has struck as often as it should is not.
+    #[must_use]
+    pub fn faults(&self) -> Vec<InjectedFault> {
+        self.backend.state().faults.list()
+    }
+
+    /// Switches a fault off; says whether it was on.
+    #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        self.backend.change().faults.remove(id)
+    }
+
+    /// Switches every fault off.
+    pub fn clear_faults(&self) {
+        self.backend.change().faults.clear();
     }
 
     /// The requests answered so far, oldest first: the latest ones, if there were more than

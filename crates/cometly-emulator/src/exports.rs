@@ -67,6 +67,17 @@ enum Status {
     Failed,
 }
 
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Export {
     fn status(&self, now: u64) -> Status {
         let steps = now.saturating_sub(self.created).checked_div(STEP_SECONDS).unwrap_or_default();
@@ -120,6 +131,12 @@ impl Export {
                 all(&companies::ids(&period, records, seeds, space), &|id| companies::row(records, seeds, space, id))
             }
         }
+    }
+
+    /// What the page shows of it.
+    pub(crate) fn shown(&self, now: u64) -> Value {
+        let status = self.status(now).name();
+        json!({ "id": self.id, "what": self.what.name(), "status": status, "created_at": period::iso(self.created) })
     }
 
     fn to_row(&self) -> Row {
@@ -196,7 +213,7 @@ pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusa
         created: visit.now,
         asked: 0,
         completed: None,
-        doomed: false,
+        doomed: visit.doomed,
     };
     records.exports.add(&records.store, export)?;
     let body = json!({ "export_id": id, "status": "queued" });
@@ -209,19 +226,14 @@ pub(crate) fn get(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> 
     let export = visit.records.exports.get_mut(what, visit.space, id).ok_or_else(no_export)?;
     let mut next = export.clone();
     next.asked = next.asked.saturating_add(1);
-    let (status, message) = match next.status(now) {
-        Status::Queued => ("queued", "The export is queued."),
-        Status::Processing => ("processing", "The export is being processed."),
-        Status::Completed => ("completed", "The export is completed."),
-        Status::Failed => ("failed", "The export has failed."),
-    };
+    let status = next.status(now);
     let mut body = fields(json!({
         "export_id": id,
-        "status": status,
+        "status": status.name(),
         "created_at": period::iso(next.created),
-        "message": message,
+        "message": format!("The export is {}.", status.name()),
     }));
-    if status == "completed" {
+    if status == Status::Completed {
         let completed = *next.completed.get_or_insert(now);
         let expires = now.saturating_add(VALID_SECONDS);
         body.insert("download_url".into(), format!("{}{}", visit.files, next.file(expires)).into());

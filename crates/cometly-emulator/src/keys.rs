@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use crate::control::hidden;
+
 /// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
 /// is changed in one is not changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,6 +133,26 @@ impl KeyRing {
         self.grants.remove(key);
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Grant)> {
+        self.grants.iter().map(|(key, grant)| (key.as_str(), grant))
+    }
+
+    /// The Space of this number, if a valid key opens it.
+    pub(crate) fn space(&self, id: u64) -> Option<Space> {
+        self.grants.values().map(|grant| grant.space).find(|space| space.id == id)
+    }
+
+    /// The text without any valid key in it.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        if !text.contains('|') && !text.contains("%7") {
+            return text.to_owned();
+        }
+        self.grants.keys().fold(text.to_owned(), |text, key| {
+            let secret = key.split_once('|').map_or(key.as_str(), |(_, secret)| secret);
+            text.replace(secret, &hidden(secret))
+        })
+    }
+
     /// Whether a valid key stands anywhere in a text.
     pub(crate) fn occurs_in(&self, text: &str) -> bool {
         text.contains('|') && self.grants.keys().any(|key| text.contains(key))
@@ -143,7 +165,7 @@ impl KeyRing {
 }
 
 /// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer ";
     let mut values = headers.get_all(AUTHORIZATION).iter();
     // Web servers disagree on which of two headers counts; a client that sends two should not get in by luck.

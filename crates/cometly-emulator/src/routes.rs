@@ -150,6 +150,12 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
     }
 }
 
+/// The endpoints that ask for a key, as Cometly's documentation writes them.
+pub(crate) fn limitable() -> impl Iterator<Item = Endpoint> {
+    let routes = ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
+    routes.map(|(method, path)| (method, path.strip_prefix(API).unwrap_or(path)))
+}
+
 /// Whether a path fits a template, and what it has in place of `{id}`.
 pub(crate) fn fits<'a>(template: &str, path: &'a str) -> Option<&'a str> {
     match template.strip_suffix("{id}") {

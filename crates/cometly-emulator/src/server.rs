@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::backend::Backend;
+use crate::control::{self, STREAM};
+use crate::forged::Sending;
+use crate::sending::{self, Body};
+use crate::wire::{Breaker, Wire};
 
 /// Connections beyond these wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -80,13 +84,14 @@ async fn accept(listener: TcpListener, host: Host, backend: Arc<Backend>) {
 async fn converse(stream: TcpStream, host: Host, backend: &Backend) {
     // Answers are small, and tests are many.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(async |request: Request<Incoming>| respond(backend, host, request).await);
+    let breaker = Breaker::default();
+    let service = service_fn(async |request: Request<Incoming>| respond(backend, host, request, &breaker).await);
     // hyper keeps header names in lower case; title case is as near to Symfony's spelling as it gets.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Wire::new(stream, breaker.clone())), service);
     // A connection that breaks is its client's affair.
     let _ = connection.await;
 }
@@ -95,14 +100,25 @@ async fn respond(
     backend: &Backend,
     host: Host,
     request: Request<Incoming>,
-) -> Result<http::Response<Full<Bytes>>, io::Error> {
+    breaker: &Breaker,
+) -> io::Result<http::Response<Body>> {
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
+    if matches!(host, Host::Api) && control::is_here(parts.uri.path()) {
+        if parts.uri.path() == STREAM {
+            return Ok(control::open(backend, &parts));
+        }
+        let body = timeout(PATIENCE, read(body, control::MAX_BODY)).await??;
+        let answer = control::answer(backend, &parts, body.as_ref());
+        return sending::send(answer, Sending::Whole, &parts.method, breaker).await;
+    }
+    let method = parts.method.clone();
     let body = timeout(PATIENCE, read(body, backend.max_body)).await??;
-    let answer = match host {
-        Host::Api => backend.answer(parts, body),
-        Host::Files => backend.answer_file(parts, body),
+    let (answer, sending) = match host {
+        Host::Api => backend.answer(parts, body, began),
+        Host::Files => (backend.answer_file(parts, body, began), Sending::Whole),
     };
-    Ok(answer.map(Full::new))
+    sending::send(answer, sending, &method, breaker).await
 }
 
 /// The body, or `None` if it has more than `max` bytes.

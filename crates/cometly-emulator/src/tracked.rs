@@ -111,6 +111,10 @@ impl TrackedEvents {
         self.latest.iter().filter(move |event| event.space == space.id())
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.latest.iter().count()
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<&Tracked> {
         self.latest.find(|event| event.id.cmp(&id))
     }
