@@ -24,9 +24,9 @@ use crate::record::{End, Record};
 use crate::refusal::{FieldErrors, Refusal};
 use crate::routes::{self, Found, Route};
 use crate::seeds::Seeds;
-use crate::store::Store;
+use crate::store::{Row, Store};
 use crate::tracked::TrackedEvents;
-use crate::{companies, contacts, files};
+use crate::{files, keys};
 
 pub(crate) struct Backend {
     /// Scheme, host and port, without a trailing slash.
@@ -55,11 +55,18 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> String {
-        self.keys.issue(space, abilities)
+        let key = keys::new_key();
+        // If it cannot be kept, it is good for as long as the emulator runs.
+        let _ = self.records.store.write(&[keys::row(&key, space, abilities)]);
+        self.keys.insert(key.clone(), space, abilities);
+        key
     }
 
     pub(crate) fn revoke_key(&mut self, key: &str) {
-        self.keys.revoke(key);
+        if let Some(grant) = self.keys.revoke(key) {
+            let row = Row { body: None, ..keys::row(key, grant.space, &[]) };
+            let _ = self.records.store.write(&[row]);
+        }
     }
 }
 
@@ -110,20 +117,19 @@ impl Visit<'_> {
 }
 
 impl Backend {
-    pub(crate) fn new(port: u16, files: String, settings: EmulatorBuilder, limits: Limits) -> Self {
-        let seeds = settings.seeds;
+    pub(crate) fn new(
+        port: u16,
+        files: String,
+        settings: EmulatorBuilder,
+        limits: Limits,
+        (seeds, keys, records): (Seeds, KeyRing, Records),
+    ) -> Self {
         let state = State {
-            keys: KeyRing::default(),
+            keys,
             record: Record::new(settings.kept_requests),
             downloads: Record::new(settings.kept_requests.min(1000)),
             leaks: Record::new(1000),
-            records: Records {
-                store: Store::default(),
-                tracked: TrackedEvents::new(seeds.events),
-                contacts: Changes::new(contacts::KIND),
-                companies: Changes::new(companies::KIND),
-                exports: Exports::new(),
-            },
+            records,
             faults: Faults::default(),
             limits,
         };

@@ -64,6 +64,13 @@ impl Changes {
         Ok(())
     }
 
+    /// Puts back what was kept.
+    #[expect(clippy::unnecessary_wraps, reason = "other kinds can be unreadable")]
+    pub(crate) fn restore(&mut self, space: u64, id: u64, item: Map<String, Value>, bytes: usize) -> Option<()> {
+        self.insert(space, id, item, bytes);
+        Some(())
+    }
+
     fn insert(&mut self, space: u64, id: u64, item: Map<String, Value>, bytes: usize) {
         let replaced = self.spaces.entry(space).or_default().insert(id, (bytes, item));
         match replaced {

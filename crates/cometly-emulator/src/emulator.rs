@@ -16,6 +16,7 @@ use crate::faults::{FaultId, InjectedFault};
 use crate::keys::{Ability, Keys, Space};
 use crate::limits::Limits;
 use crate::record::ReceivedRequest;
+use crate::restore::Beginning;
 use crate::routes::API;
 use crate::server;
 
@@ -48,18 +49,11 @@ impl Emulator {
 
     pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
         let listener = bind(settings.port)?;
+        let Beginning { seeds, ring, records, keys, space } = Beginning::of(settings.store()?, &settings.wanted)?;
         let address = listener.local_addr()?;
         let files = bind(0)?;
         let files_site = format!("http://{}", files.local_addr()?);
-        let backend = Arc::new(Backend::new(address.port(), files_site, settings, limits));
-
-        let space = Space::active();
-        let issue = |space, abilities| backend.state().issue_key(space, abilities);
-        let keys = Keys {
-            full: issue(space, Ability::ALL),
-            no_permission: issue(space, &[]),
-            inactive: issue(Space::inactive(), Ability::ALL),
-        };
+        let backend = Arc::new(Backend::new(address.port(), files_site, settings, limits, (seeds, ring, records)));
 
         let (stop, stopped) = oneshot::channel();
         let (report, started) = mpsc::channel();
@@ -92,7 +86,7 @@ impl Emulator {
         format!("{}{HOME}", self.backend.site())
     }
 
-    /// The keys that it began with.
+    /// The keys that it began with; with a data folder, those that the folder began with.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys

@@ -171,16 +171,35 @@ impl Exports {
         let row = export.to_row();
         let bytes = row.body.as_ref().map_or(0, String::len);
         store.keep(&[row])?;
-        for forgotten in self.push(export, bytes) {
-            // If this fails, it is forgotten when the folder is opened the next time.
-            drop(store.write(&[Row { body: None, ..forgotten.to_row() }]));
-        }
+        self.push(store, export, bytes);
         Ok(())
     }
 
-    fn push(&mut self, export: Export, bytes: usize) -> Vec<Export> {
+    /// Puts back what was kept.
+    pub(crate) fn restore(&mut self, store: &Store, id: &str, space: u64, row: &Map<String, Value>) -> Option<()> {
+        let number = |field: &str| row.get(field).and_then(Value::as_u64);
+        let what = [What::Events, What::Contacts, What::Companies];
+        let export = Export {
+            id: id.to_owned(),
+            what: what.into_iter().find(|what| row.get("what").and_then(Value::as_str) == Some(what.name()))?,
+            space,
+            input: row.get("input")?.as_object()?.clone(),
+            created: number("created")?,
+            asked: number("asked")?,
+            completed: number("completed"),
+            doomed: row.get("doomed")?.as_bool()?,
+        };
+        let bytes = row.get("input")?.to_string().len();
+        self.push(store, export, bytes);
+        Some(())
+    }
+
+    fn push(&mut self, store: &Store, export: Export, bytes: usize) {
         self.count = self.count.saturating_add(1);
-        self.latest.push(export, bytes)
+        for forgotten in self.latest.push(export, bytes) {
+            // If this fails, it is forgotten when the folder is opened the next time.
+            drop(store.write(&[Row { body: None, ..forgotten.to_row() }]));
+        }
     }
 
     fn get_mut(&mut self, what: What, space: Space, id: &str) -> Option<&mut Export> {
@@ -204,7 +223,10 @@ pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusa
     }
     errors.into_result()?;
     let (records, space) = (&mut *visit.records, visit.space.id());
-    let id = uuid(visit.seeds.seed, space, records.exports.count);
+    let ids = (records.exports.count..).map(|count| uuid(visit.seeds.seed, space, count));
+    // The count began anew if a data folder was opened.
+    let mut free = ids.filter(|id| records.exports.iter().all(|export| export.id != *id));
+    let id = free.next().unwrap_or_default();
     let export = Export {
         id: id.clone(),
         what,
@@ -240,9 +262,10 @@ pub(crate) fn get(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> 
         body.insert("completed_at".into(), period::iso(completed).into());
         body.insert("expires_at".into(), period::iso(expires).into());
     }
-    let row = next.to_row();
-    *export = next;
-    visit.records.store.keep(&[row])?;
+    visit.records.store.keep(&[next.to_row()])?;
+    if let Some(export) = visit.records.exports.get_mut(what, visit.space, id) {
+        *export = next;
+    }
     Ok(answer::compact(StatusCode::OK, &body.into()))
 }
 

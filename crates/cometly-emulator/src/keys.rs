@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use serde_json::{Map, Value, json};
+
 use crate::control::hidden;
+use crate::store::Row;
+
+pub(crate) const KIND: &str = "key";
 
 /// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
 /// is changed in one is not changed in another.
@@ -29,6 +34,12 @@ impl Space {
     #[must_use]
     pub fn inactive() -> Self {
         Self { id: next_number(), active: false }
+    }
+
+    /// A Space that was there before.
+    pub(crate) fn kept(id: u64, active: bool) -> Self {
+        NEXT.fetch_max(id.saturating_add(1), Ordering::Relaxed);
+        Self { id, active }
     }
 
     /// Stands for the Space of a call that needs no key.
@@ -123,14 +134,22 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    pub(crate) fn issue(&mut self, space: Space, abilities: &[Ability]) -> String {
-        let key = new_key();
-        self.grants.insert(key.clone(), Grant { space, abilities: abilities.to_vec() });
-        key
+    pub(crate) fn insert(&mut self, key: String, space: Space, abilities: &[Ability]) {
+        self.grants.insert(key, Grant { space, abilities: abilities.to_vec() });
     }
 
-    pub(crate) fn revoke(&mut self, key: &str) {
-        self.grants.remove(key);
+    /// Puts back what [`row`] wrote.
+    pub(crate) fn restore(&mut self, key: &str, space: u64, body: &Map<String, Value>) -> Option<()> {
+        let named = |name: &Value| Ability::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()));
+        let abilities = body.get("abilities")?.as_array()?.iter().map(named).collect::<Option<Vec<_>>>()?;
+        let number = key.split('|').next()?.parse::<u64>().ok()?;
+        NEXT.fetch_max(number.saturating_add(1), Ordering::Relaxed);
+        self.insert(key.to_owned(), Space::kept(space, body.get("active")?.as_bool()?), &abilities);
+        Some(())
+    }
+
+    pub(crate) fn revoke(&mut self, key: &str) -> Option<Grant> {
+        self.grants.remove(key)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Grant)> {
@@ -164,6 +183,13 @@ impl KeyRing {
     }
 }
 
+/// A key as it is kept.
+pub(crate) fn row(key: &str, space: Space, abilities: &[Ability]) -> Row {
+    let abilities: Vec<_> = abilities.iter().map(|ability| ability.name()).collect();
+    let body = json!({ "active": space.active, "abilities": abilities });
+    Row { kind: KIND, space: space.id, id: key.to_owned(), body: Some(body.to_string()) }
+}
+
 /// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer ";
@@ -176,7 +202,7 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A key as Laravel Sanctum makes it: a number, a bar, and 48 letters and digits.
-fn new_key() -> String {
+pub(crate) fn new_key() -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // `RandomState` is seeded by the system: enough for keys that open nothing but an emulator, without a dependency.
     let random = RandomState::new();
@@ -188,8 +214,9 @@ fn new_key() -> String {
 }
 
 /// Numbers Spaces and keys across all emulators of the program, so that none is ever mistaken for another's.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -233,7 +260,8 @@ mod tests {
     #[test]
     fn a_revoked_key_opens_nothing() {
         let mut ring = KeyRing::default();
-        let key = ring.issue(Space::active(), Ability::ALL);
+        let key = new_key();
+        ring.insert(key.clone(), Space::active(), Ability::ALL);
         let request = headers(&[&format!("Bearer {key}")]);
         assert!(ring.authenticate(&request).is_some());
         ring.revoke(&key);

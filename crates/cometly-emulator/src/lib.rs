@@ -51,6 +51,8 @@
 //! of the validation rule that asks for an identification. HTML bodies are short stand-ins with the right status and
 //! headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where Laravel writes `X-RateLimit-Limit`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod answer;
 mod backend;
@@ -77,12 +79,15 @@ mod page;
 mod period;
 mod record;
 mod refusal;
+mod restore;
 mod ring;
 mod routes;
 mod rules;
 mod seeds;
 mod sending;
 mod server;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod track;
 mod tracked;

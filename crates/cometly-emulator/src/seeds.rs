@@ -21,6 +21,10 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
+    pub(crate) fn to_json(self) -> Value {
+        json!({ "seed": self.seed, "events": self.events, "contacts": self.contacts, "companies": self.companies })
+    }
+
     pub(crate) fn event_name(self, id: u64) -> &'static str {
         self.pick("event name", id, NAMES)
     }

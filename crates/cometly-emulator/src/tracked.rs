@@ -86,16 +86,21 @@ impl TrackedEvents {
             return Ok(());
         }
         let id = event.id.to_string();
-        store.keep(&[Row { kind: KIND, space: space.id(), id, body: Some(event.json.clone()) }])?;
-        let forgotten = self.push(event);
-        let forget = |(space, id): (u64, u64)| Row { kind: KIND, space, id: id.to_string(), body: None };
-        // If this fails, they are forgotten when the folder is opened the next time.
-        drop(store.write(&forgotten.into_iter().map(forget).collect::<Vec<_>>()));
+        // An event without a time of its own happened when it came.
+        let body = format!(r#"{{"at":{now},"event":{}}}"#, event.json);
+        store.keep(&[Row { kind: KIND, space: space.id(), id, body: Some(body) }])?;
+        self.push(store, event);
         Ok(())
     }
 
-    /// Gives back the Space and id of what had to be forgotten.
-    fn push(&mut self, event: Tracked) -> Vec<(u64, u64)> {
+    /// Puts back what was kept, in the order of the ids.
+    pub(crate) fn restore(&mut self, store: &Store, id: u64, space: u64, row: &Map<String, Value>) -> Option<()> {
+        let body = row.get("event")?.as_object()?;
+        self.push(store, Tracked::new(id, space, row.get("at")?.as_u64()?, body));
+        Some(())
+    }
+
+    fn push(&mut self, store: &Store, event: Tracked) {
         self.next_id = event.id.saturating_add(1);
         self.known.extend(event.marks.iter().cloned());
         let bytes = event.json.len();
@@ -103,7 +108,9 @@ impl TrackedEvents {
         for mark in forgotten.iter().flat_map(|event| &event.marks) {
             self.known.remove(mark);
         }
-        forgotten.iter().map(|event| (event.space, event.id)).collect()
+        let forget = |event: &Tracked| Row { kind: KIND, space: event.space, id: event.id.to_string(), body: None };
+        // If this fails, they are forgotten when the folder is opened the next time.
+        drop(store.write(&forgotten.iter().map(forget).collect::<Vec<_>>()));
     }
 
     /// The events of a Space, oldest first.
