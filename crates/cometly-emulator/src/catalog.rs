@@ -17,7 +17,7 @@ pub(crate) struct Entry {
 struct Numbers {
     status: u16,
     seconds: u64,
-    pause: Duration,
+    pause: Option<Duration>,
 }
 
 pub(crate) const CATALOG: &[Entry] = &[
@@ -25,9 +25,9 @@ pub(crate) const CATALOG: &[Entry] = &[
     entry("revoked_key", "the key of the call is revoked for good: 401", |_| Fault::revoked_key()),
     entry("forbidden", "403, the key lacks the permission", |_| Fault::forbidden()),
     entry("inactive_subscription", "403, the subscription is inactive", |_| Fault::inactive_subscription()),
-    entry("too_many_requests", "429 with Retry-After: `seconds`", |told| Fault::too_many_requests(told.seconds)),
-    entry("server_error", "5xx: `status`", |told| Fault::server_error(told.status)),
-    entry("maintenance", "503 with an HTTP-date `seconds` from now", |told| Fault::maintenance(told.seconds)),
+    entry("too_many_requests", "429 with Retry-After, 5 s unless told", |told| Fault::too_many_requests(told.seconds)),
+    entry("server_error", "500, or any 5xx if told", |told| Fault::server_error(told.status)),
+    entry("maintenance", "503 with an HTTP-date, 5 s from now unless told", |told| Fault::maintenance(told.seconds)),
     entry("login_redirect", "302 to the login page", |_| Fault::login_redirect()),
     entry("cloudflare_challenge", "403, a challenge by Cloudflare", |_| Fault::cloudflare_challenge()),
     entry("cloudflare_block", "403, blocked by Cloudflare", |_| Fault::cloudflare_block()),
@@ -35,8 +35,12 @@ pub(crate) const CATALOG: &[Entry] = &[
     entry("waf_captcha", "405, a captcha by a firewall", |_| Fault::waf_captcha()),
     entry("html_page", "200, a page of HTML", |_| Fault::html_page()),
     entry("export_failed", "the export that is ordered will fail", |_| Fault::export_failed()),
-    entry("slow", "the answer comes `milliseconds` late", |told| Fault::slow(told.pause)),
-    entry("trickle", "byte by byte, `milliseconds` apart", |told| Fault::trickle(told.pause)),
+    entry("slow", "the answer comes late, by 2 s unless told", |told| {
+        Fault::slow(told.pause.unwrap_or(Duration::from_secs(2)))
+    }),
+    entry("trickle", "byte by byte, 50 ms apart unless told", |told| {
+        Fault::trickle(told.pause.unwrap_or(Duration::from_millis(50)))
+    }),
     entry("cut_body", "the connection ends in the middle of the body", |_| Fault::cut_body()),
     entry("endless", "a body without an end", |_| Fault::endless()),
     entry("reset_before", "connection reset, call not carried out", |_| Fault::reset_before()),
@@ -78,7 +82,7 @@ impl Fault {
         let mut fault = (entry.make)(&Numbers {
             status: status.filter(|status| (500..600).contains(status)).ok_or("`status` is one of 500 to 599")?,
             seconds: number(object, "seconds")?.unwrap_or(default.seconds),
-            pause: number(object, "milliseconds")?.map_or(default.pause, Duration::from_millis),
+            pause: number(object, "milliseconds")?.map(Duration::from_millis),
         });
         fault.method = text(object, "method")?.map(str::to_owned);
         fault.path = text(object, "path")?.map(str::to_owned);
@@ -126,7 +130,7 @@ impl Fault {
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { status: 500, seconds: 5, pause: Duration::from_secs(2) }
+        Self { status: 500, seconds: 5, pause: None }
     }
 }
 

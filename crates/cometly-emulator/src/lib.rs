@@ -45,11 +45,20 @@
 //! [`EmulatorBuilder::limit`] sets another limit and [`EmulatorBuilder::no_limits`] takes all away. Time comes from a
 //! [`Clock`], so that no test has to wait for a minute.
 //!
+//! # Faults
+//! [`Emulator::inject`] lets something go wrong: a [`Fault`] answers in place of the backend, or spoils the answer to a call
+//! that was carried out. The same can be done from outside, by the page and the control API under
+//! [`Emulator::page_url`]; the README has the table.
+//!
+//! # Keys that leak
+//! Exports are downloaded from another origin, where a key has no business: [`Emulator::leaked_keys`] tells of every one
+//! that came there.
+//!
 //! # What is faithful and what is guessed
-//! Statuses, JSON bodies, their whitespace and their headers are Laravel's. These are ours, for Cometly publishes nothing
-//! on them: the text for an inactive subscription, the message of a queued event, the names of the abilities, and the words
-//! of the validation rule that asks for an identification. HTML bodies are short stand-ins with the right status and
-//! headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where Laravel writes `X-RateLimit-Limit`.
+//! Statuses, JSON bodies, their whitespace and their headers are Laravel's. What Cometly publishes nothing on is ours, and the
+//! README lists it: the text for an inactive subscription, the names of the abilities, the fields of an event, and more. HTML
+//! bodies are short stand-ins with the right status and headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where
+//! Laravel writes `X-RateLimit-Limit`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -38,9 +38,11 @@ function callRow(call) {
 
   const details = document.createElement("details");
   const summary = document.createElement("summary");
-  summary.append(element("b", "", call.method), " ", call.path);
-  if (call.query) summary.append(element("span", "soft", "?" + call.query));
-  details.append(summary, element("pre", "", call.headers.map(([name, value]) => `${name}: ${value}`).join("\n")));
+  const query = call.query ? "?" + call.query : "";
+  summary.append(element("b", "", call.method), " ", call.path.replace(/^\/public-api\/v1(?=\/)/, ""));
+  if (query) summary.append(element("span", "soft", query));
+  const head = [`${call.method} ${call.path}${query}`, ...call.headers.map(([name, value]) => `${name}: ${value}`)];
+  details.append(summary, element("pre", "", head.join("\n")));
   if (call.body_bytes > 0) {
     details.append(element("pre", "", call.body), element("span", "soft", `${call.body_bytes} bytes`));
   }
