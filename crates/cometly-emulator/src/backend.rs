@@ -198,8 +198,9 @@ impl Backend {
         let answer = self.dated(forged.or(own).unwrap_or_else(no_answer));
         let (status, fault, at) = (answer.status(), fault.map(|fault| fault.name()), self.clock.seconds());
         let end = End { status, fault, carried_out, began, at };
-        let call = state.record.add(parts, body.unwrap_or_default(), end);
+        let call = state.record.note(parts, body.unwrap_or_default(), end);
         self.live.tell("call", || control::call(&call, &state.keys).to_string());
+        state.record.keep(call);
         (answer, kind.map_or(Sending::Whole, Kind::sending))
     }
 
@@ -221,6 +222,7 @@ impl Backend {
         let (status, at) = (answer.status(), self.clock.seconds());
         let end = End { status, fault: None, carried_out: true, began, at };
         if leaks {
+            self.live.tell("state", || "{}".to_owned());
             state.leaks.add(parts.clone(), body.clone(), end.clone());
         }
         state.downloads.add(parts, body, end);

@@ -64,8 +64,14 @@ impl Record {
         Self { latest: Ring::new(max_requests, MAX_BYTES), count: 0 }
     }
 
-    /// Gives back what it remembers.
-    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, end: End) -> ReceivedRequest {
+    /// Counts a request and remembers it.
+    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, end: End) {
+        let request = self.note(parts, body, end);
+        self.keep(request);
+    }
+
+    /// Counts a request and says what there is to remember of it.
+    pub(crate) fn note(&mut self, parts: Parts, body: Bytes, end: End) -> ReceivedRequest {
         let End { status, fault, carried_out, began, at } = end;
         let Parts { method, uri, mut headers, .. } = parts;
         for (name, value) in &mut headers {
@@ -73,16 +79,17 @@ impl Record {
                 value.set_sensitive(true);
             }
         }
-        let header_bytes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
-        let bytes = header_bytes.fold(body.len(), usize::saturating_add);
         let (path, query) = (uri.path().to_owned(), uri.query().map(str::to_owned));
         let took = began.elapsed();
         self.count = self.count.saturating_add(1);
         let number = self.count;
-        let request =
-            ReceivedRequest { method, path, query, headers, body, status, fault, carried_out, took, at, number };
-        self.latest.push(request.clone(), bytes);
-        request
+        ReceivedRequest { method, path, query, headers, body, status, fault, carried_out, took, at, number }
+    }
+
+    pub(crate) fn keep(&mut self, request: ReceivedRequest) {
+        let header_bytes = request.headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+        let bytes = header_bytes.fold(request.body.len(), usize::saturating_add);
+        self.latest.push(request, bytes);
     }
 
     pub(crate) fn latest(&self) -> Vec<ReceivedRequest> {

@@ -19,8 +19,8 @@ use crate::{companies, contact, contacts, events};
 const CALLS: usize = 200;
 const ROWS: usize = 50;
 const SPACES: usize = 20;
-/// What is shown of a body.
-const BODY: usize = 2048;
+/// How much is shown of a body, a header or anything else.
+const MOST: usize = 2048;
 
 pub(super) fn state(request: &Request<'_>) -> Said {
     let backend = request.backend;
@@ -109,8 +109,8 @@ fn list_limits(backend: &Backend, state: &State) -> Value {
 /// A call as the page shows it.
 pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
     let token = bearer_token(&call.headers).unwrap_or_default();
-    let mask = |text: &str| keys.mask(&mask(text, token));
-    let body = call.body.get(..BODY).unwrap_or(&call.body);
+    // A key that is cut in two would not be found, so nothing is cut before it is masked.
+    let mask = |text: &str| keys.mask(&mask(text, token)).chars().take(MOST).collect::<String>();
     json!({
         "number": call.number,
         "time": period::iso(call.at),
@@ -122,7 +122,7 @@ pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
         "carried_out": call.carried_out,
         "milliseconds": u64::try_from(call.took.as_millis()).ok(),
         "headers": headers(&call.headers, &mask),
-        "body": mask(&String::from_utf8_lossy(body)),
+        "body": mask(&String::from_utf8_lossy(&call.body)),
         "body_bytes": call.body.len(),
     })
 }
@@ -133,7 +133,7 @@ fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
         let text = String::from_utf8_lossy(value.as_bytes());
         let shown = match text.split_once(' ') {
             _ if !secret.contains(name) => mask(&text),
-            Some((scheme, key)) if *name == AUTHORIZATION => format!("{scheme} {}", hidden(key)),
+            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
             _ => hidden(&text),
         };
         json!([name.as_str(), shown])
