@@ -204,8 +204,17 @@ byId("new-key").addEventListener("click", () => act(async () => {
   byId("made-key").textContent = `${made.key} (shown this once)`;
 }));
 
+let loads = 0;
+let shown = 0;
+
 async function loadState() {
-  state = await ask("GET", "/state");
+  loads += 1;
+  const mine = loads;
+  const loaded = await ask("GET", "/state");
+  // A later one has overtaken it.
+  if (mine < shown) return;
+  shown = mine;
+  state = loaded;
   byId("base-url").textContent = state.base_url;
   byId("count").textContent = state.count;
   byId("tracked").textContent = state.tracked;
@@ -235,11 +244,17 @@ function stateSoon() {
 // Data.
 
 let nextId = null;
+let asked = 0;
 
 async function showData(after) {
   const space = byId("space").value;
   if (!space) return;
+  asked += 1;
+  const mine = asked;
+  byId("next").disabled = true;
   const page = await ask("GET", `/data/${byId("kind").value}?space=${space}&after=${after}`);
+  // Something else was asked for in the meantime.
+  if (mine !== asked) return;
   const columns = [...new Set(page.rows.flatMap((row) => Object.keys(row)))];
   byId("data-head").replaceChildren(...columns.map((column) => {
     const head = element("th", "", column);

@@ -77,13 +77,11 @@ fn calls_appear_a_switch_is_felt_and_hostile_text_is_text() {
     page.until(shown);
     let kind = "document.getElementById('kind')";
     page.value(&format!("{kind}.value = 'contacts', {kind}.dispatchEvent(new Event('change')), null"));
-    for _ in 0..5 {
-        let first = "document.querySelector('#data-rows td')?.textContent";
-        let before = page.value(first);
-        page.value("document.getElementById('next').click(), null");
-        page.until(&format!("{first} !== {before} || document.getElementById('next').disabled"));
-    }
-    page.until("document.getElementById('data-rows').textContent.includes('<img src=x')");
+    page.until("document.getElementById('data-head').textContent.includes('custom_fields')");
+    // While a page is on its way, and on the last one, there is no next one to be asked for.
+    page.until(
+        "document.getElementById('next').click(), document.getElementById('data-rows').textContent.includes('<img src=x')",
+    );
     assert_eq!(page.value("document.images.length + document.scripts.length"), 1, "the page has one script of its own");
     assert_eq!(page.value("window.hacked === undefined"), true);
 
