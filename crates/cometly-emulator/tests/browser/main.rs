@@ -85,6 +85,8 @@ fn calls_appear_a_switch_is_felt_and_hostile_text_is_text() {
     assert_eq!(page.value("document.images.length + document.scripts.length"), 1, "the page has one script of its own");
     assert_eq!(page.value("window.hacked === undefined"), true);
 
+    page.until("document.getElementById('count').textContent === '15'");
+
     // It needs nobody else.
     let origin = emulator.page_url().replace("/_emulator", "");
     let foreign =
