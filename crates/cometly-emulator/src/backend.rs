@@ -1,6 +1,7 @@
 //! The backend: one request in, one answer out, in the order in which Laravel works. No sockets here.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -9,21 +10,34 @@ use http::{HeaderValue, StatusCode, header};
 use crate::accept::expects_json;
 use crate::answer::Answer;
 use crate::builder::EmulatorBuilder;
+use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::control::{self, Live};
+use crate::exports::Exports;
+use crate::fault::Kind;
+use crate::faults::Faults;
+use crate::forged::{Scene, Sending, no_answer};
 use crate::input::Input;
-use crate::keys::{Grant, KeyRing, Space};
+use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token};
 use crate::limits::{Allowance, Limits};
-use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::record::{End, Record};
+use crate::refusal::{FieldErrors, Refusal};
 use crate::routes::{self, Found, Route};
-use crate::track::TrackedEvents;
+use crate::seeds::Seeds;
+use crate::store::{Row, Store};
+use crate::tracked::TrackedEvents;
+use crate::{files, keys};
 
 pub(crate) struct Backend {
     /// Scheme, host and port, without a trailing slash.
     site: String,
+    /// The same of the host from which exports are downloaded.
+    files: String,
     clock: Clock,
-    seeded_events: u64,
+    seeds: Seeds,
     pub(crate) max_body: usize,
+    port: u16,
+    live: Live,
     state: Mutex<State>,
 }
 
@@ -31,17 +45,55 @@ pub(crate) struct Backend {
 pub(crate) struct State {
     pub(crate) keys: KeyRing,
     pub(crate) record: Record,
+    /// What was asked of the host of the exports, and those of them that showed it a key.
+    pub(crate) downloads: Record,
+    pub(crate) leaks: Record,
+    pub(crate) records: Records,
+    pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
+}
+
+impl State {
+    pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> String {
+        let key = keys::new_key();
+        // If it cannot be kept, it is good for as long as the emulator runs.
+        let _ = self.records.store.write(&[keys::row(&key, space, abilities)]);
+        self.keys.insert(key.clone(), space, abilities);
+        key
+    }
+
+    pub(crate) fn revoke_key(&mut self, key: &str) {
+        if let Some(grant) = self.keys.revoke(key) {
+            let row = Row { body: None, ..keys::row(key, grant.space, &[]) };
+            let _ = self.records.store.write(&[row]);
+        }
+    }
+}
+
+/// The data of all Spaces, as far as it is not seeded.
+pub(crate) struct Records {
+    pub(crate) store: Store,
     pub(crate) tracked: TrackedEvents,
-    limits: Limits,
+    pub(crate) contacts: Changes,
+    pub(crate) companies: Changes,
+    pub(crate) exports: Exports,
 }
 
 /// What an endpoint sees of a call that got as far as to it.
 pub(crate) struct Visit<'a> {
     pub(crate) input: &'a Input,
-    /// The Space of the key, where the route asks for one.
-    pub(crate) space: Option<Space>,
-    pub(crate) tracked: &'a mut TrackedEvents,
-    pub(crate) seeded_events: u64,
+    /// What stands in the path in place of `{id}`.
+    pub(crate) id: &'a str,
+    /// The Space of the key.
+    pub(crate) space: Space,
+    pub(crate) records: &'a mut Records,
+    pub(crate) seeds: Seeds,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    /// Whether an export that is ordered now is to fail.
+    pub(crate) doomed: bool,
+    /// The origin of the host from which exports are downloaded.
+    pub(crate) files: &'a str,
     site: &'a str,
     route: &'static Route,
 }
@@ -51,21 +103,44 @@ impl Visit<'_> {
     pub(crate) fn url(&self) -> String {
         format!("{}{}", self.site, self.route.endpoint.1)
     }
+
+    /// The id in the path, which must be a number.
+    pub(crate) fn number(&self, errors: &mut FieldErrors) -> u64 {
+        let wrong = match self.id.parse::<i64>() {
+            Ok(id @ 1..) => return id.unsigned_abs(),
+            Ok(_) => "The :attribute field must be at least 1.",
+            Err(_) => "The :attribute field must be an integer.",
+        };
+        errors.add("id", wrong);
+        0
+    }
 }
 
 impl Backend {
-    pub(crate) fn new(site: String, settings: EmulatorBuilder, limits: Limits) -> Self {
+    pub(crate) fn new(
+        port: u16,
+        files: String,
+        settings: EmulatorBuilder,
+        limits: Limits,
+        (seeds, keys, records): (Seeds, KeyRing, Records),
+    ) -> Self {
         let state = State {
-            keys: KeyRing::default(),
+            keys,
             record: Record::new(settings.kept_requests),
-            tracked: TrackedEvents::new(),
+            downloads: Record::new(settings.kept_requests.min(1000)),
+            leaks: Record::new(1000),
+            records,
+            faults: Faults::default(),
             limits,
         };
         Self {
-            site,
+            site: format!("http://127.0.0.1:{port}"),
+            files,
             clock: settings.clock,
-            seeded_events: settings.seeded_events.into(),
+            seeds,
             max_body: settings.max_body,
+            port,
+            live: Live::new(),
             state: Mutex::new(state),
         }
     }
@@ -74,25 +149,105 @@ impl Backend {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same, to change it: whoever looks on is told.
+    pub(crate) fn change(&self) -> MutexGuard<'_, State> {
+        let state = self.state();
+        // Whoever asks now has to wait until the change is made.
+        self.live.tell("state", || "{}".to_owned());
+        state
+    }
+
+    pub(crate) fn site(&self) -> &str {
+        &self.site
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn seeds(&self) -> Seeds {
+        self.seeds
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// Answers a request and remembers both; a body of `None` was too large.
-    pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>) -> Answer {
+    pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> (Answer, Sending) {
         let json = expects_json(&parts.headers);
         let state = &mut *self.state();
-        let mut answer = self
-            .handle(state, &parts, body.as_ref(), json)
-            .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
-        // From the emulator's clock, so that `Date` and `X-RateLimit-Reset` agree.
-        answer.headers_mut().extend(HeaderValue::try_from(self.clock.date()).map(|date| (header::DATE, date)));
-        state.record.add(parts, body.unwrap_or_default(), answer.status());
+        let fault = state.faults.strike(&parts.method, parts.uri.path());
+        let kind = fault.as_ref().map(|fault| fault.kind);
+        if kind == Some(Kind::RevokedKey)
+            && let Some(key) = bearer_token(&parts.headers)
+        {
+            state.revoke_key(key);
+        }
+        let forged = kind.and_then(|kind| kind.forge(&self.scene(state, &parts, json)));
+        let carried_out = fault.as_ref().is_none_or(|fault| fault.carried_out);
+        let asked = carried_out || kind.is_some_and(Kind::is_for_the_backend);
+        let own = asked.then(|| {
+            self.handle(state, &parts, body.as_ref(), json, kind)
+                .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site))
+        });
+        let answer = self.dated(forged.or(own).unwrap_or_else(no_answer));
+        let (status, fault, at) = (answer.status(), fault.map(|fault| fault.name()), self.clock.seconds());
+        let end = End { status, fault, carried_out, began, at };
+        let call = state.record.note(parts, body.unwrap_or_default(), end);
+        self.live.tell("call", || control::call(&call, &state.keys).to_string());
+        state.record.keep(call);
+        (answer, kind.map_or(Sending::Whole, Kind::sending))
+    }
+
+    fn scene(&self, state: &State, parts: &Parts, expects_json: bool) -> Scene<'_> {
+        let limit = match routes::find(&parts.method, parts.uri.path()) {
+            Ok(Found::Route(route, _)) => state.limits.of(route.endpoint),
+            _ => None,
+        };
+        Scene { expects_json, site: &self.site, now: self.clock.seconds(), limit }
+    }
+
+    /// Answers a request to the host of the exports.
+    pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> Answer {
+        let state = &mut *self.state();
+        let leaks = files::leaks(&parts, &state.keys);
+        let answer = files::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
+        let answer = self.dated(answer);
+        let body = body.unwrap_or_default();
+        let (status, at) = (answer.status(), self.clock.seconds());
+        let end = End { status, fault: None, carried_out: true, began, at };
+        if leaks {
+            self.live.tell("state", || "{}".to_owned());
+            state.leaks.add(parts.clone(), body.clone(), end.clone());
+        }
+        state.downloads.add(parts, body, end);
         answer
     }
 
-    fn handle(&self, state: &mut State, parts: &Parts, body: Option<&Bytes>, json: bool) -> Result<Answer, Refusal> {
+    /// From the emulator's clock, so that `Date` and `X-RateLimit-Reset` agree.
+    fn dated(&self, mut answer: Answer) -> Answer {
+        answer.headers_mut().extend(HeaderValue::try_from(self.clock.date()).map(|date| (header::DATE, date)));
+        answer
+    }
+
+    fn handle(
+        &self,
+        state: &mut State,
+        parts: &Parts,
+        body: Option<&Bytes>,
+        json: bool,
+        fault: Option<Kind>,
+    ) -> Result<Answer, Refusal> {
         let Some(body) = body else {
             return Err(Refusal::status(StatusCode::PAYLOAD_TOO_LARGE, "The POST data is too large."));
         };
-        let route = match routes::find(&parts.method, parts.uri.path())? {
-            Found::Route(route) => route,
+        let (route, id) = match routes::find(&parts.method, parts.uri.path())? {
+            Found::Route(route, id) => (route, id),
             Found::Options(answer) => return Ok(answer),
         };
         let grant = match route.needs {
@@ -109,14 +264,18 @@ impl Backend {
         let input = Input::read(parts.uri.query(), &parts.headers, body);
         let mut visit = Visit {
             input: &input,
-            space: grant.map(|grant| grant.space),
-            tracked: &mut state.tracked,
-            seeded_events: self.seeded_events,
+            id: &id,
+            space: grant.map_or(Space::NONE, |grant| grant.space),
+            records: &mut state.records,
+            seeds: self.seeds,
+            now: self.clock.seconds(),
+            doomed: fault == Some(Kind::ExportFailed),
+            files: &self.files,
             site: &self.site,
             route,
         };
         // From here on, a refusal carries the rate headers as well.
-        let mut answer = authorize(route, grant)
+        let mut answer = authorize(route, grant, fault)
             .and_then(|()| (route.action)(&mut visit))
             .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
         if let Some(Allowance { limit, remaining }) = allowance {
@@ -129,13 +288,17 @@ impl Backend {
 
 /// The three ways to be forbidden. That a key without any ability meets the policy's message, and one that lacks only this
 /// ability meets Sanctum's, is our arrangement, so that both can be seen.
-fn authorize(route: &Route, grant: Option<&Grant>) -> Result<(), Refusal> {
+fn authorize(route: &Route, grant: Option<&Grant>, fault: Option<Kind>) -> Result<(), Refusal> {
     let (Some(needed), Some(grant)) = (route.needs, grant) else { return Ok(()) };
+    let forbidden = |message| Err(Refusal::status(StatusCode::FORBIDDEN, message));
+    if let Some(message) = fault.and_then(Kind::forbidding) {
+        return forbidden(message);
+    }
     let message = match grant {
         grant if !grant.space.is_active() => "Your subscription is inactive.",
         grant if grant.abilities.contains(&needed) => return Ok(()),
         grant if grant.abilities.is_empty() => "This action is unauthorized.",
         _ => "Invalid ability provided.",
     };
-    Err(Refusal::status(StatusCode::FORBIDDEN, message))
+    forbidden(message)
 }

@@ -2,12 +2,20 @@
 
 use std::collections::HashMap;
 use std::io;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 use std::time::Duration;
+
+use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::limits::Limits;
-use crate::routes::{API, ROUTES};
+use crate::routes::{API, ROUTES, limitable};
+use crate::seeds::Seeds;
+#[cfg(feature = "sqlite")]
+use crate::sqlite::Database;
+use crate::store::Store;
 
 /// Settings for an [`Emulator`]; made by [`Emulator::builder`].
 ///
@@ -30,7 +38,10 @@ pub struct EmulatorBuilder {
     pub(crate) clock: Clock,
     pub(crate) kept_requests: usize,
     pub(crate) max_body: usize,
-    pub(crate) seeded_events: u32,
+    pub(crate) wanted: Wanted,
+    #[cfg(feature = "sqlite")]
+    data_dir: Option<PathBuf>,
+    pub(crate) port: u16,
     documented_limits: bool,
     own_limits: Vec<(String, String, u32)>,
     window: Duration,
@@ -42,7 +53,10 @@ impl EmulatorBuilder {
             clock: Clock::system(),
             kept_requests: 65_536,
             max_body: 8 << 20,
-            seeded_events: 1000,
+            wanted: Wanted::default(),
+            #[cfg(feature = "sqlite")]
+            data_dir: None,
+            port: 0,
             documented_limits: true,
             own_limits: Vec::new(),
             window: Duration::from_secs(60),
@@ -69,10 +83,36 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many events `GET /events` lists: 1000 unless told. They are a minute apart, from 2026-01-01 00:00:00 on, and
-    /// numbered from 1.
+    /// How many events `GET /events` lists before any is tracked: 1000 unless told, at most 10 million. They are a minute
+    /// apart, from 2026-01-01 00:00:00 on, and numbered from 1.
     pub fn seeded_events(mut self, count: u32) -> Self {
-        self.seeded_events = count;
+        self.wanted.events = Some(count.into());
+        self
+    }
+
+    /// How many contacts there are before any is created: 250 unless told, at most 100,000. They were created an hour apart,
+    /// from 2026-01-01 00:00:00 on, and are numbered from 1.
+    pub fn seeded_contacts(mut self, count: u32) -> Self {
+        self.wanted.contacts = Some(count.into());
+        self
+    }
+
+    /// How many companies there are: 250 unless told, at most 100,000. They were created a day apart, from 2026-01-01
+    /// 00:00:00 on, and are numbered from 1.
+    pub fn seeded_companies(mut self, count: u32) -> Self {
+        self.wanted.companies = Some(count.into());
+        self
+    }
+
+    /// What the seeded data is drawn from: 0 unless told. The same seed gives the same data on every machine.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.wanted.seed = Some(seed);
+        self
+    }
+
+    /// The port of 127.0.0.1 to listen on: a free one unless told.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -95,11 +135,36 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Keeps keys, events, contacts, companies and exports in this folder, which is made if it is not there: an emulator that
+    /// is started on it again, even after it was killed, goes on with all that it had answered. Requests, faults, what was
+    /// taken of the limits, and how far the clock was pushed end with the emulator.
+    ///
+    /// The folder remembers what it was seeded with; a setting that says otherwise is an error at the start, and so is a
+    /// folder of another version, or one that another emulator uses.
+    #[cfg(feature = "sqlite")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(folder.into());
+        self
+    }
+
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with a folder")
+    )]
+    pub(crate) fn store(&self) -> io::Result<Store> {
+        #[cfg(feature = "sqlite")]
+        if let Some(folder) = &self.data_dir {
+            return Ok(Store::Folder(Database::open(folder)?));
+        }
+        Ok(Store::default())
+    }
+
     /// Starts the emulator.
     ///
     /// # Errors
-    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, or if the system gives no port, no
-    /// thread or no event queue.
+    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be,
+    /// the [`port`](Self::port) is in use, the data folder cannot be used, or the system gives no port, no thread or no event queue.
     pub fn start(self) -> io::Result<Emulator> {
         let limits = self.limits()?;
         Emulator::run(self, limits)
@@ -113,9 +178,7 @@ impl EmulatorBuilder {
             let endpoints = || ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
             let named = |&(verb, full): &(&str, &str)| verb == method && full.strip_prefix(API) == Some(path);
             let endpoint = endpoints().find(named).ok_or_else(|| {
-                let known: Vec<_> = endpoints()
-                    .map(|(verb, full)| format!("{verb} {}", full.strip_prefix(API).unwrap_or(full)))
-                    .collect();
+                let known: Vec<_> = limitable().map(|(verb, path)| format!("{verb} {path}")).collect();
                 let message = format!("no endpoint {method} {path} to limit; there are: {}", known.join(", "));
                 io::Error::new(io::ErrorKind::InvalidInput, message)
             })?;
@@ -123,6 +186,39 @@ impl EmulatorBuilder {
         }
         let seconds = self.window.as_secs().saturating_add(u64::from(self.window.subsec_nanos() > 0)).max(1);
         Ok(Limits::new(seconds, most))
+    }
+}
+
+/// What the data is to be seeded with, as far as it was said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    seed: Option<u64>,
+    events: Option<u64>,
+    contacts: Option<u64>,
+    companies: Option<u64>,
+}
+
+impl Wanted {
+    /// What a data folder was seeded with stays.
+    pub(crate) fn seeds(&self, kept: Option<&Map<String, Value>>) -> io::Result<Seeds> {
+        let one = |what: &str, wanted: Option<u64>, default: u64, most: u64| {
+            let kept = kept.and_then(|kept| kept.get(what)?.as_u64());
+            let refuse = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            match (wanted, kept) {
+                (Some(wanted), _) if wanted > most => refuse(format!("{wanted} {what} cannot be seeded; {most} can")),
+                (Some(wanted), Some(kept)) if wanted != kept => refuse(format!(
+                    "the data folder was seeded with {what} {kept}, which cannot become {wanted}; leave the setting out, or \
+                     choose another folder"
+                )),
+                _ => Ok(kept.or(wanted).unwrap_or(default)),
+            }
+        };
+        Ok(Seeds {
+            seed: one("seed", self.seed, 0, u64::MAX)?,
+            events: one("events", self.events, 1000, 10_000_000)?,
+            contacts: one("contacts", self.contacts, 250, 100_000)?,
+            companies: one("companies", self.companies, 250, 100_000)?,
+        })
     }
 }
 
@@ -134,7 +230,14 @@ mod tests {
     fn a_limit_needs_an_endpoint() {
         let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let text = "no endpoint GET /event to limit; there are: GET /events, POST /events/track, GET /companies";
-        assert_eq!(error.to_string(), text);
+        let text = error.to_string();
+        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
+        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
+    }
+
+    #[test]
+    fn seeding_has_an_end() {
+        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
+        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
     }
 }

@@ -1,25 +1,95 @@
-//! `GET /companies`: a cursor page over seeded companies, one a day.
+//! The endpoints of companies: seeded ones, one a day.
 
-use serde_json::{Value, json};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
 
-use crate::answer::Answer;
-use crate::backend::Visit;
-use crate::page;
-use crate::period::Period;
+use crate::answer::{self, Answer};
+use crate::backend::{Records, Visit};
+use crate::contacts::created_at;
+use crate::input::Input;
+use crate::keys::Space;
+use crate::page::{self, Ids};
+use crate::period::{DAY, Period};
 use crate::refusal::{FieldErrors, Refusal};
+use crate::rules::Rule;
+use crate::seeds::Seeds;
 
-const DAY: i64 = 24 * 60 * 60;
-/// So that a page of the default size is not all.
-const SEEDED: u64 = 250;
+pub(crate) const KIND: &str = "company";
+const FIELDS: [(&str, &str); 2] = [("domain", "name"), ("name", "domain")];
 
+/// `GET /companies`.
 pub(crate) fn list(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let mut errors = FieldErrors::default();
     let period = Period::read(visit.input, false, &mut errors);
     let per_page = page::per_page(visit.input, 5000, &mut errors);
     errors.into_result()?;
-    Ok(page::answer(visit, period.ids(DAY, SEEDED), per_page, company))
+    let (records, seeds, space) = (&*visit.records, visit.seeds, visit.space);
+    let ids = ids(&period, records, seeds, space);
+    Ok(page::answer(visit, &ids, per_page, |id| row(records, seeds, space, id)))
 }
 
-fn company(id: u64) -> Value {
-    json!({ "id": id, "domain": format!("company-{id}.example"), "name": format!("Company {id}") })
+/// `GET /companies/{id}`.
+pub(crate) fn get(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
+    let mut errors = FieldErrors::default();
+    let id = visit.number(&mut errors);
+    errors.into_result()?;
+    let company = find(visit, id)?;
+    Ok(answer::compact(StatusCode::OK, &whole(id, &company)))
+}
+
+/// `PUT /companies/{id}`: what is not in the body stays as it is.
+pub(crate) fn update(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
+    let mut errors = FieldErrors::default();
+    let id = visit.number(&mut errors);
+    let said = read(visit.input, &mut errors);
+    errors.into_result()?;
+    let mut company = find(visit, id)?;
+    company.extend(said);
+    let whole = whole(id, &company);
+    let records = &mut *visit.records;
+    records.companies.put(&records.store, visit.space, id, company)?;
+    Ok(answer::compact(StatusCode::OK, &whole))
+}
+
+fn read(input: &Input, errors: &mut FieldErrors) -> Map<String, Value> {
+    let mut said = Map::new();
+    for (field, other) in FIELDS {
+        match input.get(field) {
+            Some(value) => {
+                if let Some(complaint) = Rule::ShortText.broken_by(value) {
+                    errors.add(field, complaint);
+                }
+                said.insert(field.to_owned(), value.clone());
+            }
+            None if input.get(other).is_none() => {
+                errors.add(field, &format!("The :attribute field is required when {other} is not present."));
+            }
+            // There, but null: neither field is said to be nullable.
+            None if input.has(field) => errors.add(field, "The :attribute field must be a string."),
+            None => {}
+        }
+    }
+    said
+}
+
+pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space) -> Ids<'static> {
+    let created = records.companies.beyond(space, seeds.companies);
+    let created = created.filter(|(_, company)| period.contains(created_at(company)));
+    Ids::all(period.ids(DAY, seeds.companies), created.map(|(id, _)| id))
+}
+
+pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64) -> Value {
+    let company = records.companies.get(space, id).cloned().or_else(|| seeds.company(id));
+    company.map(|company| whole(id, &company)).unwrap_or_default()
+}
+
+fn find(visit: &Visit<'_>, id: u64) -> Result<Map<String, Value>, Refusal> {
+    let changed = visit.records.companies.get(visit.space, id).cloned();
+    let company = changed.or_else(|| visit.seeds.company(id));
+    company.ok_or_else(|| Refusal::no_record("Company", visit.id))
+}
+
+fn whole(id: u64, company: &Map<String, Value>) -> Value {
+    let field = |name: &str| company.get(name).cloned().unwrap_or_default();
+    json!({ "id": id, "domain": field("domain"), "name": field("name") })
 }

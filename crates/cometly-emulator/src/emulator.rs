@@ -10,13 +10,17 @@ use tokio::sync::oneshot;
 
 use crate::backend::Backend;
 use crate::builder::EmulatorBuilder;
+use crate::control::HOME;
+use crate::fault::Fault;
+use crate::faults::{FaultId, InjectedFault};
 use crate::keys::{Ability, Keys, Space};
 use crate::limits::Limits;
 use crate::record::ReceivedRequest;
+use crate::restore::Beginning;
 use crate::routes::API;
 use crate::server;
 
-/// A running Cometly on a free port of 127.0.0.1, served by a thread of its own.
+/// A running Cometly on a port of 127.0.0.1, served by a thread of its own.
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
@@ -44,24 +48,19 @@ impl Emulator {
     }
 
     pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = bind(settings.port)?;
+        let Beginning { seeds, ring, records, keys, space } = Beginning::of(settings.store()?, &settings.wanted)?;
         let address = listener.local_addr()?;
-        let backend = Arc::new(Backend::new(format!("http://{address}"), settings, limits));
-
-        let space = Space::active();
-        let issue = |space, abilities| backend.state().keys.issue(space, abilities);
-        let keys = Keys {
-            full: issue(space, Ability::ALL),
-            no_permission: issue(space, &[]),
-            inactive: issue(Space::inactive(), Ability::ALL),
-        };
+        let files = bind(0)?;
+        let files_site = format!("http://{}", files.local_addr()?);
+        let backend = Arc::new(Backend::new(address.port(), files_site, settings, limits, (seeds, ring, records)));
 
         let (stop, stopped) = oneshot::channel();
         let (report, started) = mpsc::channel();
         let served = Arc::clone(&backend);
         let thread = thread::Builder::new()
             .name("cometly-emulator".into())
-            .spawn(move || server::run(listener, served, &report, stopped))?;
+            .spawn(move || server::run(listener, files, served, &report, stopped))?;
         started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
 
         let base_url = format!("http://{address}{API}");
@@ -80,7 +79,14 @@ impl Emulator {
         self.address
     }
 
-    /// The keys that it began with.
+    /// Where the page is that shows what it does: `http://127.0.0.1:PORT/_emulator`. The control API lies below it; see the
+    /// [README](https://crates.io/crates/cometly-emulator).
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        format!("{}{HOME}", self.backend.site())
+    }
+
+    /// The keys that it began with; with a data folder, those that the folder began with.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
@@ -98,12 +104,36 @@ impl Emulator {
     /// all, by 403, `This action is unauthorized.`
     #[must_use]
     pub fn issue_key(&self, space: Space, abilities: &[Ability]) -> String {
-        self.backend.state().keys.issue(space, abilities)
+        self.backend.change().issue_key(space, abilities)
     }
 
     /// Makes a key invalid from now on.
     pub fn revoke_key(&self, key: &str) {
-        self.backend.state().keys.revoke(key);
+        self.backend.change().revoke_key(key);
+    }
+
+    /// Lets something go wrong from now on. Of several faults, the oldest one whose turn it is strikes a call; beyond 256, the
+    /// oldest one gives way.
+    #[expect(clippy::must_use_candidate, reason = "a fault that is never removed needs no name")]
+    pub fn inject(&self, fault: Fault) -> FaultId {
+        self.backend.change().faults.inject(fault)
+    }
+
+    /// The faults that are switched on, oldest first. One that has struck as often as it should is not.
+    #[must_use]
+    pub fn faults(&self) -> Vec<InjectedFault> {
+        self.backend.state().faults.list()
+    }
+
+    /// Switches a fault off; says whether it was on.
+    #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        self.backend.change().faults.remove(id)
+    }
+
+    /// Switches every fault off.
+    pub fn clear_faults(&self) {
+        self.backend.change().faults.clear();
     }
 
     /// The requests answered so far, oldest first: the latest ones, if there were more than
@@ -128,8 +158,33 @@ impl Emulator {
     /// 65,536 are kept, and 64 MiB at most.
     #[must_use]
     pub fn tracked_events(&self) -> Vec<String> {
-        self.backend.state().tracked.to_json()
+        self.backend.state().records.tracked.to_json()
     }
+
+    /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 at most.
+    ///
+    /// It is another origin than [`base_url`](Self::base_url), as a presigned URL is.
+    #[must_use]
+    pub fn download_requests(&self) -> Vec<ReceivedRequest> {
+        self.backend.state().downloads.latest()
+    }
+
+    /// Those of the [`download_requests`](Self::download_requests) that brought a key, or any `Authorization`,
+    /// `Proxy-Authorization` or `Cookie` header, to a host that must never see one. A test wants this to be empty.
+    #[must_use]
+    pub fn leaked_keys(&self) -> Vec<ReceivedRequest> {
+        self.backend.state().leaks.latest()
+    }
+}
+
+fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let message = format!("port {port} of 127.0.0.1 is in use; choose another one, or 0 for any that is free");
+            io::Error::new(io::ErrorKind::AddrInUse, message)
+        }
+        _ => error,
+    })
 }
 
 impl fmt::Debug for Emulator {
@@ -151,6 +206,17 @@ impl Drop for Emulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_in_use_is_said_to_be() {
+        let first = Emulator::start().unwrap();
+        let port = first.address().port();
+        let error = Emulator::builder().port(port).start().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().starts_with(&format!("port {port} of 127.0.0.1 is in use; ")), "{error}");
+        drop(first);
+        assert_eq!(Emulator::builder().port(port).start().unwrap().address().port(), port);
+    }
 
     #[test]
     fn nothing_is_left_running_after_the_drop() {

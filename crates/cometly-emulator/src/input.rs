@@ -14,13 +14,11 @@ impl Input {
     /// A field of the body wins over one of the query. A body that is no JSON object counts as empty, and so does one
     /// whose `Content-Type` is not JSON.
     pub(crate) fn read(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Self {
-        let mut fields: Map<String, Value> = query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (decode(name), Value::String(decode(value))))
-            .collect();
+        let mut fields = Map::new();
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            set(&mut fields, &decode(name), decode(value).into());
+        }
         if is_json(headers)
             && let Ok(Value::Object(object)) = serde_json::from_slice(body)
         {
@@ -30,18 +28,45 @@ impl Input {
         Self { fields }
     }
 
+    /// What was kept of an earlier input.
+    pub(crate) fn of(fields: Map<String, Value>) -> Self {
+        Self { fields }
+    }
+
     /// The field, unless it is missing or null, which is the same to a validation rule.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field came at all, null or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
 
-    /// All fields as one compact JSON object.
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(&self.fields).unwrap_or_default()
+    /// All fields, for those who keep them.
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+}
+
+/// As PHP takes in a query: `name[]` and `name[0]` make a list, `name[key]` an object, and of anything else the last one
+/// counts. One pair of brackets is all that the API has.
+fn set(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    let inner = name.strip_suffix(']').and_then(|name| name.split_once('[')).filter(|(name, _)| !name.is_empty());
+    let Some((name, key)) = inner else {
+        fields.insert(name.to_owned(), value);
+        return;
+    };
+    let in_list = key.bytes().all(|byte| byte.is_ascii_digit());
+    match fields.get_mut(name) {
+        Some(Value::Array(items)) if in_list => items.push(value),
+        Some(Value::Object(object)) => drop(object.insert(key.to_owned(), value)),
+        _ if in_list => drop(fields.insert(name.to_owned(), Value::Array(vec![value]))),
+        _ => drop(fields.insert(name.to_owned(), Map::from_iter([(key.to_owned(), value)]).into())),
     }
 }
 
@@ -74,7 +99,7 @@ mod tests {
 
     fn read(query: Option<&str>, body: &str) -> String {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);
-        Input::read(query, &headers, body.as_bytes()).to_json()
+        serde_json::to_string(Input::read(query, &headers, body.as_bytes()).fields()).unwrap()
     }
 
     #[test]
@@ -89,10 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn brackets_in_the_query_make_lists() {
+        let cases = [
+            ("a[]=1&a[]=2&b=3&b=4", r#"{"a":["1","2"],"b":"4"}"#),
+            ("a%5B%5D=1&a%5B1%5D=+", r#"{"a":["1",null]}"#),
+            ("a=1&a[]=2", r#"{"a":["2"]}"#),
+            ("a[x]=1&a[y]=2", r#"{"a":{"x":"1","y":"2"}}"#),
+            ("[]=1&a[=2", r#"{"[]":"1","a[":"2"}"#),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(read(Some(query), ""), expected, "{query}");
+        }
+    }
+
+    #[test]
     fn a_body_that_is_no_json_object_is_empty() {
         for body in ["", "{", "[1]", "5", "\u{feff}{}", &"[".repeat(100_000)] {
             assert_eq!(read(None, body), "{}", "{body:.20}");
         }
-        assert_eq!(Input::read(None, &HeaderMap::new(), br#"{"a":1}"#).to_json(), "{}");
+        assert_eq!(Input::read(None, &HeaderMap::new(), br#"{"a":1}"#).fields(), &Map::new());
     }
 }

@@ -8,7 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// A Space (workspace), to which keys and rate limits belong. Every Space sees the same seeded events.
+use serde_json::{Map, Value, json};
+
+use crate::control::hidden;
+use crate::store::Row;
+
+pub(crate) const KIND: &str = "key";
+
+/// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
+/// is changed in one is not changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
@@ -28,8 +36,26 @@ impl Space {
         Self { id: next_number(), active: false }
     }
 
+    /// A Space that was there before.
+    pub(crate) fn kept(id: u64, active: bool) -> Self {
+        NEXT.fetch_max(id.saturating_add(1), Ordering::Relaxed);
+        Self { id, active }
+    }
+
+    /// Stands for the Space of a call that needs no key.
+    pub(crate) const NONE: Self = Self { id: 0, active: true };
+
+    /// The Space of this number, for those who only read in it.
+    pub(crate) fn of(id: u64) -> Self {
+        Self { id, active: true }
+    }
+
     pub(crate) fn is_active(self) -> bool {
         self.active
+    }
+
+    pub(crate) fn id(self) -> u64 {
+        self.id
     }
 }
 
@@ -37,17 +63,43 @@ impl Space {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// Read events: `GET /events`.
+    /// Read events: `GET /events`, and their exports.
     EventsRead,
     /// Send events: `POST /events/track`.
     EventsWrite,
-    /// Read companies: `GET /companies`.
+    /// Read companies: `GET /companies`, one of them, and their exports.
     CompaniesRead,
+    /// Change companies: `PUT /companies/{id}`.
+    CompaniesWrite,
+    /// Read contacts: `GET /contacts`, one of them, and their exports.
+    ContactsRead,
+    /// Make and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
+    ContactsWrite,
 }
 
 impl Ability {
     /// Every ability that the emulator knows.
-    pub const ALL: &'static [Ability] = &[Ability::EventsRead, Ability::EventsWrite, Ability::CompaniesRead];
+    pub const ALL: &'static [Ability] = &[
+        Ability::EventsRead,
+        Ability::EventsWrite,
+        Ability::ContactsRead,
+        Ability::ContactsWrite,
+        Ability::CompaniesRead,
+        Ability::CompaniesWrite,
+    ];
+
+    /// Its name in JSON: `events:read` for [`EventsRead`](Self::EventsRead).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EventsRead => "events:read",
+            Self::EventsWrite => "events:write",
+            Self::ContactsRead => "contacts:read",
+            Self::ContactsWrite => "contacts:write",
+            Self::CompaniesRead => "companies:read",
+            Self::CompaniesWrite => "companies:write",
+        }
+    }
 }
 
 /// The keys that every emulator starts with, new in each one. `Debug` does not show them.
@@ -82,14 +134,47 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    pub(crate) fn issue(&mut self, space: Space, abilities: &[Ability]) -> String {
-        let key = new_key();
-        self.grants.insert(key.clone(), Grant { space, abilities: abilities.to_vec() });
-        key
+    pub(crate) fn insert(&mut self, key: String, space: Space, abilities: &[Ability]) {
+        self.grants.insert(key, Grant { space, abilities: abilities.to_vec() });
     }
 
-    pub(crate) fn revoke(&mut self, key: &str) {
-        self.grants.remove(key);
+    /// Puts back what [`row`] wrote.
+    pub(crate) fn restore(&mut self, key: &str, space: u64, body: &Map<String, Value>) -> Option<()> {
+        let named = |name: &Value| Ability::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()));
+        let abilities = body.get("abilities")?.as_array()?.iter().map(named).collect::<Option<Vec<_>>>()?;
+        let number = key.split('|').next()?.parse::<u64>().ok()?;
+        NEXT.fetch_max(number.saturating_add(1), Ordering::Relaxed);
+        self.insert(key.to_owned(), Space::kept(space, body.get("active")?.as_bool()?), &abilities);
+        Some(())
+    }
+
+    pub(crate) fn revoke(&mut self, key: &str) -> Option<Grant> {
+        self.grants.remove(key)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Grant)> {
+        self.grants.iter().map(|(key, grant)| (key.as_str(), grant))
+    }
+
+    /// The Space of this number, if a valid key opens it.
+    pub(crate) fn space(&self, id: u64) -> Option<Space> {
+        self.grants.values().map(|grant| grant.space).find(|space| space.id == id)
+    }
+
+    /// The text without any valid key in it.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        if !text.contains('|') && !text.contains("%7") {
+            return text.to_owned();
+        }
+        self.grants.keys().fold(text.to_owned(), |text, key| {
+            let secret = key.split_once('|').map_or(key.as_str(), |(_, secret)| secret);
+            text.replace(secret, &hidden(secret))
+        })
+    }
+
+    /// Whether a valid key stands anywhere in a text.
+    pub(crate) fn occurs_in(&self, text: &str) -> bool {
+        text.contains('|') && self.grants.keys().any(|key| text.contains(key))
     }
 
     /// The grant of the key in the `Authorization` header, if there is one such header and its key is valid.
@@ -98,8 +183,15 @@ impl KeyRing {
     }
 }
 
+/// A key as it is kept.
+pub(crate) fn row(key: &str, space: Space, abilities: &[Ability]) -> Row {
+    let abilities: Vec<_> = abilities.iter().map(|ability| ability.name()).collect();
+    let body = json!({ "active": space.active, "abilities": abilities });
+    Row { kind: KIND, space: space.id, id: key.to_owned(), body: Some(body.to_string()) }
+}
+
 /// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer ";
     let mut values = headers.get_all(AUTHORIZATION).iter();
     // Web servers disagree on which of two headers counts; a client that sends two should not get in by luck.
@@ -110,7 +202,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A key as Laravel Sanctum makes it: a number, a bar, and 48 letters and digits.
-fn new_key() -> String {
+pub(crate) fn new_key() -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // `RandomState` is seeded by the system: enough for keys that open nothing but an emulator, without a dependency.
     let random = RandomState::new();
@@ -122,8 +214,9 @@ fn new_key() -> String {
 }
 
 /// Numbers Spaces and keys across all emulators of the program, so that none is ever mistaken for another's.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -167,7 +260,8 @@ mod tests {
     #[test]
     fn a_revoked_key_opens_nothing() {
         let mut ring = KeyRing::default();
-        let key = ring.issue(Space::active(), Ability::ALL);
+        let key = new_key();
+        ring.insert(key.clone(), Space::active(), Ability::ALL);
         let request = headers(&[&format!("Bearer {key}")]);
         assert!(ring.authenticate(&request).is_some());
         ring.revoke(&key);

@@ -41,25 +41,46 @@
 //! [`Ability`], and [`Emulator::revoke_key`] takes one away.
 //!
 //! # Limits and time
-//! `GET /events` allows 7 calls a minute in each Space and `GET /companies` 15, as documented.
+//! `GET /events` allows 7 calls a minute in each Space and `GET /contacts` 15, as documented.
 //! [`EmulatorBuilder::limit`] sets another limit and [`EmulatorBuilder::no_limits`] takes all away. Time comes from a
 //! [`Clock`], so that no test has to wait for a minute.
 //!
+//! # Faults
+//! [`Emulator::inject`] lets something go wrong: a [`Fault`] answers in place of the backend, or spoils the answer to a call
+//! that was carried out. The same can be done from outside, by the page and the control API under
+//! [`Emulator::page_url`]; the README has the table.
+//!
+//! # Keys that leak
+//! Exports are downloaded from another origin, where a key has no business: [`Emulator::leaked_keys`] tells of every one
+//! that came there.
+//!
 //! # What is faithful and what is guessed
-//! Statuses, JSON bodies, their whitespace and their headers are Laravel's. These are ours, for Cometly publishes nothing
-//! on them: the text for an inactive subscription, the message of a queued event, the names of the abilities, and the words
-//! of the validation rule that asks for an identification. HTML bodies are short stand-ins with the right status and
-//! headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where Laravel writes `X-RateLimit-Limit`.
+//! Statuses, JSON bodies, their whitespace and their headers are Laravel's. What Cometly publishes nothing on is ours, and the
+//! README lists it: the text for an inactive subscription, the names of the abilities, the fields of an event, and more. HTML
+//! bodies are short stand-ins with the right status and headers. HTTP/1 header names arrive as `X-Ratelimit-Limit` where
+//! Laravel writes `X-RateLimit-Limit`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept;
 mod answer;
 mod backend;
 mod builder;
+mod catalog;
+mod changes;
 mod clock;
 mod companies;
+mod contact;
+mod contacts;
+mod control;
 mod cursor;
 mod emulator;
 mod events;
+mod exports;
+mod fault;
+mod faults;
+mod files;
+mod forged;
 mod input;
 mod keys;
 mod limits;
@@ -67,15 +88,26 @@ mod page;
 mod period;
 mod record;
 mod refusal;
+mod restore;
 mod ring;
 mod routes;
+mod rules;
+mod seeds;
+mod sending;
 mod server;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
 mod track;
+mod tracked;
+mod wire;
 
 pub use {bytes, http};
 
 pub use crate::builder::EmulatorBuilder;
 pub use crate::clock::Clock;
 pub use crate::emulator::Emulator;
+pub use crate::fault::Fault;
+pub use crate::faults::{FaultId, InjectedFault};
 pub use crate::keys::{Ability, Keys, Space};
 pub use crate::record::ReceivedRequest;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::keys::Space;
-use crate::routes::Endpoint;
+use crate::routes::{Endpoint, ROUTES};
 
 pub(crate) struct Limits {
     window_seconds: u64,
@@ -36,6 +36,21 @@ pub(crate) struct TooMany {
 impl Limits {
     pub(crate) fn new(window_seconds: u64, most: HashMap<Endpoint, u32>) -> Self {
         Self { window_seconds, most, windows: HashMap::new() }
+    }
+
+    /// What an endpoint allows in a window.
+    pub(crate) fn of(&self, endpoint: Endpoint) -> Option<u32> {
+        self.most.get(&endpoint).copied()
+    }
+
+    /// Every limit as it stands for a Space: what it allows, how much of it is used, and in how many seconds it starts afresh.
+    pub(crate) fn look(&self, space: Space, now: u64) -> impl Iterator<Item = (Endpoint, u32, u32, u64)> {
+        let limits = ROUTES.iter().filter_map(|route| Some((route.endpoint, self.of(route.endpoint)?)));
+        limits.map(move |(endpoint, limit)| {
+            let window = self.windows.get(&(space, endpoint)).filter(|window| now < window.ends);
+            let (used, resets) = window.map_or((0, 0), |window| (window.calls, window.ends.saturating_sub(now)));
+            (endpoint, limit, used, resets)
+        })
     }
 
     /// Counts a call; `None` if nothing limits it.

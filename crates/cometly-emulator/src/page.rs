@@ -1,5 +1,7 @@
 //! A page of a list, as Laravel's cursor pagination writes it.
 
+use std::ops::Range;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -26,12 +28,38 @@ pub(crate) fn per_page(input: &Input, most: i64, errors: &mut FieldErrors) -> u6
     0
 }
 
-/// Answers with the page of `ids` (the first, and the one past the last) that the cursor in the input points to.
-pub(crate) fn answer(visit: &Visit<'_>, ids: (u64, u64), per_page: u64, item: fn(u64) -> Value) -> Answer {
+/// The ids of a list, in ascending order, none of which is written out before it is on a page.
+pub(crate) struct Ids<'a> {
+    pub(crate) seeded: Range<u64>,
+    /// Which of the seeded ones belong to the list.
+    pub(crate) keep: Box<dyn Fn(u64) -> bool + 'a>,
+    /// What was added since, beyond the seeded ones.
+    pub(crate) added: Vec<u64>,
+}
+
+impl Ids<'_> {
+    /// All seeded ones, and what was added.
+    pub(crate) fn all(seeded: Range<u64>, added: impl Iterator<Item = u64>) -> Self {
+        Self { seeded, keep: Box::new(|_| true), added: added.collect() }
+    }
+
+    /// Those between two ids, neither of which is included.
+    pub(crate) fn between(&self, low: Option<u64>, high: Option<u64>) -> impl DoubleEndedIterator<Item = u64> {
+        let Range { start, end } = self.seeded;
+        let start = low.map_or(start, |low| start.max(low.saturating_add(1)));
+        let end = high.map_or(end, |high| end.min(high));
+        let added = self.added.iter().copied();
+        let added = added.filter(move |id| low.is_none_or(|low| *id > low) && high.is_none_or(|high| *id < high));
+        (start..end).filter(|id| (self.keep)(*id)).chain(added)
+    }
+}
+
+/// Answers with the page of `ids` that the cursor in the input points to.
+pub(crate) fn answer(visit: &Visit<'_>, ids: &Ids<'_>, per_page: u64, item: impl Fn(u64) -> Value) -> Answer {
     let url = visit.url();
     let cursor = visit.input.text("cursor").and_then(Cursor::decode);
     let page = Page::of(ids, per_page, cursor);
-    let data: Vec<Value> = (page.first..page.end).map(item).collect();
+    let data: Vec<Value> = page.ids.into_iter().map(item).collect();
     let (next, prev) = (page.next.map(Cursor::encode), page.prev.map(Cursor::encode));
     let link = |cursor: &Option<String>| cursor.as_ref().map(|cursor| format!("{url}?cursor={cursor}"));
     let body = json!({
@@ -48,30 +76,32 @@ pub(crate) fn answer(visit: &Visit<'_>, ids: (u64, u64), per_page: u64, item: fn
 
 #[derive(Debug, PartialEq, Eq)]
 struct Page {
-    first: u64,
-    end: u64,
+    ids: Vec<u64>,
     next: Option<Cursor>,
     prev: Option<Cursor>,
 }
 
 impl Page {
-    fn of((mut first, mut end): (u64, u64), per_page: u64, cursor: Option<Cursor>) -> Self {
+    fn of(all: &Ids<'_>, per_page: u64, cursor: Option<Cursor>) -> Self {
+        let per_page = usize::try_from(per_page).unwrap_or(usize::MAX);
         let forward = cursor.is_none_or(|cursor| cursor.forward);
-        match cursor {
-            Some(Cursor { id, forward: true }) => first = first.max(id.saturating_add(1)).min(end),
-            Some(Cursor { id, forward: false }) => end = end.min(id).max(first),
-            None => {}
-        }
-        let more = end.saturating_sub(first) > per_page;
-        if forward {
-            end = end.min(first.saturating_add(per_page));
+        let id = cursor.map(|cursor| cursor.id);
+        // One more than fits, to know whether there is a further page.
+        let one_more = per_page.saturating_add(1);
+        let mut ids: Vec<u64> = if forward {
+            all.between(id, None).take(one_more).collect()
         } else {
-            first = first.max(end.saturating_sub(per_page));
+            all.between(None, id).rev().take(one_more).collect()
+        };
+        let more = ids.len() > per_page;
+        ids.truncate(per_page);
+        if !forward {
+            ids.reverse();
         }
-        let any = first < end;
-        let next = (any && (!forward || more)).then_some(Cursor { id: end.saturating_sub(1), forward: true });
-        let prev = (any && cursor.is_some() && (forward || more)).then_some(Cursor { id: first, forward: false });
-        Self { first, end, next, prev }
+        let beside = |id: Option<&u64>, forward| id.map(|id| Cursor { id: *id, forward });
+        let next = beside(ids.last(), true).filter(|_| !forward || more);
+        let prev = beside(ids.first(), false).filter(|_| cursor.is_some() && (forward || more));
+        Self { ids, next, prev }
     }
 }
 
@@ -79,11 +109,11 @@ impl Page {
 mod tests {
     use super::*;
 
-    fn walk(all: (u64, u64), per_page: u64, mut cursor: Option<Cursor>) -> Vec<(u64, u64)> {
+    fn walk(all: &Ids<'_>, per_page: u64, mut cursor: Option<Cursor>) -> Vec<Vec<u64>> {
         let mut pages = Vec::new();
         while pages.len() < 20 {
             let page = Page::of(all, per_page, cursor);
-            pages.push((page.first, page.end));
+            pages.push(page.ids);
             cursor = if cursor.is_none_or(|cursor| cursor.forward) { page.next } else { page.prev };
             if cursor.is_none() {
                 break;
@@ -92,19 +122,31 @@ mod tests {
         pages
     }
 
+    fn seeded(seeded: Range<u64>) -> Ids<'static> {
+        Ids::all(seeded, std::iter::empty())
+    }
+
     #[test]
     fn pages_follow_each_other_both_ways() {
-        assert_eq!(walk((1, 8), 3, None), [(1, 4), (4, 7), (7, 8)]);
-        assert_eq!(walk((1, 7), 3, None), [(1, 4), (4, 7)]);
-        assert_eq!(walk((1, 8), 3, Some(Cursor { id: 7, forward: false })), [(4, 7), (1, 4)]);
-        assert_eq!(walk((1, 1), 3, None), [(1, 1)]);
+        assert_eq!(walk(&seeded(1..8), 3, None), [vec![1, 2, 3], vec![4, 5, 6], vec![7]]);
+        assert_eq!(walk(&seeded(1..7), 3, None), [[1, 2, 3], [4, 5, 6]]);
+        let back = Some(Cursor { id: 7, forward: false });
+        assert_eq!(walk(&seeded(1..8), 3, back), [[4, 5, 6], [1, 2, 3]]);
+        assert_eq!(walk(&seeded(1..1), 3, None), [[0; 0]]);
+    }
+
+    #[test]
+    fn a_filtered_list_goes_on_in_what_was_added() {
+        let ids = Ids { seeded: 1..10, keep: Box::new(|id| id % 3 == 0), added: vec![12, 15] };
+        assert_eq!(walk(&ids, 2, None), [vec![3, 6], vec![9, 12], vec![15]]);
+        assert_eq!(walk(&ids, 2, Some(Cursor { id: 15, forward: false })), [vec![9, 12], vec![3, 6]]);
     }
 
     #[test]
     fn a_cursor_from_elsewhere_finds_an_empty_page() {
         for (id, forward) in [(8, true), (u64::MAX, true), (0, false), (1, false)] {
-            let page = Page::of((1, 8), 3, Some(Cursor { id, forward }));
-            assert_eq!((page.first, page.next, page.prev), (page.end, None, None), "{id} {forward}");
+            let page = Page::of(&seeded(1..8), 3, Some(Cursor { id, forward }));
+            assert_eq!((page.ids, page.next, page.prev), (vec![], None, None), "{id} {forward}");
         }
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! Item `n` has the id `n` and happened `n - 1` steps into 2026, so nothing has to be stored. Spaces live in UTC.
 
-use chrono::{DateTime, NaiveDateTime};
+use std::ops::Range;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use crate::input::Input;
 use crate::refusal::FieldErrors;
 
 pub(crate) const FIRST: i64 = 1_767_225_600; // 2026-01-01 00:00:00
+pub(crate) const MINUTE: i64 = 60;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
 const DATE: &str = "%Y-%m-%d %H:%M:%S";
 
 /// From the first to the last second asked for, both included, in seconds since 1970.
@@ -30,23 +35,63 @@ impl Period {
         Self { start: start.unwrap_or(i64::MIN), end: end.unwrap_or(i64::MAX) }
     }
 
-    /// The ids of the items in it, of those `seeded` that lie `step` seconds apart: the first, and the one past the last.
-    pub(crate) fn ids(&self, step: i64, seeded: u64) -> (u64, u64) {
+    /// Reads `date`, a whole day.
+    pub(crate) fn read_day(input: &Input, errors: &mut FieldErrors) -> Self {
+        let day = match input.get("date") {
+            None => {
+                errors.add("date", "The :attribute field is required.");
+                None
+            }
+            Some(value) => {
+                let text = value.as_str().unwrap_or_default();
+                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+                let day = day.filter(|day| day.to_string() == text).and_then(|day| day.and_hms_opt(0, 0, 0));
+                if day.is_none() {
+                    errors.add("date", "The :attribute field must match the format Y-m-d.");
+                }
+                day
+            }
+        };
+        let start = day.map_or(0, |day| day.and_utc().timestamp());
+        Self { start, end: start.saturating_add(DAY).saturating_sub(1) }
+    }
+
+    pub(crate) fn contains(&self, seconds: i64) -> bool {
+        (self.start..=self.end).contains(&seconds)
+    }
+
+    /// The ids of the items in it, of those `seeded` that lie `step` seconds apart.
+    pub(crate) fn ids(&self, step: i64, seeded: u64) -> Range<u64> {
         let steps_until = |moment: i64| {
             let seconds = moment.saturating_sub(FIRST).max(0);
             let steps = seconds.saturating_add(step).saturating_sub(1).checked_div(step);
             u64::try_from(steps.unwrap_or_default()).unwrap_or_default()
         };
         let first = steps_until(self.start).saturating_add(1);
-        (first, steps_until(self.end.saturating_add(1)).min(seeded).saturating_add(1).max(first))
+        first..steps_until(self.end.saturating_add(1)).min(seeded).saturating_add(1).max(first)
     }
 }
 
-/// When item `id` happened, as the API writes it.
-pub(crate) fn time_of(id: u64, step: i64) -> Option<String> {
+/// When seeded item `id` happened, in seconds since 1970.
+pub(crate) fn seconds_of(id: u64, step: i64) -> i64 {
     let steps = i64::try_from(id.saturating_sub(1)).unwrap_or(i64::MAX);
-    let time = FIRST.saturating_add(steps.saturating_mul(step));
-    DateTime::from_timestamp(time, 0).map(|time| time.format(DATE).to_string())
+    FIRST.saturating_add(steps.saturating_mul(step))
+}
+
+/// The same, as the API writes it.
+pub(crate) fn time_of(id: u64, step: i64) -> Option<String> {
+    written(seconds_of(id, step))
+}
+
+/// A moment as the API writes it.
+pub(crate) fn written(seconds: i64) -> Option<String> {
+    DateTime::from_timestamp(seconds, 0).map(|time| time.format(DATE).to_string())
+}
+
+/// A moment as Laravel writes it into JSON.
+pub(crate) fn iso(seconds: u64) -> Option<String> {
+    let time = DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?;
+    Some(time.format("%Y-%m-%dT%H:%M:%S.000000Z").to_string())
 }
 
 fn date(input: &Input, field: &str, required: bool, errors: &mut FieldErrors) -> Option<i64> {
@@ -72,11 +117,24 @@ mod tests {
     #[test]
     fn both_ends_of_the_time_asked_for_are_included() {
         let ids = |start, end| Period { start, end }.ids(60, 100);
-        assert_eq!(ids(FIRST, FIRST + 120), (1, 4));
-        assert_eq!(ids(FIRST + 1, FIRST + 119), (2, 3));
-        assert_eq!(ids(FIRST - 9, FIRST - 1), (1, 1));
-        assert_eq!(ids(i64::MIN, i64::MAX), (1, 101));
-        assert_eq!(ids(FIRST + 6000, i64::MAX), (101, 101));
+        assert_eq!(ids(FIRST, FIRST + 120), 1..4);
+        assert_eq!(ids(FIRST + 1, FIRST + 119), 2..3);
+        assert_eq!(ids(FIRST - 9, FIRST - 1), 1..1);
+        assert_eq!(ids(i64::MIN, i64::MAX), 1..101);
+        assert_eq!(ids(FIRST + 6000, i64::MAX), 101..101);
+    }
+
+    #[test]
+    fn a_day_is_read_whole() {
+        let read = |query| {
+            let mut errors = FieldErrors::default();
+            let day = Period::read_day(&Input::read(Some(query), &http::HeaderMap::new(), b""), &mut errors);
+            errors.into_result().map(|()| day.ids(HOUR, 100))
+        };
+        assert_eq!(read("date=2026-01-02").unwrap(), 25..49);
+        for wrong in ["", "date=2026-1-2", "date=2026-02-30", "date[]=2026-01-02"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

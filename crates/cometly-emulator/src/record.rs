@@ -1,5 +1,7 @@
 //! What the emulator was asked, and what it said.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::request::Parts;
@@ -26,8 +28,29 @@ pub struct ReceivedRequest {
     pub headers: HeaderMap,
     /// The body; empty if it was too large to be accepted.
     pub body: Bytes,
-    /// What it was answered with.
+    /// What it was answered with, or would have been, had a [`Fault`](crate::Fault) not broken the connection; 444, as nginx
+    /// logs it, if the call was not even carried out.
     pub status: StatusCode,
+    /// The [name](crate::Fault::name) of the fault that struck it, if one did.
+    pub fault: Option<&'static str>,
+    /// False if a fault kept the backend from carrying it out. What the backend itself refused, it was free to carry out.
+    pub carried_out: bool,
+    /// How long the emulator took until it had an answer.
+    pub took: Duration,
+    /// When it came, in seconds since 1970 by the emulator's clock.
+    pub(crate) at: u64,
+    /// Which one it was, counted from 1.
+    pub(crate) number: u64,
+}
+
+/// How a request ended.
+#[derive(Clone)]
+pub(crate) struct End {
+    pub(crate) status: StatusCode,
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) carried_out: bool,
+    pub(crate) began: Instant,
+    pub(crate) at: u64,
 }
 
 /// The latest requests, and the count of all.
@@ -41,22 +64,40 @@ impl Record {
         Self { latest: Ring::new(max_requests, MAX_BYTES), count: 0 }
     }
 
-    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, status: StatusCode) {
+    /// Counts a request and remembers it.
+    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, end: End) {
+        let request = self.note(parts, body, end);
+        self.keep(request);
+    }
+
+    /// Counts a request and says what there is to remember of it.
+    pub(crate) fn note(&mut self, parts: Parts, body: Bytes, end: End) -> ReceivedRequest {
+        let End { status, fault, carried_out, began, at } = end;
         let Parts { method, uri, mut headers, .. } = parts;
         for (name, value) in &mut headers {
             if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) {
                 value.set_sensitive(true);
             }
         }
-        let header_bytes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
-        let bytes = header_bytes.fold(body.len(), usize::saturating_add);
         let (path, query) = (uri.path().to_owned(), uri.query().map(str::to_owned));
-        self.latest.push(ReceivedRequest { method, path, query, headers, body, status }, bytes);
+        let took = began.elapsed();
         self.count = self.count.saturating_add(1);
+        let number = self.count;
+        ReceivedRequest { method, path, query, headers, body, status, fault, carried_out, took, at, number }
+    }
+
+    pub(crate) fn keep(&mut self, request: ReceivedRequest) {
+        let header_bytes = request.headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+        let bytes = header_bytes.fold(request.body.len(), usize::saturating_add);
+        self.latest.push(request, bytes);
     }
 
     pub(crate) fn latest(&self) -> Vec<ReceivedRequest> {
         self.latest.iter().cloned().collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &ReceivedRequest> {
+        self.latest.iter()
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -68,6 +109,10 @@ impl Record {
 mod tests {
     use super::*;
 
+    fn end() -> End {
+        End { status: StatusCode::OK, fault: None, carried_out: true, began: Instant::now(), at: 0 }
+    }
+
     fn parts(path: &str) -> Parts {
         let request = http::Request::get(path).header("authorization", "Bearer 1|canary").header("x-seen", "yes");
         request.body(()).unwrap().into_parts().0
@@ -76,7 +121,7 @@ mod tests {
     #[test]
     fn debug_hides_the_key_and_the_headers_have_it() {
         let mut record = Record::new(1);
-        record.add(parts("/events?cursor=x"), Bytes::new(), StatusCode::OK);
+        record.add(parts("/events?cursor=x"), Bytes::new(), end());
         let request = record.latest().remove(0);
         assert_eq!(request.headers["authorization"], "Bearer 1|canary");
         let shown = format!("{request:?}");
@@ -89,7 +134,7 @@ mod tests {
     fn only_the_latest_are_kept_and_all_are_counted() {
         let mut record = Record::new(2);
         for path in ["/1", "/2", "/3"] {
-            record.add(parts(path), Bytes::new(), StatusCode::OK);
+            record.add(parts(path), Bytes::new(), end());
         }
         let paths: Vec<_> = record.latest().into_iter().map(|request| request.path).collect();
         assert_eq!((paths, record.count()), (vec!["/2".to_owned(), "/3".to_owned()], 3));
@@ -99,7 +144,7 @@ mod tests {
     fn large_bodies_do_not_pile_up() {
         let mut record = Record::new(1000);
         for _ in 0..20 {
-            record.add(parts("/"), Bytes::from(vec![0; 8 << 20]), StatusCode::OK);
+            record.add(parts("/"), Bytes::from(vec![0; 8 << 20]), end());
         }
         assert_eq!(record.latest().len(), 7);
     }

@@ -23,6 +23,11 @@ impl Refusal {
         Self::Status { status, message: message.into(), headers: Vec::new() }
     }
 
+    /// A record that does not exist: the model is named as PHP names classes.
+    pub(crate) fn no_record(model: &str, id: &str) -> Self {
+        Self::status(StatusCode::NOT_FOUND, format!("No query results for model [App\\Models\\{model}] {id}"))
+    }
+
     pub(crate) fn wrong_verb(method: &str, path: &str, supported: &[&str]) -> Self {
         let supported = supported.join(", ");
         let message = format!(
@@ -87,9 +92,11 @@ pub(crate) struct FieldErrors {
 }
 
 impl FieldErrors {
-    /// Adds a message to a field; `:attribute` in it becomes the field's name.
+    /// Adds a message to a field; `:attribute` in it becomes the field's name, or that of a list's item as it is.
     pub(crate) fn add(&mut self, field: &str, message: &str) {
-        let message = Value::from(message.replace(":attribute", &field.replace('_', " ")));
+        let is_item = field.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = if is_item { field.to_owned() } else { field.replace('_', " ") };
+        let message = Value::from(message.replace(":attribute", &name));
         match self.messages.get_mut(field) {
             Some(Value::Array(messages)) => messages.push(message),
             _ => drop(self.messages.insert(field.to_owned(), Value::Array(vec![message]))),

@@ -1,5 +1,6 @@
 //! A memory of the latest things, bounded in number and in bytes.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 pub(crate) struct Ring<T> {
@@ -28,8 +29,18 @@ impl<T> Ring<T> {
     }
 
     /// What is remembered, oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.items.iter().map(|(_, item)| item)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().map(|(_, item)| item)
+    }
+
+    /// The item that `compare` finds equal, if the items are in its order.
+    pub(crate) fn find(&self, compare: impl Fn(&T) -> Ordering) -> Option<&T> {
+        let index = self.items.binary_search_by(|(_, item)| compare(item)).ok()?;
+        self.items.get(index).map(|(_, item)| item)
     }
 }
 

@@ -5,9 +5,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::{self, Answer};
 use crate::backend::Visit;
+use crate::exports::{self, What};
 use crate::keys::Ability;
 use crate::refusal::Refusal;
-use crate::{companies, events, track};
+use crate::{companies, contacts, events, track};
 
 /// Where the API lives on its host.
 pub(crate) const API: &str = "/public-api/v1";
@@ -24,6 +25,7 @@ pub(crate) struct Route {
     pub(crate) action: fn(&mut Visit<'_>) -> Result<Answer, Refusal>,
 }
 
+/// Of two that fit, the first one counts. Where Cometly documents no limit, there is none.
 pub(crate) static ROUTES: &[Route] = &[
     Route { endpoint: ("GET", "/login"), needs: None, limit: None, action: login },
     Route {
@@ -39,16 +41,89 @@ pub(crate) static ROUTES: &[Route] = &[
         action: track::accept,
     },
     Route {
+        endpoint: ("POST", "/public-api/v1/events/exports"),
+        needs: Some(Ability::EventsRead),
+        limit: Some(5),
+        action: |visit| exports::create(What::Events, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/events/exports/{id}"),
+        needs: Some(Ability::EventsRead),
+        limit: Some(30),
+        action: |visit| exports::get(What::Events, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/contacts"),
+        needs: Some(Ability::ContactsRead),
+        limit: Some(15),
+        action: contacts::list,
+    },
+    Route {
+        endpoint: ("POST", "/public-api/v1/contacts"),
+        needs: Some(Ability::ContactsWrite),
+        limit: Some(60),
+        action: contacts::create,
+    },
+    Route {
+        endpoint: ("POST", "/public-api/v1/contacts/exports"),
+        needs: Some(Ability::ContactsRead),
+        limit: None,
+        action: |visit| exports::create(What::Contacts, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/contacts/exports/{id}"),
+        needs: Some(Ability::ContactsRead),
+        limit: None,
+        action: |visit| exports::get(What::Contacts, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/contacts/{id}"),
+        needs: Some(Ability::ContactsRead),
+        limit: Some(30),
+        action: contacts::get,
+    },
+    Route {
+        endpoint: ("PUT", "/public-api/v1/contacts/{id}"),
+        needs: Some(Ability::ContactsWrite),
+        limit: None,
+        action: contacts::update,
+    },
+    Route {
         endpoint: ("GET", "/public-api/v1/companies"),
         needs: Some(Ability::CompaniesRead),
         limit: Some(15),
         action: companies::list,
     },
+    Route {
+        endpoint: ("POST", "/public-api/v1/companies/exports"),
+        needs: Some(Ability::CompaniesRead),
+        limit: None,
+        action: |visit| exports::create(What::Companies, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/companies/exports/{id}"),
+        needs: Some(Ability::CompaniesRead),
+        limit: None,
+        action: |visit| exports::get(What::Companies, visit),
+    },
+    Route {
+        endpoint: ("GET", "/public-api/v1/companies/{id}"),
+        needs: Some(Ability::CompaniesRead),
+        limit: None,
+        action: companies::get,
+    },
+    Route {
+        endpoint: ("PUT", "/public-api/v1/companies/{id}"),
+        needs: Some(Ability::CompaniesWrite),
+        limit: Some(60),
+        action: companies::update,
+    },
 ];
 
 /// What a request leads to, before anyone looks at its key.
 pub(crate) enum Found {
-    Route(&'static Route),
+    /// With what stands in the path in place of `{id}`; nothing, if there is no such place.
+    Route(&'static Route, String),
     /// Laravel answers `OPTIONS` by itself.
     Options(Answer),
 }
@@ -58,15 +133,34 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
         return Err(Refusal::status(StatusCode::BAD_REQUEST, "Malformed URL."));
     };
     let wanted = decoded.trim_end_matches('/');
-    let here = || ROUTES.iter().filter(|route| route.endpoint.1 == wanted);
-    if let Some(route) = here().find(|route| verbs(route).contains(&method.as_str())) {
-        return Ok(Found::Route(route));
+    let here = || ROUTES.iter().filter_map(|route| Some((route, fits(route.endpoint.1, wanted)?)));
+    if let Some((route, id)) = here().find(|(route, _)| verbs(route).contains(&method.as_str())) {
+        return Ok(Found::Route(route, id.to_owned()));
     }
-    let supported: Vec<&str> = here().flat_map(verbs).copied().collect();
+    let mut supported: Vec<&str> = Vec::new();
+    for verb in here().flat_map(|(route, _)| verbs(route)) {
+        if !supported.contains(verb) {
+            supported.push(verb);
+        }
+    }
     match method.as_str() {
         _ if supported.is_empty() => Err(Refusal::unknown_route(path)),
         "OPTIONS" => Ok(Found::Options(options(&supported))),
         method => Err(Refusal::wrong_verb(method, path, &supported)),
+    }
+}
+
+/// The endpoints that ask for a key, as Cometly's documentation writes them.
+pub(crate) fn limitable() -> impl Iterator<Item = Endpoint> {
+    let routes = ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
+    routes.map(|(method, path)| (method, path.strip_prefix(API).unwrap_or(path)))
+}
+
+/// Whether a path fits a template, and what it has in place of `{id}`.
+pub(crate) fn fits<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+    match template.strip_suffix("{id}") {
+        None => (template == path).then_some(""),
+        Some(before) => path.strip_prefix(before).filter(|id| !id.is_empty() && !id.contains('/')),
     }
 }
 
@@ -97,7 +191,7 @@ mod tests {
 
     fn status(method: &str, path: &str) -> u16 {
         match find(&method.parse().unwrap(), path) {
-            Ok(Found::Route(_)) => 200,
+            Ok(Found::Route(..)) => 200,
             Ok(Found::Options(_)) => 204,
             Err(refusal) => refusal.into_answer(true, "").status().as_u16(),
         }
@@ -117,6 +211,13 @@ mod tests {
             ("GET", "/public-api/v1/events%2Ftrack/x", 404),
             ("GET", "/public-api/v1/Events", 404),
             ("GET", "/", 404),
+            ("GET", "/public-api/v1/contacts/7", 200),
+            ("PUT", "/public-api/v1/contacts/7/", 200),
+            ("GET", "/public-api/v1/contacts/7/8", 404),
+            ("GET", "/public-api/v1/contacts/exports/7", 200),
+            ("POST", "/public-api/v1/contacts/7", 405),
+            ("POST", "/public-api/v1/companies", 405),
+            ("GET", "/public-api/v1/events/7", 404),
             ("GET", "/%ff", 400),
         ];
         for (method, path, expected) in cases {

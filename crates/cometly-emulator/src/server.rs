@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::backend::Backend;
+use crate::control::{self, STREAM};
+use crate::forged::Sending;
+use crate::sending::{self, Body};
+use crate::wire::{Breaker, Wire};
 
 /// Connections beyond these wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -24,19 +28,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read the 413.
 const MAX_DISCARDED: usize = 64 << 20;
 
+/// What a listener is for.
+#[derive(Clone, Copy)]
+enum Host {
+    Api,
+    /// Downloads of exports.
+    Files,
+}
+
 /// Serves until `stopped`, after saying in `report` whether it could begin.
 pub(crate) fn run(
     listener: std::net::TcpListener,
+    files: std::net::TcpListener,
     backend: Arc<Backend>,
     report: &mpsc::Sender<io::Result<()>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let begin = || {
-        listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let _inside = runtime.enter();
-        let listener = TcpListener::from_std(listener)?;
-        runtime.spawn(accept(listener, backend));
+        for (listener, host) in [(listener, Host::Api), (files, Host::Files)] {
+            listener.set_nonblocking(true)?;
+            runtime.spawn(accept(TcpListener::from_std(listener)?, host, Arc::clone(&backend)));
+        }
         Ok(runtime)
     };
     match begin() {
@@ -50,14 +64,14 @@ pub(crate) fn run(
     }
 }
 
-async fn accept(listener: TcpListener, backend: Arc<Backend>) {
+async fn accept(listener: TcpListener, host: Host, backend: Arc<Backend>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let backend = Arc::clone(&backend);
                 tokio::spawn(async move {
-                    converse(stream, &backend).await;
+                    converse(stream, host, &backend).await;
                     drop(place);
                 });
             }
@@ -67,24 +81,44 @@ async fn accept(listener: TcpListener, backend: Arc<Backend>) {
     }
 }
 
-async fn converse(stream: TcpStream, backend: &Backend) {
+async fn converse(stream: TcpStream, host: Host, backend: &Backend) {
     // Answers are small, and tests are many.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(async |request: Request<Incoming>| respond(backend, request).await);
+    let breaker = Breaker::default();
+    let service = service_fn(async |request: Request<Incoming>| respond(backend, host, request, &breaker).await);
     // hyper keeps header names in lower case; title case is as near to Symfony's spelling as it gets.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Wire::new(stream, breaker.clone())), service);
     // A connection that breaks is its client's affair.
     let _ = connection.await;
 }
 
-async fn respond(backend: &Backend, request: Request<Incoming>) -> Result<http::Response<Full<Bytes>>, io::Error> {
+async fn respond(
+    backend: &Backend,
+    host: Host,
+    request: Request<Incoming>,
+    breaker: &Breaker,
+) -> io::Result<http::Response<Body>> {
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
+    if matches!(host, Host::Api) && control::is_here(parts.uri.path()) {
+        if parts.uri.path() == STREAM {
+            return Ok(control::open(backend, &parts));
+        }
+        let body = timeout(PATIENCE, read(body, control::MAX_BODY)).await??;
+        let answer = control::answer(backend, &parts, body.as_ref());
+        return sending::send(answer, Sending::Whole, &parts.method, breaker).await;
+    }
+    let method = parts.method.clone();
     let body = timeout(PATIENCE, read(body, backend.max_body)).await??;
-    Ok(backend.answer(parts, body).map(Full::new))
+    let (answer, sending) = match host {
+        Host::Api => backend.answer(parts, body, began),
+        Host::Files => (backend.answer_file(parts, body, began), Sending::Whole),
+    };
+    sending::send(answer, sending, &method, breaker).await
 }
 
 /// The body, or `None` if it has more than `max` bytes.

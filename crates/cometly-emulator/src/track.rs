@@ -1,19 +1,13 @@
 //! `POST /events/track`: takes an event in.
 
-use std::collections::HashSet;
-
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::answer::{self, Answer};
 use crate::backend::Visit;
 use crate::input::Input;
-use crate::keys::Space;
 use crate::refusal::{FieldErrors, Refusal};
-use crate::ring::Ring;
-
-const MAX_EVENTS: usize = 65_536;
-const MAX_BYTES: usize = 64 << 20;
+use crate::rules::{self, Rule};
 
 const EVENT_NAMES: &[&str] = &[
     "lead_generated",
@@ -32,11 +26,41 @@ const EVENT_NAMES: &[&str] = &[
     "webinar_registration",
 ];
 
+/// Every other field that an event may have, in the order of the documentation.
+pub(crate) const FIELDS: &[(&str, Rule)] = &[
+    ("email", Rule::Email),
+    ("comet_token", Rule::Text),
+    ("fingerprint", Rule::Text),
+    ("ip", Rule::Ip),
+    ("tracking_id", Rule::TextOrNumber),
+    ("full_name", Rule::Text),
+    ("first_name", Rule::Text),
+    ("last_name", Rule::Text),
+    ("phone", Rule::TextOrNumber),
+    ("user_agent", Rule::Text),
+    ("event_time", Rule::Date),
+    ("url", Rule::Text),
+    ("amount", Rule::Number),
+    ("order_id", Rule::TextOrNumber),
+    ("order_name", Rule::Text),
+    ("checkout_token", Rule::Text),
+    ("is_upsell", Rule::Boolean),
+    ("upsell_common_id", Rule::TextOrNumber),
+    ("comet_source", Rule::Text),
+    ("comet_network", Rule::Text),
+    ("comet_campaign", Rule::Text),
+    ("comet_ad_group", Rule::Text),
+    ("comet_ad_id", Rule::TextOrNumber),
+    ("comet_keyword", Rule::Text),
+    ("comet_type", Rule::Text),
+    ("idempotency_key", Rule::TextOrNumber),
+    ("do_not_capi", Rule::Boolean),
+];
+
 pub(crate) fn accept(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     validate(visit.input)?;
-    if let Some(space) = visit.space {
-        visit.tracked.add(space, visit.input);
-    }
+    let records = &mut *visit.records;
+    records.tracked.add(&records.store, visit.space, visit.now, visit.input)?;
     let body = json!({ "status": StatusCode::ACCEPTED.as_u16(), "message": "Event queued for processing." });
     Ok(answer::compact(StatusCode::ACCEPTED, &body))
 }
@@ -57,57 +81,15 @@ fn validate(input: &Input) -> Result<(), Refusal> {
             errors.add(field, &format!("The :attribute field is required when {other} is present."));
         }
     }
-    if input.get("amount").is_some_and(|amount| !is_numeric(amount)) {
-        errors.add("amount", "The :attribute field must be a number.");
-    }
+    rules::check(input, FIELDS, &mut errors);
     errors.into_result()
 }
 
-fn is_event_name(name: &str) -> bool {
+/// Whether an event may have this name.
+pub(crate) fn is_event_name(name: &str) -> bool {
     let custom = name.strip_prefix("custom_event_").filter(|number| !number.starts_with(['0', '+']));
     EVENT_NAMES.contains(&name)
         || custom.and_then(|number| number.parse().ok()).is_some_and(|number: u8| (1..=50).contains(&number))
-}
-
-/// PHP's `is_numeric`: a string will do.
-fn is_numeric(value: &Value) -> bool {
-    value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite))
-}
-
-/// The events taken in, the latest of them at least.
-pub(crate) struct TrackedEvents {
-    latest: Ring<Tracked>,
-    keys: HashSet<(Space, String)>,
-}
-
-struct Tracked {
-    json: String,
-    key: Option<(Space, String)>,
-}
-
-impl TrackedEvents {
-    pub(crate) fn new() -> Self {
-        Self { latest: Ring::new(MAX_EVENTS, MAX_BYTES), keys: HashSet::new() }
-    }
-
-    /// An event whose idempotency key is known in its Space has been processed before, and is not added again.
-    fn add(&mut self, space: Space, input: &Input) {
-        let key = input.text("idempotency_key").map(|key| (space, key.to_owned()));
-        if let Some(key) = &key
-            && !self.keys.insert(key.clone())
-        {
-            return;
-        }
-        let json = input.to_json();
-        let bytes = json.len();
-        for forgotten in self.latest.push(Tracked { json, key }, bytes) {
-            forgotten.key.map(|key| self.keys.remove(&key));
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> Vec<String> {
-        self.latest.iter().map(|event| event.json.clone()).collect()
-    }
 }
 
 #[cfg(test)]
@@ -138,6 +120,17 @@ mod tests {
                 r#""fingerprint":["The fingerprint field is required"#,
             ),
             (r#"{"event_name":"purchase"}"#, r#""email":["The email field is required when none of comet token / "#),
+            (r#"{"event_name":"purchase","email":"e"}"#, "The email field must be a valid email address."),
+            (r#"{"event_name":"purchase","email":"e@x","url":["u"]}"#, "The url field must be a string."),
+            (
+                r#"{"event_name":"purchase","email":"e@x","is_upsell":"yes"}"#,
+                "The is upsell field must be true or false.",
+            ),
+            (
+                r#"{"event_name":"purchase","email":"e@x","event_time":"soon"}"#,
+                "The event time field must be a valid date.",
+            ),
+            (r#"{"event_name":"purchase","email":"e@x","order_id":5,"unknown":[]}"#, ""),
             (r#"{"event_name":"purchase","email":"e","amount":"much"}"#, "The amount field must be a number."),
             (r#"{"email":"e"}"#, "The event name field is required."),
             (r#"{"event_name":7,"email":"e"}"#, "The selected event name is invalid."),
@@ -156,33 +149,5 @@ mod tests {
         for name in ["", "Purchase", "custom_event_", "custom_event_0", "custom_event_51", "custom_event_01"] {
             assert!(!is_event_name(name), "{name}");
         }
-    }
-
-    #[test]
-    fn an_idempotency_key_counts_once_in_its_space() {
-        let mut tracked = TrackedEvents::new();
-        let space = Space::active();
-        for (space, body) in [
-            (space, r#"{"idempotency_key":"a","n":1}"#),
-            (space, r#"{"idempotency_key":" a ","n":2}"#),
-            (Space::active(), r#"{"idempotency_key":"a","n":3}"#),
-            (space, r#"{"n":4}"#),
-            (space, r#"{"n":4}"#),
-        ] {
-            tracked.add(space, &input(body));
-        }
-        let events = tracked.to_json().join(" ");
-        assert_eq!(events, r#"{"idempotency_key":"a","n":1} {"idempotency_key":"a","n":3} {"n":4} {"n":4}"#);
-    }
-
-    #[test]
-    fn an_event_is_forgotten_together_with_its_idempotency_key() {
-        let mut tracked = TrackedEvents { latest: Ring::new(1, MAX_BYTES), keys: HashSet::new() };
-        let space = Space::active();
-        for key in ["a", "b", "a"] {
-            tracked.add(space, &input(&format!(r#"{{"idempotency_key":"{key}"}}"#)));
-        }
-        assert_eq!(tracked.to_json(), [r#"{"idempotency_key":"a"}"#]);
-        assert_eq!(tracked.keys.len(), 1);
     }
 }

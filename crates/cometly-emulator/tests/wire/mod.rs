@@ -41,6 +41,27 @@ pub(crate) fn with(key: &str) -> String {
     format!("Authorization: Bearer {key}\r\nAccept: application/json\r\nContent-Type: application/json\r\n")
 }
 
+pub(crate) const JSON: &str = "application/json";
+
+/// Calls an endpoint, whose path is written as in Cometly's documentation, with everything that it asks for.
+pub(crate) fn call(emulator: &Emulator, key: &str, method: &str, path: &str, body: &str) -> Answer {
+    send(emulator, method, &format!("/public-api/v1{path}"), &with(key), body)
+}
+
+/// A call with the full key that must be answered by this status, and its body.
+#[track_caller]
+pub(crate) fn ask(emulator: &Emulator, method: &str, path: &str, body: &str, status: u16) -> serde_json::Value {
+    let answer = call(emulator, &emulator.keys().full, method, path, body);
+    assert_eq!(answer.status.get(..3), Some(status.to_string().as_str()), "{method} {path}: {answer:?}");
+    assert_eq!(answer.header("Content-Type"), Some(JSON));
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// The body of a 422 that tells of exactly one error.
+pub(crate) fn one_error(field: &str, message: &str) -> serde_json::Value {
+    serde_json::json!({ "message": message, "errors": { field: [message] } })
+}
+
 /// Sends one request on a connection of its own.
 pub(crate) fn send(emulator: &Emulator, method: &str, target: &str, headers: &str, body: &str) -> Answer {
     let mut stream = connect(emulator);

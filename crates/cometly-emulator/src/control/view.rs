@@ -1,0 +1,209 @@
+//! What can be seen from outside. No key is shown, but for its last four letters.
+
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::{Request, Said, error, say};
+use crate::backend::{Backend, State};
+use crate::catalog::CATALOG;
+use crate::faults::InjectedFault;
+use crate::keys::{Ability, KeyRing, Space, bearer_token};
+use crate::page::Ids;
+use crate::period;
+use crate::record::ReceivedRequest;
+use crate::routes::{self, API};
+use crate::{companies, contact, contacts, events};
+
+const CALLS: usize = 200;
+const ROWS: usize = 50;
+const SPACES: usize = 20;
+/// How much is shown of a body, a header or anything else.
+const MOST: usize = 2048;
+
+pub(super) fn state(request: &Request<'_>) -> Said {
+    let backend = request.backend;
+    let state = &*backend.state();
+    let catalog = CATALOG.iter().map(|entry| json!({ "fault": entry.name, "words": entry.words }));
+    let endpoints = routes::limitable().map(|(method, path)| json!({ "method": method, "path": path }));
+    let body = json!({
+        "base_url": format!("{}{API}", backend.site()),
+        "now": backend.clock().date(),
+        "count": state.record.count(),
+        "tracked": state.records.tracked.count(),
+        "leaked_keys": state.leaks.count(),
+        "endpoints": endpoints.collect::<Vec<_>>(),
+        "abilities": Ability::ALL.iter().map(|ability| ability.name()).collect::<Vec<_>>(),
+        "catalog": catalog.collect::<Vec<_>>(),
+        "faults": list_faults(state),
+        "keys": list_keys(state),
+        "limits": list_limits(backend, state),
+    });
+    say(StatusCode::OK, &body)
+}
+
+pub(super) fn faults(request: &Request<'_>) -> Said {
+    say(StatusCode::OK, &json!({ "faults": list_faults(&request.backend.state()) }))
+}
+
+pub(super) fn keys(request: &Request<'_>) -> Said {
+    say(StatusCode::OK, &json!({ "keys": list_keys(&request.backend.state()) }))
+}
+
+/// The latest calls, oldest first.
+pub(super) fn calls(request: &Request<'_>) -> Said {
+    let state = &*request.backend.state();
+    let mut calls: Vec<Value> = state.record.iter().rev().take(CALLS).map(|one| call(one, &state.keys)).collect();
+    calls.reverse();
+    say(StatusCode::OK, &json!({ "calls": calls }))
+}
+
+fn list_faults(state: &State) -> Value {
+    state.faults.list().iter().map(fault_json).collect()
+}
+
+pub(super) fn fault_json(active: &InjectedFault) -> Value {
+    let mut fault = active.fault.to_json();
+    fault.insert("id".into(), active.id.number().into());
+    fault.insert("struck".into(), active.struck.into());
+    fault.into()
+}
+
+fn list_keys(state: &State) -> Value {
+    let mut keys: Vec<_> = state.keys.all().collect();
+    let number = |key: &str| key.split('|').next().and_then(|number| number.parse::<u64>().ok());
+    keys.sort_by_key(|(key, _)| number(key));
+    let line = |(key, grant): (&str, &crate::keys::Grant)| {
+        json!({
+            "id": key.split('|').next(),
+            "key": hidden(key),
+            "space": grant.space.id(),
+            "active": grant.space.is_active(),
+            "abilities": grant.abilities.iter().map(|ability| ability.name()).collect::<Vec<_>>(),
+        })
+    };
+    keys.into_iter().map(line).collect()
+}
+
+fn list_limits(backend: &Backend, state: &State) -> Value {
+    let mut spaces: Vec<Space> = state.keys.all().map(|(_, grant)| grant.space).collect();
+    spaces.sort_by_key(|space| space.id());
+    spaces.dedup();
+    let now = backend.clock().seconds();
+    let all = spaces.into_iter().take(SPACES).flat_map(|space| {
+        state.limits.look(space, now).map(move |(endpoint, limit, used, resets)| {
+            json!({
+                "space": space.id(),
+                "method": endpoint.0,
+                "path": endpoint.1.strip_prefix(API),
+                "limit": limit,
+                "used": used,
+                "resets_in": resets,
+            })
+        })
+    });
+    all.collect()
+}
+
+/// A call as the page shows it.
+pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
+    let token = bearer_token(&call.headers).unwrap_or_default();
+    // A key that is cut in two would not be found, so nothing is cut before it is masked.
+    let mask = |text: &str| keys.mask(&mask(text, token)).chars().take(MOST).collect::<String>();
+    json!({
+        "number": call.number,
+        "time": period::iso(call.at),
+        "method": mask(call.method.as_str()),
+        "path": mask(&call.path),
+        "query": call.query.as_deref().map(mask),
+        "status": call.status.as_u16(),
+        "fault": call.fault,
+        "carried_out": call.carried_out,
+        "milliseconds": u64::try_from(call.took.as_millis()).ok(),
+        "headers": headers(&call.headers, &mask),
+        "body": mask(&String::from_utf8_lossy(&call.body)),
+        "body_bytes": call.body.len(),
+    })
+}
+
+fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
+    let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let shown = match text.split_once(' ') {
+            _ if !secret.contains(name) => mask(&text),
+            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
+            _ => hidden(&text),
+        };
+        json!([name.as_str(), shown])
+    };
+    headers.iter().map(line).collect()
+}
+
+fn mask(text: &str, token: &str) -> String {
+    if token.len() < 4 { text.to_owned() } else { text.replace(token, &hidden(token)) }
+}
+
+/// A key's last four letters, if it is long enough to have others.
+pub(crate) fn hidden(key: &str) -> String {
+    let last = key.char_indices().rev().nth(3).and_then(|(start, _)| key.get(start..));
+    format!("••••{}", last.filter(|_| key.chars().count() >= 12).unwrap_or_default())
+}
+
+/// Rows of a kind, from the id after `after` on, of the Space `space`.
+pub(super) fn data(request: &Request<'_>) -> Said {
+    let field = |name: &str| {
+        let mut pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.rfind(|(other, _)| *other == name).map(|(_, value)| percent_decode_str(value).decode_utf8_lossy())
+    };
+    let after = field("after").and_then(|after| after.parse::<u64>().ok()).unwrap_or_default();
+    let state = &*request.backend.state();
+    let id = field("space").and_then(|id| id.parse::<u64>().ok());
+    let Some(space) = state.keys.space(id.unwrap_or_default()) else {
+        return error(StatusCode::UNPROCESSABLE_ENTITY, "`space` is the id of a Space that has a key");
+    };
+    let (records, seeds) = (&state.records, request.backend.seeds());
+    let seeded = |count: u64| 1..count.saturating_add(1);
+    let (ids, row): (Ids<'_>, &dyn Fn(u64) -> Value) = match request.id {
+        "events" => (Ids::all(seeded(seeds.events), records.tracked.of(space).map(|event| event.id)), &|id| {
+            events::whole(records, seeds, id).into()
+        }),
+        "tracked" => (Ids::all(0..0, records.tracked.of(space).map(|event| event.id)), &|id| {
+            events::whole(records, seeds, id).into()
+        }),
+        "contacts" => (
+            Ids::all(seeded(seeds.contacts), records.contacts.beyond(space, seeds.contacts).map(|(id, _)| id)),
+            &|id| {
+                let contact = contacts::find(records, seeds, space, id).unwrap_or_default();
+                let mut whole = contact::whole(id, &contact, contact::Named::Keys);
+                if let Some(Value::Object(fields)) = whole.get_mut("custom_fields") {
+                    fields.retain(|_, value| !value.is_null());
+                }
+                whole.into()
+            },
+        ),
+        "companies" => (
+            Ids::all(seeded(seeds.companies), records.companies.beyond(space, seeds.companies).map(|(id, _)| id)),
+            &|id| companies::row(records, seeds, space, id),
+        ),
+        "exports" => (
+            Ids::all(
+                0..0,
+                (1..).zip(records.exports.iter()).filter(|(_, one)| one.space == space.id()).map(|(n, _)| n),
+            ),
+            &|id| {
+                let export = id.checked_sub(1).and_then(|id| records.exports.iter().nth(usize::try_from(id).ok()?));
+                export.map_or(Value::Null, |export| export.shown(request.backend.clock().seconds()))
+            },
+        ),
+        _ => return error(StatusCode::NOT_FOUND, "there are events, tracked, contacts, companies and exports"),
+    };
+    let mut found: Vec<u64> = ids.between(Some(after), None).take(ROWS.saturating_add(1)).collect();
+    let more = found.len() > ROWS;
+    found.truncate(ROWS);
+    let next = found.last().filter(|_| more);
+    let mut body = Map::from_iter([("next".to_owned(), json!(next))]);
+    body.insert("rows".into(), found.iter().map(|id| row(*id)).collect());
+    say(StatusCode::OK, &body.into())
+}

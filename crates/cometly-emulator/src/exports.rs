@@ -1,0 +1,314 @@
+//! Exports: asked for, queued, processed, and completed by a file on another host.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{self, Answer};
+use crate::backend::{Records, Visit};
+use crate::contacts;
+use crate::events::Filter;
+use crate::input::Input;
+use crate::keys::Space;
+use crate::page::Ids;
+use crate::period::{self, Period};
+use crate::refusal::{FieldErrors, Refusal};
+use crate::seeds::{Seeds, fields, scramble};
+use crate::store::{Row, Store};
+use crate::{companies, ring::Ring};
+
+pub(crate) const KIND: &str = "export";
+/// Older ones are forgotten.
+const MAX_EXPORTS: usize = 1000;
+const MAX_BYTES: usize = 16 << 20;
+/// An export goes one step further whenever it is asked for, and also after so many seconds.
+const STEP_SECONDS: u64 = 5;
+/// How long a download URL is valid.
+pub(crate) const VALID_SECONDS: u64 = 15 * 60;
+
+/// What is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Events,
+    Contacts,
+    Companies,
+}
+
+impl What {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Contacts => "contacts",
+            Self::Companies => "companies",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Export {
+    pub(crate) id: String,
+    pub(crate) what: What,
+    pub(crate) space: u64,
+    /// What was asked for, as it came: validated once, so that it can be read again at any time.
+    input: Map<String, Value>,
+    created: u64,
+    /// How often it was asked for.
+    asked: u64,
+    completed: Option<u64>,
+    doomed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Queued,
+    Processing,
+    Completed,
+    Failed,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Export {
+    fn status(&self, now: u64) -> Status {
+        let steps = now.saturating_sub(self.created).checked_div(STEP_SECONDS).unwrap_or_default();
+        match steps.saturating_add(self.asked) {
+            0..=1 => Status::Queued,
+            2 => Status::Processing,
+            _ if self.doomed => Status::Failed,
+            _ => Status::Completed,
+        }
+    }
+
+    /// The path and query of its file, signed for as long as `expires`.
+    pub(crate) fn file(&self, expires: u64) -> String {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|part| self.sign(expires, part));
+        format!("{}?Expires={expires}&Signature={a:016x}{b:016x}{c:016x}{d:016x}", self.path())
+    }
+
+    pub(crate) fn path(&self) -> String {
+        format!("/exports/{}/{}.ndjson.gz", self.what.name(), self.id)
+    }
+
+    /// No secret worth the name, but nothing that a client would guess.
+    fn sign(&self, expires: u64, part: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.path(), self.space, self.created, expires, part).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Every line of its file.
+    pub(crate) fn rows(&self, records: &Records, seeds: Seeds) -> Vec<Value> {
+        let space = Space::of(self.space);
+        let input = Input::of(self.input.clone());
+        // It was found valid when it was asked for.
+        let mut errors = FieldErrors::default();
+        let all = |ids: &Ids<'_>, row: &dyn Fn(u64) -> Value| ids.between(None, None).map(row).collect();
+        match self.what {
+            What::Events => {
+                let period = Period::read_day(&input, &mut errors);
+                let filter = Filter::read(&input, period, &mut errors);
+                all(&filter.ids(records, seeds, space), &|id| filter.row(records, seeds, id))
+            }
+            What::Contacts => {
+                let period = Period::read(&input, true, &mut errors);
+                let parts = contacts::parts(&input, &mut errors);
+                all(&contacts::ids(&period, records, seeds, space), &|id| {
+                    contacts::row(records, seeds, space, id, &parts)
+                })
+            }
+            What::Companies => {
+                let period = Period::read(&input, true, &mut errors);
+                all(&companies::ids(&period, records, seeds, space), &|id| companies::row(records, seeds, space, id))
+            }
+        }
+    }
+
+    /// What the page shows of it.
+    pub(crate) fn shown(&self, now: u64) -> Value {
+        let status = self.status(now).name();
+        json!({ "id": self.id, "what": self.what.name(), "status": status, "created_at": period::iso(self.created) })
+    }
+
+    fn to_row(&self) -> Row {
+        let body = json!({
+            "what": self.what.name(),
+            "input": self.input,
+            "created": self.created,
+            "asked": self.asked,
+            "completed": self.completed,
+            "doomed": self.doomed,
+        });
+        Row { kind: KIND, space: self.space, id: self.id.clone(), body: Some(body.to_string()) }
+    }
+}
+
+/// The latest exports of all Spaces.
+pub(crate) struct Exports {
+    latest: Ring<Export>,
+    count: u64,
+}
+
+impl Exports {
+    pub(crate) fn new() -> Self {
+        Self { latest: Ring::new(MAX_EXPORTS, MAX_BYTES), count: 0 }
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Export> {
+        self.latest.iter()
+    }
+
+    fn add(&mut self, store: &Store, export: Export) -> Result<(), Refusal> {
+        let row = export.to_row();
+        let bytes = row.body.as_ref().map_or(0, String::len);
+        store.keep(&[row])?;
+        self.push(store, export, bytes);
+        Ok(())
+    }
+
+    /// Puts back what was kept.
+    pub(crate) fn restore(&mut self, store: &Store, id: &str, space: u64, row: &Map<String, Value>) -> Option<()> {
+        let number = |field: &str| row.get(field).and_then(Value::as_u64);
+        let what = [What::Events, What::Contacts, What::Companies];
+        let export = Export {
+            id: id.to_owned(),
+            what: what.into_iter().find(|what| row.get("what").and_then(Value::as_str) == Some(what.name()))?,
+            space,
+            input: row.get("input")?.as_object()?.clone(),
+            created: number("created")?,
+            asked: number("asked")?,
+            completed: number("completed"),
+            doomed: row.get("doomed")?.as_bool()?,
+        };
+        let bytes = row.get("input")?.to_string().len();
+        self.push(store, export, bytes);
+        Some(())
+    }
+
+    fn push(&mut self, store: &Store, export: Export, bytes: usize) {
+        self.count = self.count.saturating_add(1);
+        for forgotten in self.latest.push(export, bytes) {
+            // If this fails, it is forgotten when the folder is opened the next time.
+            drop(store.write(&[Row { body: None, ..forgotten.to_row() }]));
+        }
+    }
+
+    fn get_mut(&mut self, what: What, space: Space, id: &str) -> Option<&mut Export> {
+        let is_it = |export: &&mut Export| export.what == what && export.space == space.id() && export.id == id;
+        self.latest.iter_mut().find(is_it)
+    }
+}
+
+pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
+    let mut errors = FieldErrors::default();
+    match what {
+        What::Events => {
+            let period = Period::read_day(visit.input, &mut errors);
+            Filter::read(visit.input, period, &mut errors);
+        }
+        What::Contacts => {
+            Period::read(visit.input, true, &mut errors);
+            contacts::parts(visit.input, &mut errors);
+        }
+        What::Companies => drop(Period::read(visit.input, true, &mut errors)),
+    }
+    errors.into_result()?;
+    let (records, space) = (&mut *visit.records, visit.space.id());
+    let ids = (records.exports.count..).map(|count| uuid(visit.seeds.seed, space, count));
+    // The count began anew if a data folder was opened.
+    let mut free = ids.filter(|id| records.exports.iter().all(|export| export.id != *id));
+    let id = free.next().unwrap_or_default();
+    let export = Export {
+        id: id.clone(),
+        what,
+        space,
+        input: visit.input.fields().clone(),
+        created: visit.now,
+        asked: 0,
+        completed: None,
+        doomed: visit.doomed,
+    };
+    records.exports.add(&records.store, export)?;
+    let body = json!({ "export_id": id, "status": "queued" });
+    Ok(answer::compact(StatusCode::ACCEPTED, &body))
+}
+
+pub(crate) fn get(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
+    let (id, now) = (visit.id, visit.now);
+    let no_export = || Refusal::no_record("Export", id);
+    let export = visit.records.exports.get_mut(what, visit.space, id).ok_or_else(no_export)?;
+    let mut next = export.clone();
+    next.asked = next.asked.saturating_add(1);
+    let status = next.status(now);
+    let mut body = fields(json!({
+        "export_id": id,
+        "status": status.name(),
+        "created_at": period::iso(next.created),
+        "message": format!("The export is {}.", status.name()),
+    }));
+    if status == Status::Completed {
+        let completed = *next.completed.get_or_insert(now);
+        let expires = now.saturating_add(VALID_SECONDS);
+        body.insert("download_url".into(), format!("{}{}", visit.files, next.file(expires)).into());
+        body.insert("completed_at".into(), period::iso(completed).into());
+        body.insert("expires_at".into(), period::iso(expires).into());
+    }
+    visit.records.store.keep(&[next.to_row()])?;
+    if let Some(export) = visit.records.exports.get_mut(what, visit.space, id) {
+        *export = next;
+    }
+    Ok(answer::compact(StatusCode::OK, &body.into()))
+}
+
+/// An id as other systems make them, and the same for the same seed.
+fn uuid(seed: u64, space: u64, count: u64) -> String {
+    let high = scramble(seed ^ scramble(space ^ scramble(count)));
+    let low = scramble(high);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        (low >> 48) & 0xfff,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn export(doomed: bool) -> Export {
+        let (input, completed) = (Map::new(), None);
+        Export { id: uuid(1, 2, 3), what: What::Events, space: 2, input, created: 100, asked: 0, completed, doomed }
+    }
+
+    #[test]
+    fn it_goes_on_when_asked_for_and_as_time_goes_by() {
+        let steps = |asked, now| Export { asked, ..export(false) }.status(now);
+        assert_eq!([1, 2, 3, 4].map(|asked| steps(asked, 100)), {
+            use Status::{Completed, Processing, Queued};
+            [Queued, Processing, Completed, Completed]
+        });
+        assert_eq!(steps(1, 105), Status::Processing);
+        assert_eq!(steps(1, 110), Status::Completed);
+        assert_eq!(Export { asked: 3, ..export(true) }.status(100), Status::Failed);
+    }
+
+    #[test]
+    fn its_id_and_its_file_are_its_own() {
+        let id = export(false).id;
+        assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_ne!(id, uuid(1, 2, 4));
+        assert_ne!(export(false).file(5), export(false).file(6));
+    }
+}

@@ -1,0 +1,105 @@
+//! Answers on their way: whole, or as a fault wants them.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{Method, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Channel, Full, channel};
+use tokio::time::{sleep, timeout};
+
+use crate::answer::Answer;
+use crate::forged::Sending;
+use crate::wire::Breaker;
+
+pub(crate) type Body = BoxBody<Bytes, io::Error>;
+
+/// However slow an answer is, it ends.
+const LONGEST: Duration = Duration::from_secs(600);
+const MOST_BYTES: usize = 1 << 30;
+
+/// Turns an answer into what hyper sends. An error closes the connection without an answer.
+pub(crate) async fn send(
+    answer: Answer,
+    sending: Sending,
+    method: &Method,
+    breaker: &Breaker,
+) -> io::Result<Response<Body>> {
+    match sending {
+        Sending::Whole => Ok(answer.map(whole)),
+        Sending::Late(pause) => {
+            sleep(pause).await;
+            Ok(answer.map(whole))
+        }
+        Sending::Reset => {
+            breaker.reset();
+            Err(io::Error::other("reset by a fault"))
+        }
+        Sending::Never => {
+            sleep(LONGEST).await;
+            Err(io::Error::other("nothing said for long enough"))
+        }
+        // Without a body there is nothing to spoil.
+        Sending::Trickle(_) | Sending::Cut | Sending::Endless if method == Method::HEAD => Ok(answer.map(whole)),
+        Sending::Trickle(pause) => Ok(spoil(answer, 0, move |sender, body| trickle(sender, body, pause))),
+        Sending::Cut => Ok(spoil(answer, 1, cut)),
+        Sending::Endless => {
+            let mut answer = answer;
+            answer.headers_mut().remove(CONTENT_LENGTH);
+            let (parts, body) = answer.into_parts();
+            let (sender, channel) = Channel::new(1);
+            tokio::spawn(timeout(LONGEST, endless(sender, body)));
+            Ok(Response::from_parts(parts, channel.boxed()))
+        }
+    }
+}
+
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never| match never {}).boxed()
+}
+
+/// Announces the whole body, of at least so many bytes, and leaves to `task` what comes of it.
+fn spoil<F, T>(answer: Answer, least: usize, task: F) -> Response<Body>
+where
+    F: FnOnce(channel::Sender<Bytes, io::Error>, Bytes) -> T,
+    T: Future<Output = ()> + Send + 'static,
+{
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, body.len().max(least).into());
+    let (sender, channel) = Channel::new(1);
+    tokio::spawn(timeout(LONGEST, task(sender, body)));
+    Response::from_parts(parts, channel.boxed())
+}
+
+async fn trickle(mut sender: channel::Sender<Bytes, io::Error>, mut body: Bytes, pause: Duration) {
+    while !body.is_empty() {
+        sleep(pause).await;
+        if sender.send_data(body.split_to(1)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn cut(mut sender: channel::Sender<Bytes, io::Error>, mut body: Bytes) {
+    body.truncate(body.len() / 2);
+    // If the client is gone, there is nothing left to cut.
+    let _ = sender.send_data(body).await;
+    // What was written so far is to arrive before the end does.
+    sleep(Duration::from_millis(10)).await;
+    sender.abort(io::Error::other("cut by a fault"));
+}
+
+/// The answer without its last byte, and then white space, so that no parser can call it complete.
+async fn endless(mut sender: channel::Sender<Bytes, io::Error>, mut body: Bytes) {
+    body.truncate(body.len().saturating_sub(1));
+    let mut sent = 0_usize;
+    let blanks = Bytes::from_static(&[b' '; 1024]);
+    let mut next = body;
+    while sent < MOST_BYTES && sender.send_data(next.clone()).await.is_ok() {
+        sent = sent.saturating_add(next.len());
+        next = blanks.clone();
+        sleep(Duration::from_millis(10)).await;
+    }
+}
