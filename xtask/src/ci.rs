@@ -23,6 +23,11 @@ struct Step {
 const TESTS: Step = Step { name: "tests", arguments: &["test", "--workspace"], environment: &[] };
 
 const STEPS: &[Step] = &[
+    Step {
+        name: "tests of what the emulator has behind features",
+        arguments: &["test", "--package", "cometly-emulator", "--all-features"],
+        environment: &[],
+    },
     Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
         name: "lints",
