@@ -36,7 +36,7 @@ use crate::{
 ///         };
 ///         match step {
 ///             Step::Done(result) => return result,
-///             Step::Retry { after, next, .. } => {
+///             Step::Retry { after, next } => {
 ///                 sleep(after);
 ///                 attempt = next;
 ///             }
@@ -120,6 +120,7 @@ struct State {
     jitter: Jitter,
     /// This try, from 1.
     number: u32,
+    reason: Option<RetryReason>,
     /// 429s in a row.
     refusals: u32,
     /// The longest wait that the server asked for with a 429.
@@ -154,14 +155,11 @@ pub enum Step<B, E> {
     /// The call has ended.
     Done(Result<AuthOutcome<B>, CallError<E>>),
     /// It is to be sent again.
-    #[non_exhaustive]
     Retry {
         /// How long to sleep before.
         after: Duration,
-        /// What to go on with.
+        /// What to go on with; it knows [why](Attempt::reason).
         next: Attempt,
-        /// Why, for logs.
-        reason: RetryReason,
     },
 }
 
@@ -196,6 +194,7 @@ impl Attempt {
             policy: policy.clone(),
             jitter: Jitter::new(seed),
             number: 1,
+            reason: None,
             refusals: 0,
             longest_wait: Duration::ZERO,
             elapsed: Duration::ZERO,
@@ -227,6 +226,12 @@ impl Attempt {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.state.number
+    }
+
+    /// Why it is sent again; `None` for the first try.
+    #[must_use]
+    pub fn reason(&self) -> Option<RetryReason> {
+        self.state.reason
     }
 
     /// The HTTP method.
@@ -297,10 +302,10 @@ impl Attempt {
     /// Takes the answer to this try.
     pub fn on_response<B: AsRef<[u8]>, E>(mut self, response: Response<B>, elapsed: Duration) -> Step<B, E> {
         let mut outcome = self.state.api.read(response);
-        let is_paced = self.state.settle(Some(&outcome), elapsed);
+        let turn = self.state.settle(Some(&outcome), elapsed);
         self.state.note(&outcome);
         let happened = Happened::answered(&outcome);
-        let again = self.state.decide(happened, outcome.retry_after(), is_paced, elapsed);
+        let again = self.state.decide(happened, outcome.retry_after(), turn, elapsed);
         outcome.set_tries(self.state.number);
         again.map_or(Step::Done(Ok(outcome)), |(after, reason)| self.again(after, reason))
     }
@@ -313,13 +318,13 @@ impl Attempt {
     /// Takes a failure of this try as an adapter has classified it: [`CallError::Transport`], [`CallError::Timeout`] or
     /// [`CallError::TooLarge`]. Any other ends the call as it is.
     pub fn on_error<B, E>(mut self, error: CallError<E>, elapsed: Duration) -> Step<B, E> {
-        let is_paced = self.state.settle::<B>(None, elapsed);
+        let turn = self.state.settle::<B>(None, elapsed);
         let happened = match &error {
             CallError::Transport { delivery, .. } | CallError::Timeout { delivery, .. } => Happened::failed(*delivery),
             _ => Happened::Final,
         };
         self.state.refusals = 0;
-        match self.state.decide(happened, None, is_paced, elapsed) {
+        match self.state.decide(happened, None, turn, elapsed) {
             Some((after, reason)) => {
                 self.state.may_have_arrived |= happened == Happened::NoAnswer;
                 self.again(after, reason)
@@ -330,8 +335,9 @@ impl Attempt {
 
     fn again<B, E>(mut self, after: Duration, reason: RetryReason) -> Step<B, E> {
         self.state.number = self.state.number.saturating_add(1);
+        self.state.reason = Some(reason);
         self.state.elapsed = self.state.elapsed.saturating_add(after);
-        Step::Retry { after, next: self, reason }
+        Step::Retry { after, next: self }
     }
 }
 
@@ -352,23 +358,24 @@ impl State {
         }
     }
 
-    /// Tells the pacer what came of the try that it let go, and keeps the place in line of one that was refused.
-    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> bool {
+    /// Tells the pacer what came of the try that it let go. One that was refused keeps its place in line; how long until
+    /// its turn, if there is a pacer.
+    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> Option<Duration> {
         let Place::Going { permit, at, elapsed: then } = std::mem::replace(&mut self.place, Place::None) else {
-            return false;
+            return None;
         };
         let now = at.checked_add(elapsed.saturating_sub(then)).unwrap_or(at);
-        if let Some(ticket) = outcome.and_then(|outcome| permit.on_outcome(outcome, now)) {
-            self.place = Place::Waiting(ticket);
-        }
-        true
+        let ticket = permit.on_outcome(outcome?, now)?;
+        let turn = ticket.turn(now);
+        self.place = Place::Waiting(ticket);
+        Some(turn)
     }
 
     fn decide(
         &mut self,
         happened: Happened,
         server_wait: Option<Duration>,
-        is_paced: bool,
+        turn: Option<Duration>,
         elapsed: Duration,
     ) -> Option<(Duration, RetryReason)> {
         self.elapsed = self.elapsed.max(elapsed);
@@ -383,7 +390,7 @@ impl State {
             has_budget: true,
             server_wait,
             window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
-            is_paced,
+            turn,
             time_left: self.policy.total_time().saturating_sub(self.elapsed),
         };
         let mut decision = self.policy.rules.decide(&facts);
@@ -407,9 +414,7 @@ impl<B: AsRef<[u8]>, E: fmt::Debug> fmt::Debug for Step<B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
-            Self::Retry { after, next, reason } => {
-                f.debug_struct("Retry").field("after", after).field("next", next).field("reason", reason).finish()
-            }
+            Self::Retry { after, next } => f.debug_struct("Retry").field("after", after).field("next", next).finish(),
         }
     }
 }
@@ -426,3 +431,6 @@ impl fmt::Debug for Attempt {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
