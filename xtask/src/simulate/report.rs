@@ -121,3 +121,34 @@ impl Bound {
         (!is_kept).then(|| format!("{} breaks its bound: {promise}", row.shape()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(processes: u32, drain: Seconds, refused: u64) -> Row {
+        let run = Run { done: 10_000, refused, drain, ..Run::default() };
+        Row { policy: Policy::Cometly { processes }, window: Counting::Fixed, jobs: 10_000, ideal: 9_960.0, run }
+    }
+
+    #[test]
+    fn a_broken_bound_is_said_and_nothing_is_promised_elsewhere() {
+        let setup = Setup::default();
+        assert_eq!(Bound::broken_by(&setup, &row(1, 9_999.0, 100)), None);
+        assert!(Bound::broken_by(&setup, &row(1, 9_999.0, 101)).is_some());
+        assert!(Bound::broken_by(&setup, &row(1, 10_100.0, 0)).is_some());
+        let mut undone = row(1, 9_999.0, 0);
+        undone.run.done = 9_999;
+        assert!(Bound::broken_by(&setup, &undone).is_some());
+        assert_eq!(Bound::broken_by(&setup, &row(7, 99_999.0, 99_999)), None);
+        assert_eq!(Bound::broken_by(&Setup { limit: 7, ..setup }, &row(1, 99_999.0, 99_999)), None);
+    }
+
+    #[test]
+    fn the_json_is_one_array_of_rows() {
+        let expected = "[\n  {\"policy\": \"cometly\", \"window\": \"fixed\", \"processes\": 100, \"jobs\": 10000, \
+                        \"done\": 10000, \"drain_ratio\": 1.0000, \"refused_per_success\": 0.2500, \
+                        \"peak_per_second\": 0}\n]";
+        assert_eq!(json(&[row(100, 9_960.0, 2_500)]), expected);
+    }
+}
