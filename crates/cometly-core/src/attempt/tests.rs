@@ -204,8 +204,8 @@ fn the_total_time_is_what_is_left_for_tries_and_waits() {
     assert!(after >= secs(40) && after <= secs(45), "the try has half of the time that is left: {after:?}");
     assert_eq!(next.remaining(ZERO), secs(50).saturating_sub(after), "a clock that steps back gives no time back");
     assert_eq!(next.remaining(secs(500)), ZERO);
-    let outcome = done(next.on_response(answer(429, Some(9)), secs(95))).unwrap();
-    assert!(outcome.is_rate_limited());
+    let outcome = done(next.on_response(answer(429, Some(51)), ZERO)).unwrap();
+    assert!(outcome.is_rate_limited(), "less than 51 s are left, whatever the clock says now");
     assert_eq!(start(&api().get("events"), &RetryPolicy::none()).remaining(ZERO), Duration::MAX);
 }
 
@@ -219,6 +219,16 @@ fn an_empty_budget_stops_at_once_and_a_job_goes_on_slowly() {
     let _ = retry(refused.on_response(answer(429, Some(1)), ZERO));
     let job = start(&get, &RetryPolicy::within(secs(3600)).budget(empty));
     assert!(retry(job.on_failure(Delivery::NotSent, "refused", ZERO)).0 >= secs(60));
+}
+
+#[test]
+fn refusals_by_the_rate_limit_cost_no_budget() {
+    let policy = RetryPolicy::within(Duration::MAX).budget(RetryBudget::with_reserve(1));
+    let mut attempt = start(&api().get("events"), &policy);
+    for _ in 0..20 {
+        attempt = retry(attempt.on_response(answer(429, Some(1)), ZERO)).1;
+    }
+    assert!(policy.budget.withdraw(), "what was there is still there");
 }
 
 #[test]
@@ -312,6 +322,20 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
     assert!(error.retry_after().unwrap() >= secs(30), "{error}");
     assert_eq!((error.delivery(), error.tries()), (Some(Delivery::NotSent), 0));
     assert_eq!(second.pace::<()>(now + after, after).unwrap(), None);
+}
+
+#[test]
+fn a_turn_later_than_the_longest_honoured_wait_is_not_waited_for() {
+    let api = paced_api();
+    let now = Instant::now();
+    let mut first = start(&api.get("events"), &RetryPolicy::none());
+    assert_eq!(first.pace::<()>(now, ZERO).unwrap(), None);
+    drop(done(first.on_response(answer(429, Some(100)), ZERO)));
+    let patient = RetryPolicy::default().total(secs(10_000));
+    let turn = start(&api.get("events"), &patient).pace::<()>(now, ZERO).unwrap_err().retry_after().unwrap();
+    let paced = |longest| start(&api.get("events"), &patient.clone().max_retry_after(longest)).pace::<()>(now, ZERO);
+    assert!(paced(turn).is_ok());
+    assert!(paced(turn - Duration::from_millis(1)).is_err());
 }
 
 #[test]

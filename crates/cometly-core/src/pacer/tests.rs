@@ -252,6 +252,8 @@ fn endless_endpoints_take_no_endless_memory_and_those_in_use_stay() {
     drop(kept);
     let _ = wait(ask(&pacer, now + secs(100)));
     drop(ticket);
+    let _newest = go(pacer.poll(&Method::GET, "newest", now + secs(100), 1));
+    let _ = wait(pacer.poll(&Method::GET, "newest", now + secs(100), 1));
 
     let crowded = Pacer::new();
     let permits: Vec<_> =
