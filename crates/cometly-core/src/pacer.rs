@@ -56,7 +56,7 @@ use lane::{Lane, Turn};
 ///   not known yet, one call asks: what it is told to wait tells the length.
 /// - Refused: closed for `Retry-After`.
 /// - Most of a window went to others, programs of the same Space that share no pacer with this one: some windows are left
-///   to them, drawn from up to 1, 3, 7, then 15 with each such window in a row, or 8 if calls wait in line.
+///   to them, drawn from up to 1, 3, 7, then 15 with each such window in a row; 8 for whoever has more than one call.
 /// - All of a window was ours, and the next does not begin full: calls come back one by one, and go one by one.
 ///
 /// Whoever waits is let go in the order of asking. Who does not come back in time lets others pass and is the next when

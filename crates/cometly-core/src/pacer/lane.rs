@@ -10,7 +10,7 @@ use super::{
 use crate::{
     AuthOutcome,
     jitter::Jitter,
-    spread::{MOST_ALONE, MOST_AT_THE_HEAD, windows},
+    spread::{MOST_ALONE, MOST_OF_MANY, windows},
 };
 
 /// How long a slow answer holds back the others.
@@ -310,7 +310,7 @@ impl Lane {
             return Duration::ZERO;
         }
         self.refusals = self.refusals.saturating_add(1);
-        let most = if self.line.is_empty() { MOST_ALONE } else { MOST_AT_THE_HEAD };
+        let most = if self.last_number <= 1 { MOST_ALONE } else { MOST_OF_MANY };
         let skipped = jitter.index(windows(self.refusals, most).saturating_add(1));
         let length = self.length.get();
         let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };

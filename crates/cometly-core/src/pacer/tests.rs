@@ -150,22 +150,31 @@ fn a_refusal_closes_for_as_long_as_it_says_and_a_second_one_changes_nothing() {
     assert!(after >= millis(1));
 }
 
+/// Refused for a whole window `times` over, then for the last time for `wait`: how long until its turn.
+fn turn_after_refusals(times: u32, wait: u64, seed: u64, has_more: bool) -> Duration {
+    let (pacer, mut now) = (Pacer::new(), Instant::now());
+    let mut permit = go(pacer.poll(&Method::GET, "events", now, seed));
+    for _ in 0..times {
+        let ticket = permit.on_outcome(&refused(60, 60), now).unwrap();
+        now = now.checked_add(ticket.turn(now)).unwrap();
+        permit = go(ticket.poll(now));
+    }
+    let _others = has_more.then(|| self::wait(pacer.poll(&Method::GET, "events", now, seed)));
+    permit.on_outcome(&refused(60, wait), now).unwrap().turn(now)
+}
+
 #[test]
-fn who_is_refused_in_a_row_leaves_whole_windows_to_others() {
-    let longest = (0..200_u64)
-        .map(|seed| {
-            let (pacer, mut now) = (Pacer::new(), Instant::now());
-            let mut pace = pacer.poll(&Method::GET, "events", now, seed);
-            for _ in 0..6 {
-                let ticket = go(pace).on_outcome(&refused(60, 60), now).unwrap();
-                now += ticket.turn(now);
-                pace = ticket.poll(now);
-            }
-            let ticket = go(pace).on_outcome(&refused(60, 60), now).unwrap();
-            ticket.turn(now).as_secs() / 60
-        })
-        .max();
-    assert_eq!(longest, Some(16), "the wait itself, and at most 15 more");
+fn who_comes_a_little_too_soon_waits_no_longer_than_it_is_told() {
+    for seed in 0..50 {
+        assert_eq!(turn_after_refusals(4, 7, seed, false), secs(7));
+    }
+    assert!((0..50).any(|seed| turn_after_refusals(4, 30, seed, false) > secs(100)));
+}
+
+#[test]
+fn who_is_refused_in_a_row_leaves_whole_windows_to_others_fewer_with_more_calls_to_make() {
+    let longest = |has_more| (0..200).map(|seed| turn_after_refusals(6, 60, seed, has_more).as_secs() / 60).max();
+    assert_eq!((longest(false), longest(true)), (Some(16), Some(9)));
 }
 
 #[test]
