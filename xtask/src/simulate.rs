@@ -30,7 +30,7 @@ How many calls are refused, and how long it takes, when many jobs share one rate
 Usage: cargo xtask simulate [OPTIONS]
 
   --seeds N             runs of each row of ours, of which the median is shown [5]
-  --window KIND         fixed, sliding, or counting (sliding, and refused calls count) [fixed]
+  --window KIND         fixed, sliding, or counting (sliding, and refused calls count; takes long) [fixed]
   --limit N             calls allowed in a window [60]
   --window-seconds N    length of a window [60]
   --jobs N              jobs in all [10000]
@@ -40,7 +40,7 @@ Usage: cargo xtask simulate [OPTIONS]
   --json                for machines
   --svg FILE            draw the calls of a second and those refused, over time
 
-Exits with 1 if a row of ours is worse than promised (60 calls a minute, 10000 jobs, fixed window).
+Exits with 1 if a row of ours is worse than promised: for 10000 jobs, and all else as by default.
 ";
 
 struct Options {

@@ -262,8 +262,9 @@ impl Attempt {
     /// # Errors
     /// [`CallError::Paced`], at once, if its turn comes later than the total time or the longest honoured wait allow.
     pub fn pace<E>(&mut self, now: Instant, elapsed: Duration) -> Result<Option<Duration>, CallError<E>> {
-        let time_left = self.remaining(elapsed);
         let state = &mut *self.state;
+        state.elapsed = state.elapsed.max(elapsed);
+        let time_left = state.policy.total_time().saturating_sub(state.elapsed);
         let pace = match std::mem::replace(&mut state.place, Place::None) {
             Place::Waiting(ticket) => ticket.poll(now),
             Place::Going { permit, at, elapsed } => {
@@ -294,6 +295,7 @@ impl Attempt {
                     return Err(CallError::paced(turn, history));
                 }
                 state.place = Place::Waiting(ticket);
+                state.elapsed = state.elapsed.saturating_add(after);
                 Ok(Some(after))
             }
         }

@@ -17,7 +17,7 @@ use super::{
 /// What everybody who asks for a job may wait for: also the end of the simulation.
 const DEADLINE: Seconds = 48.0 * 3600.0;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Setup {
     pub(super) counting: Counting,
     pub(super) limit: u32,

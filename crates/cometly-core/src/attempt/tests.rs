@@ -308,7 +308,8 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
     assert_eq!(first.pace::<()>(now, ZERO).unwrap(), None);
     assert_eq!(first.pace::<()>(now, ZERO).unwrap(), None, "asked twice, it holds one permit");
     let mut second = start(&api.get("/events"), &RetryPolicy::default());
-    assert!(second.pace::<()>(now, ZERO).unwrap().is_some(), "the first shows the way");
+    let wait = second.pace::<()>(now, ZERO).unwrap().expect("the first shows the way");
+    assert_eq!(second.remaining(ZERO), secs(60).saturating_sub(wait), "what is slept is gone, whatever the clock says");
     let mut other = start(&api.get("contacts"), &RetryPolicy::default());
     assert_eq!(other.pace::<()>(now, ZERO).unwrap(), None, "another endpoint");
 

@@ -231,10 +231,10 @@ impl Lane {
     }
 
     /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave, and not long at all
-    /// as long as the length of the window is a guess.
+    /// as long as the end of the window is a guess.
     fn nap(&self, turn: Duration) -> Duration {
-        let longest =
-            if self.length.is_assumed() { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
+        let is_guess = self.closed_until.is_none() && self.length.is_assumed();
+        let longest = if is_guess { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
         turn.min(longest).max(Duration::from_millis(1))
     }
 
