@@ -120,6 +120,7 @@ struct State {
     jitter: Jitter,
     /// This try, from 1.
     number: u32,
+    reason: Option<RetryReason>,
     /// 429s in a row.
     refusals: u32,
     /// The longest wait that the server asked for with a 429.
@@ -128,7 +129,6 @@ struct State {
     elapsed: Duration,
     may_have_arrived: bool,
     last_answer: Option<ApiErrorKind>,
-    reason: Option<RetryReason>,
     place: Place,
 }
 
@@ -158,7 +158,7 @@ pub enum Step<B, E> {
     Retry {
         /// How long to sleep before.
         after: Duration,
-        /// What to go on with.
+        /// What to go on with; it knows [why](Attempt::reason).
         next: Attempt,
     },
 }
@@ -194,12 +194,12 @@ impl Attempt {
             policy: policy.clone(),
             jitter: Jitter::new(seed),
             number: 1,
+            reason: None,
             refusals: 0,
             longest_wait: Duration::ZERO,
             elapsed: Duration::ZERO,
             may_have_arrived: false,
             last_answer: None,
-            reason: None,
             place: Place::None,
         };
         Self { state: Box::new(state) }
@@ -228,7 +228,7 @@ impl Attempt {
         self.state.number
     }
 
-    /// Why this try follows another; `None` for the first.
+    /// Why it is sent again; `None` for the first try.
     #[must_use]
     pub fn reason(&self) -> Option<RetryReason> {
         self.state.reason
@@ -262,8 +262,9 @@ impl Attempt {
     /// # Errors
     /// [`CallError::Paced`], at once, if its turn comes later than the total time or the longest honoured wait allow.
     pub fn pace<E>(&mut self, now: Instant, elapsed: Duration) -> Result<Option<Duration>, CallError<E>> {
-        let time_left = self.remaining(elapsed);
         let state = &mut *self.state;
+        state.elapsed = state.elapsed.max(elapsed);
+        let time_left = state.policy.total_time().saturating_sub(state.elapsed);
         let pace = match std::mem::replace(&mut state.place, Place::None) {
             Place::Waiting(ticket) => ticket.poll(now),
             Place::Going { permit, at, elapsed } => {
@@ -294,6 +295,7 @@ impl Attempt {
                     return Err(CallError::paced(turn, history));
                 }
                 state.place = Place::Waiting(ticket);
+                state.elapsed = state.elapsed.saturating_add(after);
                 Ok(Some(after))
             }
         }
@@ -302,10 +304,10 @@ impl Attempt {
     /// Takes the answer to this try.
     pub fn on_response<B: AsRef<[u8]>, E>(mut self, response: Response<B>, elapsed: Duration) -> Step<B, E> {
         let mut outcome = self.state.api.read(response);
-        let is_paced = self.state.settle(Some(&outcome), elapsed);
+        let turn = self.state.settle(Some(&outcome), elapsed);
         self.state.note(&outcome);
         let happened = Happened::answered(&outcome);
-        let again = self.state.decide(happened, outcome.retry_after(), is_paced, elapsed);
+        let again = self.state.decide(happened, outcome.retry_after(), turn, elapsed);
         outcome.set_tries(self.state.number);
         again.map_or(Step::Done(Ok(outcome)), |(after, reason)| self.again(after, reason))
     }
@@ -318,13 +320,13 @@ impl Attempt {
     /// Takes a failure of this try as an adapter has classified it: [`CallError::Transport`], [`CallError::Timeout`] or
     /// [`CallError::TooLarge`]. Any other ends the call as it is.
     pub fn on_error<B, E>(mut self, error: CallError<E>, elapsed: Duration) -> Step<B, E> {
-        let is_paced = self.state.settle::<B>(None, elapsed);
+        let turn = self.state.settle::<B>(None, elapsed);
         let happened = match &error {
             CallError::Transport { delivery, .. } | CallError::Timeout { delivery, .. } => Happened::failed(*delivery),
             _ => Happened::Final,
         };
         self.state.refusals = 0;
-        match self.state.decide(happened, None, is_paced, elapsed) {
+        match self.state.decide(happened, None, turn, elapsed) {
             Some((after, reason)) => {
                 self.state.may_have_arrived |= happened == Happened::NoAnswer;
                 self.again(after, reason)
@@ -335,8 +337,8 @@ impl Attempt {
 
     fn again<B, E>(mut self, after: Duration, reason: RetryReason) -> Step<B, E> {
         self.state.number = self.state.number.saturating_add(1);
-        self.state.elapsed = self.state.elapsed.saturating_add(after);
         self.state.reason = Some(reason);
+        self.state.elapsed = self.state.elapsed.saturating_add(after);
         Step::Retry { after, next: self }
     }
 }
@@ -358,23 +360,24 @@ impl State {
         }
     }
 
-    /// Tells the pacer what came of the try that it let go, and keeps the place in line of one that was refused.
-    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> bool {
+    /// Tells the pacer what came of the try that it let go. One that was refused keeps its place in line; how long until
+    /// its turn, if there is a pacer.
+    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> Option<Duration> {
         let Place::Going { permit, at, elapsed: then } = std::mem::replace(&mut self.place, Place::None) else {
-            return false;
+            return None;
         };
         let now = at.checked_add(elapsed.saturating_sub(then)).unwrap_or(at);
-        if let Some(ticket) = outcome.and_then(|outcome| permit.on_outcome(outcome, now)) {
-            self.place = Place::Waiting(ticket);
-        }
-        true
+        let ticket = permit.on_outcome(outcome?, now)?;
+        let turn = ticket.turn(now);
+        self.place = Place::Waiting(ticket);
+        Some(turn)
     }
 
     fn decide(
         &mut self,
         happened: Happened,
         server_wait: Option<Duration>,
-        is_paced: bool,
+        turn: Option<Duration>,
         elapsed: Duration,
     ) -> Option<(Duration, RetryReason)> {
         self.elapsed = self.elapsed.max(elapsed);
@@ -389,7 +392,7 @@ impl State {
             has_budget: true,
             server_wait,
             window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
-            is_paced,
+            turn,
             time_left: self.policy.total_time().saturating_sub(self.elapsed),
         };
         let mut decision = self.policy.rules.decide(&facts);
@@ -430,3 +433,6 @@ impl fmt::Debug for Attempt {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,19 @@ impl Call {
     /// The whole call as a value to be driven by whoever sends it: it says what to send, and after each try whether to
     /// send it again. Use another `seed` for each call, from whatever source of random numbers there is.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use cometly_core::{Api, ApiKey, RetryPolicy, Step, http::Response};
+    /// # let api = Api::new(ApiKey::new("12|abcdef")?);
+    /// let attempt = api.get("events").attempt(&RetryPolicy::default(), 42)?;
+    /// let refused = Response::builder().status(429).header("retry-after", 7).body(r#"{"message": "Too Many Attempts."}"#)?;
+    /// match attempt.on_response::<_, std::io::Error>(refused, Duration::ZERO) {
+    ///     Step::Retry { after, next } => assert!(after >= Duration::from_secs(7) && next.number() == 2),
+    ///     Step::Done(result) => panic!("{result:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn attempt(&self, policy: &RetryPolicy, seed: u64) -> Result<Attempt, RequestError> {

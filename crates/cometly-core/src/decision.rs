@@ -69,8 +69,8 @@ pub(crate) struct Facts {
     pub(crate) server_wait: Option<Duration>,
     /// The window to spread over.
     pub(crate) window: Duration,
-    /// Whether a pacer spreads this call instead.
-    pub(crate) is_paced: bool,
+    /// How long until its turn, if a pacer spreads this call instead.
+    pub(crate) turn: Option<Duration>,
     pub(crate) time_left: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Rules {
         if facts.tried >= self.tries {
             return Decision::Stop;
         }
-        let asked = facts.server_wait.unwrap_or_default();
+        let asked = facts.server_wait.max(facts.turn).unwrap_or_default();
         if asked > self.max_retry_after {
             return Decision::Stop;
         }
@@ -109,7 +109,7 @@ impl Rules {
             return Decision::Stop;
         }
         let jitter = match is_refused {
-            true if facts.is_paced => Duration::ZERO,
+            true if facts.turn.is_some() => Duration::ZERO,
             true if self.is_patient => facts.window.saturating_mul(windows(facts.refusals, MOST_ALONE)),
             _ => self.backoff(facts.tried),
         };
@@ -145,7 +145,7 @@ mod tests {
             has_budget: true,
             server_wait: None,
             window: Duration::from_secs(60),
-            is_paced: false,
+            turn: None,
             time_left: HOUR,
         }
     }
@@ -164,86 +164,58 @@ mod tests {
         let default = RetryPolicy::default().rules;
         let within = RetryPolicy::within(HOUR).rules;
         let no_5xx = RetryPolicy::default().retry_server_errors(false).rules;
-        let post = |happened| Facts { is_idempotent: false, ..facts(happened) };
         let asks = |happened, wait| Facts { server_wait: Some(secs(wait)), ..facts(happened) };
+        let post = |facts| Facts { is_idempotent: false, ..facts };
+        let tried = |tried, facts| Facts { tried, ..facts };
+        let refused = |refusals| Facts { refusals, ..asks(H::Refused, 30.0) };
+        let paced = |turn| Facts { turn: Some(secs(turn)), ..asks(H::Refused, 30.0) };
+        let left = |time, facts| Facts { time_left: secs(time), ..facts };
+        let broke = |facts| Facts { has_budget: false, ..facts };
         let table = [
+            // What happened × idempotent.
             ("final", default, facts(H::Final), Stop),
             ("final, a job", within, facts(H::Final), Stop),
-            // What happened × idempotent.
             ("5xx, GET", default, facts(H::Unavailable), retry(R::Unavailable, 0.0, 0.5)),
-            ("5xx, POST", default, post(H::Unavailable), Stop),
+            ("5xx, POST", default, post(facts(H::Unavailable)), Stop),
             ("5xx, switched off", no_5xx, facts(H::Unavailable), Stop),
             ("5xx with a wait", default, asks(H::Unavailable, 7.0), retry(R::Unavailable, 7.0, 0.5)),
             ("no answer, GET", default, facts(H::NoAnswer), retry(R::NoAnswer, 0.0, 0.5)),
             ("no answer, GET, 5xx off", no_5xx, facts(H::NoAnswer), retry(R::NoAnswer, 0.0, 0.5)),
-            ("no answer, POST", default, post(H::NoAnswer), Stop),
-            ("no answer, POST, a job", within, post(H::NoAnswer), Stop),
+            ("no answer, POST", default, post(facts(H::NoAnswer)), Stop),
+            ("no answer, POST, a job", within, post(facts(H::NoAnswer)), Stop),
             ("nothing sent, GET", default, facts(H::NotSent), retry(R::NotSent, 0.0, 0.5)),
-            ("nothing sent, POST", default, post(H::NotSent), retry(R::NotSent, 0.0, 0.5)),
+            ("nothing sent, POST", default, post(facts(H::NotSent)), retry(R::NotSent, 0.0, 0.5)),
             ("429, GET", default, asks(H::Refused, 30.0), retry(R::RateLimited, 30.0, 0.5)),
-            (
-                "429, POST",
-                default,
-                Facts { is_idempotent: false, ..asks(H::Refused, 30.0) },
-                retry(R::RateLimited, 30.0, 0.5),
-            ),
+            ("429, POST", default, post(asks(H::Refused, 30.0)), retry(R::RateLimited, 30.0, 0.5)),
             ("429 without a wait", default, facts(H::Refused), retry(R::RateLimited, 0.5, 0.5)),
             ("429 with a wait of 0", default, asks(H::Refused, 0.0), retry(R::RateLimited, 0.5, 0.5)),
             // The backoff and the spread.
-            ("second try", default, Facts { tried: 2, ..facts(H::NotSent) }, retry(R::NotSent, 0.0, 1.0)),
-            ("backoff cap", within, Facts { tried: 99, ..facts(H::NotSent) }, retry(R::NotSent, 0.0, 60.0)),
-            ("429, a job", within, asks(H::Refused, 30.0), retry(R::RateLimited, 30.0, 60.0)),
-            (
-                "second 429, a job",
-                within,
-                Facts { refusals: 2, ..asks(H::Refused, 30.0) },
-                retry(R::RateLimited, 30.0, 180.0),
-            ),
-            (
-                "ninth 429, a job",
-                within,
-                Facts { refusals: 9, ..asks(H::Refused, 30.0) },
-                retry(R::RateLimited, 30.0, 900.0),
-            ),
-            (
-                "429, a paced job",
-                within,
-                Facts { is_paced: true, ..asks(H::Refused, 30.0) },
-                retry(R::RateLimited, 30.0, 0.0),
-            ),
-            (
-                "jitter leaves half the time",
-                within,
-                Facts { time_left: secs(70.0), ..asks(H::Refused, 30.0) },
-                retry(R::RateLimited, 30.0, 20.0),
-            ),
+            ("second try", default, tried(2, facts(H::NotSent)), retry(R::NotSent, 0.0, 1.0)),
+            ("backoff cap", within, tried(99, facts(H::NotSent)), retry(R::NotSent, 0.0, 60.0)),
+            ("429, a job", within, refused(1), retry(R::RateLimited, 30.0, 60.0)),
+            ("second 429, a job", within, refused(2), retry(R::RateLimited, 30.0, 180.0)),
+            ("ninth 429, a job", within, refused(9), retry(R::RateLimited, 30.0, 900.0)),
+            ("429, its turn later", within, paced(90.0), retry(R::RateLimited, 90.0, 0.0)),
+            ("429, its turn sooner", within, paced(9.0), retry(R::RateLimited, 30.0, 0.0)),
+            ("429, its turn too late", default, paced(90.0), Stop),
+            ("jitter leaves half the time", within, left(70.0, refused(1)), retry(R::RateLimited, 30.0, 20.0)),
             // Tries left.
-            ("last try", default, Facts { tried: 3, ..facts(H::NotSent) }, Stop),
-            ("last try, 429", default, Facts { tried: 3, ..asks(H::Refused, 1.0) }, Stop),
+            ("last try", default, tried(3, facts(H::NotSent)), Stop),
+            ("last try, 429", default, tried(3, asks(H::Refused, 1.0)), Stop),
             // The server's wait against the longest allowed.
-            ("the longest wait", default, asks(H::Refused, 60.0), retry(R::RateLimited, 60.0, 0.5)),
+            ("the longest wait", default, left(99.0, asks(H::Refused, 60.0)), retry(R::RateLimited, 60.0, 0.5)),
             ("a longer wait", default, asks(H::Refused, 61.0), Stop),
             ("a longer wait, 5xx", default, asks(H::Unavailable, 61.0), Stop),
             ("a longer wait, a job", within, asks(H::Refused, 61.0), retry(R::RateLimited, 61.0, 60.0)),
             // The time left.
-            ("no time for the wait", default, Facts { time_left: secs(30.0), ..asks(H::Refused, 30.0) }, Stop),
-            ("no time at all", default, Facts { time_left: Duration::ZERO, ..facts(H::NotSent) }, Stop),
+            ("no time for the wait", default, left(30.0, asks(H::Refused, 30.0)), Stop),
+            ("no time at all", default, left(0.0, facts(H::NotSent)), Stop),
             // The budget.
-            ("budget empty, 5xx", default, Facts { has_budget: false, ..facts(H::Unavailable) }, Stop),
-            ("budget empty, nothing sent", default, Facts { has_budget: false, ..facts(H::NotSent) }, Stop),
-            ("budget empty, no answer", default, Facts { has_budget: false, ..facts(H::NoAnswer) }, Stop),
-            (
-                "budget empty, 429",
-                default,
-                Facts { has_budget: false, ..asks(H::Refused, 1.0) },
-                retry(R::RateLimited, 1.0, 0.5),
-            ),
-            (
-                "budget empty, a job",
-                within,
-                Facts { has_budget: false, ..facts(H::NotSent) },
-                retry(R::NotSent, 60.0, 0.5),
-            ),
+            ("budget empty, 5xx", default, broke(facts(H::Unavailable)), Stop),
+            ("budget empty, nothing sent", default, broke(facts(H::NotSent)), Stop),
+            ("budget empty, no answer", default, broke(facts(H::NoAnswer)), Stop),
+            ("budget empty, 429", default, broke(asks(H::Refused, 1.0)), retry(R::RateLimited, 1.0, 0.5)),
+            ("budget empty, a job", within, broke(facts(H::NotSent)), retry(R::NotSent, 60.0, 0.5)),
         ];
         for (row, rules, facts, expected) in table {
             assert_eq!(rules.decide(&facts), expected, "{row}: {facts:?}");

@@ -26,6 +26,9 @@
 //! | describe a call | [`Call`], from [`Api::get`], [`post`](Api::post), [`put`](Api::put), [`request`](Api::request) |
 //! | stamp the headers on a request of your own | [`Api::authorize`] |
 //! | read an answer, or test without a socket | [`Api::read`] → [`AuthOutcome`] |
+//! | send a call again when that helps, and never when it harms | [`Call::attempt`] → [`Attempt`], [`Step`] |
+//! | say how often and how long | [`RetryPolicy`], [`RetryBudget`] |
+//! | share one rate limit among many callers | [`Pacer`], [`ApiBuilder::pacer`] |
 //! | write an adapter | [`Limits`], [`Delivery`], [`CallError`], [`Redirected`] |
 //! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`] |
 //!
@@ -34,7 +37,12 @@
 //! would set. An SDK depends on this crate alone and returns [`Call`]s; the application picks the client.
 //!
 //! With a stack of your own: send what [`Call::to_request`] gives, **follow no redirect**, treat every status as an
-//! answer, set a deadline, cap what you read, and feed the response to [`Api::read`].
+//! answer, set a deadline, cap what you read, and feed the response to [`Api::read`]. To have retries, rate limits and
+//! deadlines as well, drive an [`Attempt`]: its docs show the loop.
+//!
+//! # Time and chance
+//! The core reads no clock and draws no random number. An [`Attempt`] is told how much time has gone by and a [`Pacer`]
+//! what time it is, and each takes a seed for its jitter; so a test can play a day of calls in no time, and play it again.
 //!
 //! # What it needs
 //! Rust 1.85. Public types from outside std are those of `http` and `bytes`, both re-exported, and serde's two traits.

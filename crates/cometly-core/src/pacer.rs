@@ -50,12 +50,14 @@ use lane::{Lane, Turn};
 /// ```
 ///
 /// # The rule
-/// - Nothing known: one call goes first, and the others wait for what its answer tells (a second at most).
-/// - Calls left: as many under way as are left, and no more than 8.
+/// - Nothing known of a window: one call goes first, and the others wait for what its answer tells, a second at most.
+/// - Calls left: no more under way than are left, or than 8. If others take calls too, only our share of what is left.
 /// - None left: closed until a window after the first call of this one. The first time, when the length of the window is
 ///   not known yet, one call asks: what it is told to wait tells the length.
-/// - Refused: closed for `Retry-After`, and after refusals in a row, which other programs of the same Space cause, for
-///   whole windows more: up to 1, 3, 7, then 15.
+/// - Refused: closed for `Retry-After`.
+/// - Most of a window went to others, programs of the same Space that share no pacer with this one: some windows are left
+///   to them, drawn from up to 1, 3, 7, then 15 with each such window in a row; 8 for whoever has more than one call.
+/// - All of a window was ours, and the next does not begin full: calls come back one by one, and go one by one.
 ///
 /// Whoever waits is let go in the order of asking. Who does not come back in time lets others pass and is the next when
 /// it does. What is kept is bounded: the endpoints used last, [256](Pacer::MAX_ENDPOINTS) of them.
@@ -211,6 +213,7 @@ impl Drop for Ticket {
     }
 }
 
+/// A lane is whole after every step, so a panic elsewhere while it was locked spoils nothing.
 fn lock(lane: &SharedLane) -> MutexGuard<'_, Lane> {
     lane.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -233,3 +236,6 @@ impl fmt::Debug for Ticket {
         f.debug_struct("Ticket").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ pub(crate) const DOCUMENTED_WINDOW: Duration = Duration::from_secs(60);
 /// with fewer, too many ask in each window for what only a few can get.
 pub(crate) const MOST_ALONE: u32 = 15;
 
-/// The same for a call that others wait behind: they would all be late.
-pub(crate) const MOST_AT_THE_HEAD: u32 = 10;
+/// The same for a program that has more than one to make: it is late for all of them.
+pub(crate) const MOST_OF_MANY: u32 = 8;
 
 /// Over how many whole windows to spread after `refusals` in a row: 1, 3, 7, then `most`.
 ///
@@ -29,6 +29,6 @@ mod tests {
     fn the_spread_doubles_over_whole_windows_up_to_its_cap() {
         let spread = [0, 1, 2, 3, 4, 5, 31, 32, u32::MAX].map(|refusals| windows(refusals, MOST_ALONE));
         assert_eq!(spread, [0, 1, 3, 7, 15, 15, 15, 15, 15]);
-        assert_eq!([3, 4, 5].map(|refusals| windows(refusals, MOST_AT_THE_HEAD)), [7, 10, 10]);
+        assert_eq!([3, 4, 5].map(|refusals| windows(refusals, MOST_OF_MANY)), [7, 8, 8]);
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn json(rows: &[Row]) -> String {
     json
 }
 
-/// What is promised for 10,000 jobs at 60 calls a minute.
+/// What is promised for 10,000 jobs at 60 calls a minute, over round trips of 100 ms.
 pub(super) struct Bound {
     processes: u32,
     drain_ratio: f64,
@@ -107,10 +107,9 @@ impl Bound {
         Self { processes: 10_000, drain_ratio: 1.10, refused_per_success: 13.0 },
     ];
 
-    /// What is worse in this row than promised; nothing is promised for other limits, windows and numbers of jobs.
+    /// What is worse in this row than promised; nothing is promised for another setup or number of jobs.
     pub(super) fn broken_by(setup: &Setup, row: &Row) -> Option<String> {
-        let is_promised =
-            (setup.limit, setup.window_seconds, row.jobs, row.window) == (60, 60, 10_000, Counting::Fixed);
+        let is_promised = *setup == Setup::default() && row.jobs == 10_000;
         let Policy::Cometly { processes } = row.policy else { return None };
         let bound = Self::ALL.into_iter().find(|bound| is_promised && bound.processes == processes)?;
         let is_kept = row.run.done == row.jobs
@@ -119,5 +118,38 @@ impl Bound {
         let Self { drain_ratio, refused_per_success, .. } = bound;
         let promise = format!("all done, drain ≤ {drain_ratio} ideal, ≤ {refused_per_success} refused per success");
         (!is_kept).then(|| format!("{} breaks its bound: {promise}", row.shape()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(processes: u32, drain: Seconds, refused: u64) -> Row {
+        let run = Run { done: 10_000, refused, drain, ..Run::default() };
+        Row { policy: Policy::Cometly { processes }, window: Counting::Fixed, jobs: 10_000, ideal: 9_960.0, run }
+    }
+
+    #[test]
+    fn a_broken_bound_is_said_and_nothing_is_promised_elsewhere() {
+        let setup = Setup::default();
+        assert_eq!(Bound::broken_by(&setup, &row(1, 9_999.0, 100)), None);
+        assert!(Bound::broken_by(&setup, &row(1, 9_999.0, 101)).is_some());
+        assert!(Bound::broken_by(&setup, &row(1, 10_100.0, 0)).is_some());
+        let mut undone = row(1, 9_999.0, 0);
+        undone.run.done = 9_999;
+        assert!(Bound::broken_by(&setup, &undone).is_some());
+        assert_eq!(Bound::broken_by(&setup, &row(7, 99_999.0, 99_999)), None);
+        for elsewhere in [Setup { limit: 7, ..setup }, Setup { round_trip: 1.0, ..setup }] {
+            assert_eq!(Bound::broken_by(&elsewhere, &row(1, 99_999.0, 99_999)), None);
+        }
+    }
+
+    #[test]
+    fn the_json_is_one_array_of_rows() {
+        let expected = "[\n  {\"policy\": \"cometly\", \"window\": \"fixed\", \"processes\": 100, \"jobs\": 10000, \
+                        \"done\": 10000, \"drain_ratio\": 1.0000, \"refused_per_success\": 0.2500, \
+                        \"peak_per_second\": 0}\n]";
+        assert_eq!(json(&[row(100, 9_960.0, 2_500)]), expected);
     }
 }

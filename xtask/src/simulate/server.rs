@@ -91,3 +91,36 @@ impl Server {
         Answer::Refused { retry_after: (last_in_the_way + self.window - now).ceil() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds at which calls come, and what is left after each, or how long it has to wait.
+    fn answers(counting: Counting, calls: &[Seconds]) -> Vec<Result<u32, f64>> {
+        let mut server = Server::new(counting, 2, 60.0);
+        let answer = |call: &Seconds| match server.answer(*call) {
+            Answer::Taken { remaining } => Ok(remaining),
+            Answer::Refused { retry_after } => Err(retry_after),
+        };
+        calls.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn a_fixed_window_begins_at_its_first_call_and_is_empty_at_its_end() {
+        let expected = [Ok(1), Ok(0), Err(31.0), Ok(1), Ok(0), Err(58.0)];
+        assert_eq!(answers(Counting::Fixed, &[10.0, 30.0, 39.5, 70.0, 71.0, 72.5]), expected);
+    }
+
+    #[test]
+    fn a_sliding_window_gives_back_call_by_call() {
+        let expected = [Ok(1), Ok(0), Err(31.0), Ok(0), Err(19.0), Ok(0)];
+        assert_eq!(answers(Counting::Sliding, &[10.0, 30.0, 39.5, 70.0, 71.0, 90.0]), expected);
+    }
+
+    #[test]
+    fn where_refused_calls_count_the_wait_grows_with_each() {
+        let expected = [Ok(1), Ok(0), Err(51.0), Err(60.0), Ok(0)];
+        assert_eq!(answers(Counting::All, &[10.0, 30.0, 39.5, 40.0, 99.5]), expected);
+    }
+}

@@ -17,7 +17,7 @@ use super::{
 /// What everybody who asks for a job may wait for: also the end of the simulation.
 const DEADLINE: Seconds = 48.0 * 3600.0;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Setup {
     pub(super) counting: Counting,
     pub(super) limit: u32,
@@ -246,4 +246,30 @@ fn response(limit: u32, answer: Answer) -> Response<Bytes> {
         headers.insert("retry-after", HeaderValue::from(duration(retry_after).as_secs()));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_plays_the_same_run() {
+        let play = |seed| {
+            let run = run(&Setup::default(), Policy::Cometly { processes: 4 }, 200, seed);
+            (run.done, run.refused, run.seconds)
+        };
+        assert_eq!(play(1), play(1));
+        assert_ne!(play(1).2, play(2).2);
+    }
+
+    #[test]
+    fn each_policy_gets_its_jobs_done() {
+        for policy in [Policy::Cometly { processes: 1 }, Policy::Plain(Plain::RetryAfter)] {
+            for counting in [Counting::Fixed, Counting::Sliding] {
+                let run = run(&Setup { counting, ..Setup::default() }, policy, 200, 1);
+                assert_eq!(run.done, 200, "{policy:?} {counting:?}");
+                assert!(run.drain >= 180.0 && run.drain < 260.0, "{policy:?} {counting:?}: {} s", run.drain);
+            }
+        }
+    }
 }

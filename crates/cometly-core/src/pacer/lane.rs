@@ -10,7 +10,7 @@ use super::{
 use crate::{
     AuthOutcome,
     jitter::Jitter,
-    spread::{MOST_ALONE, MOST_AT_THE_HEAD, windows},
+    spread::{MOST_ALONE, MOST_OF_MANY, windows},
 };
 
 /// How long a slow answer holds back the others.
@@ -234,10 +234,10 @@ impl Lane {
     }
 
     /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave, and not long at all
-    /// as long as the length of the window is a guess.
+    /// as long as the end of the window is a guess.
     fn nap(&self, turn: Duration) -> Duration {
-        let longest =
-            if self.length.is_assumed() { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
+        let is_guess = self.closed_until.is_none() && self.length.is_assumed();
+        let longest = if is_guess { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
         turn.min(longest).max(Duration::from_millis(1))
     }
 
@@ -313,7 +313,7 @@ impl Lane {
             return Duration::ZERO;
         }
         self.refusals = self.refusals.saturating_add(1);
-        let most = if self.line.is_empty() { MOST_ALONE } else { MOST_AT_THE_HEAD };
+        let most = if self.last_number <= 1 { MOST_ALONE } else { MOST_OF_MANY };
         let skipped = jitter.index(windows(self.refusals, most).saturating_add(1));
         let length = self.length.get();
         let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };

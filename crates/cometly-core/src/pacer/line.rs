@@ -21,10 +21,6 @@ struct Sleeper {
 }
 
 impl Line {
-    pub(super) fn is_empty(&self) -> bool {
-        self.sleepers.is_empty()
-    }
-
     /// Puts somebody in line, before all who asked later.
     pub(super) fn join(&mut self, number: u64, wakes: Instant) {
         match self.place(number) {
