@@ -37,8 +37,8 @@ use crate::RetryBudget;
 ///
 /// *Idempotent* is GET, PUT, DELETE, or a call that is [marked](crate::Call::idempotent). *Backoff* is the base, doubled
 /// with each try up to the cap; the wait is drawn evenly below it (full jitter). *The spread* is 1, 3, 7, then 15 whole
-/// windows with each 429 in a row, the window being the longest `Retry-After` that this call met, or a minute. Jitter is
-/// cut so that it leaves half of the time for the try. A call that a [`Pacer`](crate::Pacer) let go waits until it says,
+/// windows with each 429 in a row (and beyond 40 of them ever more), the window being the longest `Retry-After` that this
+/// call met, or a minute. Jitter is cut so that it leaves half of the time for the try. A call that a [`Pacer`](crate::Pacer) let go waits until it says,
 /// instead of the spread.
 ///
 /// ```
