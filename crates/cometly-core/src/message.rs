@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
 /// Feeds the texts of a JSON value to a sink, each with the field that it stands under; all else is passed over.
 struct Texts<'s, 'a> {
     sink: Sink<'s, 'a>,
-    field: Option<Cow<'a, str>>,
+    field: Option<&'s Cow<'a, str>>,
     /// Whether texts within lists and objects count.
     nested: bool,
 }
@@ -183,12 +183,12 @@ impl<'de> Visitor<'de> for Texts<'_, 'de> {
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
-        (self.sink)(self.field.as_ref(), Cow::Borrowed(text));
+        (self.sink)(self.field, Cow::Borrowed(text));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        (self.sink)(self.field.as_ref(), Cow::Owned(text.to_owned()));
+        (self.sink)(self.field, Cow::Owned(text.to_owned()));
         Ok(())
     }
 
@@ -198,7 +198,7 @@ impl<'de> Visitor<'de> for Texts<'_, 'de> {
             return Ok(());
         }
         let Self { sink, field, nested } = self;
-        while seq.next_element_seed(Texts { sink: &mut *sink, field: field.clone(), nested })?.is_some() {}
+        while seq.next_element_seed(Texts { sink: &mut *sink, field, nested })?.is_some() {}
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl<'de> Visitor<'de> for Texts<'_, 'de> {
         }
         let Self { sink, field, nested } = self;
         while let Some(key) = next_key(&mut map)? {
-            let field = field.clone().or(Some(key));
+            let field = field.or(Some(&key));
             map.next_value_seed(Texts { sink: &mut *sink, field, nested })?;
         }
         Ok(())

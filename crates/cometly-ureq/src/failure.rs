@@ -26,6 +26,8 @@ pub(crate) fn failure(error: Ureq) -> Error {
 fn delivery(error: &Ureq) -> Delivery {
     match error {
         Ureq::Io(error) => io_delivery(error),
+        #[cfg(feature = "native-tls")]
+        Ureq::NativeTls(error) => if error.to_string().contains("certificate") { Delivery::Untrusted } else { Delivery::NotSent },
         Ureq::HostNotFound
         | Ureq::ConnectionFailed
         | Ureq::ConnectProxyFailed(_)
@@ -42,7 +44,7 @@ fn io_delivery(error: &io::Error) -> Delivery {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
         // rustls checks the certificate before it lets anything of the request through. Its type is not ureq's to show,
         // and native-tls has another.
-        _ if text().contains("certificate") => Delivery::Untrusted,
+        _ if text().contains("invalid peer certificate") => Delivery::Untrusted,
         _ if text().contains("failed to lookup address") => Delivery::NotSent,
         _ => Delivery::Unknown,
     }
