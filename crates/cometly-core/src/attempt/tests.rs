@@ -326,6 +326,21 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
 }
 
 #[test]
+fn nobody_is_turned_away_because_of_a_guess() {
+    let api = paced_api();
+    let now = Instant::now();
+    let ask = |seed| api.get("events").attempt(&RetryPolicy::default(), seed).unwrap();
+    let mut callers: Vec<_> = (0..1_000).map(ask).collect();
+    for caller in &mut callers {
+        assert!(caller.pace::<()>(now, ZERO).unwrap() <= Some(secs(1)));
+    }
+    // Then the limit shows, and those whose turn comes too late are told so.
+    drop(done(callers.remove(0).on_response(answer(429, Some(30)), ZERO)));
+    let late: Vec<_> = callers.iter_mut().map(|caller| caller.pace::<()>(now + secs(1), secs(1)).is_err()).collect();
+    assert!(late[100..].iter().all(|late| *late));
+}
+
+#[test]
 fn a_turn_later_than_the_longest_honoured_wait_is_not_waited_for() {
     let api = paced_api();
     let now = Instant::now();

@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    line::Line,
-    open::{MOST_UNDER_WAY, Open},
-    window::Window,
-};
+use super::{line::Line, open::Open, window::Window};
 use crate::{
     AuthOutcome,
     jitter::Jitter,
     spread::{MOST_ALONE, MOST_OF_MANY, windows},
 };
+
+/// The highest limit that Cometly documents, for estimates before an endpoint has told its own.
+const MOST_DOCUMENTED: u64 = 60;
 
 /// How long a slow answer holds back the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -123,7 +122,11 @@ impl Lane {
         }
         let ahead = u64::try_from(self.line.ahead_of(number, now)).unwrap_or(u64::MAX);
         if !self.may_go(ahead, now) {
-            let turn = self.turn(ahead, now);
+            let mut turn = self.turn(ahead, now);
+            if self.closed_until.is_none() && self.length.is_assumed() {
+                // A guess: nobody is sent away, or to sleep for long, because of it.
+                turn = turn.min(later(now, PATIENCE));
+            }
             let after = self.nap(turn.saturating_duration_since(now));
             let back = later(now, after);
             self.line.join(number, back);
@@ -203,7 +206,7 @@ impl Lane {
 
     /// When the turn comes of somebody with so many ahead, as far as is known.
     fn turn(&self, ahead: u64, now: Instant) -> Instant {
-        let in_window = self.limit.unwrap_or(MOST_UNDER_WAY).max(1);
+        let in_window = self.limit.unwrap_or(MOST_DOCUMENTED).max(1);
         let (opens, ahead) = match (self.closed_until, self.open.left) {
             (until, _) if self.is_sliding => {
                 let those = self.pause().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
@@ -233,12 +236,9 @@ impl Lane {
         later(start, part(self.round_trip.saturating_mul(calls), 8))
     }
 
-    /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave, and not long at all
-    /// as long as the end of the window is a guess.
+    /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave.
     fn nap(&self, turn: Duration) -> Duration {
-        let is_guess = self.closed_until.is_none() && self.length.is_assumed();
-        let longest = if is_guess { PATIENCE } else { self.length.get().saturating_mul(2).max(part(turn, 2)) };
-        turn.min(longest).max(Duration::from_millis(1))
+        turn.min(self.length.get().saturating_mul(2).max(part(turn, 2))).max(Duration::from_millis(1))
     }
 
     /// A call was taken, and left so many.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// The most calls under way: so many are refused at worst when somebody else uses the limit up.
-pub(super) const MOST_UNDER_WAY: u64 = 8;
+const MOST_UNDER_WAY: u64 = 8;
 
 /// Who got less than this part of a window leaves the next ones to the others.
 const LEAST_SHARE: u64 = 6;

@@ -138,6 +138,15 @@ fn a_shorter_window_is_learnt_from_a_refusal_or_from_its_turning_over() {
 }
 
 #[test]
+fn a_refusal_that_tells_no_wait_closes_for_a_window_and_nobody_asks_before() {
+    let (pacer, now) = seen(60, 59);
+    let ticket = go(ask(&pacer, now)).on_outcome(&outcome(429, &[("x-ratelimit-limit", 60)]), now).unwrap();
+    assert_eq!(ticket.turn(now), secs(60));
+    let (after, _ticket) = wait(ask(&pacer, now));
+    assert!(after >= secs(60), "{after:?}");
+}
+
+#[test]
 fn a_refusal_closes_for_as_long_as_it_says_and_a_second_one_changes_nothing() {
     let (pacer, now) = seen(60, 40);
     let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
