@@ -27,7 +27,13 @@ fn delivery(error: &Ureq) -> Delivery {
     match error {
         Ureq::Io(error) => io_delivery(error),
         #[cfg(feature = "native-tls")]
-        Ureq::NativeTls(error) => if error.to_string().contains("certificate") { Delivery::Untrusted } else { Delivery::NotSent },
+        Ureq::NativeTls(error) => {
+            if error.to_string().contains("certificate") {
+                Delivery::Untrusted
+            } else {
+                Delivery::NotSent
+            }
+        }
         Ureq::HostNotFound
         | Ureq::ConnectionFailed
         | Ureq::ConnectProxyFailed(_)
