@@ -98,6 +98,7 @@ impl Rules {
             return Decision::Stop;
         }
         let is_refused = reason == RetryReason::RateLimited;
+        let says_when = facts.server_wait.is_some_and(|wait| !wait.is_zero());
         let at_least = match (is_refused, facts.has_budget) {
             // A server that asks for no wait at all is not asked again at once.
             (true, _) => asked.max(self.base),
@@ -109,7 +110,9 @@ impl Rules {
             return Decision::Stop;
         }
         let jitter = match is_refused {
-            true if facts.turn.is_some() => Duration::ZERO,
+            true if facts.turn.is_some() && says_when => Duration::ZERO,
+            // A pacer knows only what the server said.
+            true if facts.turn.is_some() => self.backoff(facts.tried),
             true if self.is_patient => facts.window.saturating_mul(windows(facts.refusals, MOST_ALONE)),
             _ => self.backoff(facts.tried),
         };
@@ -198,6 +201,12 @@ mod tests {
             ("429, its turn later", within, paced(90.0), retry(R::RateLimited, 90.0, 0.0)),
             ("429, its turn sooner", within, paced(9.0), retry(R::RateLimited, 30.0, 0.0)),
             ("429, its turn too late", default, paced(90.0), Stop),
+            (
+                "429 without a wait, its turn at once, again and again",
+                within,
+                Facts { turn: Some(secs(0.25)), server_wait: Some(secs(0.0)), tried: 8, ..facts(H::Refused) },
+                retry(R::RateLimited, 0.5, 60.0),
+            ),
             ("jitter leaves half the time", within, left(70.0, refused(1)), retry(R::RateLimited, 30.0, 20.0)),
             // Tries left.
             ("last try", default, tried(3, facts(H::NotSent)), Stop),

@@ -15,6 +15,9 @@ const MOST_DOCUMENTED: u64 = 60;
 /// How long a slow answer holds back the others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Whatever one refusal said, somebody asks again after this. Who was refused itself waits as long as it was told.
+const MOST_CLOSED: Duration = Duration::from_secs(60 * 60);
+
 /// The least pause after a refusal that asks for none.
 const LEAST_WAIT: Duration = Duration::from_millis(250);
 
@@ -276,7 +279,7 @@ impl Lane {
             self.learn(grant, wait, now);
         }
         let length = self.length.get();
-        let wait = wait.unwrap_or(length).max(LEAST_WAIT);
+        let wait = wait.unwrap_or(length).clamp(LEAST_WAIT, MOST_CLOSED);
         let is_known = self.closed_until.is_some() || grant.at < self.open.since || grant.is_asking;
         // Not crowded out, but a little too soon for the next window.
         let is_early = wait.saturating_mul(8) <= length;

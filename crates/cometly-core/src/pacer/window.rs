@@ -40,11 +40,13 @@ impl Window {
         self.evidence == Evidence::None
     }
 
-    /// A refusal asked for this wait.
+    /// A refusal asked for this wait. Only what was measured makes a window longer than a minute: one that is taken for too
+    /// long is never seen to be too long.
     pub(super) fn waits(&mut self, wait: Duration) {
         if wait.is_zero() || wait > LONGEST {
             return;
         }
+        let wait = wait.min(DOCUMENTED_WINDOW);
         match self.evidence {
             Evidence::None => (self.length, self.evidence) = (wait, Evidence::Waits),
             Evidence::Waits => self.length = self.length.max(wait),
@@ -144,5 +146,14 @@ mod tests {
         window.measured(secs(3000.0), secs(3600.0));
         window.measured(secs(2.0), secs(1.0));
         assert!(window.is_assumed());
+    }
+
+    #[test]
+    fn one_long_wait_does_not_slow_an_endpoint_down_for_good() {
+        let mut window = Window::new();
+        window.waits(secs(900.0));
+        assert_eq!(window.get(), secs(60.0));
+        window.measured(secs(299.5), secs(300.5));
+        assert_eq!(window.get(), secs(300.0));
     }
 }
