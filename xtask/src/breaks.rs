@@ -7,7 +7,9 @@ use crate::{Outcome, say};
 mod core;
 mod isahc;
 mod own_stacks;
+mod pacing;
 mod reqwest;
+mod retries;
 mod sources;
 mod ureq;
 
@@ -35,6 +37,13 @@ struct Break {
     noticed: Noticed,
 }
 
+impl Break {
+    /// A guard that is described best by its own line of code, and watched by a unit test of the core.
+    const fn in_core(file: &'static str, find: &'static str, replace: &'static str, test: &'static str) -> Self {
+        Self { guard: find, file, find, replace, noticed: Noticed::Test("cometly-core", test) }
+    }
+}
+
 /// Who notices.
 #[derive(Clone, Copy)]
 enum Noticed {
@@ -56,7 +65,9 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let breaks = [core::BREAKS, reqwest::BREAKS, ureq::BREAKS, isahc::BREAKS, own_stacks::BREAKS].concat();
+    let ours = [core::BREAKS, retries::BREAKS, pacing::BREAKS].concat();
+    let stacks = [reqwest::BREAKS, ureq::BREAKS, isahc::BREAKS, own_stacks::BREAKS].concat();
+    let breaks = [ours, stacks].concat();
     let chosen = breaks.into_iter().filter(|one| one.guard.contains(&filter) || one.file.contains(&filter));
     let sources = if only_list { None } else { Some(Sources::copied()?) };
     let (mut taken_out, mut unnoticed) = (0_usize, 0_usize);
@@ -66,7 +77,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             Noticed::Case(flavour, case) => format!("{flavour}::{case}"),
             Noticed::Nobody(reason) => format!("nobody can notice: {reason}"),
         };
-        write!(io::stdout(), "{} | {} | {who}", one.file, one.guard)?;
+        let guard = one.guard.split_whitespace().collect::<Vec<_>>().join(" ");
+        write!(io::stdout(), "{} | {guard} | {who}", one.file)?;
         io::stdout().flush()?;
         let verdict = match (&sources, one.noticed) {
             (None, _) | (_, Noticed::Nobody(_)) => String::new(),
