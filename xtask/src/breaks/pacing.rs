@@ -11,19 +11,19 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        r#"        if self.closed_until.is_some() {
+        r"        if self.closed_until.is_some() {
             return false;
         }
-"#,
+",
         "",
         "attempt::tests::a_second_try_that_the_pacer_refuses_tells_of_the_first",
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        r#"        if self.shown == Shown::NoLimit {
+        r"        if self.shown == Shown::NoLimit {
             return true;
         }
-"#,
+",
         "",
         "pacer::tests::an_endpoint_that_never_showed_a_limit_holds_nobody_back",
     ),
@@ -83,8 +83,8 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        r#"        self.under_way = self.under_way.saturating_sub(1);
-"#,
+        r"        self.under_way = self.under_way.saturating_sub(1);
+",
         "",
         "attempt::tests::a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late",
     ),
@@ -96,8 +96,8 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        r#"            self.line.join(number, turn);
-"#,
+        r"            self.line.join(number, turn);
+",
         "",
         "pacer::tests::a_waiter_is_told_which_window_is_its_own",
     ),
@@ -115,17 +115,17 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer.rs",
-        r#"            endpoints.forget_oldest();
-"#,
+        r"            endpoints.forget_oldest();
+",
         "",
         "pacer::tests::endless_endpoints_take_no_endless_memory_and_those_in_use_stay",
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer.rs",
-        r#"        if endpoints.count < Self::MAX_ENDPOINTS {
-"#,
-        r#"        if true {
-"#,
+        r"        if endpoints.count < Self::MAX_ENDPOINTS {
+",
+        r"        if true {
+",
         "pacer::tests::endless_endpoints_take_no_endless_memory_and_those_in_use_stay",
     ),
     Break::in_core(
@@ -136,15 +136,15 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer.rs",
-        r#"            lock(&seat.lane).lose();
-"#,
+        r"            lock(&seat.lane).lose();
+",
         "",
         "attempt::tests::a_second_try_that_the_pacer_refuses_tells_of_the_first",
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer.rs",
-        r#"            lock(&seat.lane).leave(seat.number);
-"#,
+        r"            lock(&seat.lane).leave(seat.number);
+",
         "",
         "attempt::tests::a_turn_later_than_the_longest_honoured_wait_is_not_waited_for",
     ),

@@ -215,12 +215,12 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
-        r#"            _ => Happened::Final,
+        r"            _ => Happened::Final,
         };
-        self.state.refusals"#,
-        r#"            _ => Happened::NotSent,
+        self.state.refusals",
+        r"            _ => Happened::NotSent,
         };
-        self.state.refusals"#,
+        self.state.refusals",
         "attempt::tests::a_timeout_is_a_failure_like_others_and_what_is_too_large_is_final",
     ),
     Break::in_core(
@@ -255,8 +255,8 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
-        r#"                state.elapsed = state.elapsed.saturating_add(after);
-"#,
+        r"                state.elapsed = state.elapsed.saturating_add(after);
+",
         "",
         "attempt::tests::a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late",
     ),
