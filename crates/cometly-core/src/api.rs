@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    fmt, iter,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -64,10 +64,13 @@ struct Shared {
 /// The key in use, the one before, and the headers that every request carries.
 pub(crate) struct Keys {
     pub(crate) current: ApiKey,
-    /// An answer to a request that left before a rotation may still quote the old key.
-    pub(crate) previous: Option<ApiKey>,
+    /// An answer to a request that left before a rotation may still quote an old key. The latest first.
+    pub(crate) previous: Vec<ApiKey>,
     headers: HeaderMap,
 }
+
+/// How many keys before the current one are still masked.
+const MOST_PREVIOUS: usize = 4;
 
 impl Api {
     /// The API at its [default address](BaseUrl), opened by `key`.
@@ -108,12 +111,17 @@ impl Api {
 
     /// Puts another key in place of the one in use, for every clone; the next request built uses it.
     ///
-    /// The key before it is still masked in what the server says, since a request with it may be under way.
+    /// The last few keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
+        // One that watches its configuration may well put the same key in place again.
+        if keys.current.expose_secret() == key.expose_secret() {
+            return;
+        }
         let mut headers = keys.headers.clone();
         headers.insert(header::AUTHORIZATION, key.header().clone());
-        *keys = Arc::new(Keys { previous: Some(keys.current.clone()), current: key, headers });
+        let previous = iter::once(&keys.current).chain(&keys.previous).take(MOST_PREVIOUS).cloned().collect();
+        *keys = Arc::new(Keys { previous, current: key, headers });
     }
 
     /// A GET call; see [`request`](Api::request).
@@ -254,7 +262,7 @@ impl ApiBuilder {
         headers.insert(header::CONTENT_TYPE, json);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::USER_AGENT, user_agent);
-        let keys = RwLock::new(Arc::new(Keys { current: key, previous: None, headers }));
+        let keys = RwLock::new(Arc::new(Keys { current: key, previous: Vec::new(), headers }));
         Api { shared: Arc::new(Shared { base_url, pacer, keys }) }
     }
 }
@@ -336,6 +344,17 @@ mod tests {
         let body = r#"{"message":"7|canary-canary and 8|second-canary"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
         assert_eq!(outcome.message(), Some("[redacted] and [redacted]"));
+    }
+
+    #[test]
+    fn so_are_the_few_before_it_whole_where_one_begins_with_another() {
+        let api = api();
+        for key in ["7|canary-canary", "8|second-canary", "8|second-canary-tail", "8|second", "8|second"] {
+            api.rotate(ApiKey::new(key).unwrap());
+        }
+        let body = r#"{"message":"7|canary-canary, 8|second-canary, 8|second-canary-tail, 8|second"}"#;
+        let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
+        assert_eq!(outcome.message(), Some("[redacted], [redacted], [redacted], [redacted]"));
     }
 
     #[test]

@@ -44,7 +44,10 @@ pub struct Call {
     /// Where the path ends in the target and the query begins.
     path_len: usize,
     body: Bytes,
+    /// Marked as such.
     idempotent: bool,
+    /// Whether the body has an idempotency key.
+    is_keyed: bool,
     /// The first thing that went wrong.
     fault: Option<RequestError>,
 }
@@ -66,6 +69,7 @@ impl Call {
             fault: fault.err(),
             body: Bytes::new(),
             idempotent: false,
+            is_keyed: false,
             api,
             method,
             template,
@@ -110,25 +114,24 @@ impl Call {
     /// Sets the body to `value` as JSON.
     ///
     /// Cometly's backend reads `""` as null and trims texts; JSON has no NaN or infinity, which are written as null.
-    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
         match serde_json::to_vec(value) {
-            Ok(body) => {
-                self.body = body.into();
-                self
-            }
+            Ok(body) => self.body(body),
             Err(_) => self.fail(RequestError::Json),
         }
     }
 
-    /// Sets the body to `value` as JSON with the field `idempotency_key`, and [marks the call](Call::idempotent):
-    /// Cometly handles an event with the same key once, so this POST is safe to send again.
+    /// Sets the body to `value` as JSON with the field `idempotency_key`, which makes the call
+    /// [idempotent](Call::is_idempotent): Cometly handles an event with the same key once, so this POST is safe to send
+    /// again. Another body takes that back.
     ///
     /// `value` must be a JSON object; if it has the field already, it must be the same key.
-    pub fn json_with_idempotency_key<T: Serialize + ?Sized>(mut self, value: &T, key: &str) -> Self {
+    pub fn json_with_idempotency_key<T: Serialize + ?Sized>(self, value: &T, key: &str) -> Self {
         match idempotency_key::add(value, key) {
             Ok(body) => {
-                self.body = body.into();
-                self.idempotent()
+                let mut call = self.body(body);
+                call.is_keyed = true;
+                call
             }
             Err(error) => self.fail(error),
         }
@@ -137,6 +140,7 @@ impl Call {
     /// Sets the body, which must be JSON.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self.is_keyed = false;
         self
     }
 
@@ -169,10 +173,10 @@ impl Call {
         self.template.clone()
     }
 
-    /// Whether it may be sent twice: by its method, or because it was [marked](Call::idempotent).
+    /// Whether it may be sent twice: by its method, by its idempotency key, or because it was [marked](Call::idempotent).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        self.idempotent || self.method.is_idempotent()
+        self.idempotent || self.is_keyed || self.method.is_idempotent()
     }
 
     /// The request to send, with the key that is current now. The body is shared, not copied.
@@ -393,7 +397,10 @@ mod tests {
         assert!(api.get("a").is_idempotent() && api.put("a").is_idempotent());
         assert!(!api.post("a").is_idempotent() && !api.request(Method::PATCH, "a").is_idempotent());
         assert!(api.post("a").idempotent().is_idempotent());
-        assert!(api.post("a").json_with_idempotency_key(&serde_json::json!({"x": 1}), "k").is_idempotent());
+        let keyed = api.post("a").json_with_idempotency_key(&serde_json::json!({"x": 1}), "k");
+        assert!(keyed.is_idempotent());
+        assert!(!keyed.clone().json(&1).is_idempotent() && !keyed.clone().body("{}").is_idempotent());
+        assert!(keyed.idempotent().json(&1).is_idempotent(), "the caller's own word stays");
     }
 
     #[test]

@@ -45,6 +45,8 @@ struct Signals<'a> {
     is_challenge: bool,
     is_redirected: bool,
     is_encoded: bool,
+    /// A scheme of authentication is asked for, which the API does not do.
+    is_foreign: bool,
     rate: RateHeaders<'a>,
 }
 
@@ -54,6 +56,7 @@ impl<'a> Signals<'a> {
         for (name, value) in headers {
             match name.as_str() {
                 "cf-mitigated" | "x-amzn-waf-action" => signals.is_challenge = true,
+                "www-authenticate" => signals.is_foreign = true,
                 "content-encoding" => {
                     let encoding = value.as_bytes().trim_ascii();
                     signals.is_encoded |= !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity");
@@ -93,7 +96,7 @@ fn judge<'a>(status: StatusCode, signals: &Signals<'_>, body: &'a [u8]) -> Judge
             let has_limits = signals.rate.rate_limit.is_present();
             let kind = match (status.as_u16(), &message) {
                 (401, Some(_)) => Kind::Unauthenticated,
-                (401, None) if body.is_empty() => Kind::Unauthenticated,
+                (401, None) if body.is_empty() && !signals.is_foreign => Kind::Unauthenticated,
                 (403, Some(message)) => Kind::Forbidden(forbidden_reason(message)),
                 (429, Some(_)) => Kind::RateLimited,
                 (429, None) if has_limits => Kind::RateLimited,

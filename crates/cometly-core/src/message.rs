@@ -3,11 +3,11 @@
 //! Texts are shown to people and written to logs, so the keys in them are masked, characters that steer a terminal are
 //! escaped, and their length is capped.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, iter};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::api::Keys;
+use crate::{ApiKey, api::Keys};
 
 /// The longest message that is told, in bytes.
 pub(crate) const MAX_LEN: usize = 1024;
@@ -68,7 +68,7 @@ fn read_field<'a>(body: &'a [u8], field: &str, nested: bool, sink: Sink<'_, 'a>)
 /// Masks the keys, escapes control and bidirectional characters, and cuts what is too long: in this order, so that no cut
 /// leaves half a key. Reads no more of a long text than it shows.
 pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
-    let secrets = Secrets::of(keys);
+    let secrets = Secrets(keys);
     if text.len() <= MAX_LEN && !secrets.are_in(&text) && !text.chars().any(steers_terminal) {
         return text;
     }
@@ -95,24 +95,26 @@ pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
     shown.into()
 }
 
-/// What must not be shown: the keys, whole first, and the half of each behind its `|`, since a Laravel key is `id|secret`
-/// and its backend may well quote the second half alone.
-struct Secrets<'a>([Option<&'a str>; 4]);
+/// What must not be shown: the keys, and the half of each behind its `|`, since a Laravel key is `id|secret` and its
+/// backend may well quote the second half alone.
+struct Secrets<'a>(&'a Keys);
 
 impl<'a> Secrets<'a> {
-    fn of(keys: &'a Keys) -> Self {
-        let half = |key: &'a str| key.rsplit_once('|').map(|(_, secret)| secret).filter(|secret| secret.len() >= 8);
-        let current = keys.current.expose_secret();
-        let previous = keys.previous.as_ref().map(crate::ApiKey::expose_secret);
-        Self([Some(current), previous, half(current), previous.and_then(half)])
+    fn each(&self) -> impl Iterator<Item = &'a str> {
+        let keys = iter::once(&self.0.current).chain(&self.0.previous).map(ApiKey::expose_secret);
+        keys.flat_map(|key| {
+            let half = key.rsplit_once('|').map(|(_, secret)| secret).filter(|secret| secret.len() >= 8);
+            iter::once(key).chain(half)
+        })
     }
 
     fn are_in(&self, text: &str) -> bool {
-        self.0.iter().flatten().any(|secret| text.contains(secret))
+        self.each().any(|secret| text.contains(secret))
     }
 
+    /// The longest, for one key may be the beginning of another.
     fn at_start_of(&self, text: &str) -> Option<&'a str> {
-        self.0.iter().flatten().copied().find(|secret| text.starts_with(secret))
+        self.each().filter(|secret| text.starts_with(secret)).max_by_key(|secret| secret.len())
     }
 }
 
@@ -332,6 +334,16 @@ mod tests {
         assert_eq!(cleaned(&format!("bad token {KEY}!")), "bad token [redacted]!");
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
         assert_eq!(cleaned("12%7Ccanary-secret"), "12%7C[redacted]");
+    }
+
+    // A server that answers with one long name and many values must not make them as many copies.
+    #[test]
+    fn a_fields_name_costs_what_it_is_long_however_often_it_stands() {
+        let name = format!("\\u0061{}", "a".repeat(1 << 20));
+        let (numbers, lists) = ("[0,".repeat(100), "0]".repeat(100));
+        let body = format!(r#"{{"message":"m","errors":{{"{name}":[{}{numbers}{lists}]}}}}"#, "0,".repeat(1 << 18));
+        // As many copies would be 256 GiB.
+        assert!(read_field_errors(body.as_bytes(), &keys()).is_empty());
     }
 
     #[test]

@@ -56,6 +56,8 @@ fn every_row_of_the_table_and_the_order_of_the_checks() {
         // 401
         (401, &[], JSON, Some(Unauthenticated), Refused),
         (401, &[], "", Some(Unauthenticated), Refused),
+        (401, &[("www-authenticate", "Basic realm=\"Hotel\"")], "", Some(Unexpected(NotJson)), Unknown),
+        (401, &[("www-authenticate", "Bearer")], JSON, Some(Unauthenticated), Refused),
         (401, &[], HTML, Some(Unexpected(NotJson)), Unknown),
         (401, &[], "{}", Some(Unexpected(NotJson)), Unknown),
         (401, GZIP, JSON, Some(Unexpected(Encoded)), Unknown),
