@@ -41,6 +41,7 @@ enum Judgement<'a> {
 
 /// What the headers say, gathered in one walk.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a header that is there or is not")]
 struct Signals<'a> {
     is_challenge: bool,
     is_redirected: bool,

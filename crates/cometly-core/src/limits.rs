@@ -32,6 +32,8 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The longest time-out that makes a difference: a hundred years. Some HTTP stacks panic at [`Duration::MAX`].
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     /// The most header lines of an answer.
     pub const MAX_HEADERS: usize = 100;
     /// The most bytes of header lines of an answer.

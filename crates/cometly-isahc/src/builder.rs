@@ -35,7 +35,7 @@ impl ClientBuilder {
 
     /// How long one try may take, connecting and the body included; 30 s by default.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout;
+        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -47,7 +47,7 @@ impl ClientBuilder {
 
     /// How long connecting may take; 10 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
+        self.limits.connect_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -57,8 +57,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
-    /// environment says.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
+    /// the environment says. It gets to see no plain `http`, which is for this machine.
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = url.parse().map(ProxyChoice::Named).map_err(|error: isahc_http::uri::InvalidUri| error.into());
         self
@@ -89,13 +89,16 @@ impl ClientBuilder {
     /// [`CallError::Transport`] for a proxy that cannot be used, or a libcurl that cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let proxy = self.proxy.map_err(|error| CallError::transport(Delivery::NotSent, error.into()))?;
+        let may_reuse = self.reuse || self.http.is_some();
         let http = match self.http {
             Some(http) => http,
-            None if self.reuse => HttpClient::new().map_err(failure)?,
-            None => HttpClient::builder().connection_cache_size(0).build().map_err(failure)?,
+            None if self.reuse => HttpClient::new().map_err(|error| failure(error, may_reuse))?,
+            None => {
+                HttpClient::builder().connection_cache_size(0).build().map_err(|error| failure(error, may_reuse))?
+            }
         };
         let retry_policy = self.retry_policy.at_most(self.deadline);
-        Ok(Client { http, limits: self.limits, retry_policy, proxy })
+        Ok(Client { http, limits: self.limits, retry_policy, proxy, may_reuse })
     }
 }
 

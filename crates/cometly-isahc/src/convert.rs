@@ -8,7 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use cometly_core::{CallError, Delivery};
 use futures_lite::io::Cursor;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    uri::Scheme,
+};
 use isahc::{
     AsyncBody,
     config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation},
@@ -22,6 +26,7 @@ pub(crate) fn request(
     timeout: Duration,
     connect_timeout: Duration,
     proxy: &ProxyChoice,
+    may_reuse: bool,
 ) -> Result<isahc_http::Request<AsyncBody>, Error> {
     let (head, body) = request.into_parts();
     let mut builder = isahc_http::Request::builder()
@@ -33,6 +38,8 @@ pub(crate) fn request(
         .expect_continue(ExpectContinue::disabled())
         .timeout(at_least_one(timeout))
         .connect_timeout(at_least_one(connect_timeout));
+    // A proxy would read what is not encrypted.
+    let proxy = if head.uri.scheme() == Some(&Scheme::HTTPS) { proxy } else { &ProxyChoice::None };
     builder = match proxy {
         ProxyChoice::None => builder.proxy(None),
         ProxyChoice::Named(proxy) => builder.proxy(Some(proxy.clone())),
@@ -45,7 +52,7 @@ pub(crate) fn request(
         builder = builder.header(name.as_str(), value);
     }
     let is_bodiless = matches!(head.method, Method::GET | Method::DELETE);
-    builder.body(sent_once(body, is_bodiless)).map_err(not_sent)
+    builder.body(sent_once(body, is_bodiless, may_reuse)).map_err(not_sent)
 }
 
 /// libcurl counts whole milliseconds, and takes none for no bound at all.
@@ -54,10 +61,15 @@ fn at_least_one(timeout: Duration) -> Duration {
 }
 
 /// A body that libcurl cannot rewind, so that it does not send a call again by itself.
-fn sent_once(body: Bytes, is_bodiless: bool) -> AsyncBody {
+fn sent_once(body: Bytes, is_bodiless: bool, may_reuse: bool) -> AsyncBody {
     if body.is_empty() {
-        // A GET announces no body; a POST without one says so (RFC 9110 §8.6).
-        return if is_bodiless { AsyncBody::empty() } else { AsyncBody::from_bytes_static(b"") };
+        // A GET announces no body; a POST without one says so (RFC 9110 §8.6). Where it could be repeated, it says so in
+        // chunks, for libcurl can rewind a body of which it knows that it is empty.
+        return match (is_bodiless, may_reuse) {
+            (true, _) => AsyncBody::empty(),
+            (false, false) => AsyncBody::from_bytes_static(b""),
+            (false, true) => AsyncBody::from_reader(futures_lite::io::empty()),
+        };
     }
     let len = body.len();
     AsyncBody::from_reader_sized(Cursor::new(body), u64::try_from(len).unwrap_or(u64::MAX))
@@ -83,12 +95,20 @@ pub(crate) fn head(head: &isahc_http::response::Parts) -> Result<Response<Vec<u8
 }
 
 /// A length that is not a number, or too large for one, makes an answer unusable (RFC 9112 §6.3); libcurl passes over it and
-/// takes the end of the connection for the end of the body.
+/// takes the end of the connection for the end of the body. It also takes a head that was torn for a whole one: then there
+/// is neither a length nor a body.
 pub(crate) fn check_length(response: &Response<Vec<u8>>) -> Result<(), Error> {
     let len = response.body().len();
     let is_said = |value: &HeaderValue| value.to_str().ok().and_then(|value| value.trim().parse().ok()) == Some(len);
-    // An answer without a body may tell how long it would have been.
-    if len == 0 || response.headers().get_all(CONTENT_LENGTH).iter().all(is_said) { Ok(()) } else { Err(unreadable()) }
+    let headers = response.headers();
+    let is_whole = match response.status() {
+        // They have no body, and may tell how long it would have been.
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => true,
+        status if status.is_informational() => true,
+        _ if len == 0 => headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
+        _ => headers.get_all(CONTENT_LENGTH).iter().all(is_said),
+    };
+    if is_whole { Ok(()) } else { Err(unreadable()) }
 }
 
 /// What is not HTTP, or not to one of the two major versions of `http`.
@@ -107,7 +127,8 @@ mod tests {
     #[test]
     fn the_key_stays_sensitive_and_single_on_its_way_to_isahc() {
         let api = Api::new(ApiKey::new("12|canary").unwrap());
-        let converted = request(api.get("events").to_request().unwrap(), SECOND, SECOND, &ProxyChoice::None).unwrap();
+        let converted =
+            request(api.get("events").to_request().unwrap(), SECOND, SECOND, &ProxyChoice::None, false).unwrap();
         let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
         assert_eq!(values, ["Bearer 12|canary"]);
         assert!(values[0].is_sensitive());
@@ -122,6 +143,17 @@ mod tests {
         assert_eq!(converted.status(), 429);
         assert_eq!(converted.headers().get_all("a").iter().collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(converted.headers()["b"], "2");
+    }
+
+    #[test]
+    fn an_answer_without_length_and_body_may_be_a_torn_head() {
+        let mut response = Response::new(Vec::new());
+        assert!(check_length(&response).is_err());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        assert!(check_length(&response).is_ok());
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        assert!(check_length(&response).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use isahc::error::ErrorKind;
 
 use crate::Error;
 
-pub(crate) fn failure(error: isahc::Error) -> Error {
+pub(crate) fn failure(error: isahc::Error, may_reuse: bool) -> Error {
     if error.is_timeout() {
         // isahc does not tell a time-out of connecting from one of the whole call.
         return CallError::timeout(Delivery::Unknown);
@@ -16,7 +16,7 @@ pub(crate) fn failure(error: isahc::Error) -> Error {
     if error.source().is_some_and(|source| source.to_string().contains("grew larger than allowed")) {
         return CallError::too_large(None);
     }
-    CallError::transport(delivery(error.kind()), error)
+    CallError::transport(delivery(error.kind(), may_reuse), error)
 }
 
 /// A failure while the body comes in.
@@ -28,8 +28,10 @@ pub(crate) fn io_failure(error: io::Error) -> Error {
     CallError::transport(Delivery::Unknown, isahc::Error::from(error))
 }
 
-fn delivery(kind: &ErrorKind) -> Delivery {
+fn delivery(kind: &ErrorKind, may_reuse: bool) -> Delivery {
     match kind {
+        // What libcurl says of a new connection, it may say after a kept one died with the request on it.
+        ErrorKind::ConnectionFailed | ErrorKind::NameResolution if may_reuse => Delivery::Unknown,
         ErrorKind::BadServerCertificate => Delivery::Untrusted,
         ErrorKind::ConnectionFailed
         | ErrorKind::NameResolution
@@ -55,7 +57,9 @@ mod tests {
             (ErrorKind::Io, Delivery::Unknown),
             (ErrorKind::ProtocolViolation, Delivery::Unknown),
         ] {
-            assert_eq!(failure(isahc::Error::from(kind.clone())).delivery(), Some(expected), "{kind}");
+            assert_eq!(failure(isahc::Error::from(kind.clone()), false).delivery(), Some(expected), "{kind}");
+            let kept = failure(isahc::Error::from(kind.clone()), true).delivery();
+            assert_ne!(kept, Some(Delivery::NotSent), "{kind}, where connections are kept");
         }
         let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));
         assert_eq!(body.delivery(), Some(Delivery::Unknown), "an answer has begun: the call has arrived");

@@ -77,6 +77,8 @@ pub struct Client {
     limits: Limits,
     retry_policy: RetryPolicy,
     proxy: ProxyChoice,
+    /// Whether libcurl keeps connections, and so may send a request again on a new one when a kept one dies under it.
+    may_reuse: bool,
 }
 
 impl Client {
@@ -146,8 +148,9 @@ impl Client {
 
     /// One try.
     async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
-        let request = convert::request(request, timeout, self.limits.connect_timeout, &self.proxy)?;
-        let (head, mut body) = self.http.send_async(request).await.map_err(failure)?.into_parts();
+        let request = convert::request(request, timeout, self.limits.connect_timeout, &self.proxy, self.may_reuse)?;
+        let (head, mut body) =
+            self.http.send_async(request).await.map_err(|error| failure(error, self.may_reuse))?.into_parts();
         let mut response = convert::head(&head)?;
         self.limits.check_head(response.status(), response.headers())?;
         // Never `bytes()`: it allocates whatever length the server claims.

@@ -20,13 +20,19 @@ use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, wa
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::blocking::Client,
+    plain: Option<reqwest::blocking::Client>,
     limits: Limits,
     retry_policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn from_parts(http: reqwest::blocking::Client, limits: Limits, retry_policy: RetryPolicy) -> Self {
-        Self { http, limits, retry_policy }
+    pub(crate) fn from_parts(
+        http: reqwest::blocking::Client,
+        plain: Option<reqwest::blocking::Client>,
+        limits: Limits,
+        retry_policy: RetryPolicy,
+    ) -> Self {
+        Self { http, plain, limits, retry_policy }
     }
 
     /// A client with the default settings.
@@ -101,7 +107,8 @@ impl Client {
             *request.body_mut() = None;
         }
         let asked = request.url().clone();
-        let mut response = self.http.execute(request).map_err(failure)?;
+        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
+        let mut response = http.execute(request).map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
         let mut body = CappedBody { exchange, over: None };

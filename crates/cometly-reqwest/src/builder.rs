@@ -34,7 +34,7 @@ impl<H> ClientBuilder<H> {
 
     /// How long one try may take, connecting and the body included; 30 s by default.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout;
+        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -46,7 +46,7 @@ impl<H> ClientBuilder<H> {
 
     /// How long connecting may take; 10 s by default. Not for a client that you bring.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
+        self.limits.connect_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -56,10 +56,10 @@ impl<H> ClientBuilder<H> {
         self
     }
 
-    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
-    /// environment says. Not for a client that you bring.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
+    /// the environment says. It gets to see no plain `http`, which is for this machine. Not for a client that you bring.
     pub fn proxy(mut self, url: &str) -> Self {
-        self.proxy = ProxyChoice::Named(Box::new(Proxy::all(url)));
+        self.proxy = ProxyChoice::Named(Box::new(Proxy::https(url)));
         self
     }
 
@@ -106,7 +106,7 @@ impl<H> Default for ClientBuilder<H> {
 
 /// The two builders of reqwest have these methods in common, but no trait.
 macro_rules! forced {
-    ($http:expr, $settings:expr) => {{
+    ($http:expr, $settings:expr, $proxy:expr) => {{
         let http = $http
             .redirect(redirect::Policy::none())
             .referer(false)
@@ -118,13 +118,27 @@ macro_rules! forced {
             .no_zstd()
             .connect_timeout($settings.limits.connect_timeout);
         let http = if $settings.reuse { http } else { http.pool_max_idle_per_host(0) };
-        match $settings.proxy {
+        match $proxy {
             ProxyChoice::None => http.no_proxy(),
             ProxyChoice::Named(proxy) => http.no_proxy().proxy(proxy.map_err(failure)?),
             ProxyChoice::Environment => http,
         }
         .build()
         .map_err(failure)?
+    }};
+}
+
+/// The client, and if the first one might use a proxy of the environment for it, another one for plain `http`.
+macro_rules! clients {
+    ($new:expr, $settings:expr) => {{
+        match $settings.http {
+            Some(http) => (http, None),
+            None => {
+                let is_environments = matches!($settings.proxy, ProxyChoice::Environment);
+                let plain = if is_environments { Some(forced!($new, $settings, ProxyChoice::None)) } else { None };
+                (forced!($new, $settings, $settings.proxy), plain)
+            }
+        }
     }};
 }
 
@@ -135,9 +149,9 @@ impl ClientBuilder<reqwest::Client> {
     /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used, or TLS that cannot be
     /// set up.
     pub fn build(self) -> Result<Client, Error> {
-        let (limits, retry_policy) = (self.limits, self.retry_policy.clone().at_most(self.deadline));
-        let http = if let Some(http) = self.http { http } else { forced!(reqwest::Client::builder(), self) };
-        Ok(Client { http, limits, retry_policy })
+        let retry_policy = self.retry_policy.clone().at_most(self.deadline);
+        let (http, plain) = clients!(reqwest::Client::builder(), self);
+        Ok(Client { http, plain, limits: self.limits, retry_policy })
     }
 }
 
@@ -149,8 +163,8 @@ impl ClientBuilder<reqwest::blocking::Client> {
     /// # Errors
     /// As [`ClientBuilder::build`] of the async client.
     pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        let (limits, retry_policy) = (self.limits, self.retry_policy.clone().at_most(self.deadline));
-        let http = if let Some(http) = self.http { http } else { forced!(reqwest::blocking::Client::builder(), self) };
-        Ok(crate::blocking::Client::from_parts(http, limits, retry_policy))
+        let retry_policy = self.retry_policy.clone().at_most(self.deadline);
+        let (http, plain) = clients!(reqwest::blocking::Client::builder(), self);
+        Ok(crate::blocking::Client::from_parts(http, plain, self.limits, retry_policy))
     }
 }

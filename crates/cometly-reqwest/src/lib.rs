@@ -70,6 +70,8 @@ pub type Error = CallError<reqwest::Error>;
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For plain `http`, if that must not go through the proxy of the other one.
+    plain: Option<reqwest::Client>,
     limits: Limits,
     retry_policy: RetryPolicy,
 }
@@ -149,7 +151,8 @@ impl Client {
         }
         *request.timeout_mut() = Some(timeout);
         let asked = request.url().clone();
-        let mut response = self.http.execute(request).await.map_err(failure)?;
+        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
+        let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
         while let Some(chunk) = response.chunk().await.map_err(failure)? {

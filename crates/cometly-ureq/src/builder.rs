@@ -28,7 +28,7 @@ impl ClientBuilder {
 
     /// How long one try may take, connecting and the body included; 30 s by default.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout;
+        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -40,7 +40,7 @@ impl ClientBuilder {
 
     /// How long connecting may take; 10 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
+        self.limits.connect_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -50,8 +50,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends every call through this proxy: `http://proxy.example:3128`. By default there is none, whatever the
-    /// environment says.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
+    /// the environment says. It gets to see no plain `http`, which is for this machine.
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = Proxy::new(url).map(Some);
         self

@@ -48,7 +48,7 @@ use std::{
 
 use bytes::Bytes;
 use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, uri::Scheme};
 use serde::de::DeserializeOwned;
 use ureq::AsSendBody;
 
@@ -149,12 +149,14 @@ impl Client {
     }
 
     fn exchange_with<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        // A proxy would read what is not encrypted.
+        let proxy = if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None };
         let request = self
             .agent
             .configure_request(request)
             .http_status_as_error(false)
             .max_redirects(0)
-            .proxy(self.proxy.clone())
+            .proxy(proxy)
             .timeout_global(Some(timeout))
             .timeout_connect(Some(self.limits.connect_timeout))
             .max_response_header_size(Limits::MAX_HEADER_SIZE)

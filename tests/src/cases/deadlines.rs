@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cometly_core::{Call, CallError, Delivery};
+use cometly_core::{Call, CallError, Delivery, RetryPolicy};
 
 use crate::{
     Arrivals, BoxError, Case, Played, Settings, Stage, Transport,
@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = cases![
     row_62_a_slow_body_ends_at_the_deadline,
     row_63_a_server_that_stops_reading_ends_at_the_deadline,
     a_connection_that_is_never_made_ends_at_its_own_time_out,
+    a_time_out_without_end_is_taken_as_one,
 ];
 
 const DEADLINE: Duration = Duration::from_millis(800);
@@ -82,4 +83,14 @@ fn a_connection_that_is_never_made_ends_at_its_own_time_out(stage: &Stage<'_>) -
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
     assert_eq!(server.arrivals(), 0);
     Ok(Arrivals::checked_by_the_case())
+}
+
+fn a_time_out_without_end_is_taken_as_one(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let mut settings = Settings::default().retry_policy(RetryPolicy::within(Duration::MAX)).deadline(Duration::MAX);
+    settings.limits.attempt_timeout = Duration::MAX;
+    settings.limits.connect_timeout = Duration::MAX;
+    let client = stage.connect(&settings)?;
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    Ok(Arrivals::of(&server))
 }

@@ -25,6 +25,7 @@ pub(super) const CASES: &[Case] = cases![
     row_55_twenty_posts_on_dying_connections_arrive_twenty_times,
     row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing,
     row_56_nor_when_connections_are_kept_on_purpose,
+    row_56_nor_under_a_post_without_a_body,
     row_56_nor_under_a_get,
     row_57_a_kept_connection_that_was_closed_in_peace_is_replaced,
     row_58_a_reset_is_unknown_wherever_it_comes,
@@ -144,6 +145,26 @@ fn row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage
 
 fn row_56_nor_when_connections_are_kept_on_purpose(stage: &Stage<'_>) -> Played {
     dying_kept_connection(stage, &Settings::default().reuse(true))
+}
+
+fn row_56_nor_under_a_post_without_a_body(stage: &Stage<'_>) -> Played {
+    let mut arrived = 0_usize;
+    for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
+        let server = stage.serve(Script::by(|number, _| match number {
+            0 => Answer::json(200, "{}"),
+            _ => Answer::close(),
+        }))?;
+        let api = stage.api(&server.base_url())?;
+        let client = match stage.connect(&settings) {
+            Err(error) if error.is::<NotOffered>() => continue,
+            client => client?,
+        };
+        assert!(stage.send(&*client, api.post("contacts/archive"))?.is_success());
+        unknown(stage.send(&*client, api.post("contacts/archive")))?;
+        assert_eq!(server.arrivals(), 2, "{settings:?}");
+        arrived = arrived.saturating_add(2);
+    }
+    Ok(Arrivals::counted(arrived))
 }
 
 fn row_56_nor_under_a_get(stage: &Stage<'_>) -> Played {

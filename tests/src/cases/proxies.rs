@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = cases![
     row_19_nor_by_a_users_client,
     the_environments_proxy_is_used_when_asked_for,
     row_20_a_named_proxy_gets_connect_and_not_the_key,
+    row_20_no_proxy_gets_to_read_what_is_not_encrypted,
     row_3_a_proxys_password_is_not_shown,
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
 ];
@@ -43,12 +44,24 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
 }
 
 fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let certificate = authority()?.issue(&["127.0.0.1"])?;
+    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
     let answer = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
     let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
     assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     assert_eq!(server.connections(), 0);
+    Ok(Arrivals::of(&server))
+}
+
+fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let proxy = ConnectProxy::start()?;
+    for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
+        let client = stage.connect(&Settings::default().proxy(choice))?;
+        assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    }
+    assert!(proxy.heads().is_empty());
     Ok(Arrivals::of(&server))
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 
 use crate::{
-    Arrivals, Case, Played, Settings, Stage,
+    Arrivals, Case, HttpClient, Played, Settings, Stage,
     cases::cases,
     fault_server::{Answer, FaultServer, Received, Script},
 };
@@ -36,7 +36,9 @@ fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
     for bodiless in [&get, &delete] {
         assert_eq!(bodiless.header("content-length"), <[String; 0]>::default(), "no body is announced");
     }
-    assert_eq!(empty_post.header("content-length"), ["0"], "RFC 9110 §8.6: a POST without a body says so");
+    // RFC 9110 §8.6: a POST without a body says so. isahc does it in chunks where libcurl could repeat the call.
+    let announced = [empty_post.header("content-length"), empty_post.header("transfer-encoding")].concat();
+    assert!(announced == ["0"] || (settings.client == HttpClient::Users && announced == ["chunked"]), "{announced:?}");
     assert_eq!(post.header("content-length"), ["3"]);
     for request in [get, post, empty_post, delete] {
         check_headers(stage, &request, &server);
@@ -63,6 +65,9 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
     let mut others: Vec<_> =
         request.header_names().into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    if request.header("transfer-encoding") == ["chunked"] && request.header("content-length").is_empty() {
+        others.retain(|name| name != "transfer-encoding");
+    }
     // RFC 9112 §9.3: a client that keeps no connection has to say so. Then it keeps none.
     if request.header("connection") == ["close"] {
         others.retain(|name| name != "connection");

@@ -83,6 +83,20 @@ pub(super) const BREAKS: &[Break] = &[
         noticed: Case("reqwest", "row_19_no_proxy_of_the_environment_is_used"),
     },
     Break {
+        guard: "no named proxy reads what is not encrypted",
+        file: BUILDER,
+        find: "Proxy::https(url)",
+        replace: "Proxy::all(url)",
+        noticed: Case("reqwest", "row_20_no_proxy_gets_to_read_what_is_not_encrypted"),
+    },
+    Break {
+        guard: "nor does one of the environment",
+        file: ASYNC,
+        find: ".filter(|_| asked.scheme() == \"http\")",
+        replace: ".filter(|_| asked.scheme() == \"ftp\")",
+        noticed: Case("reqwest", "row_20_no_proxy_gets_to_read_what_is_not_encrypted"),
+    },
+    Break {
         guard: "an answer behind a followed redirect is marked",
         file: EXCHANGE,
         find: "if asked != answered {",

@@ -28,7 +28,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "no proxy of the environment",
         file: CLIENT,
-        find: ".proxy(self.proxy.clone())",
+        find: ".proxy(proxy)",
         replace: "",
         noticed: Case("ureq", "row_19_no_proxy_of_the_environment_is_used"),
     },
@@ -82,6 +82,20 @@ pub(super) const BREAKS: &[Break] = &[
         noticed: Case("ureq", "row_66_a_body_over_the_cap_is_too_large_and_not_read_on"),
     },
     Break {
+        guard: "no proxy reads what is not encrypted",
+        file: CLIENT,
+        find: "if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None }",
+        replace: "{ let _ = &Scheme::HTTPS; self.proxy.clone() }",
+        noticed: Case("ureq", "row_20_no_proxy_gets_to_read_what_is_not_encrypted"),
+    },
+    Break {
+        guard: "a time-out without end is one",
+        file: BUILDER,
+        find: "self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);",
+        replace: "self.limits.attempt_timeout = timeout;",
+        noticed: Case("ureq", "a_time_out_without_end_is_taken_as_one"),
+    },
+    Break {
         guard: "a GET announces no body",
         file: CLIENT,
         find: "if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {",
@@ -112,7 +126,7 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "a bad certificate is not trusted again",
         file: FAILURE,
-        find: "_ if text().contains(\"certificate\") => Delivery::Untrusted,",
+        find: "_ if text().contains(\"invalid peer certificate\") => Delivery::Untrusted,",
         replace: "",
         noticed: Case("ureq", "row_54_a_certificate_that_is_not_trusted_stops_the_call"),
     },
