@@ -28,6 +28,11 @@ const STEPS: &[Step] = &[
         arguments: &["test", "--package", "cometly-emulator", "--all-features"],
         environment: &[],
     },
+    Step {
+        name: "the lock file is whole",
+        arguments: &["tree", "--locked", "--workspace", "--depth", "0"],
+        environment: &[],
+    },
     Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
         name: "lints",
@@ -42,6 +47,11 @@ const STEPS: &[Step] = &[
     Step {
         name: "dependencies: licences, sources, what is banned",
         arguments: &["deny", "--all-features", "check", "bans", "licenses", "sources"],
+        environment: &[],
+    },
+    Step {
+        name: "the same for what other crates of a program may bring about",
+        arguments: &["deny", "--manifest-path", "tests/unified/Cargo.toml", "check", "bans", "licenses", "sources"],
         environment: &[],
     },
     Step {

@@ -28,11 +28,14 @@
 //!
 //! No connection is reused, because libcurl sends a request again by itself, a POST too, when a reused connection dies.
 //! [`reuse_connections`](ClientBuilder::reuse_connections) turns that on; a client that you bring keeps its own choice.
-//! A body is sent in a way that libcurl cannot repeat, but a request without one, a GET, may then arrive twice.
+//! A POST is then sent in a way that libcurl cannot repeat, but a GET may arrive twice, a connection that is refused no
+//! longer proves that nothing was sent, and bytes that a server sends late may be taken for the answer to the next
+//! call, of whichever [`Api`].
 //!
 //! # What cannot be prevented
 //! With `log` or `tracing` at TRACE for the target `isahc::wire`, libcurl's view of the wire is logged, the key in it.
-//! Do not enable that target where logs are kept.
+//! Do not enable that target where logs are kept. If `SSLKEYLOGFILE` is set in the environment, libcurl writes the
+//! secrets of TLS to it.
 //!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
 //! arrived.

@@ -26,9 +26,9 @@
 //! the one named here, nothing is unpacked, one deadline for all tries and waits, caps on headers and body.
 //!
 //! reqwest has no such switches on a request, so a client that [you bring](ClientBuilder::http_client) keeps its own
-//! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer behind a redirect that it
-//! followed reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect); build it with
-//! `redirect(Policy::none())`, for by then the body of a POST may have been sent elsewhere.
+//! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer from another URL than the
+//! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
+//! to the same URL cannot be told, and may repeat a POST. Build it with `redirect(Policy::none())`.
 //!
 //! Dropping the future of a call closes its connection; what was already sent may have arrived.
 #![forbid(unsafe_code)]
