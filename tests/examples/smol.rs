@@ -64,7 +64,7 @@ impl Client {
             while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
                 Timer::after(wait).await;
             }
-            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
             let step = match self.try_once(attempt.request(), timeout).await {
                 Ok(response) => attempt.on_response(response, started.elapsed()),
                 Err(error) => attempt.on_error(error, started.elapsed()),

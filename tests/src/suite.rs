@@ -104,7 +104,8 @@ fn play_one(flavour: &dyn Flavour, case: Case) -> Result<Completion, Failed> {
         Ok(arrivals) => arrivals,
         // Told apart from a case that was passed.
         Err(error) if error.is::<NotOffered>() => return Ok(Completion::ignored_with(error)),
-        Err(error) => return Err(Failed::from(error.to_string())),
+        // The Debug of our errors has the transport's own behind it.
+        Err(error) => return Err(Failed::from(format!("{error:?}"))),
     };
     stage.close(&arrivals).map_err(|error| Failed::from(error.to_string()))?;
     Ok(Completion::Completed)

@@ -128,7 +128,7 @@ impl Default for Settings {
     fn default() -> Self {
         let mut limits = Limits::default();
         // Long enough for a loaded machine; the cases that wait for a deadline set their own.
-        limits.attempt_timeout = Duration::from_secs(20);
+        limits.try_timeout = Duration::from_secs(20);
         Self {
             limits,
             deadline: None,
@@ -141,9 +141,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The retry policy, within the deadline: what to give to [`Call::attempt`].
+    /// The retry policy, with the deadline as its total time: what to give to [`Call::attempt`].
     pub fn bounded_policy(&self) -> RetryPolicy {
-        self.retry_policy.clone().at_most(self.deadline.unwrap_or(Duration::MAX))
+        let policy = self.retry_policy.clone();
+        self.deadline.map_or_else(|| policy.clone(), |deadline| policy.clone().total(deadline))
     }
 
     /// With another deadline for the whole call.

@@ -73,9 +73,9 @@ fn a_call_is_a_span_and_each_try_and_wait_an_event_on_every_stack() {
         let lines = lines.take();
         let expected: [&[&str]; 4] = [
             &["cometly call ", "method=POST", "path=\"contacts/{id}\""],
-            &["in cometly call:", "answered", "attempt=1", "status=429"],
-            &["in cometly call:", "waiting", "attempt=2", "wait=", "the rate limit is used up"],
-            &["in cometly call:", "answered", "attempt=2", "status=200"],
+            &["in cometly call:", "answered", "tries=1", "status=429"],
+            &["in cometly call:", "waiting", "tries=2", "wait=", "the rate limit is used up"],
+            &["in cometly call:", "answered", "tries=2", "status=200"],
         ];
         assert_eq!(lines.len(), expected.len(), "{}: {lines:#?}", flavour.name());
         for (line, expected) in lines.iter().zip(expected) {

@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: what a key is worth, on every HTTP stack.
 
+use std::io::{self, Write as _};
+
 use cometly_conformance::{BoxError, Flavour, Settings, adapters};
 use cometly_core::{Api, ApiKey, BaseUrl};
 
@@ -35,6 +37,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         };
     }
+    // Standard error may be closed, and nobody then waits for a word on it.
+    let _ = writeln!(io::stderr(), "This takes half a minute: some calls wait for a rate limit.");
     let flavours = adapters::all();
     let table = match place {
         Place::Emulator => on_the_emulator(&flavours)?,

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
-use crate::{Answer, ApiErrorKind, FieldError, KeyStatus, RateLimit, outcome::write_failure};
+use crate::{Answer, ApiErrorKind, FieldError, KeyStatus, RateLimit, error::debug_as_display, outcome::write_failure};
 
 /// What came back when it was not a success: from [`AuthOutcome::into_result`](crate::AuthOutcome::into_result).
 ///
@@ -13,7 +13,7 @@ use crate::{Answer, ApiErrorKind, FieldError, KeyStatus, RateLimit, outcome::wri
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Details {
     kind: ApiErrorKind,
     status: StatusCode,
@@ -93,10 +93,6 @@ impl fmt::Display for ApiError {
     }
 }
 
-impl fmt::Debug for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ApiError").field(&self.0).finish()
-    }
-}
+debug_as_display!(ApiError);
 
 impl std::error::Error for ApiError {}

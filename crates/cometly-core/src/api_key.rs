@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::error::debug_as_display;
+
 /// The environment variable that [`ApiKey::from_env`] reads.
 pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 
@@ -120,8 +122,10 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+debug_as_display!(InvalidApiKey);
+
 /// Why a text is not an API key. Names the kind and the position (a byte offset), never the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {
     /// The environment variable is not set.

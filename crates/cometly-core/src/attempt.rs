@@ -265,6 +265,9 @@ impl Attempt {
         let state = &mut *self.state;
         state.elapsed = state.elapsed.max(elapsed);
         let time_left = state.policy.total_time().saturating_sub(state.elapsed);
+        if time_left.is_zero() && state.api.pacer().is_some() {
+            return Err(state.paced(Duration::ZERO));
+        }
         let pace = match std::mem::replace(&mut state.place, Place::None) {
             Place::Waiting(ticket) => ticket.poll(now),
             Place::Going { permit, at, elapsed } => {
@@ -290,9 +293,8 @@ impl Attempt {
             }
             Pace::Wait { after, ticket } => {
                 let turn = ticket.turn(now);
-                if turn >= time_left || turn > state.policy.rules.max_retry_after {
-                    let history = History { tries: state.number.saturating_sub(1), ..state.history() };
-                    return Err(CallError::paced(turn, history));
+                if turn.saturating_add(state.least_try()) >= time_left || turn > state.policy.rules.max_retry_after {
+                    return Err(state.paced(turn));
                 }
                 state.place = Place::Waiting(ticket);
                 state.elapsed = state.elapsed.saturating_add(after);
@@ -344,6 +346,16 @@ impl Attempt {
 }
 
 impl State {
+    /// What a try needs at least: a second, or a tenth of a shorter call.
+    fn least_try(&self) -> Duration {
+        self.policy.total_time().checked_div(10).unwrap_or_default().min(Duration::from_secs(1))
+    }
+
+    /// Its turn comes too late: this try was not sent.
+    fn paced<E>(&self, turn: Duration) -> CallError<E> {
+        CallError::paced(turn, History { tries: self.number.saturating_sub(1), ..self.history() })
+    }
+
     fn history(&self) -> History {
         History { tries: self.number, last_answer: self.last_answer, may_have_arrived: self.may_have_arrived }
     }

@@ -8,6 +8,8 @@ use std::{
 
 use http::uri::{Authority, Scheme};
 
+use crate::error::debug_as_display;
+
 /// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
 ///
 /// The key is sent to whatever this names, so it is read strictly: `https` only (`http` for loopback hosts), no
@@ -169,8 +171,10 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
+debug_as_display!(InvalidBaseUrl);
+
 /// What is wrong with a base URL and what was expected. Never shows the text, which may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// There is nothing.

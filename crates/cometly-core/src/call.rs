@@ -137,7 +137,7 @@ impl Call {
         }
     }
 
-    /// Sets the body, which must be JSON.
+    /// Sets the body, which must be JSON; that is not checked.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.is_keyed = false;

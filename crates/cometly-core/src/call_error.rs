@@ -9,9 +9,10 @@ use crate::{ApiError, ApiErrorKind, DecodeError, Delivery, RequestError};
 /// Why a call has no result: the error of every adapter, with the HTTP client's own error as `T`.
 ///
 /// Neither it nor its sources show the key, a body, or a URL with a query.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError<T> {
+    /// The HTTP client could not be made: from an adapter's `build`.
+    Setup(T),
     /// The call could not be built; nothing was sent.
     Request(RequestError),
     /// An answer that is not a success.
@@ -81,6 +82,11 @@ impl History {
 }
 
 impl<T> CallError<T> {
+    /// The HTTP client could not be made; for those who write an adapter.
+    pub fn setup(source: T) -> Self {
+        Self::Setup(source)
+    }
+
     /// The HTTP client failed; for those who write an adapter.
     pub fn transport(delivery: Delivery, source: T) -> Self {
         Self::Transport { delivery, tries: 1, last_answer: None, source }
@@ -111,7 +117,7 @@ impl<T> CallError<T> {
                 (*tries, *last_answer) = (history.tries, history.last_answer);
             }
             Self::TooLarge { tries, last_answer, .. } => (*tries, *last_answer) = (history.tries, history.last_answer),
-            Self::Request(_) | Self::Api(_) | Self::Decode(_) | Self::Paced { .. } => {}
+            Self::Setup(_) | Self::Request(_) | Self::Api(_) | Self::Decode(_) | Self::Paced { .. } => {}
         }
         self
     }
@@ -121,7 +127,7 @@ impl<T> CallError<T> {
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         match self {
-            Self::Request(_) => Some(Delivery::NotSent),
+            Self::Setup(_) | Self::Request(_) => Some(Delivery::NotSent),
             Self::Transport { delivery, .. } | Self::Timeout { delivery, .. } | Self::Paced { delivery, .. } => {
                 Some(*delivery)
             }
@@ -155,7 +161,7 @@ impl<T> CallError<T> {
     #[must_use]
     pub fn tries(&self) -> u32 {
         match self {
-            Self::Request(_) => 0,
+            Self::Setup(_) | Self::Request(_) => 0,
             Self::Api(error) => error.tries(),
             Self::Decode(_) => 1,
             Self::Transport { tries, .. }
@@ -170,7 +176,7 @@ impl<T> CallError<T> {
     pub fn last_answer(&self) -> Option<ApiErrorKind> {
         match self {
             Self::Api(error) => Some(error.kind()),
-            Self::Request(_) | Self::Decode(_) => None,
+            Self::Setup(_) | Self::Request(_) | Self::Decode(_) => None,
             Self::Transport { last_answer, .. }
             | Self::Timeout { last_answer, .. }
             | Self::TooLarge { last_answer, .. }
@@ -181,6 +187,7 @@ impl<T> CallError<T> {
     /// The same error with another type for the client's part, as to box it.
     pub fn map_transport<U>(self, map: impl FnOnce(T) -> U) -> CallError<U> {
         match self {
+            Self::Setup(source) => CallError::Setup(map(source)),
             Self::Request(error) => CallError::Request(error),
             Self::Api(error) => CallError::Api(error),
             Self::Decode(error) => CallError::Decode(error),
@@ -199,7 +206,8 @@ impl<T> CallError<T> {
 impl<T> fmt::Display for CallError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request(_) => f.write_str("the call cannot be built, and nothing was sent"),
+            Self::Setup(_) => f.write_str("the HTTP client cannot be made; check its proxy and its TLS"),
+            Self::Request(error) => write!(f, "the call cannot be built, and nothing was sent: {error}"),
             Self::Api(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
             Self::Transport { delivery, tries, last_answer, .. } => {
@@ -256,13 +264,28 @@ impl fmt::Display for Tried {
     }
 }
 
+/// Shows what a person is told, and the client's own error behind it.
+impl<T: fmt::Debug> fmt::Debug for CallError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        match self {
+            Self::Setup(source) | Self::Transport { source, .. } => write!(f, ": {source:?}"),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<T: Error + 'static> Error for CallError<T> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Request(error) => Some(error),
-            Self::Transport { source, .. } => Some(source),
+            Self::Setup(source) | Self::Transport { source, .. } => Some(source),
             // Shown in full by `Display`.
-            Self::Api(_) | Self::Decode(_) | Self::Timeout { .. } | Self::TooLarge { .. } | Self::Paced { .. } => None,
+            Self::Request(_)
+            | Self::Api(_)
+            | Self::Decode(_)
+            | Self::Timeout { .. }
+            | Self::TooLarge { .. }
+            | Self::Paced { .. } => None,
         }
     }
 }

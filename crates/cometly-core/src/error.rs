@@ -6,8 +6,22 @@ use http::HeaderName;
 
 use crate::{ApiError, ApiKey, Call, CallError};
 
+/// Shows what a person is told, for `main` prints the `Debug` of the error that it returns.
+macro_rules! debug_as_display {
+    ($($error:ty),+) => {
+        $(impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        })+
+    };
+}
+pub(crate) use debug_as_display;
+
+debug_as_display!(RequestError, InvalidUserAgent, DecodeError);
+
 /// What is wrong with a call before anything is sent. Names the kind, never the value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// A path that would need encoding, or with an empty or dot segment.
@@ -60,12 +74,12 @@ pub enum RequestError {
 }
 
 /// A `User-Agent` that cannot be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the User-Agent is not a product name: expected 1 to 256 visible ASCII characters as in my-sdk/1.2")]
 pub struct InvalidUserAgent(pub(crate) ());
 
 /// A success whose body was not the JSON that the caller expected. Tells the place, never the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the call succeeded, but its JSON {category} at line {line} column {column}")]
 pub struct DecodeError {
     category: DecodeCategory,
@@ -117,7 +131,7 @@ impl DecodeError {
         self.line
     }
 
-    /// The column in bytes, from 1; 0 right behind a line break.
+    /// The column in bytes, from 1; 0 right behind a line break, or before the first byte.
     #[must_use]
     pub fn column(&self) -> usize {
         self.column

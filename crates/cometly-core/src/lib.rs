@@ -29,6 +29,8 @@
 //! | send a call again when that helps, and never when it harms | [`Call::attempt`] → [`Attempt`], [`Step`] |
 //! | say how often and how long | [`RetryPolicy`], [`RetryBudget`] |
 //! | share one rate limit among many callers | [`Pacer`], [`ApiBuilder::pacer`] |
+//! | say when a call is sent again, or waits for its turn | [`RetryPolicy`], [`RetryBudget`], [`Pacer`] |
+//! | drive a call on a stack of your own, tries and all | [`Call::attempt`] → [`Attempt`] → [`Step`] |
 //! | write an adapter | [`Limits`], [`Delivery`], [`CallError`], [`Redirected`] |
 //! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`] |
 //!
@@ -36,8 +38,9 @@
 //! `cometly-reqwest`, `cometly-ureq` and `cometly-isahc` send [`Call`]s and force on their clients what a careful caller
 //! would set. An SDK depends on this crate alone and returns [`Call`]s; the application picks the client.
 //!
-//! With a stack of your own: send what [`Call::to_request`] gives, **follow no redirect**, treat every status as an
-//! answer, set a deadline, cap what you read, and feed the response to [`Api::read`]. To have retries, rate limits and
+//! With a stack of your own: send what [`Attempt::request`] gives, or [`Call::to_request`] for a single try; **no TLS, no
+//! call**, **follow no redirect**, treat every status as an answer, set a time-out, cap what you read, and feed the response
+//! to [`Attempt::on_response`] or [`Api::read`]. To have retries, rate limits and
 //! deadlines as well, drive an [`Attempt`]: its docs show the loop.
 //!
 //! # Time and chance

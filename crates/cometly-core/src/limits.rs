@@ -24,7 +24,7 @@ use crate::CallError;
 #[non_exhaustive]
 pub struct Limits {
     /// How long one try may take, connecting and the body included; 30 s by default.
-    pub attempt_timeout: Duration,
+    pub try_timeout: Duration,
     /// How long connecting may take; 10 s by default.
     pub connect_timeout: Duration,
     /// The most bytes of body that are read; 32 MiB by default.
@@ -71,7 +71,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            attempt_timeout: Duration::from_secs(30),
+            try_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_body_size: 32 * 1024 * 1024,
         }

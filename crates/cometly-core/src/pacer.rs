@@ -24,6 +24,10 @@ use lane::{Lane, Turn};
 /// window from what is answered, lets as many calls go as will get through, and tells each of the others how long to
 /// sleep. It does no IO and reads no clock: `now` is given. An endpoint that never showed a limit is not held back.
 ///
+/// It needs a policy that may wait for longer than a window: [`RetryPolicy::within`](crate::RetryPolicy::within). With the
+/// default, a call whose turn comes later than its minute ends as `RateLimited` or as
+/// [`CallError::Paced`](crate::CallError::Paced). Learning the window costs one 429, which a policy that retries hides.
+///
 /// Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked by [`Attempt::pace`](crate::Attempt::pace), and
 /// there is nothing more to do. Clones share what was learned. With a loop of your own:
 ///
@@ -180,8 +184,8 @@ impl Ticket {
         }
     }
 
-    /// How long until its turn comes, as far as is known: as long as the length of the window is a guess, no more than until
-    /// it is to be asked again. It may have to be asked for sooner, to hear of changes.
+    /// How long until its turn comes, as far as is known. While the length of the window is a guess, this is only the time
+    /// until it is worth asking again.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Duration {
         self.turn.map_or(Duration::ZERO, |turn| turn.saturating_duration_since(now))

@@ -1,6 +1,6 @@
 //! What the server says of its limits.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 /// Limits are per Space and endpoint, and shared by everybody who calls with a key of that Space, so `remaining` is a
 /// hint. All of it is optional: refused keys, unknown routes and answers of proxies carry none. What is not plain digits,
 /// or is given twice with different values, is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
     limit: Field,
@@ -43,6 +43,16 @@ impl RateLimit {
     /// Whether the answer told anything that only an endpoint with a limit tells.
     pub(crate) fn is_present(&self) -> bool {
         self.limit().is_some() || self.remaining().is_some()
+    }
+}
+
+impl fmt::Debug for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit")
+            .field("limit", &self.limit())
+            .field("remaining", &self.remaining())
+            .field("reset", &self.reset())
+            .finish()
     }
 }
 

@@ -26,7 +26,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Transport`](cometly_core::CallError::Transport) if isahc cannot be set up.
+    /// [`CallError::Setup`](cometly_core::CallError::Setup) if isahc cannot be set up.
     pub fn new() -> Result<Self, Error> {
         crate::Client::new().map(Self::from)
     }

@@ -2,16 +2,16 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, Delivery, Limits, RetryPolicy};
+use cometly_core::{CallError, Limits, RetryPolicy};
 use isahc::{HttpClient, http as isahc_http};
 
-use crate::{Client, Error, failure::failure};
+use crate::{Client, Error};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
-    deadline: Duration,
+    deadline: Option<Duration>,
     retry_policy: RetryPolicy,
     proxy: Result<ProxyChoice, isahc_http::Error>,
     reuse: bool,
@@ -26,16 +26,16 @@ pub(crate) enum ProxyChoice {
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
-    /// [retry policy](Self::retry_policy): a minute.
+    /// How long a whole call may take, all of its tries and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
         self
     }
 
     /// How long one try may take, connecting and the body included; 30 s by default.
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
+    pub fn try_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -86,19 +86,24 @@ impl ClientBuilder {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallError::Transport`] for a proxy that cannot be used, or a libcurl that cannot be set up.
+    /// [`CallError::Setup`] for a proxy that cannot be used, or a libcurl that cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
-        let proxy = self.proxy.map_err(|error| CallError::transport(Delivery::NotSent, error.into()))?;
+        let proxy = self.proxy.map_err(|error| CallError::setup(error.into()))?;
         let may_reuse = self.reuse || self.http.is_some();
         let http = match self.http {
             Some(http) => http,
-            None if self.reuse => HttpClient::new().map_err(|error| failure(error, may_reuse))?,
-            None => {
-                HttpClient::builder().connection_cache_size(0).build().map_err(|error| failure(error, may_reuse))?
-            }
+            None if self.reuse => HttpClient::new().map_err(CallError::setup)?,
+            None => HttpClient::builder().connection_cache_size(0).build().map_err(CallError::setup)?,
         };
-        let retry_policy = self.retry_policy.at_most(self.deadline);
+        let retry_policy = bounded(self.retry_policy, self.deadline);
         Ok(Client { http, limits: self.limits, retry_policy, proxy, may_reuse })
+    }
+}
+
+fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
+    match deadline {
+        Some(deadline) => policy.total(deadline),
+        None => policy,
     }
 }
 
@@ -113,7 +118,7 @@ impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            deadline: Duration::MAX,
+            deadline: None,
             retry_policy: RetryPolicy::default(),
             proxy: Ok(ProxyChoice::None),
             reuse: false,

@@ -19,7 +19,8 @@
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
 //! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
-//! `tracing` lets one watch: a span for each call, an event for each try and each wait.
+//! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
+//! `cometly_isahc::watch`.
 //!
 //! # What is forced
 //! On each request, so on a client that you bring too: no redirect is followed, HTTP/1.1 only (over HTTP/2 libcurl logs
@@ -88,7 +89,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Transport`] if isahc cannot be set up.
+    /// [`CallError::Setup`] if isahc cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -131,7 +132,7 @@ impl Client {
                 watch.waits(&attempt, wait);
                 Timer::after(wait).await;
             }
-            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
             let tried = self.exchange(attempt.request(), timeout).await;
             watch.tried(&attempt, &tried);
             let step = match tried {

@@ -1,6 +1,6 @@
 //! The same client without async.
 //!
-//! Not for use within async code: reqwest's blocking client waits on a runtime of its own.
+//! Not for use within async code, where it panics: reqwest's blocking client waits on a runtime of its own.
 
 use std::{
     fmt, io,
@@ -38,7 +38,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Transport`](cometly_core::CallError::Transport) if reqwest cannot be set up.
+    /// [`CallError::Setup`](cometly_core::CallError::Setup) if reqwest cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -79,7 +79,7 @@ impl Client {
                 watch.waits(&attempt, wait);
                 sleep(wait);
             }
-            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
             let tried = self.exchange(attempt.request(), timeout);
             watch.tried(&attempt, &tried);
             let step = match tried {

@@ -2,16 +2,16 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{Limits, RetryPolicy};
+use cometly_core::{CallError, Limits, RetryPolicy};
 use reqwest::{Proxy, redirect, retry};
 
-use crate::{Client, Error, failure::failure};
+use crate::{Client, Error};
 
 /// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
 #[must_use]
 pub struct ClientBuilder<H = reqwest::Client> {
     limits: Limits,
-    deadline: Duration,
+    deadline: Option<Duration>,
     retry_policy: RetryPolicy,
     proxy: ProxyChoice,
     reuse: bool,
@@ -25,16 +25,16 @@ enum ProxyChoice {
 }
 
 impl<H> ClientBuilder<H> {
-    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
-    /// [retry policy](Self::retry_policy): a minute.
+    /// How long a whole call may take, all of its tries and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
         self
     }
 
     /// How long one try may take, connecting and the body included; 30 s by default.
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
+    pub fn try_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -84,6 +84,13 @@ impl<H> ClientBuilder<H> {
     }
 }
 
+fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
+    match deadline {
+        Some(deadline) => policy.total(deadline),
+        None => policy,
+    }
+}
+
 /// Shows the limits; a proxy's URL may hold a password.
 impl<H> fmt::Debug for ClientBuilder<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,13 +102,17 @@ impl<H> Default for ClientBuilder<H> {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            deadline: Duration::MAX,
+            deadline: None,
             retry_policy: RetryPolicy::default(),
             proxy: ProxyChoice::None,
             reuse: true,
             http: None,
         }
     }
+}
+
+fn setup(error: reqwest::Error) -> Error {
+    CallError::setup(error.without_url())
 }
 
 /// The two builders of reqwest have these methods in common, but no trait.
@@ -120,11 +131,11 @@ macro_rules! forced {
         let http = if $settings.reuse { http } else { http.pool_max_idle_per_host(0) };
         match $proxy {
             ProxyChoice::None => http.no_proxy(),
-            ProxyChoice::Named(proxy) => http.no_proxy().proxy(proxy.map_err(failure)?),
+            ProxyChoice::Named(proxy) => http.no_proxy().proxy(proxy.map_err(setup)?),
             ProxyChoice::Environment => http,
         }
         .build()
-        .map_err(failure)?
+        .map_err(setup)?
     }};
 }
 
@@ -146,10 +157,10 @@ impl ClientBuilder<reqwest::Client> {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used, or TLS that cannot be
+    /// [`CallError::Setup`](cometly_core::CallError::Setup) for a proxy that cannot be used, or TLS that cannot be
     /// set up.
     pub fn build(self) -> Result<Client, Error> {
-        let retry_policy = self.retry_policy.clone().at_most(self.deadline);
+        let retry_policy = bounded(self.retry_policy.clone(), self.deadline);
         let (http, plain) = clients!(reqwest::Client::builder(), self);
         Ok(Client { http, plain, limits: self.limits, retry_policy })
     }
@@ -163,7 +174,7 @@ impl ClientBuilder<reqwest::blocking::Client> {
     /// # Errors
     /// As [`ClientBuilder::build`] of the async client.
     pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        let retry_policy = self.retry_policy.clone().at_most(self.deadline);
+        let retry_policy = bounded(self.retry_policy.clone(), self.deadline);
         let (http, plain) = clients!(reqwest::blocking::Client::builder(), self);
         Ok(crate::blocking::Client::from_parts(http, plain, self.limits, retry_policy))
     }

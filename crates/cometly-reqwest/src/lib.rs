@@ -19,7 +19,8 @@
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
 //! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
-//! `tracing` lets one watch: a span for each call, an event for each try and each wait.
+//! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
+//! `cometly_reqwest::watch`.
 //!
 //! # What is forced
 //! No redirect is followed and no `Referer` sent, no call is repeated by reqwest itself, HTTP/1.1 only, no proxy but
@@ -29,6 +30,8 @@
 //! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer from another URL than the
 //! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
 //! to the same URL cannot be told, and may repeat a POST. Build it with `redirect(Policy::none())`.
+//!
+//! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it; without one, reqwest panics.
 //!
 //! Dropping the future of a call closes its connection; what was already sent may have arrived.
 #![forbid(unsafe_code)]
@@ -80,7 +83,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Transport`] if reqwest cannot be set up.
+    /// [`CallError::Setup`] if reqwest cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -123,7 +126,7 @@ impl Client {
                 watch.waits(&attempt, wait);
                 sleep(wait).await;
             }
-            let timeout = self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
             let tried = self.exchange(attempt.request(), timeout).await;
             watch.tried(&attempt, &tried);
             let step = match tried {

@@ -2,16 +2,16 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{Limits, RetryPolicy};
+use cometly_core::{CallError, Limits, RetryPolicy};
 use ureq::{Agent, Proxy};
 
-use crate::{Client, Error, failure::failure};
+use crate::{Client, Error};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     limits: Limits,
-    deadline: Duration,
+    deadline: Option<Duration>,
     retry_policy: RetryPolicy,
     proxy: Result<Option<Proxy>, ureq::Error>,
     reuse: bool,
@@ -19,16 +19,16 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, all of its tries and waits included. By default that is up to the
-    /// [retry policy](Self::retry_policy): a minute.
+    /// How long a whole call may take, all of its tries and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = Some(deadline);
         self
     }
 
     /// How long one try may take, connecting and the body included; 30 s by default.
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);
+    pub fn try_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);
         self
     }
 
@@ -79,12 +79,19 @@ impl ClientBuilder {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallError::Transport`](cometly_core::CallError::Transport) for a proxy that cannot be used.
+    /// [`CallError::Setup`](cometly_core::CallError::Setup) for a proxy that cannot be used.
     pub fn build(self) -> Result<Client, Error> {
-        let proxy = self.proxy.map_err(failure)?;
+        let proxy = self.proxy.map_err(CallError::setup)?;
         let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse));
-        let retry_policy = self.retry_policy.at_most(self.deadline);
+        let retry_policy = bounded(self.retry_policy, self.deadline);
         Ok(Client { agent, limits: self.limits, retry_policy, proxy })
+    }
+}
+
+fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
+    match deadline {
+        Some(deadline) => policy.total(deadline),
+        None => policy,
     }
 }
 
@@ -99,7 +106,7 @@ impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            deadline: Duration::MAX,
+            deadline: None,
             retry_policy: RetryPolicy::default(),
             proxy: Ok(None),
             reuse: true,

@@ -26,10 +26,10 @@ impl Watch {
         let number = attempt.number();
         match tried {
             Ok(response) => {
-                tracing::debug!(parent: &self.span, attempt = number, status = response.status().as_u16(), "answered");
+                tracing::debug!(parent: &self.span, tries = number, status = response.status().as_u16(), "answered");
             }
             Err(error) => {
-                tracing::debug!(parent: &self.span, attempt = number, delivery = ?error.delivery(), "{error}");
+                tracing::debug!(parent: &self.span, tries = number, delivery = ?error.delivery(), "{error}");
             }
         }
     }
@@ -37,7 +37,7 @@ impl Watch {
     /// A wait begins: before another try, or for the pacer.
     pub(crate) fn waits(&self, attempt: &Attempt, wait: Duration) {
         let reason = attempt.reason().map_or_else(|| "its turn has not come".to_owned(), |reason| reason.to_string());
-        tracing::debug!(parent: &self.span, attempt = attempt.number(), ?wait, reason, "waiting");
+        tracing::debug!(parent: &self.span, tries = attempt.number(), ?wait, reason, "waiting");
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Blocking;
 fn client(settings: &Settings) -> Result<Client, BoxError> {
     let mut builder = Client::builder()
         .retry_policy(settings.retry_policy.clone())
-        .attempt_timeout(settings.limits.attempt_timeout)
+        .try_timeout(settings.limits.try_timeout)
         .connect_timeout(settings.limits.connect_timeout)
         .max_body_size(settings.limits.max_body_size);
     if let Some(deadline) = settings.deadline {

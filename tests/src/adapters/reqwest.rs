@@ -24,7 +24,7 @@ fn runtime() -> Result<&'static Runtime, BoxError> {
 fn configure<H>(builder: ClientBuilder<H>, settings: &Settings) -> ClientBuilder<H> {
     let mut builder = builder
         .retry_policy(settings.retry_policy.clone())
-        .attempt_timeout(settings.limits.attempt_timeout)
+        .try_timeout(settings.limits.try_timeout)
         .connect_timeout(settings.limits.connect_timeout)
         .max_body_size(settings.limits.max_body_size);
     if let Some(deadline) = settings.deadline {

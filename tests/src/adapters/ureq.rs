@@ -20,7 +20,7 @@ impl Flavour for Ureq {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = Client::builder()
             .retry_policy(settings.retry_policy.clone())
-            .attempt_timeout(settings.limits.attempt_timeout)
+            .try_timeout(settings.limits.try_timeout)
             .connect_timeout(settings.limits.connect_timeout)
             .max_body_size(settings.limits.max_body_size);
         if let Some(deadline) = settings.deadline {

@@ -113,7 +113,7 @@ fn row_54_tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
     let error = error.ok_or("that server speaks no TLS")?;
     assert!(matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Unknown)), "{error:?}");
     // Whatever is said, nothing came.
-    assert_eq!(server.arrivals(), 0);
+    assert_eq!(server.arrivals(), 0, "the key was sent in the clear to an https URL");
     Ok(Arrivals::checked_by_the_case())
 }
 

@@ -281,7 +281,7 @@ fn row_60_a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) 
 fn row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
     let mut settings = Settings::default().retry_policy(quick());
-    settings.limits.attempt_timeout = Duration::from_millis(400);
+    settings.limits.try_timeout = Duration::from_millis(400);
     let client = stage.connect(&settings)?;
     for (call, tries) in calls(stage, &server)?.into_iter().zip([3, 1]) {
         match stage.send(&*client, call) {

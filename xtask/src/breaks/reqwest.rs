@@ -134,15 +134,15 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "a try takes no longer than what is left of the call (async)",
         file: ASYNC,
-        find: "self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()))",
-        replace: "self.limits.attempt_timeout",
+        find: "self.limits.try_timeout.min(attempt.remaining(started.elapsed()))",
+        replace: "self.limits.try_timeout",
         noticed: Case("reqwest", "row_61_no_answer_ends_at_the_deadline"),
     },
     Break {
         guard: "a try takes no longer than what is left of the call (blocking)",
         file: BLOCKING,
-        find: "self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()))",
-        replace: "self.limits.attempt_timeout",
+        find: "self.limits.try_timeout.min(attempt.remaining(started.elapsed()))",
+        replace: "self.limits.try_timeout",
         noticed: Case("reqwest-blocking", "row_61_no_answer_ends_at_the_deadline"),
     },
     Break {

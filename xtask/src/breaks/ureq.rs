@@ -42,8 +42,8 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "a try takes no longer than what is left of the call",
         file: CLIENT,
-        find: "self.limits.attempt_timeout.min(attempt.remaining(started.elapsed()))",
-        replace: "self.limits.attempt_timeout",
+        find: "self.limits.try_timeout.min(attempt.remaining(started.elapsed()))",
+        replace: "self.limits.try_timeout",
         noticed: Case("ureq", "row_61_no_answer_ends_at_the_deadline"),
     },
     Break {
@@ -91,8 +91,8 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "a time-out without end is one",
         file: BUILDER,
-        find: "self.limits.attempt_timeout = timeout.min(Limits::MAX_TIMEOUT);",
-        replace: "self.limits.attempt_timeout = timeout;",
+        find: "self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);",
+        replace: "self.limits.try_timeout = timeout;",
         noticed: Case("ureq", "a_time_out_without_end_is_taken_as_one"),
     },
     Break {

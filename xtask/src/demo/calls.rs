@@ -34,7 +34,7 @@ pub(crate) const ROWS: &[Row] = &[
         play: |scene, client| Ok(client.send(first_company(&scene.opened_by("1|wrong")?))),
     },
     Row {
-        asked: "… without a key",
+        asked: "… by a hand-made request without a key",
         expected: "Unauthenticated, 401",
         retry_policy: RetryPolicy::none,
         play: |scene, client| bare(scene, client, "application/json"),
@@ -52,7 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         play: |scene, client| Ok(client.send(first_company(&scene.opened_by(&scene.emulator.keys().inactive)?))),
     },
     Row {
-        asked: "… and a header that forgets to ask for JSON",
+        asked: "… by a hand-made request that does not ask for JSON",
         expected: "Unexpected (Redirect), 302",
         retry_policy: RetryPolicy::none,
         play: |scene, client| bare(scene, client, "*/*"),
@@ -88,7 +88,7 @@ pub(crate) const ROWS: &[Row] = &[
         play: |scene, client| Ok(client.send(scene.api()?.put("events").json(&json!({})))),
     },
     Row {
-        asked: "GET /events, more often than 7 times a minute",
+        asked: "GET /events for the 8th time in a minute, retries off",
         expected: "RateLimited, 429",
         retry_policy: RetryPolicy::none,
         play: |scene, client| {
@@ -121,7 +121,7 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
-        asked: "GET /events during an outage",
+        asked: "GET /events during an outage, retries off",
         expected: "ServerError, 503",
         retry_policy: RetryPolicy::none,
         play: |scene, client| Ok(client.send(january(&scene.during_an_outage()?))),

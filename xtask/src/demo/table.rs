@@ -119,7 +119,9 @@ impl fmt::Display for Table {
         } else if !self.is_as_expected() {
             "The stacks agree, but not on what was expected.".to_owned()
         } else {
-            format!("{calls} call(s) on {stacks} HTTP stacks: each came out as expected, and the same on every stack.")
+            format!(
+                "✓ came out as the second column says. {calls} calls on {stacks} HTTP stacks: each as expected, and the same on every stack."
+            )
         };
         writeln!(f, "{table}\n{verdict}")
     }
