@@ -232,4 +232,16 @@ pub(super) const BREAKS: &[Break] = &[
         "if self.length.is_assumed() {",
         "pacer::tests::a_refusal_that_tells_no_wait_closes_for_a_window_and_nobody_asks_before",
     ),
+    Break::in_core(
+        "crates/cometly-core/src/attempt.rs",
+        "turn.saturating_add(state.least_try()) >= time_left",
+        "turn >= time_left",
+        "attempt::tests::a_turn_that_leaves_no_time_for_the_try_is_too_late",
+    ),
+    Break::in_core(
+        "crates/cometly-core/src/attempt.rs",
+        "if time_left.is_zero() && state.api.pacer().is_some() {",
+        "if false {",
+        "attempt::tests::a_turn_that_leaves_no_time_for_the_try_is_too_late",
+    ),
 ];

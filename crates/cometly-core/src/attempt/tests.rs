@@ -341,6 +341,27 @@ fn nobody_is_turned_away_because_of_a_guess() {
 }
 
 #[test]
+fn a_turn_that_leaves_no_time_for_the_try_is_too_late() {
+    let (api, now) = (paced_api(), Instant::now());
+    let call = api.get("events");
+    let mut first = start(&call, &RetryPolicy::none());
+    assert!(matches!(first.pace::<()>(now, Duration::ZERO), Ok(None)));
+    assert!(done(first.on_response(answer(429, Some(60)), Duration::ZERO)).unwrap().is_rate_limited());
+
+    // Half a second of its minute would be left after the wait.
+    let now = now + Duration::from_millis(500);
+    let mut second = start(&call, &RetryPolicy::default());
+    let error = second.pace::<()>(now, Duration::ZERO).unwrap_err();
+    assert!(matches!(error, CallError::Paced { tries: 0, delivery: Delivery::NotSent, .. }), "{error:?}");
+
+    // Whoever slept for too long is not sent with no time left: a time-out would say that it may have arrived.
+    let mut third = start(&call, &RetryPolicy::within(secs(600)));
+    assert!(third.pace::<()>(now, Duration::ZERO).unwrap().is_some());
+    let error = third.pace::<()>(now + secs(600), secs(600)).unwrap_err();
+    assert!(matches!(error, CallError::Paced { delivery: Delivery::NotSent, .. }), "{error:?}");
+}
+
+#[test]
 fn a_turn_later_than_the_longest_honoured_wait_is_not_waited_for() {
     let api = paced_api();
     let now = Instant::now();
