@@ -1,0 +1,133 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{exit, transport::TransportName};
+
+/// Cometly on the command line: check a key, call the API, track events, try without an account.
+#[derive(Debug, Parser)]
+#[command(name = "cometly", version, propagate_version = true, after_help = exit::help())]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// For every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "For every command")]
+pub(crate) struct Global {
+    /// Results as JSON on stdout, and errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress and no remarks; errors are still told
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell each try and each wait
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// Whether words are coloured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// The HTTP client that sends the calls
+    #[arg(long, global = true, value_name = "NAME", default_value = "reqwest")]
+    pub(crate) transport: TransportName,
+    /// How long one call may take, with all its tries and waits [default: 60, for --paginate and events track 3600]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=172_800))]
+    pub(crate) timeout: Option<u32>,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Store an API key, see what it may do, forget it
+    Auth {
+        #[command(subcommand)]
+        command: AuthCommand,
+    },
+    /// Make any call of the API
+    Request(RequestArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Check a key against the server and store it, readable by you alone
+    #[command(after_help = "Examples:\n  cometly auth login\n  pass show cometly | cometly auth login --with-token")]
+    Login {
+        /// Read the key from stdin instead of asking for it
+        #[arg(long)]
+        with_token: bool,
+        // Only there to be refused without being quoted.
+        #[arg(hide = true)]
+        misplaced: Vec<String>,
+    },
+    /// Tell where the key comes from and what the server says of it
+    Status {
+        /// Call each list once, to see what the key may read and which limits are left
+        #[arg(long)]
+        limits: bool,
+    },
+    /// Forget the stored key
+    Logout,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  cometly request GET companies --query per_page=50
+  cometly request GET events --query 'start_date=2026-11-01 00:00:00' --query 'end_date=2026-11-02 00:00:00' --paginate
+  cometly request PUT companies/42 --field name='Example Ltd'
+  cometly request POST contacts --field 'emails[]=a@example.com'
+  cometly request POST events/track --field event_name=purchase --field email=a@example.com --field amount:=12.5")]
+pub(crate) struct RequestArguments {
+    /// GET, POST, PUT, PATCH or DELETE
+    pub(crate) method: String,
+    /// The path after the base URL, as in Cometly's documentation: contacts/42
+    pub(crate) path: String,
+    /// A parameter of the query; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) query: Vec<String>,
+    /// A field of the JSON body: NAME=TEXT, NAME:=JSON for numbers, true, false, null; `NAME[]=TEXT` for each of a list
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "input")]
+    pub(crate) field: Vec<String>,
+    /// A file with the JSON body, - for stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Print status and rate limit before the body
+    #[arg(long, conflicts_with = "paginate")]
+    pub(crate) include: bool,
+    /// Follow the list to its end, one item a line
+    #[arg(long)]
+    pub(crate) paginate: bool,
+    /// Begin at this `next_cursor` instead of the first page
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// Say that doing this call twice does no harm, so that it may be sent again
+    #[arg(long)]
+    pub(crate) idempotent: bool,
+    /// Show the request, with the key hidden, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,115 @@
+//! The body of a call: fields of the command line as a JSON object, or a file.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+/// PHP's own limit on a body.
+const MAX_SIZE: u64 = 8 << 20;
+
+/// `name=text`, `name:=json`, `name[]=text`.
+pub(crate) fn from_fields(fields: &[String]) -> Result<Vec<u8>, Failure> {
+    let mut object = Map::new();
+    for field in fields {
+        let (name, value) = split(field, "--field")?;
+        let (name, value) = match name.strip_suffix(':') {
+            None => (name, Value::String(value.to_owned())),
+            Some(name) => (name, json(name, value)?),
+        };
+        match name.strip_suffix("[]") {
+            Some(list) => match object.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+                Value::Array(items) => items.push(value),
+                _ => return Err(twice(list)),
+            },
+            None if object.insert(name.to_owned(), value).is_some() => return Err(twice(name)),
+            None => {}
+        }
+    }
+    serde_json::to_vec(&object).map_err(|_| Failure::usage("the fields cannot be written as JSON"))
+}
+
+/// `name=value`; what is wrong names no value.
+pub(crate) fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), Failure> {
+    pair.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| Failure::usage(format!("{option} has no name or no =: expected {option} NAME=VALUE")))
+}
+
+fn json(name: &str, value: &str) -> Result<Value, Failure> {
+    serde_json::from_str(value).map_err(|error| {
+        Failure::usage(format!("--field {name}:= is not JSON at column {}", error.column()))
+            .advise(format!("quote it for the shell, or write {name}=… for a text"))
+    })
+}
+
+fn twice(name: &str) -> Failure {
+    Failure::usage(format!("--field {name} is given twice")).advise(format!("for a list write {name}[]=… each time"))
+}
+
+/// A file, or stdin for `-`; checked to be JSON, so that a mistake costs no call.
+pub(crate) fn from_input(input: &Path) -> Result<Vec<u8>, Failure> {
+    let read = |reader: &mut dyn Read| {
+        let mut body = Vec::new();
+        reader.take(MAX_SIZE.saturating_add(1)).read_to_end(&mut body)?;
+        Ok(body)
+    };
+    let is_stdin = input.as_os_str() == "-";
+    let body =
+        if is_stdin { read(&mut io::stdin().lock()) } else { File::open(input).and_then(|mut file| read(&mut file)) };
+    let name = if is_stdin { Path::new("stdin") } else { input };
+    let body = body.map_err(|error| Failure::file("read", name, &error))?;
+    if u64::try_from(body.len()).is_ok_and(|size| size > MAX_SIZE) {
+        return Err(Failure::usage(format!(
+            "{} is larger than the {} MiB that the server takes",
+            name.display(),
+            MAX_SIZE >> 20
+        )));
+    }
+    match serde_json::from_slice::<IgnoredAny>(&body) {
+        Ok(_) => Ok(body),
+        Err(error) => Err(Failure::usage(format!(
+            "{} is not JSON: see line {} column {}",
+            name.display(),
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(fields: &[&str]) -> Result<String, String> {
+        let fields: Vec<_> = fields.iter().map(ToString::to_string).collect();
+        from_fields(&fields).map(|body| String::from_utf8(body).unwrap()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn fields_are_texts_unless_they_say_that_they_are_json() {
+        for (fields, expected) in [
+            (&[][..], "{}"),
+            (&["a=1", "b==x", "c="], r#"{"a":"1","b":"=x","c":""}"#),
+            (&["a:=1.50", "b:=true", "c:={\"d\":null}"], r#"{"a":1.5,"b":true,"c":{"d":null}}"#),
+            (&["a[]=x", "b=1", "a[]=y", "c[]:=1"], r#"{"a":["x","y"],"b":"1","c":[1]}"#),
+        ] {
+            assert_eq!(body(fields).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_field_is_told_without_its_value() {
+        for fields in [&["canary"][..], &["=canary"], &["a:=canary"], &["a=canary", "a=canary"], &["a=x", "a[]=canary"]]
+        {
+            let failure = body(fields).unwrap_err();
+            assert!(!failure.contains("canary") && failure.contains("--field"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Where output goes: data on stdout, words on stderr.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
+};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::{exit::Exit, failure::Failure, progress::Progress};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// The two streams, and how much is to be said.
+#[derive(Clone)]
+pub(crate) struct Console {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) progress: Progress,
+}
+
+impl Console {
+    /// Words: nothing with `--quiet`.
+    pub(crate) fn note(&self, words: impl fmt::Display) {
+        if !self.quiet {
+            self.words(format_args!("{words}"));
+        }
+    }
+
+    /// Why the command failed, in whatever form was asked for; gives the exit code.
+    pub(crate) fn fail(&self, failure: &Failure) -> Exit {
+        if failure.is_closed_pipe() {
+            return failure.exit;
+        }
+        if self.json {
+            self.words(format_args!("{}", failure.to_json()));
+            return failure.exit;
+        }
+        self.words(format_args!("{ERROR}error:{ERROR:#} {failure}"));
+        for error in failure.fields() {
+            self.words(format_args!("  {}: {}", error.field, error.message));
+        }
+        failure.exit
+    }
+
+    fn words(&self, words: fmt::Arguments<'_>) {
+        // Nobody to tell if stderr is closed.
+        let _ = self.progress.aside(|| writeln!(anstream::stderr().lock(), "{words}"));
+    }
+
+    /// Writes `data` and a line break to stdout.
+    pub(crate) fn line(&self, data: &[u8]) -> Result<(), Failure> {
+        self.data([data])
+    }
+
+    /// Writes each piece and a line break to stdout, and flushes: a reader sees whole lines.
+    pub(crate) fn data<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Failure> {
+        let written = self.progress.aside(|| {
+            let mut stdout = io::stdout().lock();
+            let is_terminal = stdout.is_terminal();
+            let mut stdout = io::BufWriter::new(&mut stdout);
+            for line in lines {
+                stdout.write_all(&if is_terminal { for_terminal(line) } else { line.into() })?;
+                stdout.write_all(b"\n")?;
+            }
+            stdout.flush()
+        });
+        written.map_err(|error| Failure::stdout(&error))
+    }
+
+    /// Writes a value as one line of JSON to stdout.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let json = serde_json::to_vec(value).map_err(|_| Failure::local("cannot write the result as JSON"))?;
+        self.line(&json)
+    }
+}
+
+/// JSON with what steers a terminal written as `\u…`, which says the same.
+fn for_terminal(json: &[u8]) -> Cow<'_, [u8]> {
+    let Ok(text) = std::str::from_utf8(json) else {
+        return String::from_utf8_lossy(json).into_owned().into_bytes().into();
+    };
+    let steers = |char: char| {
+        (char.is_control() && !matches!(char, '\n' | '\t'))
+            || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return json.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if steers(char) {
+            // Writing to a String does not fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(char));
+        } else {
+            shown.push(char);
+        }
+    }
+    shown.into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_as_json_writes_it() {
+        let hostile = "{\"name\":\"\u{9b}31mé\u{202e}\"}\n\t\u{1b}";
+        let shown = for_terminal(hostile.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&shown), "{\"name\":\"\\u009b31mé\\u202e\"}\n\t\\u001b");
+        assert!(matches!(for_terminal(b"{\"plain\": 1}"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,140 @@
+//! Why a command did not do what it was asked: for people, and as JSON for scripts.
+
+use std::{fmt, io, path::Path, time::Duration};
+
+use cometly_core::{ApiError, CallError, FieldError, http::StatusCode};
+use serde_json::{Value, json};
+
+use crate::{exit::Exit, transport::SendError};
+
+/// What happened, and what to do next. Holds no key, no body and no URL with a query.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    what: String,
+    /// What to do next, if `what` does not say it.
+    todo: Option<String>,
+    status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+    fields: Vec<FieldError<'static>>,
+    cursor: Option<String>,
+    /// Whoever read our output has gone: there is nobody to tell.
+    is_closed_pipe: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self {
+            exit,
+            what: what.into(),
+            todo: None,
+            status: None,
+            retry_after: None,
+            fields: Vec::new(),
+            cursor: None,
+            is_closed_pipe: false,
+        }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    pub(crate) fn local(what: impl Into<String>) -> Self {
+        Self::new(Exit::Local, what)
+    }
+
+    /// `doing` is what could not be done to the file: `read`, `write`.
+    pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        Self::local(format!("cannot {doing} {}: {error}", path.display()))
+    }
+
+    /// A failure to write to stdout.
+    pub(crate) fn stdout(error: &io::Error) -> Self {
+        let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        let exit = if is_closed_pipe { Exit::Ok } else { Exit::Local };
+        Self { is_closed_pipe, ..Self::new(exit, format!("cannot write to stdout: {error}")) }
+    }
+
+    pub(crate) fn advise(mut self, todo: impl Into<String>) -> Self {
+        self.todo = Some(todo.into());
+        self
+    }
+
+    pub(crate) fn with_cursor(mut self, cursor: Option<&str>) -> Self {
+        self.cursor = cursor.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.is_closed_pipe
+    }
+
+    pub(crate) fn has_advice(&self) -> bool {
+        self.todo.is_some()
+    }
+
+    /// What the API found wrong with each field.
+    pub(crate) fn fields(&self) -> &[FieldError<'static>] {
+        &self.fields
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let fields: Vec<_> =
+            self.fields.iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
+        let mut error = json!({
+            "exit_code": self.exit.code(),
+            "kind": self.exit.name(),
+            "message": self.what,
+        });
+        if let Some(object) = error.as_object_mut() {
+            let optional = [
+                ("next", self.todo.as_ref().map(|todo| json!(todo))),
+                ("status", self.status.map(|status| json!(status.as_u16()))),
+                ("retry_after", self.retry_after.map(|wait| json!(wait.as_secs()))),
+                ("fields", (!fields.is_empty()).then(|| json!(fields))),
+                ("cursor", self.cursor.as_ref().map(|cursor| json!(cursor))),
+            ];
+            object.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        }
+        json!({ "error": error })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.todo.iter().try_for_each(|todo| write!(f, "; {todo}"))
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self {
+            status: Some(error.status()),
+            retry_after: error.retry_after(),
+            fields: error.field_errors().to_vec(),
+            ..Self::new(error.kind().into(), error.to_string())
+        }
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        match error {
+            CallError::Api(error) => error.into(),
+            CallError::Request(ref request) => Self::new((&error).into(), request.to_string()),
+            CallError::Transport { ref source, .. } => {
+                // The innermost source is what the system said.
+                let first: &dyn std::error::Error = source.as_ref();
+                let cause = std::iter::successors(Some(first), |error| error.source()).last().unwrap_or(first);
+                Self::new((&error).into(), format!("{error} ({cause})"))
+            }
+            _ => Self {
+                status: error.status(),
+                retry_after: error.retry_after(),
+                ..Self::new((&error).into(), error.to_string())
+            },
+        }
+    }
+}

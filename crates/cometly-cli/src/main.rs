@@ -1,0 +1,106 @@
+//! The `cometly` command: checks a key, makes any call of the API, tracks events so that none is lost or doubled, and
+//! runs an emulator.
+//!
+//! | to see | read |
+//! | --- | --- |
+//! | what can be asked for, and how a command ends | `arguments`, `exit`, `failure` |
+//! | where words and data go | `console`, `progress` |
+//! | whose key is used, and where it is kept | `argv`, `credentials`, `session`, `auth`, `status` |
+//! | one call, and a list to its end | `request`, `target`, `body`, `paginate`, `transport` |
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod argv;
+mod auth;
+mod body;
+mod console;
+mod credentials;
+mod exit;
+mod failure;
+mod interrupt;
+mod paginate;
+mod progress;
+mod request;
+mod session;
+mod status;
+mod target;
+mod transport;
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use anstream::ColorChoice;
+use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::{
+    arguments::{Arguments, Color, Command, Global},
+    console::Console,
+    exit::Exit,
+    failure::Failure,
+    progress::Progress,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    ExitCode::from(run(&arguments).code())
+}
+
+fn run(arguments: &[OsString]) -> Exit {
+    if let Err(failure) = argv::refuse_keys(arguments) {
+        let json = arguments.iter().any(|argument| argument == "--json");
+        return Console { json, quiet: false, progress: Progress::new(true, json, false) }.fail(&failure);
+    }
+    let parsed = Arguments::command().try_get_matches_from(arguments);
+    match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Err(error) => misunderstood(&error, arguments),
+        Ok(Arguments { global, command }) => {
+            let console = console(&global);
+            match dispatch(command, &global, &console) {
+                Ok(exit) => exit,
+                Err(failure) => console.fail(&failure),
+            }
+        }
+    }
+}
+
+fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit, Failure> {
+    match command {
+        Command::Auth { command } => auth::run(command, global, console),
+        Command::Request(arguments) => request::run(&arguments, global, console),
+    }
+}
+
+/// Help, the version, or what the parser did not understand: it quotes the command line, where a key may stand.
+fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A pipe that closes early is no failure.
+            let _ = error.print();
+            Exit::Ok
+        }
+        _ => {
+            let plain = error.render().to_string();
+            let masked = argv::mask(&plain, arguments);
+            let _ = if masked == plain { error.print() } else { io::stderr().write_all(masked.as_bytes()) };
+            Exit::Usage
+        }
+    }
+}
+
+fn console(global: &Global) -> Console {
+    match global.color {
+        Color::Auto => {}
+        Color::Always => ColorChoice::Always.write_global(),
+        Color::Never => ColorChoice::Never.write_global(),
+    }
+    let progress = Progress::new(global.quiet, global.json, global.verbose);
+    let subscriber = tracing_subscriber::registry().with(progress.listener());
+    // It is set once; were it not, the waits would not be told.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Console { json: global.json, quiet: global.quiet, progress }
+}

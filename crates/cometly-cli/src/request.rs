@@ -1,0 +1,143 @@
+//! `cometly request`: any call of the API.
+
+use bytes::Bytes;
+use cometly_core::{Api, ApiKey, Call, RateLimit, http::Method};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{
+    arguments::{Global, RequestArguments},
+    body,
+    console::Console,
+    exit::Exit,
+    failure::Failure,
+    paginate,
+    session::{self, KeySource, Session},
+    target,
+    transport::{Patience, Transport},
+};
+
+pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Console) -> Result<Exit, Failure> {
+    let method = Method::from_bytes(arguments.method.to_uppercase().as_bytes())
+        .map_err(|_| Failure::usage("the method is no HTTP method: expected GET, POST, PUT, PATCH or DELETE"))?;
+    let body = read_body(arguments, &method)?;
+    let api = if arguments.dry_run { api_to_look_at()? } else { Session::open()?.api };
+    let call = describe(&api, method.clone(), arguments, body)?;
+    if arguments.dry_run {
+        return show(&call, console);
+    }
+    if arguments.paginate {
+        let transport = Transport::new(global.transport, Patience::Job, global.timeout)?;
+        return paginate::run(transport, call, arguments.cursor.clone(), console);
+    }
+    let call = with_cursor(call, arguments.cursor.as_deref());
+    let transport = Transport::new(global.transport, Patience::Call, global.timeout)?;
+    let progress = console.progress.begin(None, "");
+    let sent = transport.send(call);
+    progress.end();
+    let reply = sent?.into_result()?;
+    if arguments.include {
+        let limit = reply.rate_limit();
+        let lines = head(reply.status().as_u16(), limit);
+        console.data(lines.iter().map(String::as_bytes))?;
+    }
+    let text = reply.into_body();
+    console.line(text.strip_suffix(b"\n").unwrap_or(&text))?;
+    Ok(Exit::Ok)
+}
+
+fn read_body(arguments: &RequestArguments, method: &Method) -> Result<Vec<u8>, Failure> {
+    let has_body = arguments.input.is_some() || !arguments.field.is_empty();
+    if has_body && matches!(*method, Method::GET | Method::DELETE) {
+        return Err(Failure::usage(format!("{method} has no body")).advise("use --query NAME=VALUE"));
+    }
+    match &arguments.input {
+        Some(input) => body::from_input(input),
+        None if arguments.field.is_empty() => Ok(Vec::new()),
+        None => body::from_fields(&arguments.field),
+    }
+}
+
+fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u8>) -> Result<Call, Failure> {
+    let is_list = arguments.paginate || arguments.cursor.is_some();
+    if is_list && method != Method::GET {
+        return Err(Failure::usage("--paginate and --cursor are for lists: expected GET"));
+    }
+    let mut call = target::call(api, method, &arguments.path)?;
+    for pair in &arguments.query {
+        let (name, value) = body::split(pair, "--query")?;
+        if is_list && name == "cursor" {
+            return Err(Failure::usage("--query cursor=… would be on every page").advise("use --cursor"));
+        }
+        call = call.query(name, value);
+    }
+    if !body.is_empty() {
+        call = call.body(body);
+    }
+    if arguments.idempotent {
+        call = call.idempotent();
+    }
+    // What is wrong with it is said before a key is looked for or a list begun.
+    call.to_request().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(call)
+}
+
+pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
+    match cursor {
+        Some(cursor) => call.query("cursor", cursor),
+        None => call,
+    }
+}
+
+/// A dry run needs no key.
+fn api_to_look_at() -> Result<Api, Failure> {
+    if let Some(session) = Session::find()? {
+        return Ok(session.api);
+    }
+    let nobodys = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+    Ok(Session::new(nobodys, session::base_url()?.unwrap_or_default(), KeySource::Environment)?.api)
+}
+
+/// The request as it would be sent, but for the key.
+fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
+    let request = call.to_request().map_err(|error| Failure::usage(error.to_string()))?;
+    let headers = request.headers().iter().map(|(name, value)| {
+        let value = if value.is_sensitive() { "Bearer [hidden]" } else { value.to_str().unwrap_or_default() };
+        (name.as_str(), value)
+    });
+    if console.json {
+        let body: Option<Box<RawValue>> = serde_json::from_slice(request.body()).ok();
+        let headers: serde_json::Map<_, _> = headers.map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let mut shown = json!({
+            "method": request.method().as_str(),
+            "url": request.uri().to_string(),
+            "headers": headers,
+            "may_be_sent_twice": call.is_idempotent(),
+        });
+        if let (Some(object), Some(body)) = (shown.as_object_mut(), body) {
+            object.insert("body".to_owned(), serde_json::to_value(body).unwrap_or(Value::Null));
+        }
+        console.json_line(&shown)?;
+        return Ok(Exit::Ok);
+    }
+    let mut lines = vec![format!("{} {}", request.method(), request.uri())];
+    lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+    let mut lines: Vec<Bytes> = lines.into_iter().map(Bytes::from).collect();
+    if !request.body().is_empty() {
+        lines.extend([Bytes::new(), request.body().clone()]);
+    }
+    console.data(lines.iter().map(AsRef::as_ref))?;
+    Ok(Exit::Ok)
+}
+
+/// The part of the head that means something to a caller.
+fn head(status: u16, limit: RateLimit) -> Vec<String> {
+    let fields = [
+        ("x-ratelimit-limit", limit.limit()),
+        ("x-ratelimit-remaining", limit.remaining()),
+        ("x-ratelimit-reset", limit.reset()),
+    ];
+    let mut lines = vec![format!("HTTP {status}")];
+    lines.extend(fields.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", value?))));
+    lines.push(String::new());
+    lines
+}

@@ -1,0 +1,14 @@
+//! The command as its users meet it: run as a process, against an emulator or a server that answers by script.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "what cannot be had fails the test"
+)]
+
+mod auth;
+mod pages;
+mod program;
+mod request;
+mod script;
