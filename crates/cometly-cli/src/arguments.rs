@@ -57,6 +57,11 @@ pub(crate) enum Command {
     },
     /// Make any call of the API
     Request(RequestArguments),
+    /// Send conversions
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,6 +121,42 @@ pub(crate) struct RequestArguments {
     #[arg(long)]
     pub(crate) idempotent: bool,
     /// Show the request, with the key hidden, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Send each line of a file as an event, each once, whatever interrupts it
+    #[command(after_help = "Examples:
+  cometly events track --input events.ndjson
+  export-events | cometly events track --input - --journal events.cometly-journal
+
+Run the same command again to go on: what was answered stands in the journal and is not sent again.")]
+    Track(TrackArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TrackArguments {
+    /// A file with one JSON object a line, - for stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where answers are noted, so that a broken run can go on [default: FILE.cometly-journal]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Where refused lines are written, with the reason [default: FILE.cometly-refused]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) refused: Option<PathBuf>,
+    /// Keeps files apart whose equal lines are different events
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) batch: String,
+    /// Send the valid lines even if others are not
+    #[arg(long)]
+    pub(crate) skip_invalid: bool,
+    /// Send again what the server refused (422) in an earlier run
+    #[arg(long)]
+    pub(crate) retry_refused: bool,
+    /// Check the lines and say what would be sent
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -29,6 +29,11 @@ impl Console {
         }
     }
 
+    /// Words that are told even with `--quiet`.
+    pub(crate) fn warn(&self, words: impl fmt::Display) {
+        self.words(format_args!("{words}"));
+    }
+
     /// Why the command failed, in whatever form was asked for; gives the exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> Exit {
         if failure.is_closed_pipe() {

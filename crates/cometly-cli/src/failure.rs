@@ -61,6 +61,11 @@ impl Failure {
         self
     }
 
+    pub(crate) fn at_line(mut self, number: u64) -> Self {
+        self.what = format!("line {number}: {}", self.what);
+        self
+    }
+
     pub(crate) fn with_cursor(mut self, cursor: Option<&str>) -> Self {
         self.cursor = cursor.map(str::to_owned);
         self

@@ -7,6 +7,7 @@
 //! | where words and data go | `console`, `progress` |
 //! | whose key is used, and where it is kept | `argv`, `credentials`, `session`, `auth`, `status` |
 //! | one call, and a list to its end | `request`, `target`, `body`, `paginate`, `transport` |
+//! | events | `track`, `source`, `lines`, `event` (the rules), `event_key`, `plan`, `journal`, `sending`, `verdict`, `summary` |
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -15,16 +16,26 @@ mod auth;
 mod body;
 mod console;
 mod credentials;
+mod event;
+mod event_key;
 mod exit;
 mod failure;
 mod interrupt;
+mod journal;
+mod lines;
 mod paginate;
+mod plan;
 mod progress;
 mod request;
+mod sending;
 mod session;
+mod source;
 mod status;
+mod summary;
 mod target;
+mod track;
 mod transport;
+mod verdict;
 
 use std::{
     env,
@@ -38,7 +49,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
-    arguments::{Arguments, Color, Command, Global},
+    arguments::{Arguments, Color, Command, EventsCommand, Global},
     console::Console,
     exit::Exit,
     failure::Failure,
@@ -72,6 +83,7 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
     match command {
         Command::Auth { command } => auth::run(command, global, console),
         Command::Request(arguments) => request::run(&arguments, global, console),
+        Command::Events { command: EventsCommand::Track(arguments) } => track::run(&arguments, global, console),
     }
 }
 

@@ -8,7 +8,9 @@
 )]
 
 mod auth;
+mod killed;
 mod pages;
 mod program;
 mod request;
 mod script;
+mod track;

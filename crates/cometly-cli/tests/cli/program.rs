@@ -50,6 +50,10 @@ impl Program {
         self.path(name)
     }
 
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
     pub(crate) fn credentials(&self) -> PathBuf {
         self.path("config/cometly/credentials.json")
     }

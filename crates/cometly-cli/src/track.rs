@@ -1,0 +1,127 @@
+//! `cometly events track`: each line of a file as an event, each once.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Global, TrackArguments},
+    console::Console,
+    exit::Exit,
+    failure::Failure,
+    journal::{Fate, Journal},
+    plan::{Plan, Planned},
+    sending::Run,
+    session::Session,
+    source::Source,
+    summary::{Summary, remove_refused},
+    transport::{Patience, Transport},
+};
+
+pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console) -> Result<Exit, Failure> {
+    let input = &arguments.input;
+    if input.as_os_str() == "-" && arguments.journal.is_none() && !arguments.dry_run {
+        return Err(no_place("stdin"));
+    }
+    let source = Source::open(input)?;
+    let plan = source.plan(&arguments.batch)?;
+    tell_invalid(&plan, arguments.skip_invalid, console)?;
+    if arguments.dry_run {
+        return look(&plan, console);
+    }
+    let journal_path = match &arguments.journal {
+        Some(path) => path.clone(),
+        None if source.is_file => beside(input, ".cometly-journal"),
+        None => return Err(no_place(&input.display().to_string())),
+    };
+    let default_refused = beside(if source.is_file { input } else { &journal_path }, ".cometly-refused");
+    let refused_path = arguments.refused.as_ref().unwrap_or(&default_refused);
+
+    let session = Session::open()?;
+    let (mut journal, fates) = Journal::open(&journal_path, session.api.base_url())?;
+    let is_open = |planned: &&Planned| match fates.get(&planned.key) {
+        None => true,
+        Some(Fate::Refused) => arguments.retry_refused,
+        Some(Fate::Accepted) => false,
+    };
+    let open: Vec<_> = plan.events.iter().filter(is_open).collect();
+    let transport = Transport::new(global.transport, Patience::Job, global.timeout)?;
+    let progress = console.progress.begin(Some(u64::try_from(open.len()).unwrap_or(u64::MAX)), "events");
+    let run = Run::new(&source, &session.api, &mut journal, &transport, progress.clone())?;
+    let sent = run.send(open);
+    progress.end();
+    let mut sent = sent?;
+
+    journal.sync()?;
+    let failure = sent.failure.take();
+    let summary = Summary::build(&plan, &sent, &mut journal, &source, refused_path)?;
+    if summary.refused == 0 {
+        remove_refused(&default_refused);
+    }
+    if console.json {
+        console.json_line(&summary.to_json())?;
+    } else {
+        console.note(&summary);
+    }
+    match failure {
+        Some(failure) => {
+            Err(failure.advise(format!("{} events are left; run the same command again to go on", summary.left)))
+        }
+        None if summary.refused > 0 => Ok(Exit::Rejected),
+        None => Ok(Exit::Ok),
+    }
+}
+
+fn no_place(input: &str) -> Failure {
+    Failure::usage(format!("there is no place for the journal of {input}, without which a broken run could not go on"))
+        .advise("name one with --journal PATH")
+}
+
+fn beside(input: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(input);
+    path.push(suffix);
+    path.into()
+}
+
+fn tell_invalid(plan: &Plan, skip: bool, console: &Console) -> Result<(), Failure> {
+    if plan.invalid_lines == 0 {
+        return Ok(());
+    }
+    if console.json && !skip {
+        console.json_line(&invalid_json(plan))?;
+    }
+    for invalid in plan.invalid.iter().filter(|_| !console.json) {
+        console.warn(invalid);
+    }
+    if skip {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Rejected,
+        format!("not a valid event, in {} of the lines: nothing was sent", plan.invalid_lines),
+    )
+    .advise("correct them, or send the others with --skip-invalid"))
+}
+
+fn invalid_json(plan: &Plan) -> Value {
+    let problems: Vec<_> = plan.invalid.iter().map(crate::plan::Invalid::to_json).collect();
+    json!({"invalid_lines": plan.invalid_lines, "problems": problems})
+}
+
+/// What a run would send, had none been before.
+fn look(plan: &Plan, console: &Console) -> Result<Exit, Failure> {
+    if console.json {
+        let mut shown = invalid_json(plan);
+        if let Some(object) = shown.as_object_mut() {
+            object.insert("events".to_owned(), json!(plan.events.len()));
+            object.insert("repeated_lines".to_owned(), json!(plan.repeated_lines));
+        }
+        console.json_line(&shown)?;
+    } else {
+        console.note(format_args!("{} events would be sent; nothing was", plan.events.len()));
+    }
+    Ok(Exit::Ok)
+}

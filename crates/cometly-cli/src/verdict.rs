@@ -1,0 +1,108 @@
+//! What an answer means for its line, and for the lines after it.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use cometly_core::{ApiError, AuthOutcome, http::StatusCode};
+
+use crate::{exit::Exit, failure::Failure, transport::SendError};
+
+/// The longest reason that is kept of a refusal.
+const MAX_REASON: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Taken in: final.
+    Accepted,
+    /// The line itself is wrong, says the server: final.
+    Refused { reason: String },
+    /// Not the line's fault, and what became of it is not known.
+    Left {
+        failure: Failure,
+        /// Whether the other lines would meet the same.
+        ends_run: bool,
+    },
+}
+
+/// Only 422 is about the line. A refused key, a wrong address or a limit that does not open would meet each line alike;
+/// a failing server or a lost answer may not.
+pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, SendError>) -> Verdict {
+    let error = match sent.map(AuthOutcome::into_result) {
+        Ok(Ok(_)) => return Verdict::Accepted,
+        Ok(Err(error))
+            if error.status() == StatusCode::UNPROCESSABLE_ENTITY && Exit::from(error.kind()) == Exit::Rejected =>
+        {
+            return Verdict::Refused { reason: reason(&error) };
+        }
+        Ok(Err(error)) => Failure::from(error),
+        Err(error) => Failure::from(error),
+    };
+    let ends_run = !matches!(error.exit, Exit::Server | Exit::Network | Exit::Unexpected);
+    Verdict::Left { failure: error, ends_run }
+}
+
+/// The server's words, field by field.
+fn reason(error: &ApiError) -> String {
+    let mut reason = error.message().unwrap_or("the server gave no reason").to_owned();
+    for field in error.field_errors() {
+        if reason.len() > MAX_REASON {
+            break;
+        }
+        // The message is mostly the first of them.
+        if !reason.contains(field.message.as_ref()) {
+            // Writing to a String does not fail.
+            let _ = write!(reason, " {}: {}", field.field, field.message);
+        }
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use cometly_core::{Api, ApiKey, Delivery, http::Response};
+
+    use super::*;
+
+    fn judge_answer(status: u16, body: &'static str) -> String {
+        let api = Api::new(ApiKey::new("k").unwrap());
+        let answer = Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap();
+        shown(judge(Ok(api.read(answer))))
+    }
+
+    fn shown(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Accepted => "accepted".to_owned(),
+            Verdict::Refused { reason } => format!("refused: {reason}"),
+            Verdict::Left { failure, ends_run } => format!("left, {}, ends run: {ends_run}", failure.exit.name()),
+        }
+    }
+
+    #[test]
+    fn only_a_422_of_the_api_is_the_lines_fault() {
+        let message = r#"{"message":"No."}"#;
+        for (status, body, expected) in [
+            (202, r#"{"status":202}"#, "accepted"),
+            (422, message, "refused: No."),
+            (
+                422,
+                r#"{"message":"A. (and 1 more error)","errors":{"a":["A."],"b":["B."]}}"#,
+                "refused: A. (and 1 more error) b: B.",
+            ),
+            (422, "<html>", "left, unexpected, ends run: false"),
+            (401, r#"{"message":"Unauthenticated."}"#, "left, unauthenticated, ends run: true"),
+            (403, message, "left, forbidden, ends run: true"),
+            (404, message, "left, rejected, ends run: true"),
+            (413, message, "left, rejected, ends run: true"),
+            (429, message, "left, rate_limited, ends run: true"),
+            (500, "", "left, server, ends run: false"),
+            (503, message, "left, server, ends run: false"),
+            (302, "", "left, unexpected, ends run: false"),
+            (202, "", "left, unexpected, ends run: false"),
+        ] {
+            assert_eq!(judge_answer(status, body), expected, "{status} {body}");
+        }
+        for delivery in [Delivery::NotSent, Delivery::Unknown, Delivery::Untrusted] {
+            assert_eq!(shown(judge(Err(SendError::timeout(delivery)))), "left, network, ends run: false");
+        }
+    }
+}

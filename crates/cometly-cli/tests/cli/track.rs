@@ -1,0 +1,317 @@
+//! `events track`: each valid line arrives once, whatever happens between the first run and the last.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use cometly_emulator::Emulator;
+use serde_json::Value;
+
+use crate::{
+    program::{Program, Ran, mode, signal},
+    script::{Server, answer, json},
+};
+
+const KEY: &str = "7|canary-canary-canary";
+const TAKEN: &str = r#"{"status":202,"message":"Event queued for processing."}"#;
+const TRACK: [&str; 4] = ["events", "track", "--input", "events.ndjson"];
+
+fn event(number: usize) -> String {
+    format!(r#"{{"event_name":"purchase","email":"a{number}@example.com","amount":{number}.50}}"#)
+}
+
+fn events(count: usize) -> String {
+    (0..count).map(|number| event(number) + "\n").collect::<Vec<_>>().concat()
+}
+
+fn started(count: usize) -> (Emulator, Program) {
+    let emulator = Emulator::start().unwrap();
+    let program = Program::new(emulator.base_url(), &emulator.keys().full);
+    program.write("events.ndjson", events(count));
+    (emulator, program)
+}
+
+fn track(program: &Program, more: &[&str]) -> Ran {
+    program.run(&[&TRACK, more].concat())
+}
+
+/// The numbers of the events that a server took in, each once.
+fn numbers(emulator: &Emulator) -> Vec<usize> {
+    let mut numbers: Vec<_> = emulator
+        .tracked_events()
+        .iter()
+        .map(|event| serde_json::from_str::<Value>(event).unwrap()["email"].as_str().unwrap().to_owned())
+        .map(|email| email.trim_start_matches('a').split('@').next().unwrap().parse().unwrap())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn each_line_arrives_once_as_it_was_written_and_a_second_run_sends_nothing() {
+    let (emulator, program) = started(40);
+    let summary = track(&program, &["--json"]).ends(0).json();
+    assert_eq!((&summary["accepted"], &summary["left"]), (&40.into(), &0.into()));
+    assert_eq!(numbers(&emulator), (0..40).collect::<Vec<_>>());
+    let request = &emulator.received_requests()[0];
+    let body = String::from_utf8(request.body.to_vec()).unwrap();
+    assert!(body.contains(".50,\"idempotency_key\":\"cl1-"), "{body}");
+
+    let summary = track(&program, &["--json"]).ends(0).json();
+    assert_eq!((&summary["accepted"], &summary["accepted_now"]), (&40.into(), &0.into()));
+    assert_eq!(emulator.request_count(), 40);
+    assert_eq!(mode(&program.path("events.ndjson.cometly-journal")), 0o600);
+}
+
+#[test]
+fn the_key_is_the_documented_hash_of_batch_line_and_number() {
+    let (emulator, program) = started(0);
+    program.write("events.ndjson", format!("  {}\r\n{}\n", event(1), event(1)));
+    track(&program, &["--batch", "may"]).ends(0);
+    let keys: BTreeSet<_> = emulator
+        .tracked_events()
+        .iter()
+        .map(|event| serde_json::from_str::<Value>(event).unwrap()["idempotency_key"].as_str().unwrap().to_owned())
+        .collect();
+    let script = r#"for n in 0 1; do printf 'may\0%s\0%s' "$0" $n | sha256sum | cut -c1-32; done"#;
+    let hashed = Command::new("sh").args(["-c", script, &event(1)]).output().unwrap().stdout;
+    let hashed = String::from_utf8(hashed).unwrap().lines().map(|hash| format!("cl1-{hash}")).collect::<BTreeSet<_>>();
+    assert_eq!(keys, hashed);
+}
+
+#[test]
+fn the_file_may_grow_and_be_sorted_between_runs() {
+    let (emulator, program) = started(20);
+    track(&program, &[]).ends(0);
+    let lines = events(30).lines().rev().map(|line| format!(" {line} \r\n")).collect::<Vec<_>>().concat();
+    program.write("events.ndjson", lines);
+    track(&program, &[]).ends(0);
+    assert_eq!(numbers(&emulator), (0..30).collect::<Vec<_>>());
+    assert_eq!(emulator.request_count(), 30);
+}
+
+#[test]
+fn one_bad_line_and_nothing_is_sent_unless_it_is_to_be_skipped() {
+    let (emulator, program) = started(3);
+    let bad = "{\"event_name\":\"purchase\",\n\n{\"event_name\":\"purchase\",\"email\":\"canary\",\"amont\":1}\n";
+    program.write("events.ndjson", events(3) + bad);
+    let ran = track(&program, &[]).ends(6).says("line 4, column 25: this is not JSON").says("line 6, column ");
+    assert!(ran.stderr.contains("was amount meant?") && !ran.stderr.contains("canary"), "{}", ran.stderr);
+    assert!(emulator.request_count() == 0 && !program.path("events.ndjson.cometly-journal").exists());
+    let told = track(&program, &["--json"]).ends(6).json();
+    assert_eq!((&told["invalid_lines"], &told["problems"][0]["line"]), (&2.into(), &4.into()));
+
+    track(&program, &["--dry-run"]).ends(6);
+    track(&program, &["--dry-run", "--skip-invalid"]).ends(0).says("3 events would be sent");
+    track(&program, &["--skip-invalid"]).ends(0).says("2 lines: not valid");
+    assert_eq!(numbers(&emulator), [0, 1, 2]);
+}
+
+#[test]
+fn a_given_key_is_kept_and_the_same_line_is_sent_once() {
+    let (emulator, program) = started(0);
+    let with = |number: usize| event(number).replace('}', ",\"idempotency_key\":\"order-7\"}");
+    program.write("events.ndjson", format!("{0}\n{0}\n", with(1)));
+    track(&program, &[]).ends(0).says("1 line: sent once");
+    assert!(emulator.tracked_events()[0].contains("\"idempotency_key\":\"order-7\""));
+    assert_eq!(emulator.request_count(), 1);
+    program.write("events.ndjson", format!("{}\n{}\n", with(1), with(2)));
+    track(&program, &[]).ends(6).says("line 2, column 1: idempotency_key is that of line 1");
+}
+
+#[test]
+fn what_the_server_refuses_is_final_told_and_sent_again_only_on_demand() {
+    let blocked = r#"{"message":"The email is blocked.","errors":{"email":["The email is blocked."]}}"#;
+    let server = Server::start(
+        move |_, request| {
+            if request.body.contains("a2@") { json(422, blocked) } else { json(202, TAKEN) }
+        },
+    );
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(5));
+    track(&program, &[]).ends(6).says("4 accepted (4 in this run), 1 refused (1), 0 left");
+    for (more, sent) in [(&[][..], 5), (&["--retry-refused"], 6), (&[], 6)] {
+        track(&program, more).ends(6);
+        assert_eq!(server.seen().len(), sent);
+        let refused: Value = serde_json::from_str(&program.read("events.ndjson.cometly-refused")).unwrap();
+        assert_eq!((&refused["line"], &refused["reason"]), (&3.into(), &"The email is blocked.".into()));
+        assert_eq!(refused["event"], serde_json::from_str::<Value>(&event(2)).unwrap());
+    }
+    assert_eq!(mode(&program.path("events.ndjson.cometly-refused")), 0o600);
+}
+
+#[test]
+fn a_refused_line_that_passes_later_is_no_longer_told() {
+    let server =
+        Server::start(|number, _| if number == 0 { json(422, r#"{"message":"No."}"#) } else { json(202, TAKEN) });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(1));
+    track(&program, &[]).ends(6);
+    assert!(program.path("events.ndjson.cometly-refused").exists());
+    track(&program, &["--retry-refused"]).ends(0);
+    assert!(!program.path("events.ndjson.cometly-refused").exists());
+}
+
+#[test]
+fn what_is_not_the_lines_fault_leaves_it_for_the_next_run() {
+    let message = r#"{"message":"No."}"#;
+    for (code, reply) in [
+        (3, json(401, message)),
+        (4, json(403, message)),
+        (5, answer(429, "Retry-After: 3600\r\n", message)),
+        (6, json(404, message)),
+        (7, json(500, message)),
+        (9, answer(403, "cf-mitigated: challenge\r\n", "<html>")),
+        (9, answer(202, "", "")),
+    ] {
+        // The third event meets it, and whoever comes after.
+        let server = Server::start(move |number, _| if number < 2 { json(202, TAKEN) } else { reply.clone() });
+        let program = Program::new(&server.base_url, KEY);
+        program.write("events.ndjson", events(50));
+        track(&program, &["--timeout", "60"]).ends(code).says("48 events are left; run the same command again");
+        assert!(server.seen().len() < 40, "it does not go on and on: {}", server.seen().len());
+        assert_eq!(program.read("events.ndjson.cometly-journal").lines().count(), 3);
+        assert!(!program.path("events.ndjson.cometly-refused").exists());
+    }
+}
+
+#[test]
+fn a_server_that_fails_now_and_then_gets_all_in_one_run() {
+    let server = Server::start(|number, _| match number {
+        0..3 => json(500, r#"{"message":"Server Error"}"#),
+        3..6 => answer(200, "", "<html>"),
+        _ => json(202, TAKEN),
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(15));
+    track(&program, &[]).ends(0).says("15 accepted");
+}
+
+#[test]
+fn stdin_needs_a_journal_and_can_be_gone_on_with() {
+    let (emulator, program) = started(0);
+    program.run_with_input(&["events", "track", "--input", "-"], b"").ends(2).says("--journal PATH");
+    let arguments = ["events", "track", "--input", "-", "--journal", "j"];
+    program.run_with_input(&arguments, events(5).as_bytes()).ends(0);
+    program.run_with_input(&arguments, events(8).as_bytes()).ends(0).says("8 accepted (3 in this run)");
+    assert_eq!(numbers(&emulator), (0..8).collect::<Vec<_>>());
+    let leftovers: Vec<_> =
+        fs::read_dir(program.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(leftovers.iter().all(|name| name == "j" || name == "events.ndjson"), "{leftovers:?}");
+}
+
+#[test]
+fn a_torn_journal_is_gone_on_with_and_another_file_is_left_alone() {
+    let (emulator, program) = started(10);
+    track(&program, &[]).ends(0);
+    let journal = program.path("events.ndjson.cometly-journal");
+    let size = fs::metadata(&journal).unwrap().len();
+    OpenOptions::new().write(true).open(&journal).unwrap().set_len(size - 7).unwrap();
+    track(&program, &[]).ends(0).says("10 accepted (1 in this run)");
+    assert_eq!(numbers(&emulator), (0..10).collect::<Vec<_>>());
+    assert_eq!(emulator.request_count(), 11);
+
+    let notes = program.write("notes.txt", "my notes\n");
+    track(&program, &["--journal", "notes.txt"]).ends(1).says("no journal");
+    assert_eq!(fs::read_to_string(notes).unwrap(), "my notes\n");
+    let second = Emulator::start().unwrap();
+    let mut elsewhere = program.command(&TRACK);
+    elsewhere.env("COMETLY_BASE_URL", second.base_url()).env("COMETLY_API_KEY", &second.keys().full);
+    program.finish(elsewhere.spawn().unwrap()).ends(2).says("about events sent to");
+    assert_eq!(second.request_count(), 0);
+}
+
+#[test]
+fn a_disk_that_is_full_or_closed_is_told_and_nothing_is_lost() {
+    let (emulator, program) = started(3);
+    track(&program, &["--journal", "/dev/full"]).ends(1).says("no journal");
+    track(&program, &["--journal", "absent/j"]).ends(1).says("--journal PATH");
+    track(&program, &["--journal", "."]).ends(1);
+    assert_eq!(emulator.request_count(), 0);
+    let mut full = program.command(&["request", "GET", "companies"]);
+    let ran = program.finish(full.stdout(fs::File::create("/dev/full").unwrap()).spawn().unwrap());
+    ran.ends(1).says("No space left");
+    program.run(&["events", "track", "--input", "absent"]).ends(1).says("absent");
+    program.run(&["events", "track", "--input", "."]).ends(2).says("folder");
+}
+
+#[test]
+fn a_journal_that_can_grow_no_further_ends_the_run_and_loses_nothing() {
+    let (emulator, program) = started(30);
+    let tracking = program.command(&TRACK);
+    // A kibibyte and no more; the signal that comes with it is ignored, so that the write fails.
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""])
+        .arg(tracking.get_program())
+        .args(tracking.get_args());
+    limited.env_clear().envs(tracking.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(program.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    program.finish(limited.spawn().unwrap()).ends(1).says("make room and run the same command again");
+    assert!(emulator.request_count() < 30);
+    assert!(program.read("events.ndjson.cometly-journal").ends_with('\n'), "no half record is left");
+    track(&program, &[]).ends(0).says("30 accepted");
+    assert_eq!(numbers(&emulator), (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_processes_do_not_work_on_one_journal() {
+    let server = Server::start(|_, _| {
+        thread::sleep(Duration::from_millis(100));
+        json(202, TAKEN)
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(40));
+    let first = program.command(&TRACK).spawn().unwrap();
+    while server.seen().is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    track(&program, &[]).ends(1).says("another process works with the journal");
+    program.finish(first).ends(0);
+    assert_eq!(server.seen().len(), 40);
+}
+
+#[test]
+fn ctrl_c_notes_what_is_under_way_and_says_how_to_go_on() {
+    let server = Server::start(|_, _| {
+        thread::sleep(Duration::from_millis(300));
+        json(202, TAKEN)
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(100));
+    for name in ["INT", "TERM"] {
+        let before = server.seen().len();
+        let child = program.command(&TRACK).spawn().unwrap();
+        while server.seen().len() < before + 4 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        signal(&child, name);
+        program.finish(child).ends(130).says("run the same command again");
+        let noted = program.read("events.ndjson.cometly-journal").lines().count() - 1;
+        assert_eq!(noted, server.seen().len(), "each that was under way is noted");
+    }
+}
+
+#[test]
+fn the_file_is_checked_as_it_is_sent() {
+    let server = Server::start(|_, _| {
+        thread::sleep(Duration::from_millis(200));
+        json(202, TAKEN)
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(40));
+    let child = program.command(&TRACK).spawn().unwrap();
+    while server.seen().is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    // In place, as an editor or a broken export would.
+    let mut file = OpenOptions::new().write(true).open(program.path("events.ndjson")).unwrap();
+    file.write_all(events(40).replace("purchase", "schedule").as_bytes()).unwrap();
+    program.finish(child).ends(1).says("changed while it was sent");
+    assert!(server.seen().iter().all(|request| request.body.contains("purchase")));
+}
