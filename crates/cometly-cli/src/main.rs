@@ -23,6 +23,7 @@ mod failure;
 mod interrupt;
 mod journal;
 mod lines;
+mod manual;
 mod paginate;
 mod plan;
 mod progress;
@@ -84,6 +85,8 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
         Command::Auth { command } => auth::run(command, global, console),
         Command::Request(arguments) => request::run(&arguments, global, console),
         Command::Events { command: EventsCommand::Track(arguments) } => track::run(&arguments, global, console),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::pages(dir.as_deref()),
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod auth;
 mod killed;
+mod manual;
 mod pages;
 mod program;
 mod request;
