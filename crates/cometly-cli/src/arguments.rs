@@ -62,6 +62,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EventsCommand,
     },
+    /// Run a Cometly on this machine, to try without an account
+    #[command(after_help = "It runs until Ctrl-C, or until stdin closes if that is a pipe.")]
+    Emulator,
     /// Print completions for a shell
     Completions {
         /// Which shell

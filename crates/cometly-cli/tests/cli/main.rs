@@ -8,6 +8,7 @@
 )]
 
 mod auth;
+mod emulator;
 mod killed;
 mod manual;
 mod pages;

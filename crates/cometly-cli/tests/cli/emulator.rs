@@ -1,0 +1,78 @@
+//! `emulator`: what a script reads of it, what can be done with it, and how it ends.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::program::{Program, signal};
+
+/// Starts one, reads its first line, and leaves the key to `program`.
+fn start(more: &[&str]) -> (Child, Value) {
+    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary").without_key();
+    let mut child = nobody.command(&[&["emulator", "--json"], more].concat()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn ends(mut child: Child) -> Option<i32> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if started.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            return None;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn its_keys_do_what_their_names_say() {
+    let (child, told) = start(&[]);
+    for (key, code) in [("full", 0), ("no_permission", 4), ("inactive", 4)] {
+        let program = Program::new(text(&told["base_url"]), text(&told["keys"][key]));
+        program.run(&["auth", "status"]).ends(code);
+    }
+    signal(&child, "INT");
+    assert_eq!(ends(child), Some(0));
+}
+
+#[test]
+fn it_ends_with_its_stdin_or_a_signal_and_not_before() {
+    for end in ["TERM", "stdin"] {
+        let (mut child, _) = start(&[]);
+        thread::sleep(Duration::from_millis(200));
+        assert!(child.try_wait().unwrap().is_none());
+        match end {
+            "stdin" => drop(child.stdin.take()),
+            name => signal(&child, name),
+        }
+        assert_eq!(ends(child), Some(0), "{end}");
+    }
+}
+
+#[test]
+fn one_in_the_background_of_a_shell_keeps_running() {
+    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary").without_key();
+    // A shell gives /dev/null to what it puts there.
+    let mut child = nobody.command(&["emulator"]).stdin(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("A Cometly listens at http://127.0.0.1:"), "{line}");
+    thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none());
+    signal(&child, "TERM");
+    assert_eq!(ends(child), Some(0));
+}
