@@ -20,8 +20,14 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     let method = Method::from_bytes(arguments.method.to_uppercase().as_bytes())
         .map_err(|_| Failure::usage("the method is no HTTP method: expected GET, POST, PUT, PATCH or DELETE"))?;
     let body = read_body(arguments, &method)?;
-    let api = if arguments.dry_run { api_to_look_at()? } else { Session::open()?.api };
-    let call = describe(&api, method.clone(), arguments, body)?;
+    // What is wrong with the call is said before a key is looked for.
+    let checked = describe(&nobodys()?, method.clone(), arguments, body.clone())?.to_request();
+    checked.map_err(|error| Failure::usage(error.to_string()))?;
+    let api = match Session::find()? {
+        None if arguments.dry_run => nobodys()?,
+        _ => Session::open()?.api,
+    };
+    let call = describe(&api, method, arguments, body)?;
     if arguments.dry_run {
         return show(&call, console);
     }
@@ -76,8 +82,6 @@ fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u
     if arguments.idempotent {
         call = call.idempotent();
     }
-    // What is wrong with it is said before a key is looked for or a list begun.
-    call.to_request().map_err(|error| Failure::usage(error.to_string()))?;
     Ok(call)
 }
 
@@ -88,13 +92,10 @@ pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
     }
 }
 
-/// A dry run needs no key.
-fn api_to_look_at() -> Result<Api, Failure> {
-    if let Some(session) = Session::find()? {
-        return Ok(session.api);
-    }
-    let nobodys = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
-    Ok(Session::new(nobodys, session::base_url()?.unwrap_or_default(), KeySource::Environment)?.api)
+/// An API that nothing is sent to.
+fn nobodys() -> Result<Api, Failure> {
+    let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+    Ok(Session::new(key, session::base_url()?.unwrap_or_default(), KeySource::Environment)?.api)
 }
 
 /// The request as it would be sent, but for the key.

@@ -167,15 +167,12 @@ impl Endpoint {
     }
 
     fn words(&self) -> String {
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
         let left = match (self.remaining, self.limit) {
             (Some(left), Some(limit)) => format!("{left} of {limit} calls left in this minute"),
-            _ => "the answer told none".to_owned(),
+            _ => "no limit told".to_owned(),
         };
-        format!(
-            "{}: {left} ({})",
-            self.call,
-            self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
-        )
+        format!("{}: {status}, {left}", self.call)
     }
 }
 

@@ -67,9 +67,7 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         console.note(&summary);
     }
     match failure {
-        Some(failure) => {
-            Err(failure.advise(format!("{} events are left; run the same command again to go on", summary.left)))
-        }
+        Some(failure) => Err(failure.advise(format!("{} left; run the same command again to go on", summary.left))),
         None if summary.refused > 0 => Ok(Exit::Rejected),
         None => Ok(Exit::Ok),
     }
@@ -121,7 +119,7 @@ fn look(plan: &Plan, console: &Console) -> Result<Exit, Failure> {
         }
         console.json_line(&shown)?;
     } else {
-        console.note(format_args!("{} events would be sent; nothing was", plan.events.len()));
+        console.note(format_args!("to be sent: {}; nothing was sent", plan.events.len()));
     }
     Ok(Exit::Ok)
 }

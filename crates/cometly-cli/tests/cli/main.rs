@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::panic,
     reason = "what cannot be had fails the test"
 )]
 
@@ -16,4 +15,7 @@ mod pages;
 mod program;
 mod request;
 mod script;
+mod secrecy;
+mod terminal;
 mod track;
+mod transcripts;

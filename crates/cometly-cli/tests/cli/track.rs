@@ -107,7 +107,7 @@ fn one_bad_line_and_nothing_is_sent_unless_it_is_to_be_skipped() {
     assert_eq!((&told["invalid_lines"], &told["problems"][0]["line"]), (&2.into(), &4.into()));
 
     track(&program, &["--dry-run"]).ends(6);
-    track(&program, &["--dry-run", "--skip-invalid"]).ends(0).says("3 events would be sent");
+    track(&program, &["--dry-run", "--skip-invalid"]).ends(0).says("to be sent: 3");
     track(&program, &["--skip-invalid"]).ends(0).says("2 lines: not valid");
     assert_eq!(numbers(&emulator), [0, 1, 2]);
 }
@@ -173,7 +173,7 @@ fn what_is_not_the_lines_fault_leaves_it_for_the_next_run() {
         let server = Server::start(move |number, _| if number < 2 { json(202, TAKEN) } else { reply.clone() });
         let program = Program::new(&server.base_url, KEY);
         program.write("events.ndjson", events(50));
-        track(&program, &["--timeout", "60"]).ends(code).says("48 events are left; run the same command again");
+        track(&program, &["--timeout", "60"]).ends(code).says("48 left; run the same command again");
         assert!(server.seen().len() < 40, "it does not go on and on: {}", server.seen().len());
         assert_eq!(program.read("events.ndjson.cometly-journal").lines().count(), 3);
         assert!(!program.path("events.ndjson.cometly-refused").exists());
