@@ -24,8 +24,9 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     let checked = describe(&nobodys()?, method.clone(), arguments, body.clone())?.to_request();
     checked.map_err(|error| Failure::usage(error.to_string()))?;
     let api = match Session::find()? {
+        Some(session) => session.api,
         None if arguments.dry_run => nobodys()?,
-        _ => Session::open()?.api,
+        None => return Err(Session::missing()),
     };
     let call = describe(&api, method, arguments, body)?;
     if arguments.dry_run {

@@ -31,12 +31,13 @@ pub(crate) struct Session {
 impl Session {
     /// The environment's key, else the stored one.
     pub(crate) fn open() -> Result<Self, Failure> {
-        let no_key = || {
-            Failure::new(Exit::Unauthenticated, "there is no API key").advise(format!(
-                "run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at https://app.cometly.com/integrations"
-            ))
-        };
-        Self::find()?.ok_or_else(no_key)
+        Self::find()?.ok_or_else(Self::missing)
+    }
+
+    pub(crate) fn missing() -> Failure {
+        Failure::new(Exit::Unauthenticated, "there is no API key").advise(format!(
+            "run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at https://app.cometly.com/integrations"
+        ))
     }
 
     /// As [`open`](Self::open); `None` if there is no key.

@@ -116,7 +116,7 @@ fn ctrl_c_while_it_waits_says_where_it_stopped() {
     let asked = Instant::now();
     signal(&child, "INT");
     stdout.read_to_string(&mut line).unwrap();
-    program.finish(child).ends(130).says("600 s to wait").says("--cursor a");
+    program.finish(child).ends(130).says(" s to wait: the rate limit is used up").says("--cursor a");
     assert!(asked.elapsed() < Duration::from_secs(5));
     assert_eq!(line, "1\n");
 }
