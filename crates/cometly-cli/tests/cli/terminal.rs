@@ -15,10 +15,14 @@ const KEY: &str = "7|canary-canary-canary";
 /// The same program, with a terminal in place of the pipes.
 fn on_terminal(program: &Program, arguments: &[&str]) -> PtySession {
     let piped = program.command(arguments);
-    let mut command = Command::new(piped.get_program());
-    command.args(piped.get_args()).current_dir(program.folder.path()).env_clear();
-    command.envs(piped.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
-    spawn_command(command, Some(20_000)).unwrap()
+    // As a person's terminal, it shows what is typed unless it is told not to; this library's does not.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "stty echo; echo ready; exec \"$0\" \"$@\""]).arg(piped.get_program()).args(piped.get_args());
+    command.current_dir(program.folder.path()).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    command.envs(piped.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = spawn_command(command, Some(20_000)).unwrap();
+    terminal.exp_string("ready\r\n").unwrap();
+    terminal
 }
 
 #[test]
@@ -32,6 +36,12 @@ fn the_prompt_shows_nothing_of_the_key() {
     let shown = terminal.exp_eof().unwrap();
     assert!(shown.contains("for you alone to read") && !shown.contains(key), "{shown}");
     assert_eq!(mode(&program.credentials()), 0o600);
+
+    // Had the prompt not hidden it, it would have been seen.
+    let mut terminal = on_terminal(&program, &["auth", "login", "--with-token"]);
+    terminal.send_line(key).unwrap();
+    terminal.send_control('d').unwrap();
+    assert!(terminal.exp_eof().unwrap().contains(key));
 }
 
 #[test]
