@@ -70,7 +70,7 @@ fn the_wait_of_the_server_is_kept_if_there_is_time_for_it() {
         }
     });
     let started = Instant::now();
-    Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--verbose"]).ends(0).says("waiting attempt=2");
+    Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--verbose"]).ends(0).says("waiting tries=2");
     assert!(started.elapsed().as_secs_f64() >= 1.0);
 }
 
