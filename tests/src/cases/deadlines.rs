@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cometly_core::{Call, CallError, Delivery, RetryPolicy};
+use cometly_core::{Call, CallError, Delivery};
 
 use crate::{
     Arrivals, BoxError, Case, Played, Settings, Stage, Transport,
@@ -87,7 +87,7 @@ fn a_connection_that_is_never_made_ends_at_its_own_time_out(stage: &Stage<'_>) -
 
 fn a_time_out_without_end_is_taken_as_one(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let mut settings = Settings::default().retry_policy(RetryPolicy::within(Duration::MAX)).deadline(Duration::MAX);
+    let mut settings = Settings::default().deadline(Duration::MAX);
     settings.limits.try_timeout = Duration::MAX;
     settings.limits.connect_timeout = Duration::MAX;
     let client = stage.connect(&settings)?;
