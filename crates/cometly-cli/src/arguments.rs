@@ -63,8 +63,7 @@ pub(crate) enum Command {
         command: EventsCommand,
     },
     /// Run a Cometly on this machine, to try without an account
-    #[command(after_help = "It runs until Ctrl-C, or until stdin closes if that is a pipe.")]
-    Emulator,
+    Emulator(EmulatorArguments),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -173,6 +172,20 @@ pub(crate) struct TrackArguments {
     /// Check the lines and say what would be sent
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "It runs until Ctrl-C, or until stdin closes if that is a pipe.")]
+pub(crate) struct EmulatorArguments {
+    /// The port of 127.0.0.1 to listen on [default: a free one]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Keep keys and data in this folder, so that the next one on it goes on with them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Another number gives other example data [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
 }
 
 #[cfg(test)]

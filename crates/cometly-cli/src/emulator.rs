@@ -9,11 +9,10 @@ use std::{
 use cometly_emulator::Emulator;
 use serde_json::json;
 
-use crate::{console::Console, exit::Exit, failure::Failure, interrupt};
+use crate::{arguments::EmulatorArguments, console::Console, exit::Exit, failure::Failure, interrupt};
 
-pub(crate) fn run(console: &Console) -> Result<Exit, Failure> {
-    let failed = |error| Failure::local(format!("cannot start the emulator: {error}"));
-    let emulator = Emulator::start().map_err(failed)?;
+pub(crate) fn run(arguments: EmulatorArguments, console: &Console) -> Result<Exit, Failure> {
+    let emulator = start(arguments)?;
     // Heard before anybody is told that it runs.
     let (stop, stopped) = mpsc::channel();
     let closed = stop.clone();
@@ -34,6 +33,22 @@ pub(crate) fn run(console: &Console) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+fn start(arguments: EmulatorArguments) -> Result<Emulator, Failure> {
+    let EmulatorArguments { port, data_dir, seed } = arguments;
+    let mut builder = Emulator::builder().port(port.unwrap_or_default());
+    if let Some(seed) = seed {
+        builder = builder.seed(seed);
+    }
+    if let Some(folder) = data_dir {
+        builder = builder.data_dir(folder);
+    }
+    builder.start().map_err(|error| match (error.kind(), port) {
+        (io::ErrorKind::AddrInUse, Some(port)) => Failure::local(format!("port {port} of 127.0.0.1 is in use"))
+            .advise("name another with --port, or leave it out for a free one"),
+        _ => Failure::local(format!("cannot start the emulator: {error}")),
+    })
+}
+
 fn tell(emulator: &Emulator, console: &Console) -> Result<(), Failure> {
     let (base_url, keys) = (emulator.base_url(), emulator.keys());
     if console.json {
@@ -44,6 +59,7 @@ fn tell(emulator: &Emulator, console: &Console) -> Result<(), Failure> {
     }
     let lines = [
         format!("A Cometly listens at {base_url}"),
+        format!("What it does shows at {}", emulator.page_url()),
         String::new(),
         "To use it:".to_owned(),
         format!("  export COMETLY_BASE_URL='{base_url}'"),

@@ -86,7 +86,7 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
         Command::Auth { command } => auth::run(command, global, console),
         Command::Request(arguments) => request::run(&arguments, global, console),
         Command::Events { command: EventsCommand::Track(arguments) } => track::run(&arguments, global, console),
-        Command::Emulator => emulator::run(console),
+        Command::Emulator(arguments) => emulator::run(arguments, console),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::pages(dir.as_deref()),
     }

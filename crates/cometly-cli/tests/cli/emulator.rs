@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
@@ -46,6 +47,36 @@ fn its_keys_do_what_their_names_say() {
         program.run(&["auth", "status"]).ends(code);
     }
     signal(&child, "INT");
+    assert_eq!(ends(child), Some(0));
+}
+
+#[test]
+fn keys_and_data_outlive_it_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--data-dir", folder.path().to_str().unwrap(), "--seed", "7"];
+    let (mut first, told) = start(&settings);
+    Program::new(text(&told["base_url"]), text(&told["keys"]["full"])).run(&["auth", "status"]).ends(0);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let (second, again) = start(&settings);
+    assert_eq!(told["keys"], again["keys"]);
+    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary");
+    nobody.run(&[&["emulator"], &settings[..]].concat()).ends(1).says("cannot start the emulator");
+    nobody.run(&["emulator", "--data-dir", settings[1], "--seed", "8"]).ends(1);
+    signal(&second, "TERM");
+    assert_eq!(ends(second), Some(0));
+}
+
+#[test]
+fn a_port_in_use_is_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary");
+    nobody.run(&["emulator", "--port", &port]).ends(1).says("is in use; name another with --port");
+    drop(taken);
+    let (child, told) = start(&["--port", &port]);
+    assert!(text(&told["base_url"]).contains(&port));
+    signal(&child, "TERM");
     assert_eq!(ends(child), Some(0));
 }
 
