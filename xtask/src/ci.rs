@@ -69,6 +69,11 @@ const STEPS: &[Step] = &[
         arguments: &["run", "--quiet", "--package", "xtask", "--", "simulate", "--quick"],
         environment: &[],
     },
+    Step {
+        name: "each guard that has a test to notice stands where it says",
+        arguments: &["run", "--quiet", "--package", "xtask", "--", "breaks", "--list"],
+        environment: &[],
+    },
     Step { name: "demo", arguments: &["run", "--quiet", "--package", "xtask", "--", "demo"], environment: &[] },
 ];
 

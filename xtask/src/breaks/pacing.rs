@@ -204,7 +204,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        "(self.is_crowded() || self.open.has_asked || !self.length.is_assumed())",
+        "(self.open.has_asked || !self.length.is_assumed())",
         "true",
         "pacer::tests::a_shorter_window_is_learnt_from_a_refusal_or_from_its_turning_over",
     ),

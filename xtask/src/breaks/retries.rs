@@ -209,7 +209,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
-        "if turn >= time_left || turn > state.policy.rules.max_retry_after {",
+        "if turn.saturating_add(state.least_try()) >= time_left || turn > state.policy.rules.max_retry_after {",
         "if false {",
         "attempt::tests::a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late",
     ),
@@ -249,7 +249,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
-        "if turn >= time_left || ",
+        "if turn.saturating_add(state.least_try()) >= time_left || ",
         "if ",
         "attempt::tests::a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late",
     ),

@@ -267,7 +267,7 @@ impl Lane {
         let left = self.open.note(remaining, self.under_way);
         if left == 0 && self.is_sliding {
             self.closed_until = Some(later(now, self.pause()));
-        } else if left == 0 && (self.is_crowded() || self.open.has_asked || !self.length.is_assumed()) {
+        } else if left == 0 && (self.open.has_asked || !self.length.is_assumed()) {
             let spread = self.spread(jitter);
             self.closed_until = self.end().map(|end| later(end, spread));
         }
