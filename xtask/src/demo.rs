@@ -8,13 +8,14 @@ use cometly_core::{Api, ApiKey, BaseUrl};
 use crate::{Outcome, say};
 
 mod calls;
+mod command_line;
 mod scene;
 mod table;
 
 use table::{Made, Table};
 
 const HELP: &str = "\
-cargo xtask demo                  the calls of Cometly's authentication page, on the built-in emulator
+cargo xtask demo                  the calls of Cometly's authentication page, on the built-in emulator, and on the command line
 cargo xtask demo --base-url URL   one call that reads, on another server; the key is taken from COMETLY_API_KEY
 cargo xtask demo --live           the same on Cometly itself; it changes nothing, and counts against the Space's limit
 
@@ -40,12 +41,18 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     // Standard error may be closed, and nobody then waits for a word on it.
     let _ = writeln!(io::stderr(), "This takes half a minute: some calls wait for a rate limit.");
     let flavours = adapters::all();
-    let table = match place {
-        Place::Emulator => on_the_emulator(&flavours)?,
-        Place::Server(base_url) => on_a_server(&flavours, base_url)?,
-    };
-    say(&table.to_string())?;
-    Ok(table.is_as_expected())
+    match place {
+        Place::Emulator => {
+            let table = on_the_emulator(&flavours)?;
+            say(&table.to_string())?;
+            Ok(command_line::play()? && table.is_as_expected())
+        }
+        Place::Server(base_url) => {
+            let table = on_a_server(&flavours, base_url)?;
+            say(&table.to_string())?;
+            Ok(table.is_as_expected())
+        }
+    }
 }
 
 fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table, BoxError> {
