@@ -70,7 +70,7 @@ pub(super) const BREAKS: &[Break] = &[
         guard: "connecting has a time-out, TLS included",
         file: HYPER,
         find: ".build(), limits.connect_timeout)",
-        replace: ".build(), limits.deadline)",
+        replace: ".build(), limits.try_timeout)",
         noticed: Case("hyper", "a_connection_that_is_never_made_ends_at_its_own_time_out"),
     },
     Break {
@@ -112,7 +112,7 @@ pub(super) const BREAKS: &[Break] = &[
         guard: "connecting has a time-out, TLS included",
         file: SMOL,
         find: "expired(self.limits.connect_timeout,",
-        replace: "expired(self.limits.deadline,",
+        replace: "expired(self.limits.try_timeout,",
         noticed: Case("smol", "a_connection_that_is_never_made_ends_at_its_own_time_out"),
     },
     Break {
