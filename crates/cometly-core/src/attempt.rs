@@ -1,7 +1,6 @@
 //! One call, driven to its end by whoever sends it.
 
 use std::{
-    borrow::Cow,
     fmt,
     time::{Duration, Instant},
 };
@@ -10,12 +9,12 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 
 use crate::{
-    Api, ApiErrorKind, AuthOutcome, Call, CallError, Delivery, Pace, Permit, RetryPolicy, RetryReason, Ticket,
-    call_error::History,
-    decision::{Decision, Facts, Happened},
-    jitter::Jitter,
-    spread::DOCUMENTED_WINDOW,
+    Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
 };
+
+mod state;
+
+use state::{Place, Source, State};
 
 /// A call under way: what to send now, and after each try whether to send it again.
 ///
@@ -109,44 +108,6 @@ use crate::{
 pub struct Attempt {
     // Moved at every step, so it is one pointer wide.
     state: Box<State>,
-}
-
-struct State {
-    api: Api,
-    prototype: Request<Bytes>,
-    source: Source,
-    is_idempotent: bool,
-    policy: RetryPolicy,
-    jitter: Jitter,
-    /// This try, from 1.
-    number: u32,
-    reason: Option<RetryReason>,
-    /// 429s in a row.
-    refusals: u32,
-    /// The longest wait that the server asked for with a 429.
-    longest_wait: Duration,
-    /// At least this much time has gone by: a clock that steps back gives no time back.
-    elapsed: Duration,
-    may_have_arrived: bool,
-    last_answer: Option<ApiErrorKind>,
-    place: Place,
-}
-
-enum Source {
-    Call { template: Cow<'static, str> },
-    Request,
-}
-
-/// Where this call stands with the pacer.
-enum Place {
-    None,
-    Waiting(Ticket),
-    /// Allowed to go, and when that was on the caller's two clocks.
-    Going {
-        permit: Permit,
-        at: Instant,
-        elapsed: Duration,
-    },
 }
 
 /// What comes after a try.
@@ -342,85 +303,6 @@ impl Attempt {
         self.state.reason = Some(reason);
         self.state.elapsed = self.state.elapsed.saturating_add(after);
         Step::Retry { after, next: self }
-    }
-}
-
-impl State {
-    /// What a try needs at least: a second, or a tenth of a shorter call.
-    fn least_try(&self) -> Duration {
-        self.policy.total_time().checked_div(10).unwrap_or_default().min(Duration::from_secs(1))
-    }
-
-    /// Its turn comes too late: this try was not sent.
-    fn paced<E>(&self, turn: Duration) -> CallError<E> {
-        CallError::paced(turn, History { tries: self.number.saturating_sub(1), ..self.history() })
-    }
-
-    fn history(&self) -> History {
-        History { tries: self.number, last_answer: self.last_answer, may_have_arrived: self.may_have_arrived }
-    }
-
-    /// Remembers what an answer means for the tries that may follow.
-    fn note<B>(&mut self, outcome: &AuthOutcome<B>) {
-        self.last_answer = outcome.kind();
-        self.may_have_arrived |= outcome.is_server_error();
-        if outcome.is_rate_limited() {
-            self.refusals = self.refusals.saturating_add(1);
-            self.longest_wait = self.longest_wait.max(outcome.retry_after().unwrap_or_default());
-        } else {
-            self.refusals = 0;
-        }
-    }
-
-    /// Tells the pacer what came of the try that it let go. One that was refused keeps its place in line; how long until
-    /// its turn, if there is a pacer.
-    fn settle<B>(&mut self, outcome: Option<&AuthOutcome<B>>, elapsed: Duration) -> Option<Duration> {
-        let Place::Going { permit, at, elapsed: then } = std::mem::replace(&mut self.place, Place::None) else {
-            return None;
-        };
-        let now = at.checked_add(elapsed.saturating_sub(then)).unwrap_or(at);
-        let ticket = permit.on_outcome(outcome?, now)?;
-        let turn = ticket.turn(now);
-        self.place = Place::Waiting(ticket);
-        Some(turn)
-    }
-
-    fn decide(
-        &mut self,
-        happened: Happened,
-        server_wait: Option<Duration>,
-        turn: Option<Duration>,
-        elapsed: Duration,
-    ) -> Option<(Duration, RetryReason)> {
-        self.elapsed = self.elapsed.max(elapsed);
-        if self.number == 1 {
-            self.policy.budget.deposit();
-        }
-        let mut facts = Facts {
-            happened,
-            is_idempotent: self.is_idempotent,
-            tried: self.number,
-            refusals: self.refusals,
-            has_budget: true,
-            server_wait,
-            window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
-            turn,
-            time_left: self.policy.total_time().saturating_sub(self.elapsed),
-        };
-        let mut decision = self.policy.rules.decide(&facts);
-        // Paid only for what would be sent again.
-        if let Decision::Retry { reason, .. } = decision {
-            if reason != RetryReason::RateLimited && !self.policy.budget.withdraw() {
-                facts.has_budget = false;
-                decision = self.policy.rules.decide(&facts);
-            }
-        }
-        match decision {
-            Decision::Stop => None,
-            Decision::Retry { reason, at_least, jitter } => {
-                Some((at_least.saturating_add(self.jitter.below(jitter)), reason))
-            }
-        }
     }
 }
 

@@ -136,25 +136,25 @@ pub(super) const BREAKS: &[Break] = &[
         "attempt::tests::an_outage_is_met_with_a_tenth_more_calls_and_the_reserve",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "if reason != RetryReason::RateLimited && !self.policy.budget.withdraw() {",
         "if !self.policy.budget.withdraw() {",
         "attempt::tests::refusals_by_the_rate_limit_cost_no_budget",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "if reason != RetryReason::RateLimited && !self.policy.budget.withdraw() {",
         "if false {",
         "attempt::tests::an_empty_budget_stops_at_once_and_a_job_goes_on_slowly",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "self.policy.budget.deposit();",
         "",
         "attempt::tests::an_outage_is_met_with_a_tenth_more_calls_and_the_reserve",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "self.elapsed = self.elapsed.max(elapsed);",
         "self.elapsed = elapsed;",
         "attempt::tests::the_total_time_is_what_is_left_for_tries_and_waits",
@@ -172,7 +172,7 @@ pub(super) const BREAKS: &[Break] = &[
         "attempt::tests::a_call_is_as_delivered_as_the_worst_of_its_tries",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "self.may_have_arrived |= outcome.is_server_error();",
         "",
         "attempt::tests::a_call_is_as_delivered_as_the_worst_of_its_tries",
@@ -230,7 +230,7 @@ pub(super) const BREAKS: &[Break] = &[
         "attempt::tests::a_refused_call_is_sent_again_after_the_wait_and_counts_its_tries",
     ),
     Break::in_core(
-        "crates/cometly-core/src/attempt.rs",
+        "crates/cometly-core/src/attempt/state.rs",
         "self.refusals = self.refusals.saturating_add(1);",
         "self.refusals = 1;",
         "attempt::tests::a_job_that_is_refused_in_a_row_spreads_over_whole_windows",

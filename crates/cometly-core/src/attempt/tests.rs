@@ -1,7 +1,7 @@
 use http::{Response, StatusCode};
 
 use super::*;
-use crate::{ApiKey, Pacer, RetryBudget};
+use crate::{ApiErrorKind, ApiKey, Pacer, RetryBudget};
 
 mod sequences;
 
