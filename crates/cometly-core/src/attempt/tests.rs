@@ -348,11 +348,13 @@ fn a_turn_that_leaves_no_time_for_the_try_is_too_late() {
     assert!(matches!(first.pace::<()>(now, Duration::ZERO), Ok(None)));
     assert!(done(first.on_response(answer(429, Some(60)), Duration::ZERO)).unwrap().is_rate_limited());
 
-    // Half a second of its minute would be left after the wait.
-    let now = now + Duration::from_millis(500);
-    let mut second = start(&call, &RetryPolicy::default());
-    let error = second.pace::<()>(now, Duration::ZERO).unwrap_err();
+    let turn = start(&call, &RetryPolicy::within(secs(1))).pace::<()>(now, Duration::ZERO).unwrap_err().retry_after();
+    // Half a second would be left after the wait.
+    let patient = RetryPolicy::within(turn.unwrap() + Duration::from_millis(500));
+    let error = start(&call, &patient).pace::<()>(now, Duration::ZERO).unwrap_err();
     assert!(matches!(error, CallError::Paced { tries: 0, delivery: Delivery::NotSent, .. }), "{error:?}");
+    let patient = RetryPolicy::within(turn.unwrap() + Duration::from_millis(1500));
+    assert!(start(&call, &patient).pace::<()>(now, Duration::ZERO).unwrap().is_some());
 
     // Whoever slept for too long is not sent with no time left: a time-out would say that it may have arrived.
     let mut third = start(&call, &RetryPolicy::within(secs(600)));
