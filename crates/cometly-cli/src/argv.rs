@@ -31,12 +31,12 @@ pub(crate) fn refusal() -> Failure {
     )
 }
 
-/// `text` without whatever on the command line looks like a key.
+/// `text` without whatever on the command line looks like a key, also within an argument.
 pub(crate) fn mask(text: &str, arguments: &[OsString]) -> String {
-    let mut masked = text.to_owned();
+    let mut masked = hide_keys(text);
     for argument in arguments.iter().skip(1) {
         let argument = argument.to_string_lossy();
-        let parts = argument.split('=').chain([argument.as_ref()]);
+        let parts = argument.split(is_between).chain([argument.as_ref()]);
         for part in parts.filter(|part| looks_like_a_key(part)) {
             masked = masked.replace(part, MASK);
         }
@@ -44,13 +44,26 @@ pub(crate) fn mask(text: &str, arguments: &[OsString]) -> String {
     masked
 }
 
+/// `text` without what has the shape of a key: a number, a bar, and a secret.
+pub(crate) fn hide_keys(text: &str) -> String {
+    let keys = text.split(is_between).filter(|part| is_sanctums(part));
+    keys.fold(text.to_owned(), |text, key| text.replace(key, MASK))
+}
+
+fn is_between(char: char) -> bool {
+    !(char.is_ascii_alphanumeric() || "_|.-".contains(char))
+}
+
+fn is_sanctums(text: &str) -> bool {
+    text.split_once('|').is_some_and(|(number, secret)| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && !secret.is_empty()
+    })
+}
+
 /// Sanctum's `12|…`, or one long word as no path, name or option is.
 fn looks_like_a_key(text: &str) -> bool {
-    let is_sanctum = text.split_once('|').is_some_and(|(number, secret)| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && !secret.is_empty()
-    });
     let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-|.".contains(&byte));
-    is_sanctum || (text.len() >= 20 && is_word && !text.starts_with('-'))
+    is_sanctums(text) || (text.len() >= 20 && is_word && !text.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -80,5 +93,11 @@ mod tests {
         let line = arguments("cometly 1|canary --x=abcdefghijklmnopqrstuvwxyz contacts --transprot");
         let text = "no 1|canary, abcdefghijklmnopqrstuvwxyz, contacts or --transprot";
         assert_eq!(mask(text, &line), "no [hidden], [hidden], contacts or --transprot");
+        let line = ["cometly", "Authorization: Bearer abcdefghijklmnopqrstuvwxyz"].map(OsString::from);
+        assert_eq!(mask("no Bearer abcdefghijklmnopqrstuvwxyz'", &line), "no Bearer [hidden]'");
+        assert_eq!(
+            hide_keys("cannot read '12|canary' of a-long-file-name.ndjson"),
+            "cannot read '[hidden]' of a-long-file-name.ndjson"
+        );
     }
 }

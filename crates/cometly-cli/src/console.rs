@@ -9,7 +9,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::{exit::Exit, failure::Failure, progress::Progress};
+use crate::{argv, exit::Exit, failure::Failure, progress::Progress};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -25,13 +25,13 @@ impl Console {
     /// Words: nothing with `--quiet`.
     pub(crate) fn note(&self, words: impl fmt::Display) {
         if !self.quiet {
-            self.words(format_args!("{words}"));
+            self.words(words);
         }
     }
 
     /// Words that are told even with `--quiet`.
     pub(crate) fn warn(&self, words: impl fmt::Display) {
-        self.words(format_args!("{words}"));
+        self.words(words);
     }
 
     /// Why the command failed, in whatever form was asked for; gives the exit code.
@@ -40,19 +40,27 @@ impl Console {
             return failure.exit;
         }
         if self.json {
-            self.words(format_args!("{}", failure.to_json()));
+            self.words(failure.to_json());
             return failure.exit;
         }
-        self.words(format_args!("{ERROR}error:{ERROR:#} {failure}"));
+        self.styled(&format!("{ERROR}error:{ERROR:#} "), failure);
         for error in failure.fields() {
             self.words(format_args!("  {}: {}", error.field, error.message));
         }
         failure.exit
     }
 
-    fn words(&self, words: fmt::Arguments<'_>) {
+    fn words(&self, words: impl fmt::Display) {
+        self.styled("", words);
+    }
+
+    /// Words of whatever origin, behind some of ours that may have a style.
+    fn styled(&self, ours: &str, words: impl fmt::Display) {
+        let words = argv::hide_keys(&words.to_string());
+        let words = for_terminal(words.as_bytes());
+        let words = String::from_utf8_lossy(&words);
         // Nobody to tell if stderr is closed.
-        let _ = self.progress.aside(|| writeln!(anstream::stderr().lock(), "{words}"));
+        let _ = self.progress.aside(|| writeln!(anstream::stderr().lock(), "{ours}{words}"));
     }
 
     /// Writes `data` and a line break to stdout.
@@ -84,15 +92,13 @@ impl Console {
 
 /// JSON with what steers a terminal written as `\u…`, which says the same.
 fn for_terminal(json: &[u8]) -> Cow<'_, [u8]> {
-    let Ok(text) = std::str::from_utf8(json) else {
-        return String::from_utf8_lossy(json).into_owned().into_bytes().into();
-    };
+    let text = String::from_utf8_lossy(json);
     let steers = |char: char| {
         (char.is_control() && !matches!(char, '\n' | '\t'))
             || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    if !text.contains(steers) {
-        return json.into();
+    if let (Cow::Borrowed(text), false) = (&text, text.contains(steers)) {
+        return text.as_bytes().into();
     }
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
@@ -116,5 +122,6 @@ mod tests {
         let shown = for_terminal(hostile.as_bytes());
         assert_eq!(String::from_utf8_lossy(&shown), "{\"name\":\"\\u009b31mé\\u202e\"}\n\t\\u001b");
         assert!(matches!(for_terminal(b"{\"plain\": 1}"), Cow::Borrowed(_)));
+        assert_eq!(String::from_utf8_lossy(&for_terminal(b"\xff\x1b]0;x\x07")), "\u{fffd}\\u001b]0;x\\u0007");
     }
 }

@@ -45,6 +45,11 @@ pub(crate) fn path() -> Result<PathBuf, Failure> {
 
 /// The stored key; `None` if there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Credentials>, Failure> {
+    // To open a pipe would be to wait for somebody who writes to it.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Failure::local(format!("{} is no file", path.display()))
+            .advise("remove it and log in again: cometly auth login"));
+    }
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

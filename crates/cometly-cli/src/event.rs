@@ -225,7 +225,12 @@ fn is_time(value: &Value) -> bool {
 }
 
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.trim() == key && key.len() <= MAX_KEY_LEN && !key.chars().any(char::is_control)
+    // What the backend trims away, or nobody sees, would make two keys one.
+    let is_invisible = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+    };
+    !key.is_empty() && key.trim() == key && key.len() <= MAX_KEY_LEN && !key.contains(is_invisible)
 }
 
 /// The fields in their order, the repeated ones too.

@@ -62,6 +62,9 @@ impl Journal {
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(foreign(&path.display().to_string()));
         }
+        // One that was there may be readable by others.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {

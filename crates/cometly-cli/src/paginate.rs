@@ -143,11 +143,21 @@ impl Pages {
     fn resumable(&self, failure: Failure) -> Failure {
         match &self.cursor {
             None => failure.advise("no page was written; run it again"),
-            Some(cursor) => failure
+            Some(cursor) if is_plain(cursor) => failure
                 .advise(format!("all pages before are written; to go on, add --cursor {cursor}"))
+                .with_cursor(Some(cursor)),
+            Some(cursor) => failure
+                .advise("all pages before are written; the cursor to go on with is not plain: --json tells it")
                 .with_cursor(Some(cursor)),
         }
     }
+}
+
+/// Whether a shell takes the cursor for one word, and an option parser for no option.
+fn is_plain(cursor: &str) -> bool {
+    !cursor.starts_with('-')
+        && cursor.len() <= 1024
+        && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_=+/.-".contains(&byte))
 }
 
 /// JSON without its line breaks, which stand outside of texts only.
@@ -164,6 +174,14 @@ mod tests {
         let is_first = |json: &'static str| serde_json::from_str::<Page<'static>>(json).unwrap().is_first;
         assert!(is_first(r#"{"data":[],"prev_cursor":null}"#));
         assert!(!is_first(r#"{"data":[]}"#) && !is_first(r#"{"data":[],"prev_cursor":"x"}"#));
+    }
+
+    #[test]
+    fn a_cursor_is_quoted_only_where_a_shell_reads_it_as_it_is() {
+        assert!(is_plain("eyJpZCI6MiwiX3BvaW50c1RvTmV4dEl0ZW1zIjp0cnVlfQ") && is_plain("a_b=+/.-"));
+        for cursor in ["x';touch pwn;'", "-x", "a b", "a\u{1b}", "$x", "ü", &"x".repeat(1025)] {
+            assert!(!is_plain(cursor), "{cursor}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs,
-    io::{self, BufWriter},
+    fmt,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +20,9 @@ use crate::{
     sending::Sent,
     source::Source,
 };
+
+/// As much of a file as tells whether we wrote it.
+const MAX_FIRST_LINE: u64 = 4 << 20;
 
 pub(crate) struct Summary {
     accepted: u64,
@@ -153,8 +157,22 @@ fn write_line(
     file.write_all(b"\n").map_err(Problem::File)
 }
 
-/// Takes away what an earlier run wrote, if nothing is refused any more.
+/// Takes away what an earlier run wrote, if nothing is refused any more; and only that.
 pub(crate) fn remove_refused(path: &Path) {
+    let first_line = File::open(path).ok().and_then(|file| {
+        let mut line = String::new();
+        BufReader::new(file.take(MAX_FIRST_LINE)).read_line(&mut line).ok()?;
+        Some(line)
+    });
+    let is_ours = first_line.is_some_and(|line| {
+        let fields: Option<HashMap<String, &RawValue>> = serde_json::from_str(&line).ok();
+        fields.is_some_and(|fields| {
+            ["line", "idempotency_key", "reason", "event"].iter().all(|name| fields.contains_key(*name))
+        })
+    });
+    if !is_ours {
+        return;
+    }
     // If it cannot be removed it is out of date, which does no harm.
     let _ = fs::remove_file(path);
 }

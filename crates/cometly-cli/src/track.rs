@@ -37,8 +37,15 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         None if source.is_file => beside(input, ".cometly-journal"),
         None => return Err(no_place(&input.display().to_string())),
     };
-    let default_refused = beside(if source.is_file { input } else { &journal_path }, ".cometly-refused");
+    let is_beside_input = source.is_file && arguments.journal.is_none();
+    let default_refused = beside(if is_beside_input { input } else { &journal_path }, ".cometly-refused");
     let refused_path = arguments.refused.as_ref().unwrap_or(&default_refused);
+    for (one, other) in [(refused_path, input), (refused_path, &journal_path), (&journal_path, input)] {
+        if is_same_file(one, other) {
+            return Err(Failure::usage(format!("{} cannot be two things at once", other.display()))
+                .advise("name three different files as --input, --journal and --refused"));
+        }
+    }
 
     let session = Session::open()?;
     let (mut journal, fates) = Journal::open(&journal_path, session.api.base_url())?;
@@ -59,7 +66,7 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     let failure = sent.failure.take();
     let summary = Summary::build(&plan, &sent, &mut journal, &source, refused_path)?;
     if summary.refused == 0 {
-        remove_refused(&default_refused);
+        remove_refused(refused_path);
     }
     if console.json {
         console.json_line(&summary.to_json())?;
@@ -76,6 +83,25 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
 fn no_place(input: &str) -> Failure {
     Failure::usage(format!("there is no place for the journal of {input}, without which a broken run could not go on"))
         .advise("name one with --journal PATH")
+}
+
+/// By its place, so that a file that is not there yet is known as well; and where it can be told, by what it is.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
+    };
+    if place(one).is_some_and(|one| place(other) == Some(one)) {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let inode = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+        inode(one).is_some_and(|one| inode(other) == Some(one))
+    }
+    #[cfg(not(unix))]
+    false
 }
 
 fn beside(input: &Path, suffix: &str) -> PathBuf {

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use cometly_core::{ApiError, AuthOutcome, http::StatusCode};
+use cometly_core::{ApiError, AuthOutcome, Reply, http::StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{exit::Exit, failure::Failure, transport::SendError};
 
@@ -28,7 +30,15 @@ pub(crate) enum Verdict {
 /// a failing server or a lost answer may not.
 pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, SendError>) -> Verdict {
     let error = match sent.map(AuthOutcome::into_result) {
-        Ok(Ok(_)) => return Verdict::Accepted,
+        Ok(Ok(reply)) if is_taken_in(&reply) => return Verdict::Accepted,
+        // To note it as accepted would be to lose it.
+        Ok(Ok(reply)) => Failure::new(
+            Exit::Unexpected,
+            format!(
+                "the answer (HTTP {}) is not the one by which Cometly takes an event in; check the base URL and any proxy",
+                reply.status().as_u16()
+            ),
+        ),
         Ok(Err(error))
             if error.status() == StatusCode::UNPROCESSABLE_ENTITY && Exit::from(error.kind()) == Exit::Rejected =>
         {
@@ -39,6 +49,16 @@ pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, SendError>) -> Verdict {
     };
     let ends_run = !matches!(error.exit, Exit::Server | Exit::Network | Exit::Unexpected);
     Verdict::Left { failure: error, ends_run }
+}
+
+/// As documented: 202, and an object whose `status` is no other one.
+fn is_taken_in(reply: &Reply<Bytes>) -> bool {
+    #[derive(Deserialize)]
+    struct Taken {
+        status: Option<Value>,
+    }
+    let status = reply.json::<Taken>().ok().map(|taken| taken.status.and_then(|status| status.as_u64()));
+    reply.status() == StatusCode::ACCEPTED && status.is_some_and(|status| status.is_none_or(|status| status == 202))
 }
 
 /// The server's words, field by field.
@@ -82,6 +102,12 @@ mod tests {
         let message = r#"{"message":"No."}"#;
         for (status, body, expected) in [
             (202, r#"{"status":202}"#, "accepted"),
+            (202, r#"{"status":"queued"}"#, "accepted"),
+            (202, r#"{"status":500,"error":"login required"}"#, "left, unexpected, ends run: false"),
+            (202, "[]", "left, unexpected, ends run: false"),
+            (202, "{", "left, unexpected, ends run: false"),
+            (200, r#"{"status":200}"#, "left, unexpected, ends run: false"),
+            (200, "{}", "left, unexpected, ends run: false"),
             (422, message, "refused: No."),
             (
                 422,

@@ -83,7 +83,7 @@ impl FaultId {
 
 impl InjectedFault {
     fn meet(&mut self, method: &Method, path: &str) -> Option<Fault> {
-        let Fault { kind, method: wanted, path: template, after, share, .. } = &self.fault;
+        let Fault { kind, method: wanted, path: template, after, share, times, .. } = &self.fault;
         let fits = wanted.as_deref().is_none_or(|wanted| wanted == method.as_str())
             && template.as_deref().is_none_or(|template| routes::fits(template, path).is_some())
             && (*kind != Kind::ExportFailed || (method == Method::POST && path.ends_with("/exports")));
@@ -92,7 +92,8 @@ impl InjectedFault {
         }
         self.met = self.met.saturating_add(1);
         let drawn = share.is_none_or(|(share, seed)| fraction(scramble(seed ^ scramble(self.met))) < share);
-        if self.met <= *after || !drawn {
+        let is_over = times.is_some_and(|times| self.struck >= times);
+        if self.met <= *after || !drawn || is_over {
             return None;
         }
         self.struck = self.struck.saturating_add(1);
@@ -142,7 +143,7 @@ mod tests {
         let calls = [("GET", "/public-api/v1/events"); 5];
         let fault = Fault::html_page().after(1).up_to_n_times(2);
         assert_eq!(strikes(fault, &calls), [false, true, true, false, false]);
-        assert_eq!(strikes(Fault::html_page().up_to_n_times(0), &calls)[1..], [false; 4]);
+        assert_eq!(strikes(Fault::html_page().up_to_n_times(0), &calls), [false; 5]);
     }
 
     #[test]

@@ -46,10 +46,15 @@ impl Beginning {
             exports: Exports::new(),
         };
         for row in kept {
-            restore(&row, &mut ring, &mut records).ok_or_else(|| unreadable(&format!("{} {}", row.kind, row.id)))?;
+            restore(&row, &mut ring, &mut records).ok_or_else(|| unreadable(&describe(&row)))?;
         }
         Ok(Self { seeds, ring, records, keys: first.keys, space: first.space })
     }
+}
+
+/// What kind of row it is, and which one; a key is not shown.
+fn describe(row: &Kept) -> String {
+    if row.kind == keys::KIND { row.kind.clone() } else { format!("{} {}", row.kind, row.id) }
 }
 
 fn unreadable(what: &str) -> io::Error {

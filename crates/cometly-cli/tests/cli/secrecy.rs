@@ -66,7 +66,7 @@ fn no_process_of_ours_has_the_key_on_its_command_line() {
     let emulator = Emulator::builder().no_limits().start().unwrap();
     let slow = Server::start(|_, _| {
         thread::sleep(Duration::from_millis(300));
-        json(200, r#"{"data":[],"next_cursor":null}"#)
+        json(202, r#"{"data":[],"next_cursor":null,"status":202}"#)
     });
     let program = Program::new(&slow.base_url, KEY);
     program.write("events.ndjson", "{\"event_name\":\"purchase\",\"email\":\"a@example.com\"}\n");

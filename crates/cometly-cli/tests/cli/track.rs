@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -314,4 +315,39 @@ fn the_file_is_checked_as_it_is_sent() {
     file.write_all(events(40).replace("purchase", "schedule").as_bytes()).unwrap();
     program.finish(child).ends(1).says("changed while it was sent");
     assert!(server.seen().iter().all(|request| request.body.contains("purchase")));
+}
+
+#[test]
+fn no_file_is_two_things_at_once_and_none_of_somebody_elses_is_taken_away() {
+    let (emulator, program) = started(2);
+    let before = program.read("events.ndjson");
+    for more in [
+        &["--refused", "events.ndjson"][..],
+        &["--refused", "./events.ndjson"],
+        &["--refused", "events.ndjson.cometly-journal"],
+        &["--journal", "events.ndjson"],
+    ] {
+        track(&program, more).ends(2);
+    }
+    assert_eq!((program.read("events.ndjson"), emulator.request_count()), (before, 0));
+
+    program.write("events.ndjson.cometly-refused", "mine\n");
+    program.write("events.ndjson.cometly-journal", "");
+    fs::set_permissions(program.path("events.ndjson.cometly-journal"), fs::Permissions::from_mode(0o666)).unwrap();
+    track(&program, &[]).ends(0);
+    assert_eq!(program.read("events.ndjson.cometly-refused"), "mine\n");
+    assert_eq!(mode(&program.path("events.ndjson.cometly-journal")), 0o600);
+}
+
+#[test]
+fn an_answer_that_is_not_the_apis_leaves_the_line_to_the_next_run() {
+    let server = Server::start(|number, _| match number {
+        0 => json(200, r#"{"status":500,"error":"login required"}"#),
+        _ => json(202, TAKEN),
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.write("events.ndjson", events(1));
+    track(&program, &[]).ends(9).says("1 left");
+    track(&program, &[]).ends(0);
+    assert_eq!(server.seen().len(), 2);
 }
