@@ -22,7 +22,12 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the folder, or makes a new one, and locks it for as long as this lives.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        let mut new = std::fs::DirBuilder::new();
+        new.recursive(true);
+        // It keeps keys, and what clients sent.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut new, 0o700);
+        new.create(folder).map_err(|error| {
             io::Error::new(error.kind(), format!("no data folder at {}: {error}", folder.display()))
         })?;
         let path = folder.join(FILE);
