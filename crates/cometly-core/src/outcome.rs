@@ -12,7 +12,7 @@ use crate::{Answer, ApiError, RateLimit, Reply};
 /// | variant | when | the key was | what to do |
 /// | --- | --- | --- | --- |
 /// | [`Success`](Self::Success) | 2xx with JSON | accepted | read the [`Reply`] |
-/// | [`Unauthenticated`](Self::Unauthenticated) | 401 with the API's JSON or no body | refused | make a new key |
+/// | [`Unauthenticated`](Self::Unauthenticated) | 401 with the API's JSON, or with no body and no `WWW-Authenticate`, which the API does not send | refused | make a new key |
 /// | [`Forbidden`](Self::Forbidden) | 403 with the API's JSON | accepted, not allowed | see the [reason](ForbiddenReason) |
 /// | [`RateLimited`](Self::RateLimited) | 429 with the API's JSON or its rate headers | accepted if rate headers came, else unknown | wait [`retry_after`](Self::retry_after) |
 /// | [`Rejected`](Self::Rejected) | another 4xx with the API's JSON: 404, 405, 409, 413, 419, 422 … | accepted for 422 or with rate headers, else unknown | correct the call |
