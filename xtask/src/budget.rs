@@ -2,12 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use crate::{Outcome, say};
+use crate::{Outcome, say, tool};
 
 /// Itself included.
 const MAX_CRATES: usize = 24;
@@ -21,7 +20,7 @@ const NAMES_IO: [&str; 8] =
     ["std::net", "std::fs", "std::thread", "std::process", "std::os", "::now()", "println!", "unsafe {"];
 
 pub(crate) fn run() -> Outcome {
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cometly-core");
+    let core = tool::root().join("crates/cometly-core");
     let crates = crates()?;
     let doing_io: Vec<_> = crates.iter().filter(|name| DOES_IO.contains(&name.as_str())).cloned().collect();
     let naming_io = sources_that_name_io(&core.join("src"))?;
@@ -41,8 +40,7 @@ pub(crate) fn run() -> Outcome {
 
 /// The crates that a program gets with the core, itself included.
 fn crates() -> Result<BTreeSet<String>, Box<dyn std::error::Error + Send + Sync>> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = Command::new(cargo)
+    let tree = tool::cargo()
         .args(["tree", "--package", "cometly-core", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
         .output()?;
     if !tree.status.success() {

@@ -1,8 +1,8 @@
 //! `cargo xtask ci`: everything that CI runs.
 
-use std::{env, process::Command, time::Instant};
+use std::time::Instant;
 
-use crate::{Outcome, budget, say};
+use crate::{Outcome, budget, say, tool};
 
 const HELP: &str = "\
 cargo xtask ci                everything that CI runs
@@ -90,9 +90,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     for step in steps {
         say(&format!("\n=== {}: cargo {}\n", step.name, step.arguments.join(" ")))?;
         let begun = Instant::now();
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let is_well =
-            Command::new(cargo).args(step.arguments).envs(step.environment.iter().copied()).status()?.success();
+        let is_well = tool::run(tool::cargo().args(step.arguments).envs(step.environment.iter().copied()))?;
         say(&format!("=== {}: {}, {} s\n", step.name, verdict(is_well), begun.elapsed().as_secs()))?;
         if !is_well {
             failed.push(step.name);

@@ -12,18 +12,7 @@ mod ci;
 mod demo;
 mod samples;
 mod simulate;
-
-const HELP: &str = "\
-The project's own commands.
-
-cargo xtask demo      the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack
-cargo xtask ci        everything that CI runs; with --skip-tests, all but the tests
-cargo xtask simulate  our retries and pacing against others', in virtual time
-cargo xtask samples   the four programs of Cometly's authentication page, beside our own calls
-cargo xtask breaks    each guard taken out in turn, and the test that notices
-
-Each says more with --help.
-";
+mod tool;
 
 /// What a command comes to: whether all is well, or why it could not be found out.
 type Outcome = Result<bool, Box<dyn Error + Send + Sync>>;
@@ -40,18 +29,46 @@ fn main() -> ExitCode {
     }
 }
 
+/// One command, what it does in a line, and what runs it.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(lexopt::Parser) -> Outcome,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        about: "the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack",
+        run: demo::run,
+    },
+    Command { name: "ci", about: "everything that CI runs; with --skip-tests, all but the tests", run: ci::run },
+    Command { name: "simulate", about: "our retries and pacing against others', in virtual time", run: simulate::run },
+    Command {
+        name: "samples",
+        about: "the four programs of Cometly's authentication page, beside our own calls",
+        run: samples::run,
+    },
+    Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
+];
+
 fn run() -> Outcome {
     let mut arguments = lexopt::Parser::from_env();
     match arguments.next()? {
-        Some(lexopt::Arg::Value(command)) if command == "demo" => demo::run(arguments),
-        Some(lexopt::Arg::Value(command)) if command == "ci" => ci::run(arguments),
-        Some(lexopt::Arg::Value(command)) if command == "simulate" => simulate::run(arguments),
-        Some(lexopt::Arg::Value(command)) if command == "samples" => samples::run(arguments),
-        Some(lexopt::Arg::Value(command)) if command == "breaks" => breaks::run(arguments),
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => say(HELP),
-        Some(other) => Err(format!("{}\n\n{HELP}", other.unexpected()).into()),
-        None => Err(HELP.into()),
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => say(&help()),
+        Some(lexopt::Arg::Value(name)) => match COMMANDS.iter().find(|command| name == command.name) {
+            Some(command) => (command.run)(arguments),
+            None => Err(format!("no such command: {}\n\n{}", name.display(), help()).into()),
+        },
+        Some(other) => Err(format!("{}\n\n{}", other.unexpected(), help()).into()),
+        None => Err(help().into()),
     }
+}
+
+fn help() -> String {
+    let lines = COMMANDS.iter().map(|command| format!("cargo xtask {:<10} {}", command.name, command.about));
+    let commands = lines.collect::<Vec<_>>().join("\n");
+    format!("The project's own commands.\n\n{commands}\n\nEach says more with --help.\n")
 }
 
 /// Prints, and is content.

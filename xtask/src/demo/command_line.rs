@@ -1,10 +1,8 @@
 //! The end of the demo: the same questions on the command line, for those who have a key and no program yet.
 
-use std::{env, process::Command};
-
 use cometly_emulator::Emulator;
 
-use crate::{Outcome, say};
+use crate::{Outcome, say, tool};
 
 /// What is typed, with which key, and the exit code that it ends with.
 const LINES: [(&[&str], Key, i32); 3] = [
@@ -27,8 +25,7 @@ pub(crate) fn play() -> Outcome {
         let comment = if key == Key::Wrong { "   # with a wrong key" } else { "" };
         say(&format!("\n$ cometly {}{comment}\n", words.join(" ")))?;
         let key = if key == Key::Full { emulator.keys().full.as_str() } else { "1|wrong" };
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
+        let status = tool::cargo()
             .args(["run", "--quiet", "--package", "cometly-cli", "--"])
             .args(words)
             .env("COMETLY_API_KEY", key)
