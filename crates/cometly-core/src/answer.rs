@@ -2,16 +2,16 @@
 
 use std::{borrow::Cow, fmt, ops::Range, sync::Arc, time::Duration};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, api::Keys, message};
+use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, api::Keys, message, rate_limit};
 
-/// A success: the status, the limits that it told, and the body as it came, not yet read.
+/// A success: the status, the headers and the body as they came, not yet read.
 #[derive(Clone)]
 pub struct Reply<B> {
     pub(crate) status: StatusCode,
-    pub(crate) rate_limit: RateLimit,
+    pub(crate) headers: HeaderMap,
     pub(crate) tries: u32,
     pub(crate) body: B,
 }
@@ -26,7 +26,13 @@ impl<B> Reply<B> {
     /// The limit that this call counted against.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
-        self.rate_limit
+        RateLimit::read(&self.headers)
+    }
+
+    /// The headers as they came. `cf-ray`, for one, is what a support desk asks for.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// How often the call was sent until it succeeded, if an [`Attempt`](crate::Attempt) counted it; else 1.
@@ -67,51 +73,54 @@ impl<B: AsRef<[u8]>> Reply<B> {
     }
 }
 
-/// Shows the length of the body, not the body.
+/// Shows the length of the body, not the body, nor a header.
 impl<B: AsRef<[u8]>> fmt::Debug for Reply<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
             .field("status", &self.status)
-            .field("rate_limit", &self.rate_limit)
+            .field("rate_limit", &self.rate_limit())
             .field("tries", &self.tries)
             .field("body_len", &self.body.as_ref().len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-/// An answer that is not a success: its status, the limits that it told, and the API's words, with our key masked.
+/// An answer that is not a success: its status, its headers, and the API's words, with our key masked.
 #[derive(Clone)]
 pub struct Answer<B> {
     pub(crate) kind: ApiErrorKind,
     pub(crate) status: StatusCode,
-    pub(crate) rate_limit: RateLimit,
-    pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     pub(crate) tries: u32,
-    pub(crate) message: Message,
+    pub(crate) words: Option<Words>,
     pub(crate) body: B,
-    /// To mask the keys in what is read later.
-    pub(crate) keys: Arc<Keys>,
+}
+
+/// What the API said, and the keys that are masked in it, now and in what is read later.
+#[derive(Clone)]
+pub(crate) struct Words {
+    message: Message,
+    keys: Arc<Keys>,
 }
 
 /// The cleaned message: mostly it stands in the body as it should be shown.
 #[derive(Clone)]
-pub(crate) enum Message {
-    None,
+enum Message {
     InBody(Range<usize>),
     Cleaned(Box<str>),
 }
 
-impl Message {
-    /// Cleans the text that was read from `body`, and keeps its place if nothing had to be changed.
-    pub(crate) fn new(text: Option<Cow<'_, str>>, body: &[u8], keys: &Keys) -> Self {
-        match text.map(|text| message::clean(text, keys)) {
-            None => Self::None,
-            Some(Cow::Owned(text)) => Self::Cleaned(text.into()),
-            Some(Cow::Borrowed(text)) => {
+impl Words {
+    /// Cleans the message that was read from `body`, and keeps its place if nothing had to be changed.
+    pub(crate) fn new(text: Cow<'_, str>, body: &[u8], keys: Arc<Keys>) -> Self {
+        let message = match message::clean(text, &keys) {
+            Cow::Owned(text) => Message::Cleaned(text.into()),
+            Cow::Borrowed(text) => {
                 let start = text.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
-                Self::InBody(start..start.wrapping_add(text.len()))
+                Message::InBody(start..start.wrapping_add(text.len()))
             }
-        }
+        };
+        Self { message, keys }
     }
 }
 
@@ -119,7 +128,7 @@ impl<B> Answer<B> {
     /// What it says of the key.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
-        self.kind.key_status(self.status, self.rate_limit)
+        self.kind.key_status(self.status, self.rate_limit())
     }
 
     /// The status.
@@ -131,14 +140,20 @@ impl<B> Answer<B> {
     /// The limit that this call counted against, if it did.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
-        self.rate_limit
+        RateLimit::read(&self.headers)
+    }
+
+    /// The headers as they came. `cf-ray`, for one, is what a support desk asks for.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// How long the server asks to wait before the next try: seconds or a date, measured against the answer's own
     /// `Date`. At most [`RateLimit::MAX_RETRY_AFTER`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        rate_limit::retry_after(&self.headers)
     }
 
     /// How often the call was sent, if an [`Attempt`](crate::Attempt) counted it; else 1.
@@ -153,8 +168,7 @@ impl<B: AsRef<[u8]>> Answer<B> {
     /// API did not answer or said nothing.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        match &self.message {
-            Message::None => None,
+        match &self.words.as_ref()?.message {
             Message::Cleaned(text) => Some(text),
             Message::InBody(range) => {
                 self.body.as_ref().get(range.clone()).and_then(|text| std::str::from_utf8(text).ok())
@@ -165,10 +179,8 @@ impl<B: AsRef<[u8]>> Answer<B> {
     /// What the API found wrong with each field, for a 422; cleaned as the message is, and at most 256.
     #[must_use]
     pub fn field_errors(&self) -> Vec<FieldError<'_>> {
-        match self.message {
-            Message::None => Vec::new(),
-            _ => message::read_field_errors(self.body.as_ref(), &self.keys),
-        }
+        let read = |words: &Words| message::read_field_errors(self.body.as_ref(), &words.keys);
+        self.words.as_ref().map(read).unwrap_or_default()
     }
 }
 
@@ -178,8 +190,8 @@ impl<B: AsRef<[u8]>> fmt::Debug for Answer<B> {
         f.debug_struct("Answer")
             .field("kind", &self.kind)
             .field("status", &self.status)
-            .field("rate_limit", &self.rate_limit)
-            .field("retry_after", &self.retry_after)
+            .field("rate_limit", &self.rate_limit())
+            .field("retry_after", &self.retry_after())
             .field("message", &self.message())
             .field("body_len", &self.body.as_ref().len())
             .finish_non_exhaustive()

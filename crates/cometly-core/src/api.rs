@@ -192,7 +192,7 @@ impl Api {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read<B: AsRef<[u8]>>(&self, response: http::Response<B>) -> AuthOutcome<B> {
-        classify(response, self.keys())
+        classify(response, self)
     }
 
     pub(crate) fn headers(&self) -> HeaderMap {

@@ -29,8 +29,8 @@ impl ApiError {
         Self(Box::new(Details {
             kind: answer.kind,
             status: answer.status,
-            rate_limit: answer.rate_limit,
-            retry_after: answer.retry_after,
+            rate_limit: answer.rate_limit(),
+            retry_after: answer.retry_after(),
             tries: answer.tries,
             message: answer.message().map(Into::into),
             field_errors: answer.field_errors().into_iter().map(FieldError::into_owned).collect(),

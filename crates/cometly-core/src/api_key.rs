@@ -53,6 +53,8 @@ const SCHEME: &str = "Bearer ";
 #[derive(Clone)]
 pub struct ApiKey {
     header: HeaderValue,
+    /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`.
+    half: Option<usize>,
 }
 
 impl ApiKey {
@@ -74,7 +76,8 @@ impl ApiKey {
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header))
             .map_err(|_| InvalidApiKey::Control { position: 0 })?;
         header.set_sensitive(true);
-        Ok(Self { header })
+        let half = key.rfind('|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
+        Ok(Self { header, half })
     }
 
     /// Reads the key from the environment variable `COMETLY_API_KEY`.
@@ -101,6 +104,16 @@ impl ApiKey {
         let key = self.header.as_bytes().get(SCHEME.len()..);
         // Only ASCII was let in, so this cannot fail.
         key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default()
+    }
+
+    /// What must not be shown: the key, and its secret half, since a backend may well quote that alone. One too short
+    /// to be told from other text is left alone.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        const SHORTEST_HALF: usize = 8;
+
+        let header = self.header.as_bytes();
+        let half = self.half.and_then(|half| header.get(half..)).filter(|half| half.len() >= SHORTEST_HALF);
+        header.get(SCHEME.len()..).into_iter().chain(half)
     }
 
     pub(crate) fn header(&self) -> &HeaderValue {

@@ -1,29 +1,25 @@
 //! From status, headers and body to an outcome: the table and the order in the docs of [`AuthOutcome`].
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderValue, Response, response::Parts};
 
 use crate::{
-    Answer, ApiErrorKind, AuthOutcome, ForbiddenReason, Redirected, Reply, UnexpectedCause,
-    answer::Message,
-    api::Keys,
+    Answer, Api, ApiErrorKind, AuthOutcome, ForbiddenReason, RateLimit, Redirected, Reply, UnexpectedCause,
+    answer::Words,
     message::{first_byte, read_message},
-    rate_limit::RateHeaders,
 };
 
-pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: Arc<Keys>) -> AuthOutcome<B> {
+pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, api: &Api) -> AuthOutcome<B> {
     let (head, body) = response.into_parts();
-    let mut signals = Signals::read(&head.headers);
-    signals.is_redirected = head.extensions.get::<Redirected>().is_some();
-    let (status, rate_limit) = (head.status, signals.rate.rate_limit);
-    let (kind, text) = match judge(status, &signals, body.as_ref()) {
-        Judgement::Success => return AuthOutcome::Success(Reply { status, rate_limit, tries: 1, body }),
+    let (kind, text) = match judge(&head, body.as_ref()) {
+        Judgement::Success => {
+            return AuthOutcome::Success(Reply { status: head.status, headers: head.headers, tries: 1, body });
+        }
         Judgement::Failure(kind, text) => (kind, text),
     };
-    let message = Message::new(text, body.as_ref(), &keys);
-    let retry_after = signals.rate.retry_after();
-    let answer = Answer { kind, status, rate_limit, retry_after, tries: 1, message, body, keys };
+    let words = text.map(|text| Words::new(text, body.as_ref(), api.keys()));
+    let answer = Answer { kind, status: head.status, headers: head.headers, tries: 1, words, body };
     match kind {
         ApiErrorKind::Unauthenticated => AuthOutcome::Unauthenticated(answer),
         ApiErrorKind::Forbidden(reason) => AuthOutcome::Forbidden { reason, answer },
@@ -39,40 +35,46 @@ enum Judgement<'a> {
     Failure(ApiErrorKind, Option<Cow<'a, str>>),
 }
 
-/// What the headers say, gathered in one walk.
+/// What the headers say of who answered.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a header that is there or is not")]
-struct Signals<'a> {
+struct Signals {
     is_challenge: bool,
     is_redirected: bool,
     is_encoded: bool,
     /// A scheme of authentication is asked for, which the API does not do.
     is_foreign: bool,
-    rate: RateHeaders<'a>,
 }
 
-impl<'a> Signals<'a> {
-    fn read(headers: &'a HeaderMap) -> Self {
-        let mut signals = Self::default();
-        for (name, value) in headers {
-            match name.as_str() {
-                "cf-mitigated" | "x-amzn-waf-action" => signals.is_challenge = true,
-                "www-authenticate" => signals.is_foreign = true,
-                "content-encoding" => {
-                    let encoding = value.as_bytes().trim_ascii();
-                    signals.is_encoded |= !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity");
+impl Signals {
+    fn read(head: &Parts) -> Self {
+        let mut signals = Self { is_redirected: head.extensions.get::<Redirected>().is_some(), ..Self::default() };
+        for name in head.headers.keys() {
+            // Most headers are passed over by the length of their name.
+            match (name.as_str().len(), name.as_str()) {
+                (12, "cf-mitigated") | (17, "x-amzn-waf-action") => signals.is_challenge = true,
+                (16, "www-authenticate") => signals.is_foreign = true,
+                (16, "content-encoding") => {
+                    signals.is_encoded = !head.headers.get_all(name).iter().all(is_identity);
                 }
-                _ => signals.rate.note(name, value),
+                _ => {}
             }
         }
         signals
     }
 }
 
-fn judge<'a>(status: StatusCode, signals: &Signals<'_>, body: &'a [u8]) -> Judgement<'a> {
+/// No coding at all, in any way of saying so.
+fn is_identity(encoding: &HeaderValue) -> bool {
+    let encoding = encoding.as_bytes().trim_ascii();
+    encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+}
+
+fn judge<'a>(head: &Parts, body: &'a [u8]) -> Judgement<'a> {
     use ApiErrorKind as Kind;
     use UnexpectedCause as Cause;
 
+    let signals = Signals::read(head);
     let unexpected = |cause| Judgement::Failure(Kind::Unexpected(cause), None);
     if signals.is_challenge {
         return unexpected(Cause::Challenge);
@@ -80,7 +82,7 @@ fn judge<'a>(status: StatusCode, signals: &Signals<'_>, body: &'a [u8]) -> Judge
     if signals.is_redirected {
         return unexpected(Cause::Redirect);
     }
-    match status.as_u16() {
+    match head.status.as_u16() {
         407 => unexpected(Cause::Proxy),
         304 => unexpected(Cause::Status),
         300..=399 => unexpected(Cause::Redirect),
@@ -94,13 +96,12 @@ fn judge<'a>(status: StatusCode, signals: &Signals<'_>, body: &'a [u8]) -> Judge
         500..=599 => Judgement::Failure(Kind::ServerError, read_message(body)),
         400..=499 => {
             let message = if signals.is_encoded { None } else { read_message(body) };
-            let has_limits = signals.rate.rate_limit.is_present();
-            let kind = match (status.as_u16(), &message) {
+            let kind = match (head.status.as_u16(), &message) {
                 (401, Some(_)) => Kind::Unauthenticated,
                 (401, None) if body.is_empty() && !signals.is_foreign => Kind::Unauthenticated,
                 (403, Some(message)) => Kind::Forbidden(forbidden_reason(message)),
                 (429, Some(_)) => Kind::RateLimited,
-                (429, None) if has_limits => Kind::RateLimited,
+                (429, None) if RateLimit::read(&head.headers).is_present() => Kind::RateLimited,
                 (_, Some(_)) => Kind::Rejected,
                 (_, None) if signals.is_encoded => Kind::Unexpected(Cause::Encoded),
                 (_, None) => Kind::Unexpected(Cause::NotJson),
@@ -111,19 +112,69 @@ fn judge<'a>(status: StatusCode, signals: &Signals<'_>, body: &'a [u8]) -> Judge
     }
 }
 
-/// Laravel's own texts for a missing permission, and words that leave no doubt. What names both reasons, or neither, is
-/// left open.
+/// What leaves no doubt. A text that names both reasons, or neither, is left open.
 fn forbidden_reason(message: &str) -> ForbiddenReason {
-    const PERMISSION: [&str; 5] =
-        ["this action is unauthorized", "invalid ability provided", "invalid scope", "permission", "not authorized"];
-    const INACTIVE: [&str; 7] = ["inactive", "not active", "no active", "expired", "canceled", "cancelled", "past due"];
-
-    let message = message.to_ascii_lowercase();
-    let has_any = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    match (has_any(&PERMISSION), message.contains("subscription"), has_any(&INACTIVE)) {
-        (true, false, _) => ForbiddenReason::Permission,
-        (false, true, true) => ForbiddenReason::InactiveSubscription,
+    let mut found = Found::default();
+    found.note(message.as_bytes());
+    for (at, byte) in message.bytes().enumerate() {
+        // A word begins behind what sorts before all letters: spaces, brackets, quotes.
+        if byte < b'A' {
+            found.note(message.as_bytes().get(at.saturating_add(1)..).unwrap_or_default());
+        }
+    }
+    match found {
+        Found { permission: true, subscription: false, .. } => ForbiddenReason::Permission,
+        Found { permission: false, subscription: true, inactive: true } => ForbiddenReason::InactiveSubscription,
         _ => ForbiddenReason::Unspecified,
+    }
+}
+
+/// What a text speaks of.
+#[derive(Default)]
+struct Found {
+    permission: bool,
+    subscription: bool,
+    inactive: bool,
+}
+
+impl Found {
+    /// Takes note of the phrase that begins here, if one does.
+    fn note(&mut self, text: &[u8]) {
+        let Some(first) = text.first() else { return };
+        for (phrase, topic) in phrases(first.to_ascii_lowercase()) {
+            // All phrases are of small letters and spaces, which the bit leaves alone. Their ends differ more than their
+            // beginnings.
+            let is_here = |text: &[u8]| text.iter().zip(phrase.bytes()).rev().all(|(byte, small)| byte | 0x20 == small);
+            if text.get(..phrase.len()).is_some_and(is_here) {
+                match topic {
+                    Topic::Permission => self.permission = true,
+                    Topic::Subscription => self.subscription = true,
+                    Topic::Inactive => self.inactive = true,
+                }
+            }
+        }
+    }
+}
+
+enum Topic {
+    Permission,
+    Subscription,
+    Inactive,
+}
+
+/// The phrases that count, among them Laravel's own for a missing permission, by their first letter.
+fn phrases(initial: u8) -> &'static [(&'static str, Topic)] {
+    use Topic::{Inactive, Permission, Subscription};
+
+    match initial {
+        b'c' => &[("canceled", Inactive), ("cancelled", Inactive)],
+        b'e' => &[("expired", Inactive)],
+        b'i' => &[("invalid ability provided", Permission), ("invalid scope", Permission), ("inactive", Inactive)],
+        b'n' => &[("not authorized", Permission), ("not active", Inactive), ("no active", Inactive)],
+        b'p' => &[("permission", Permission), ("past due", Inactive)],
+        b's' => &[("subscription", Subscription)],
+        b't' => &[("this action is unauthorized", Permission)],
+        _ => &[],
     }
 }
 

@@ -32,12 +32,19 @@ impl FieldError<'_> {
 }
 
 /// The first byte that is not white space, as far as it stands near the beginning.
+#[inline]
 pub(crate) fn first_byte(body: &[u8]) -> Option<u8> {
     body.iter().take(64).copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
 /// The string `message` of a JSON object; the last one if there are several. `None` if the body is anything else.
+#[inline]
 pub(crate) fn read_message(body: &[u8]) -> Option<Cow<'_, str>> {
+    // A page of HTML is told by its first byte, without waking the parser.
+    if first_byte(body) == Some(b'{') { read_object_message(body) } else { None }
+}
+
+fn read_object_message(body: &[u8]) -> Option<Cow<'_, str>> {
     let mut message = None;
     read_field(body, "message", false, &mut |_, text| message = Some(text)).then_some(message)?
 }
@@ -56,11 +63,8 @@ pub(crate) fn read_field_errors<'a>(body: &'a [u8], keys: &Keys) -> Vec<FieldErr
 
 /// Feeds the texts under one field of a JSON object to `sink`. Whether the body is such an object, whole.
 fn read_field<'a>(body: &'a [u8], field: &str, nested: bool, sink: Sink<'_, 'a>) -> bool {
-    // A page of HTML is told by its first byte, without waking the parser.
-    if first_byte(body) != Some(b'{') {
-        return false;
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let Ok(body) = std::str::from_utf8(body) else { return false };
+    let mut json = serde_json::Deserializer::from_str(body);
     let read = json.deserialize_map(Object { field, nested, sink });
     read.and_then(|()| json.end()).is_ok()
 }
@@ -69,7 +73,10 @@ fn read_field<'a>(body: &'a [u8], field: &str, nested: bool, sink: Sink<'_, 'a>)
 /// leaves half a key. Reads no more of a long text than it shows.
 pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
     let secrets = Secrets(keys);
-    if text.len() <= MAX_LEN && !secrets.are_in(&text) && !text.chars().any(steers_terminal) {
+    // Plain ASCII steers nothing.
+    let steers = |found, byte| found | !matches!(byte, b' '..=b'~');
+    let is_plain = !text.bytes().fold(false, steers) || !text.chars().any(steers_terminal);
+    if is_plain && text.len() <= MAX_LEN && !secrets.are_in(&text) {
         return text;
     }
     let mut shown = String::with_capacity(text.len().min(MAX_LEN));
@@ -90,31 +97,39 @@ pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
             shown.push('…');
             break;
         }
-        rest = rest.get(secret.map_or(char.len_utf8(), str::len)..).unwrap_or_default();
+        rest = rest.get(secret.map_or(char.len_utf8(), <[u8]>::len)..).unwrap_or_default();
     }
     shown.into()
 }
 
-/// What must not be shown: the keys, and the half of each behind its `|`, since a Laravel key is `id|secret` and its
-/// backend may well quote the second half alone.
+/// What must not be shown of the keys.
 struct Secrets<'a>(&'a Keys);
 
 impl<'a> Secrets<'a> {
-    fn each(&self) -> impl Iterator<Item = &'a str> {
-        let keys = iter::once(&self.0.current).chain(&self.0.previous).map(ApiKey::expose_secret);
-        keys.flat_map(|key| {
-            let half = key.rsplit_once('|').map(|(_, secret)| secret).filter(|secret| secret.len() >= 8);
-            iter::once(key).chain(half)
-        })
+    fn each(&self) -> impl Iterator<Item = &'a [u8]> {
+        iter::once(&self.0.current).chain(&self.0.previous).flat_map(ApiKey::secrets)
     }
 
     fn are_in(&self, text: &str) -> bool {
-        self.each().any(|secret| text.contains(secret))
+        self.each().any(|secret| {
+            let mut rest = text.as_bytes();
+            // Its first byte is looked for before the whole.
+            while let [first, tail @ ..] = rest {
+                if rest.len() < secret.len() {
+                    break;
+                }
+                if secret.first() == Some(first) && rest.starts_with(secret) {
+                    return true;
+                }
+                rest = tail;
+            }
+            false
+        })
     }
 
     /// The longest, for one key may be the beginning of another.
-    fn at_start_of(&self, text: &str) -> Option<&'a str> {
-        self.each().filter(|secret| text.starts_with(secret)).max_by_key(|secret| secret.len())
+    fn at_start_of(&self, text: &str) -> Option<&'a [u8]> {
+        self.each().filter(|secret| text.as_bytes().starts_with(secret)).max_by_key(|secret| secret.len())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::{Answer, ApiError, RateLimit, Reply};
 
@@ -282,6 +282,12 @@ impl<B> AuthOutcome<B> {
         self.parts().map_or_else(Answer::rate_limit, Reply::rate_limit)
     }
 
+    /// The headers as they came.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.parts().map_or_else(Answer::headers, Reply::headers)
+    }
+
     /// How long the server asks to wait, if it does: see [`Answer::retry_after`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -359,7 +365,7 @@ impl<B: AsRef<[u8]>> fmt::Display for AuthOutcome<B> {
         match self.parts() {
             Ok(reply) => write!(f, "the API key is accepted (HTTP {})", reply.status.as_u16()),
             Err(answer) => {
-                write_failure(f, answer.kind, answer.status, answer.retry_after, answer.tries, answer.message())
+                write_failure(f, answer.kind, answer.status, answer.retry_after(), answer.tries, answer.message())
             }
         }
     }

@@ -1,8 +1,11 @@
 //! What the server says of its limits.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{DATE, RETRY_AFTER},
+};
 
 /// The limit that a call counted against, as far as the answer said: `X-RateLimit-Limit`, `-Remaining` and `-Reset`
 /// ([Cometly: rate limiting](https://docs.cometly.com)).
@@ -10,114 +13,65 @@ use http::{HeaderName, HeaderValue};
 /// Limits are per Space and endpoint, and shared by everybody who calls with a key of that Space, so `remaining` is a
 /// hint. All of it is optional: refused keys, unknown routes and answers of proxies carry none. What is not plain digits,
 /// or is given twice with different values, is `None`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
-    limit: Field,
-    remaining: Field,
-    reset: Field,
+    limit: Option<u64>,
+    remaining: Option<u64>,
+    reset: Option<u64>,
 }
+
+static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 impl RateLimit {
     /// The longest `Retry-After` that is told: a year. What the server asks for beyond that is told as a year.
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let once = |name| {
+            let mut values = headers.get_all(name).iter().map(|value| digits(value.as_bytes())?.parse().ok());
+            let first = values.next()?;
+            values.all(|other| other == first).then_some(first)?
+        };
+        Self { limit: once(&LIMIT), remaining: once(&REMAINING), reset: once(&RESET) }
+    }
+
     /// Calls allowed in a window, which Cometly documents as a minute.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
-        self.limit.value()
+        self.limit
     }
 
     /// Calls left in this window.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
-        self.remaining.value()
+        self.remaining
     }
 
     /// When the window ends, in seconds since the Unix epoch. Only a 429 tells it.
     #[must_use]
     pub fn reset(&self) -> Option<u64> {
-        self.reset.value()
+        self.reset
     }
 
     /// Whether the answer told anything that only an endpoint with a limit tells.
     pub(crate) fn is_present(&self) -> bool {
-        self.limit().is_some() || self.remaining().is_some()
+        self.limit.is_some() || self.remaining.is_some()
     }
 }
 
-impl fmt::Debug for RateLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit")
-            .field("limit", &self.limit())
-            .field("remaining", &self.remaining())
-            .field("reset", &self.reset())
-            .finish()
-    }
-}
-
-/// A header that should be there once at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Field {
-    #[default]
-    Absent,
-    Value(u64),
-    Broken,
-}
-
-impl Field {
-    fn note(&mut self, value: &HeaderValue) {
-        *self = match (*self, digits(value.as_bytes())) {
-            (Self::Absent, Some(value)) => Self::Value(value),
-            (Self::Value(before), Some(value)) if before == value => Self::Value(value),
-            _ => Self::Broken,
-        }
-    }
-
-    fn value(self) -> Option<u64> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::Absent | Self::Broken => None,
-        }
-    }
-}
-
-/// The limits and the `Retry-After` of one answer, gathered in one walk over its headers.
-#[derive(Default)]
-pub(crate) struct RateHeaders<'a> {
-    pub(crate) rate_limit: RateLimit,
-    /// Seconds; the largest if there are several.
-    seconds: Option<u64>,
-    retry_date: Option<&'a HeaderValue>,
-    date: Option<&'a HeaderValue>,
-}
-
-impl<'a> RateHeaders<'a> {
-    /// Takes note of a header; any that is not its business is passed over.
-    pub(crate) fn note(&mut self, name: &HeaderName, value: &'a HeaderValue) {
-        match name.as_str() {
-            "x-ratelimit-limit" => self.rate_limit.limit.note(value),
-            "x-ratelimit-remaining" => self.rate_limit.remaining.note(value),
-            "x-ratelimit-reset" => self.rate_limit.reset.note(value),
-            "retry-after" => match saturating_digits(value.as_bytes()) {
-                Some(seconds) => self.seconds = self.seconds.max(Some(seconds)),
-                None => self.retry_date = self.retry_date.or(Some(value)),
-            },
-            "date" => self.date = Some(value),
-            _ => {}
-        }
-    }
-
-    /// How long the server asks to wait ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-    /// A date is measured against the answer's own `Date`, so that no clock is needed.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.seconds.map(Duration::from_secs);
-        let until = || {
-            let (until, now) = (http_date(self.retry_date?)?, http_date(self.date?)?);
-            Some(until.duration_since(now).unwrap_or_default())
-        };
-        seconds.max(until()).map(|wait| wait.min(RateLimit::MAX_RETRY_AFTER))
-    }
+/// How long the server asks to wait ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)): the most,
+/// if it says so several times. A date is measured against the answer's own `Date`, so that no clock is needed.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let asked = |value: &HeaderValue| match digits(value.as_bytes()) {
+        // A wait must not shrink because it is too large for the type.
+        Some(seconds) => Some(Duration::from_secs(seconds.parse().unwrap_or(u64::MAX))),
+        None => Some(http_date(value)?.duration_since(http_date(headers.get(DATE)?)?).unwrap_or_default()),
+    };
+    let longest = headers.get_all(RETRY_AFTER).iter().filter_map(asked).max();
+    longest.map(|wait| wait.min(RateLimit::MAX_RETRY_AFTER))
 }
 
 fn http_date(value: &HeaderValue) -> Option<std::time::SystemTime> {
@@ -126,26 +80,15 @@ fn http_date(value: &HeaderValue) -> Option<std::time::SystemTime> {
     httpdate::parse_http_date(text.trim()).ok()
 }
 
-/// Plain digits that fit, else nothing: `str::parse` alone would take a sign.
-fn digits(text: &[u8]) -> Option<u64> {
-    let text = text.trim_ascii();
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// The same, but a number too large for the type is the largest: a wait must not shrink.
-fn saturating_digits(text: &[u8]) -> Option<u64> {
+/// Plain digits, which may be too large for a number; `str::parse` would take a sign as well.
+fn digits(text: &[u8]) -> Option<&str> {
     let text = text.trim_ascii();
     let is_plain = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    is_plain.then(|| digits(text).unwrap_or(u64::MAX))
+    std::str::from_utf8(text).ok().filter(|_| is_plain)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, header::HeaderName};
-
     use super::*;
 
     type Headers<'a> = &'a [(&'a str, &'a [u8])];
@@ -155,9 +98,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap()))
             .collect();
-        let mut read = RateHeaders::default();
-        headers.iter().for_each(|(name, value)| read.note(name, value));
-        (read.rate_limit, read.retry_after())
+        (RateLimit::read(&headers), retry_after(&headers))
     }
 
     // Rows 39 to 44 of the fault list.

@@ -24,7 +24,7 @@ pub(super) const BREAKS: &[Break] = &[
         guard: "the key is masked in what the server says",
         file: "crates/cometly-core/src/message.rs",
         find: "Some(_) => shown.push_str(MASK)",
-        replace: "Some(secret) => shown.push_str(secret)",
+        replace: "Some(secret) => shown.push_str(&String::from_utf8_lossy(secret))",
         noticed: Test("cometly-core", "classification::tests::our_key_is_masked_in_everything_that_is_shown"),
     },
     Break {
@@ -52,8 +52,8 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         guard: "a 202 with x-amzn-waf-action is a challenge",
         file: CLASSIFICATION,
-        find: "\"cf-mitigated\" | \"x-amzn-waf-action\" =>",
-        replace: "\"cf-mitigated\" =>",
+        find: "(12, \"cf-mitigated\") | (17, \"x-amzn-waf-action\") =>",
+        replace: "(12, \"cf-mitigated\") =>",
         noticed: Test("cometly-core", TABLE),
     },
     Break {

@@ -75,11 +75,12 @@ pub(super) struct Told {
 
 impl<B> From<&AuthOutcome<B>> for Told {
     fn from(outcome: &AuthOutcome<B>) -> Self {
+        let rate = outcome.rate_limit();
         Self {
             is_refused: outcome.is_rate_limited(),
             retry_after: outcome.retry_after(),
-            limit: outcome.rate_limit().limit(),
-            remaining: outcome.rate_limit().remaining(),
+            limit: rate.limit(),
+            remaining: rate.remaining(),
         }
     }
 }
