@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, Pacer, RequestError, call::check_method,
-    classification::classify,
+    classification::classify, paths::Paths,
 };
 
 const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
@@ -59,6 +59,7 @@ struct Shared {
     base_url: BaseUrl,
     pacer: Option<Pacer>,
     keys: RwLock<Arc<Keys>>,
+    paths: Paths,
 }
 
 /// The key in use, the one before, and the headers that every request carries.
@@ -195,6 +196,10 @@ impl Api {
         classify(response, self)
     }
 
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.shared.paths
+    }
+
     pub(crate) fn headers(&self) -> HeaderMap {
         self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone()
     }
@@ -263,7 +268,7 @@ impl ApiBuilder {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::USER_AGENT, user_agent);
         let keys = RwLock::new(Arc::new(Keys { current: key, previous: Vec::new(), headers }));
-        Api { shared: Arc::new(Shared { base_url, pacer, keys }) }
+        Api { shared: Arc::new(Shared { base_url, pacer, keys, paths: Paths::default() }) }
     }
 }
 

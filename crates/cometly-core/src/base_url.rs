@@ -225,9 +225,25 @@ pub enum InvalidBaseUrl {
 /// Whether this path segment is sent and read the same by every client: unreserved characters
 /// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)), and neither empty, `.` nor `..`.
 pub(crate) fn is_plain_segment(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..")
-        && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(is_unreserved)
 }
+
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED.get(usize::from(byte)).is_some_and(|is_unreserved| *is_unreserved)
+}
+
+static UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while let Some(place) = table.split_at_mut(byte as usize).1.first_mut() {
+        *place = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        match byte.checked_add(1) {
+            Some(next) => byte = next,
+            None => break,
+        }
+    }
+    table
+};
 
 fn read_authority(text: &str) -> Result<Authority, InvalidBaseUrl> {
     // An IPv6 address has colons of its own, so the port is looked for behind its bracket.

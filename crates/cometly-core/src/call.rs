@@ -2,21 +2,18 @@
 
 use std::{
     borrow::Cow,
-    fmt::{self, Display, Write as _},
+    fmt::{self, Display},
 };
 
 use bytes::Bytes;
-use http::{
-    Method, Request, Uri,
-    uri::{Parts, PathAndQuery},
-};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use http::{HeaderMap, Method, Request};
 use serde::Serialize;
 
-use crate::{Api, Attempt, RequestError, RetryPolicy, base_url::is_plain_segment, idempotency_key};
+use crate::{Api, Attempt, RequestError, RetryPolicy, idempotency_key};
 
-/// All but the unreserved characters, [RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+mod target;
+
+use target::Target;
 
 /// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice.
 ///
@@ -36,13 +33,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct Call {
     api: Api,
     method: Method,
-    template: Cow<'static, str>,
-    /// How much of the template already stands in the target.
-    written: usize,
-    /// Path and query, encoded.
-    target: String,
-    /// Where the path ends in the target and the query begins.
-    path_len: usize,
+    target: Target,
     body: Bytes,
     /// Marked as such.
     idempotent: bool,
@@ -58,67 +49,39 @@ impl Call {
     pub const MAX_TARGET_LEN: usize = 8000;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
-        let base = api.base_url().path();
-        let mut target = String::with_capacity(base.len().saturating_add(template.len()).saturating_add(64));
-        target.push_str(base);
-        target.push('/');
-        let written = usize::from(template.starts_with('/'));
-        let fault = check_method(&method).and_then(|()| check_template(template.get(written..).unwrap_or_default()));
-        let mut call = Self {
-            path_len: target.len(),
-            fault: fault.err(),
-            body: Bytes::new(),
-            idempotent: false,
-            is_keyed: false,
-            api,
-            method,
-            template,
-            written,
-            target,
-        };
-        call.write_literal();
-        call.check(Ok(()))
+        let target = Target::new(template);
+        let mut call =
+            Self { api, method, target, body: Bytes::new(), idempotent: false, is_keyed: false, fault: None };
+        call.fault = check_method(&call.method).and_then(|()| call.target.begin(&call.api)).err();
+        call
     }
 
     /// Fills the next `{placeholder}` of the path with `value`, percent-encoded.
     ///
     /// Refused: the empty text, `.` and `..`, which HTTP clients and servers read in different ways, encoded or not.
     pub fn segment(mut self, value: impl Display) -> Self {
-        let Some(close) = self.unwritten().find('}') else {
-            return self.fail(RequestError::SurplusSegment);
-        };
-        let query = self.target.split_off(self.path_len);
-        let written = write_encoded(&mut self.target, &value);
-        let segment = self.target.get(self.path_len..).unwrap_or_default();
-        let checked = match segment {
-            "" | "." | ".." if written.is_ok() => Err(RequestError::Segment),
-            _ => written,
-        };
-        self.written = self.written.saturating_add(close).saturating_add(1);
-        self.path_len = self.target.len();
-        self.write_literal();
-        self.target.push_str(&query);
-        self.check(checked)
+        let written = self.target.segment(&value);
+        self.note(written);
+        self
     }
 
     /// Adds `name=value` to the query, both percent-encoded. Lists are written as Cometly reads them, one pair for
     /// each value: `.query("event_names[]", "purchase")`.
     pub fn query(mut self, name: &str, value: impl Display) -> Self {
-        self.target.push(if self.target.len() == self.path_len { '?' } else { '&' });
-        let mut checked = write_encoded(&mut self.target, &name);
-        self.target.push('=');
-        checked = checked.and_then(|()| write_encoded(&mut self.target, &value));
-        self.check(checked)
+        let written = self.target.query(&self.api, name, &value);
+        self.note(written);
+        self
     }
 
     /// Sets the body to `value` as JSON.
     ///
     /// Cometly's backend reads `""` as null and trims texts; JSON has no NaN or infinity, which are written as null.
-    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(body) => self.body(body),
-            Err(_) => self.fail(RequestError::Json),
-        }
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        // An event fits, and need not grow.
+        let mut body = Vec::with_capacity(256);
+        let written = serde_json::to_writer(&mut body, value).map_err(|_| RequestError::Json);
+        self.note(written);
+        self.body(body)
     }
 
     /// Sets the body to `value` as JSON with the field `idempotency_key`, which makes the call
@@ -126,15 +89,15 @@ impl Call {
     /// again. Another body takes that back.
     ///
     /// `value` must be a JSON object; if it has the field already, it must be the same key.
-    pub fn json_with_idempotency_key<T: Serialize + ?Sized>(self, value: &T, key: &str) -> Self {
+    pub fn json_with_idempotency_key<T: Serialize + ?Sized>(mut self, value: &T, key: &str) -> Self {
         match idempotency_key::add(value, key) {
             Ok(body) => {
-                let mut call = self.body(body);
-                call.is_keyed = true;
-                call
+                self = self.body(body);
+                self.is_keyed = true;
             }
-            Err(error) => self.fail(error),
+            Err(error) => self.note(Err(error)),
         }
+        self
     }
 
     /// Sets the body, which must be JSON; that is not checked.
@@ -166,11 +129,11 @@ impl Call {
     /// The path as it was given, without values: fit for logs and for grouping by endpoint.
     #[must_use]
     pub fn path_template(&self) -> &str {
-        &self.template
+        self.target.template()
     }
 
     pub(crate) fn template(&self) -> Cow<'static, str> {
-        self.template.clone()
+        self.target.template().clone()
     }
 
     /// Whether it may be sent twice: by its method, by its idempotency key, or because it was [marked](Call::idempotent).
@@ -184,9 +147,7 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
-        let mut request = self.without_headers()?;
-        *request.headers_mut() = self.api.headers();
-        Ok(request)
+        self.request_with(self.api.headers())
     }
 
     /// The whole call as a value to be driven by whoever sends it: it says what to send, and after each try whether to
@@ -208,55 +169,29 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn attempt(&self, policy: &RetryPolicy, seed: u64) -> Result<Attempt, RequestError> {
-        Ok(Attempt::of_call(self, self.without_headers()?, policy, seed))
+        Ok(Attempt::of_call(self, self.request_with(HeaderMap::new())?, policy, seed))
     }
 
-    fn without_headers(&self) -> Result<Request<Bytes>, RequestError> {
+    fn request_with(&self, headers: HeaderMap) -> Result<Request<Bytes>, RequestError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
-        }
-        if !self.unwritten().is_empty() {
-            return Err(RequestError::MissingSegment);
         }
         if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
             return Err(RequestError::Body);
         }
-        let target = PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(self.target.as_bytes()))
-            .map_err(|_| RequestError::Path)?;
-        let mut parts = Parts::default();
-        parts.scheme = Some(self.api.base_url().scheme().clone());
-        parts.authority = Some(self.api.base_url().authority().clone());
-        parts.path_and_query = Some(target);
+        let uri = self.target.to_uri(&self.api)?;
         let mut request = Request::new(self.body.clone());
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| RequestError::Path)?;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
-    fn unwritten(&self) -> &str {
-        self.template.get(self.written..).unwrap_or_default()
-    }
-
-    /// Copies the template up to its next placeholder.
-    fn write_literal(&mut self) {
-        let rest = self.template.get(self.written..).unwrap_or_default();
-        let literal = rest.split('{').next().unwrap_or_default();
-        self.target.push_str(literal);
-        self.written = self.written.saturating_add(literal.len());
-        self.path_len = self.target.len();
-    }
-
-    fn check(self, result: Result<(), RequestError>) -> Self {
-        match result {
-            Ok(()) if self.target.len() > Self::MAX_TARGET_LEN => self.fail(RequestError::TooLong),
-            Ok(()) => self,
-            Err(error) => self.fail(error),
+    /// Remembers the first thing that goes wrong.
+    fn note(&mut self, written: Result<(), RequestError>) {
+        if let Err(error) = written {
+            self.fault.get_or_insert(error);
         }
-    }
-
-    fn fail(mut self, error: RequestError) -> Self {
-        self.fault.get_or_insert(error);
-        self
     }
 }
 
@@ -266,7 +201,7 @@ impl fmt::Debug for Call {
         f.debug_struct("Call")
             .field("api", &self.api)
             .field("method", &self.method)
-            .field("path_template", &self.template)
+            .field("path_template", &self.path_template())
             .field("idempotent", &self.is_idempotent())
             .field("body_len", &self.body.len())
             .finish_non_exhaustive()
@@ -279,36 +214,6 @@ pub(crate) fn check_method(method: &Method) -> Result<(), RequestError> {
     match *method {
         Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Ok(()),
         _ => Err(RequestError::Method),
-    }
-}
-
-fn check_template(template: &str) -> Result<(), RequestError> {
-    let is_valid = template.split('/').all(|segment| {
-        let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
-        is_plain_segment(name.unwrap_or(segment))
-    });
-    if is_valid { Ok(()) } else { Err(RequestError::Path) }
-}
-
-fn write_encoded(target: &mut String, value: &dyn Display) -> Result<(), RequestError> {
-    write!(Encoder(target), "{value}").map_err(|_| match target.len() {
-        len if len > Call::MAX_TARGET_LEN => RequestError::TooLong,
-        _ => RequestError::Value,
-    })
-}
-
-/// Percent-encodes what is written, and stops when the target is too long to be sent.
-struct Encoder<'a>(&'a mut String);
-
-impl fmt::Write for Encoder<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for piece in utf8_percent_encode(text, ENCODED) {
-            self.0.push_str(piece);
-            if self.0.len() > Call::MAX_TARGET_LEN {
-                return Err(fmt::Error);
-            }
-        }
-        Ok(())
     }
 }
 

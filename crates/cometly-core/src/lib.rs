@@ -70,6 +70,7 @@ mod limits;
 mod message;
 mod outcome;
 mod pacer;
+mod paths;
 mod rate_limit;
 mod retry;
 mod spread;

@@ -86,8 +86,8 @@ pub(super) const BREAKS: &[Break] = &[
     },
     Break {
         guard: "dot segments are refused",
-        file: "crates/cometly-core/src/call.rs",
-        find: "\"\" | \".\" | \"..\" if written.is_ok() => Err(RequestError::Segment),",
+        file: "crates/cometly-core/src/call/target.rs",
+        find: "b\"\" | b\".\" | b\"..\" if written.is_ok() => Err(RequestError::Segment),",
         replace: "",
         noticed: Test("cometly-core", "call::tests::what_cannot_be_sent_as_meant_is_refused_before_anything_is_sent"),
     },

@@ -1,0 +1,175 @@
+//! The path and query of a call, as they are being written.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Display, Write as _},
+};
+
+use bytes::Bytes;
+use http::{
+    Uri,
+    uri::{Parts, PathAndQuery},
+};
+use percent_encoding::percent_encode_byte;
+use smallvec::SmallVec;
+
+use super::Call;
+use crate::{
+    Api, BaseUrl, RequestError,
+    base_url::{is_plain_segment, is_unreserved},
+};
+
+/// Most targets need no allocation until they are a URI's.
+type Text = SmallVec<[u8; 128]>;
+
+#[derive(Clone)]
+pub(super) struct Target {
+    template: Cow<'static, str>,
+    /// The number of the path, if its URI was made before and there is no query; then nothing is written.
+    known: Option<usize>,
+    /// How much of the template already stands in the text.
+    written: usize,
+    /// Path and query, encoded.
+    text: Text,
+    /// Where the path ends in the text and the query begins.
+    path_len: usize,
+}
+
+impl Target {
+    pub(super) fn new(template: Cow<'static, str>) -> Self {
+        Self { template, known: None, written: 0, text: Text::new(), path_len: 0 }
+    }
+
+    /// Writes what the template says until its first value.
+    pub(super) fn begin(&mut self, api: &Api) -> Result<(), RequestError> {
+        let met = match &self.template {
+            Cow::Borrowed(template) => api.paths().find(template),
+            Cow::Owned(_) => None,
+        };
+        self.known = met.filter(|number| api.paths().uri(*number).is_some());
+        if self.known.is_some() {
+            self.written = self.template.len();
+            return Ok(());
+        }
+        self.write_beginning(api.base_url());
+        if met.is_none() {
+            check_template(self.template.strip_prefix('/').unwrap_or(&self.template))?;
+            self.check_len()?;
+            if let Cow::Borrowed(template) = self.template {
+                let uri = self.to_uri(api).ok();
+                let leads = uri.is_some();
+                self.known = api.paths().note(template, uri).filter(|_| leads);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn segment(&mut self, value: &dyn Display) -> Result<(), RequestError> {
+        let Some(close) = self.unwritten().bytes().position(|byte| byte == b'}') else {
+            return Err(RequestError::SurplusSegment);
+        };
+        let query = Text::from(self.text.get(self.path_len..).unwrap_or_default());
+        self.text.truncate(self.path_len);
+        let written = self.write_value(value);
+        let segment = self.text.get(self.path_len..).unwrap_or_default();
+        let checked = match segment {
+            b"" | b"." | b".." if written.is_ok() => Err(RequestError::Segment),
+            _ => written,
+        };
+        self.written = self.written.saturating_add(close).saturating_add(1);
+        self.write_literal();
+        self.text.extend_from_slice(&query);
+        checked.and_then(|()| self.check_len())
+    }
+
+    pub(super) fn query(&mut self, api: &Api, name: &str, value: &dyn Display) -> Result<(), RequestError> {
+        if self.known.take().is_some() {
+            self.text.clear();
+            self.write_beginning(api.base_url());
+        }
+        self.text.push(if self.text.len() == self.path_len { b'?' } else { b'&' });
+        let named = Encoder(&mut self.text).write_str(name);
+        self.text.push(b'=');
+        named.map_err(|_| RequestError::TooLong).and_then(|()| self.write_value(value)).and_then(|()| self.check_len())
+    }
+
+    pub(super) fn template(&self) -> &Cow<'static, str> {
+        &self.template
+    }
+
+    /// Where the call goes.
+    pub(super) fn to_uri(&self, api: &Api) -> Result<Uri, RequestError> {
+        if let Some(uri) = self.known.and_then(|number| api.paths().uri(number)) {
+            return Ok(uri.clone());
+        }
+        if !self.unwritten().is_empty() {
+            return Err(RequestError::MissingSegment);
+        }
+        let target =
+            PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(&self.text)).map_err(|_| RequestError::Path)?;
+        let mut parts = Parts::default();
+        parts.scheme = Some(api.base_url().scheme().clone());
+        parts.authority = Some(api.base_url().authority().clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).map_err(|_| RequestError::Path)
+    }
+
+    fn unwritten(&self) -> &str {
+        self.template.get(self.written..).unwrap_or_default()
+    }
+
+    /// The path of the base URL, and the template up to its first placeholder.
+    fn write_beginning(&mut self, base: &BaseUrl) {
+        self.text.extend_from_slice(base.path().as_bytes());
+        self.text.push(b'/');
+        self.written = usize::from(self.template.starts_with('/'));
+        self.write_literal();
+    }
+
+    /// Copies the template up to its next placeholder.
+    fn write_literal(&mut self) {
+        let rest = self.template.as_bytes().get(self.written..).unwrap_or_default();
+        let literal = rest.split(|byte| *byte == b'{').next().unwrap_or_default();
+        self.text.extend_from_slice(literal);
+        self.written = self.written.saturating_add(literal.len());
+        self.path_len = self.text.len();
+    }
+
+    fn write_value(&mut self, value: &dyn Display) -> Result<(), RequestError> {
+        write!(Encoder(&mut self.text), "{value}").map_err(|_| match self.text.len() {
+            len if len > Call::MAX_TARGET_LEN => RequestError::TooLong,
+            _ => RequestError::Value,
+        })
+    }
+
+    fn check_len(&self) -> Result<(), RequestError> {
+        if self.text.len() > Call::MAX_TARGET_LEN { Err(RequestError::TooLong) } else { Ok(()) }
+    }
+}
+
+fn check_template(template: &str) -> Result<(), RequestError> {
+    let is_valid = template.split('/').all(|segment| {
+        let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+        is_plain_segment(name.unwrap_or(segment))
+    });
+    if is_valid { Ok(()) } else { Err(RequestError::Path) }
+}
+
+/// Percent-encodes what is written, and stops when the target is too long to be sent.
+struct Encoder<'a>(&'a mut Text);
+
+impl fmt::Write for Encoder<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if self.0.len() > Call::MAX_TARGET_LEN {
+                return Err(fmt::Error);
+            }
+            if is_unreserved(byte) {
+                self.0.push(byte);
+            } else {
+                self.0.extend_from_slice(percent_encode_byte(byte).as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
