@@ -121,7 +121,7 @@ pub(crate) struct RequestArguments {
     /// A file with the JSON body, - for stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Print status and rate limit before the body
+    /// Print status and headers before the body
     #[arg(long, conflicts_with = "paginate")]
     pub(crate) include: bool,
     /// Follow the list to its end, one item a line

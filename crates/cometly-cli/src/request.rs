@@ -1,7 +1,10 @@
 //! `cometly request`: any call of the API.
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiKey, Call, RateLimit, http::Method};
+use cometly_core::{
+    Api, ApiKey, Call, Reply,
+    http::{HeaderValue, Method},
+};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
@@ -43,8 +46,7 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     progress.end();
     let reply = sent?.into_result()?;
     if arguments.include {
-        let limit = reply.rate_limit();
-        let lines = head(reply.status().as_u16(), limit);
+        let lines = head(&reply);
         console.data(lines.iter().map(String::as_bytes))?;
     }
     let text = reply.into_body();
@@ -131,15 +133,11 @@ fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The part of the head that means something to a caller.
-fn head(status: u16, limit: RateLimit) -> Vec<String> {
-    let fields = [
-        ("x-ratelimit-limit", limit.limit()),
-        ("x-ratelimit-remaining", limit.remaining()),
-        ("x-ratelimit-reset", limit.reset()),
-    ];
-    let mut lines = vec![format!("HTTP {status}")];
-    lines.extend(fields.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", value?))));
+/// Status and headers, as text that steers no terminal: a header that is not ASCII is named only.
+fn head<B>(reply: &Reply<B>) -> Vec<String> {
+    let mut lines = vec![format!("HTTP {}", reply.status().as_u16())];
+    let shown = |value: &HeaderValue| value.to_str().unwrap_or("[not text]").to_owned();
+    lines.extend(reply.headers().iter().map(|(name, value)| format!("{name}: {}", shown(value))));
     lines.push(String::new());
     lines
 }

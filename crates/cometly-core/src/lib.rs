@@ -26,11 +26,9 @@
 //! | describe a call | [`Call`], from [`Api::get`], [`post`](Api::post), [`put`](Api::put), [`request`](Api::request) |
 //! | stamp the headers on a request of your own | [`Api::authorize`] |
 //! | read an answer, or test without a socket | [`Api::read`] → [`AuthOutcome`] |
-//! | send a call again when that helps, and never when it harms | [`Call::attempt`] → [`Attempt`], [`Step`] |
-//! | say how often and how long | [`RetryPolicy`], [`RetryBudget`] |
-//! | share one rate limit among many callers | [`Pacer`], [`ApiBuilder::pacer`] |
-//! | say when a call is sent again, or waits for its turn | [`RetryPolicy`], [`RetryBudget`], [`Pacer`] |
 //! | drive a call on a stack of your own, tries and all | [`Call::attempt`] → [`Attempt`] → [`Step`] |
+//! | say when a call is sent again, how often and how long | [`RetryPolicy`], [`RetryBudget`] |
+//! | share one rate limit among many callers | [`Pacer`], [`ApiBuilder::pacer`] |
 //! | write an adapter | [`Limits`], [`Delivery`], [`CallError`], [`Redirected`] |
 //! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`] |
 //!
