@@ -10,6 +10,7 @@ mod breaks;
 mod budget;
 mod ci;
 mod demo;
+mod fuzz;
 mod samples;
 mod simulate;
 mod tool;
@@ -49,6 +50,7 @@ const COMMANDS: &[Command] = &[
         about: "the four programs of Cometly's authentication page, beside our own calls",
         run: samples::run,
     },
+    Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
 ];
 

@@ -258,7 +258,7 @@ fn read_authority(text: &str) -> Result<Authority, InvalidBaseUrl> {
     }
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => host.split('.').all(is_label),
+        None => host.parse::<Ipv4Addr>().is_ok() || is_name(host),
     };
     if !is_host {
         return Err(InvalidBaseUrl::Host);
@@ -268,6 +268,16 @@ fn read_authority(text: &str) -> Result<Authority, InvalidBaseUrl> {
 
 fn is_port(digits: &str) -> bool {
     digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// Labels, of which the last is no number: `127.1`, `0x7f.1` and `2130706433` are addresses to some clients, names to others.
+fn is_name(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = match last.strip_prefix("0x").or(last.strip_prefix("0X")) {
+        Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => last.bytes().all(|b| b.is_ascii_digit()),
+    };
+    host.split('.').all(is_label) && !is_number
 }
 
 fn is_label(label: &str) -> bool {
@@ -294,7 +304,13 @@ mod tests {
             ("http://app.cometly.com", E::InsecureHttp),
             ("http://localhost.evil.example", E::InsecureHttp),
             ("http://127.0.0.1.evil.example", E::InsecureHttp),
-            ("http://127.1", E::InsecureHttp),
+            ("http://127.1", E::Host),
+            ("https://127.1", E::Host),
+            ("https://2130706433", E::Host),
+            ("https://127.0.0.01", E::Host),
+            ("https://1.2.3.256", E::Host),
+            ("https://a.0X7f", E::Host),
+            ("https://a.0x", E::Host),
             ("http://128.0.0.1", E::InsecureHttp),
             ("http://0.0.0.0", E::InsecureHttp),
             ("http://[::]", E::InsecureHttp),
@@ -345,6 +361,9 @@ mod tests {
             ("https://proxy.example:8443", "https://proxy.example:8443"),
             ("http://localhost:8080/v1", "http://localhost:8080/v1"),
             ("http://127.9.9.9", "http://127.9.9.9"),
+            ("https://10.0.0.1:8443", "https://10.0.0.1:8443"),
+            ("https://0x7f.example", "https://0x7f.example"),
+            ("https://a.0xy", "https://a.0xy"),
             ("http://[::1]:8080", "http://[::1]:8080"),
         ] {
             assert_eq!(BaseUrl::new(url).unwrap().to_string(), shown);

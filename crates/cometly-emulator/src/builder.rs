@@ -170,7 +170,7 @@ impl EmulatorBuilder {
         Emulator::run(self, limits)
     }
 
-    fn limits(&self) -> io::Result<Limits> {
+    pub(crate) fn limits(&self) -> io::Result<Limits> {
         let documented = ROUTES.iter().filter(|_| self.documented_limits);
         let mut most: HashMap<_, _> =
             documented.filter_map(|route| route.limit.map(|limit| (route.endpoint, limit))).collect();

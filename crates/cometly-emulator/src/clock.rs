@@ -41,6 +41,12 @@ impl Clock {
         Self { stopped_at: Some(system_millis()), ..Self::default() }
     }
 
+    /// A clock that stands still at this moment, in milliseconds since 1970.
+    #[cfg(fuzzing)]
+    pub(crate) fn stopped_at(millis: u64) -> Self {
+        Self { stopped_at: Some(millis), ..Self::default() }
+    }
+
     /// Pushes the clock, and every clone of it, forward.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);

@@ -81,6 +81,8 @@ mod fault;
 mod faults;
 mod files;
 mod forged;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod input;
 mod keys;
 mod limits;
@@ -109,5 +111,7 @@ pub use crate::clock::Clock;
 pub use crate::emulator::Emulator;
 pub use crate::fault::Fault;
 pub use crate::faults::{FaultId, InjectedFault};
+#[cfg(fuzzing)]
+pub use crate::fuzzing::Socketless;
 pub use crate::keys::{Ability, Keys, Space};
 pub use crate::record::ReceivedRequest;
