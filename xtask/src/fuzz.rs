@@ -10,6 +10,7 @@ use std::{
 };
 
 use comfy_table::Table;
+use lexopt::ValueExt as _;
 
 use crate::{Outcome, say, tool};
 
@@ -28,7 +29,7 @@ Needs a nightly compiler; without one, nothing is done, and that is said. A find
 const CARGO_FUZZ: &str = "0.13.2";
 const RUNS: u64 = 100_000;
 /// Bounds of one run, and the seed.
-const BOUNDS: [&str; 4] = ["-max_len=2048", "-timeout=10", "-rss_limit_mb=1024", "-seed=1"];
+const BOUNDS: [&str; 4] = ["-max_len=512", "-timeout=10", "-rss_limit_mb=1024", "-seed=1"];
 /// How much of its output is shown of a run that found something.
 const TAIL: usize = 40;
 
@@ -44,12 +45,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
         }
     }
     let Some(mut build) = fuzz("build") else { return say("skipped: no nightly\n") };
-    tool::needs(
-        "cargo-fuzz",
-        &["--version"],
-        CARGO_FUZZ,
-        &format!("cargo install --locked cargo-fuzz@{CARGO_FUZZ}"),
-    )?;
+    tool::needs("cargo-fuzz", &["--version"], CARGO_FUZZ, &format!("cargo install --locked cargo-fuzz@{CARGO_FUZZ}"))?;
     let all = all()?;
     if let Some(unknown) = targets.iter().find(|target| !all.contains(target)) {
         return Err(format!("no such fuzz target: {unknown}; there are: {}", all.join(", ")).into());
@@ -71,7 +67,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             say(&seen.finding(&target))?;
         }
         let is_late = seen.last_edge > seen.runs.saturating_sub(seen.runs / 10);
-        let numbers = [seen.runs, seen.edges, seen.features, seen.speed, seen.last_edge].map(|number| number.to_string());
+        let numbers =
+            [seen.runs, seen.edges, seen.features, seen.speed, seen.last_edge].map(|number| number.to_string());
         table.add_row([vec![target], numbers.to_vec(), vec![if is_late { "yes" } else { "no" }.to_owned()]].concat());
     }
     say(&format!("{table}\n"))?;
@@ -131,7 +128,11 @@ impl Seen {
         command.arg(target);
         // The first folder takes what is found.
         let folders = if keep { [kept, scratch] } else { [scratch, kept] };
-        command.args(folders.iter().filter(|folder| folder.exists())).arg("--").args(BOUNDS).arg(format!("-runs={runs}"));
+        command
+            .args(folders.iter().filter(|folder| folder.exists()))
+            .arg("--")
+            .args(BOUNDS)
+            .arg(format!("-runs={runs}"));
         if dictionary.exists() {
             command.arg(format!("-dict={}", dictionary.display()));
         }
@@ -170,9 +171,9 @@ impl Seen {
         let tail: Vec<_> = self.tail.iter().map(String::as_str).collect();
         let path = tail.iter().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path.trim());
         let again = match path {
-            Some(path) => format!(
-                "found: {path}\nagain: cd fuzz && cargo +nightly fuzz run --sanitizer none {target} {path}"
-            ),
+            Some(path) => {
+                format!("found: {path}\nagain: cd fuzz && cargo +nightly fuzz run --sanitizer none {target} {path}")
+            }
             None => "it ended without an input that can be tried again".to_owned(),
         };
         format!("{}\n\n{target} FAILED\n{again}\n\n", tail.join("\n"))

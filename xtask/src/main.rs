@@ -11,6 +11,7 @@ mod budget;
 mod ci;
 mod demo;
 mod fuzz;
+mod panics;
 mod samples;
 mod simulate;
 mod tool;
@@ -51,6 +52,7 @@ const COMMANDS: &[Command] = &[
         run: samples::run,
     },
     Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
+    Command { name: "panics", about: "where the compiled core could panic: nowhere", run: panics::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
 ];
 

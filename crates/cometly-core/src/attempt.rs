@@ -10,6 +10,7 @@ use http::{Method, Request, Response, header};
 
 use crate::{
     Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
+    time::left,
 };
 
 mod state;
@@ -214,7 +215,7 @@ impl Attempt {
     /// longer. [`Duration::MAX`] less what has gone by if the policy sets no bound.
     #[must_use]
     pub fn remaining(&self, elapsed: Duration) -> Duration {
-        self.state.policy.total_time().saturating_sub(elapsed.max(self.state.elapsed))
+        left(self.state.policy.total_time(), elapsed.max(self.state.elapsed))
     }
 
     /// Asks the [`Pacer`](crate::Pacer) of the [`Api`], if it has one, whether this try may be sent: `None` says go, and a
@@ -225,7 +226,7 @@ impl Attempt {
     pub fn pace<E>(&mut self, now: Instant, elapsed: Duration) -> Result<Option<Duration>, CallError<E>> {
         let state = &mut *self.state;
         state.elapsed = state.elapsed.max(elapsed);
-        let time_left = state.policy.total_time().saturating_sub(state.elapsed);
+        let time_left = left(state.policy.total_time(), state.elapsed);
         if time_left.is_zero() && state.api.pacer().is_some() {
             return Err(state.paced(Duration::ZERO));
         }

@@ -78,10 +78,7 @@ impl BaseUrl {
         if rest.contains('?') {
             return Err(InvalidBaseUrl::Query);
         }
-        let (authority, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
-            None => (rest, ""),
-        };
+        let (authority, path) = rest.find('/').and_then(|slash| rest.split_at_checked(slash)).unwrap_or((rest, ""));
         if authority.contains('@') {
             return Err(InvalidBaseUrl::UserInfo);
         }
@@ -247,10 +244,8 @@ static UNRESERVED: [bool; 256] = {
 
 fn read_authority(text: &str) -> Result<Authority, InvalidBaseUrl> {
     // An IPv6 address has colons of its own, so the port is looked for behind its bracket.
-    let (host, port) = match text.find(']') {
-        Some(bracket) => text.split_at(bracket.saturating_add(1)),
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
-    };
+    let end = text.find(']').map(|bracket| bracket.saturating_add(1)).or_else(|| text.find(':'));
+    let (host, port) = end.and_then(|end| text.split_at_checked(end)).unwrap_or((text, ""));
     match port.strip_prefix(':') {
         None if port.is_empty() => {}
         Some(digits) if is_port(digits) => {}

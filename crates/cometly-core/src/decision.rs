@@ -8,6 +8,7 @@ use crate::{
     AuthOutcome, Delivery, RetryReason,
     retry::Rules,
     spread::{MOST_ALONE, windows},
+    time::left,
 };
 
 /// What one try came to, as far as it matters here.
@@ -117,7 +118,7 @@ impl Rules {
             _ => self.backoff(facts.tried),
         };
         // The try needs time as well.
-        let room = facts.time_left.saturating_sub(at_least).checked_div(2).unwrap_or_default();
+        let room = left(facts.time_left, at_least).checked_div(2).unwrap_or_default();
         Decision::Retry { reason, at_least, jitter: jitter.min(room) }
     }
 

@@ -72,6 +72,7 @@ mod paths;
 mod rate_limit;
 mod retry;
 mod spread;
+mod time;
 
 pub use bytes;
 pub use http;

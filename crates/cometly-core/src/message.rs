@@ -90,8 +90,7 @@ pub(crate) fn clean<'a>(text: Cow<'a, str>, keys: &Keys) -> Cow<'a, str> {
             None => shown.push(char),
         }
         if shown.len() > MAX_LEN {
-            shown.truncate(before);
-            while shown.len() > MAX_LEN.saturating_sub('…'.len_utf8()) {
+            while shown.len() > before.min(MAX_LEN.saturating_sub('…'.len_utf8())) {
                 shown.pop();
             }
             shown.push('…');

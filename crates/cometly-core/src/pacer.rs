@@ -1,7 +1,6 @@
 //! Whose turn it is, where many callers share one limit.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -67,15 +66,15 @@ use lane::{Lane, Turn};
 /// it does. What is kept is bounded: the endpoints used last, [256](Pacer::MAX_ENDPOINTS) of them.
 #[derive(Clone, Default)]
 pub struct Pacer {
-    shared: Arc<Mutex<Endpoints>>,
+    shared: Arc<Mutex<Vec<Endpoint>>>,
 }
 
 type SharedLane = Arc<Mutex<Lane>>;
 
-#[derive(Default)]
-struct Endpoints {
-    lanes: BTreeMap<Box<str>, Vec<(Method, SharedLane)>>,
-    count: usize,
+struct Endpoint {
+    method: Method,
+    path: Box<str>,
+    lane: SharedLane,
 }
 
 /// What a [`Pacer`] says.
@@ -134,39 +133,26 @@ impl Pacer {
 
     fn lane(&self, method: &Method, path: &str, now: Instant) -> SharedLane {
         let mut endpoints = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = endpoints.lanes.get(path).and_then(|lanes| lanes.iter().find(|(of, _)| of == method));
-        if let Some((_, lane)) = known {
-            return Arc::clone(lane);
+        if let Some(known) = endpoints.iter().find(|known| *known.path == *path && known.method == *method) {
+            return Arc::clone(&known.lane);
         }
-        if endpoints.count >= Self::MAX_ENDPOINTS {
-            endpoints.forget_oldest();
+        if endpoints.len() >= Self::MAX_ENDPOINTS {
+            forget_oldest(&mut endpoints);
         }
         let lane = Arc::new(Mutex::new(Lane::new(now)));
         // All others are in use: this one is held back by none, and not kept.
-        if endpoints.count < Self::MAX_ENDPOINTS {
-            endpoints.lanes.entry(path.into()).or_default().push((method.clone(), Arc::clone(&lane)));
-            endpoints.count = endpoints.count.saturating_add(1);
+        if endpoints.len() < Self::MAX_ENDPOINTS {
+            endpoints.push(Endpoint { method: method.clone(), path: path.into(), lane: Arc::clone(&lane) });
         }
         lane
     }
 }
 
-impl Endpoints {
-    /// Forgets the endpoint that was used least lately, of those that nobody waits for.
-    fn forget_oldest(&mut self) {
-        let idle =
-            self.lanes.iter().flat_map(|(path, lanes)| lanes.iter().map(move |(method, lane)| (path, method, lane)));
-        let oldest = idle
-            .filter(|(_, _, lane)| Arc::strong_count(lane) == 1)
-            .min_by_key(|(_, _, lane)| lock(lane).last_used())
-            .map(|(path, method, _)| (path.clone(), method.clone()));
-        let Some((path, method)) = oldest else { return };
-        let Some(lanes) = self.lanes.get_mut(&path) else { return };
-        lanes.retain(|(of, _)| *of != method);
-        if lanes.is_empty() {
-            self.lanes.remove(&path);
-        }
-        self.count = self.count.saturating_sub(1);
+/// Forgets the endpoint that was used least lately, of those that nobody waits for.
+fn forget_oldest(endpoints: &mut Vec<Endpoint>) {
+    let idle = endpoints.iter().map(|endpoint| &endpoint.lane).filter(|lane| Arc::strong_count(lane) == 1);
+    if let Some(oldest) = idle.min_by_key(|lane| lock(lane).last_used()).cloned() {
+        endpoints.retain(|endpoint| !Arc::ptr_eq(&endpoint.lane, &oldest));
     }
 }
 
@@ -224,7 +210,7 @@ fn lock(lane: &SharedLane) -> MutexGuard<'_, Lane> {
 
 impl fmt::Debug for Pacer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoints = self.shared.lock().unwrap_or_else(PoisonError::into_inner).count;
+        let endpoints = self.shared.lock().unwrap_or_else(PoisonError::into_inner).len();
         f.debug_struct("Pacer").field("endpoints", &endpoints).finish()
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     AuthOutcome,
     jitter::Jitter,
     spread::{MOST_ALONE, MOST_OF_MANY, windows},
+    time::part,
 };
 
 /// The highest limit that Cometly documents, for estimates before an endpoint has told its own.
@@ -323,10 +324,6 @@ impl Lane {
         let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };
         length.saturating_mul(skipped).saturating_add(within)
     }
-}
-
-fn part(of: Duration, parts: u32) -> Duration {
-    of.checked_div(parts).unwrap_or_default()
 }
 
 /// The sum, or the same moment if there is none: nobody waits for the end of time.

@@ -29,7 +29,12 @@ impl Line {
                     sleeper.wakes = wakes;
                 }
             }
-            Err(place) => self.sleepers.insert(place, Sleeper { number, wakes }),
+            Err(place) => {
+                // Each of those behind moves on by one.
+                let mut next = Sleeper { number, wakes };
+                self.sleepers.iter_mut().skip(place).for_each(|behind| std::mem::swap(behind, &mut next));
+                self.sleepers.push_back(next);
+            }
         }
     }
 
