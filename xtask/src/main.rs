@@ -12,6 +12,7 @@ mod ci;
 mod demo;
 mod fuzz;
 mod panics;
+mod mutants;
 mod samples;
 mod simulate;
 mod tool;
@@ -54,6 +55,11 @@ const COMMANDS: &[Command] = &[
     Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
     Command { name: "panics", about: "where the compiled core could panic: nowhere", run: panics::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
+    Command {
+        name: "mutants",
+        about: "any fault put into the code, one at a time, and whether a test notices",
+        run: mutants::run,
+    },
 ];
 
 fn run() -> Outcome {

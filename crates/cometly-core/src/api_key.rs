@@ -87,7 +87,11 @@ impl ApiKey {
     /// # Errors
     /// [`InvalidApiKey::NotSet`] when the variable is missing, else as [`ApiKey::new`].
     pub fn from_env() -> Result<Self, InvalidApiKey> {
-        match env::var(API_KEY_VARIABLE) {
+        Self::from_variable(env::var(API_KEY_VARIABLE))
+    }
+
+    fn from_variable(read: Result<String, env::VarError>) -> Result<Self, InvalidApiKey> {
+        match read {
             Ok(key) => Self::new(key),
             Err(env::VarError::NotPresent) => Err(InvalidApiKey::NotSet),
             Err(env::VarError::NotUnicode(raw)) => {
@@ -201,7 +205,6 @@ fn check(key: &str) -> Result<(), InvalidApiKey> {
     if length > ApiKey::MAX_LEN {
         return Err(InvalidApiKey::TooLong { length });
     }
-    let last = length.saturating_sub(1);
     for (position, byte) in key.bytes().enumerate() {
         return Err(match byte {
             b',' => InvalidApiKey::Comma { position },
@@ -210,7 +213,7 @@ fn check(key: &str) -> Result<(), InvalidApiKey> {
             b' ' | b'\t' if position == 0 || key.as_bytes().get(position..).is_some_and(all_blank) => {
                 InvalidApiKey::Padded { position }
             }
-            b' ' | b'\t' if position < last => InvalidApiKey::Space { position },
+            b' ' | b'\t' => InvalidApiKey::Space { position },
             0x80.. => InvalidApiKey::NonAscii { position },
             _ => InvalidApiKey::Control { position },
         });
@@ -262,6 +265,26 @@ mod tests {
         let long = "k".repeat(ApiKey::MAX_LEN + 1);
         assert_eq!(ApiKey::new(long).unwrap_err(), E::TooLong { length: 4097 });
         assert!(ApiKey::new("k".repeat(ApiKey::MAX_LEN)).is_ok());
+    }
+
+    #[test]
+    fn the_environment_gives_a_key_or_the_reason_why_not() {
+        use InvalidApiKey as E;
+        assert_eq!(ApiKey::from_variable(Ok("12|abcdef".into())).unwrap().expose_secret(), "12|abcdef");
+        let not_unicode = env::VarError::NotUnicode("canåry".into());
+        for (read, expected) in [
+            (Err(env::VarError::NotPresent), E::NotSet),
+            (Ok(String::new()), E::Empty),
+            (Ok("canary\n".into()), E::LineBreak { position: 6 }),
+            (Err(not_unicode), E::NonAscii { position: 3 }),
+        ] {
+            assert_eq!(ApiKey::from_variable(read).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_as_nothing_but_a_key() {
+        assert_eq!(format!("{:?}", ApiKey::new("12|abcdef").unwrap()), "ApiKey([redacted])");
     }
 
     #[test]

@@ -104,8 +104,9 @@ mod tests {
 
     #[test]
     fn what_good_times_save_is_no_more_than_the_reserve() {
-        let budget = RetryBudget::new();
+        let budget = RetryBudget::default();
         (0..1_000_000).for_each(|_| budget.deposit());
+        assert_eq!(format!("{budget:?}"), "RetryBudget { retries: 10 }");
         assert_eq!((0..1_000).filter(|_| budget.withdraw()).count(), 10);
         assert_eq!(format!("{budget:?}"), "RetryBudget { retries: 0 }");
     }

@@ -328,6 +328,7 @@ mod tests {
             .unwrap_err();
         let io = || std::io::Error::other("SOURCE");
         for (error, delivery, status, wait) in [
+            (CallError::setup(io()), Some(Delivery::NotSent), None, None),
             (CallError::from(RequestError::Path), Some(Delivery::NotSent), None, None),
             (CallError::from(api_error), None, Some(429), Some(3)),
             (CallError::transport(Delivery::NotSent, io()), Some(Delivery::NotSent), None, None),
@@ -364,6 +365,39 @@ mod tests {
             assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error}");
             assert!(error.to_string().contains("3 tries, answered with a server error"), "{error}");
         }
+    }
+
+    #[test]
+    fn tries_and_answers_before_are_said_when_they_are_more_than_the_error_itself() {
+        for (tries, last_answer, expected) in [
+            (1, None, ""),
+            (2, None, " (2 tries)"),
+            (1, Some(ApiErrorKind::ServerError), " (1 try, answered with a server error before)"),
+            (2, Some(ApiErrorKind::RateLimited), " (2 tries, refused by the rate limit before)"),
+            (3, Some(ApiErrorKind::Rejected), " (3 tries, answered before)"),
+        ] {
+            assert_eq!(Tried(tries, last_answer).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_clients_own_error_is_behind_ours_and_the_others_say_all_themselves() {
+        let io = || std::io::Error::other("SOURCE");
+        for (error, shown) in [
+            (CallError::setup(io()), "check its proxy and its TLS"),
+            (CallError::transport(Delivery::Unknown, io()), "only if doing it twice does no harm"),
+        ] {
+            let source = error.source().map(ToString::to_string);
+            assert_eq!(source.as_deref(), Some("SOURCE"), "{error}");
+            let debug = format!("{error:?}");
+            assert!(
+                debug.contains(shown) && debug.ends_with(r#": Custom { kind: Other, error: "SOURCE" }"#),
+                "{debug}"
+            );
+        }
+        let told = CallError::<std::io::Error>::timeout(Delivery::Unknown);
+        assert!(told.source().is_none());
+        assert_eq!(format!("{told:?}"), told.to_string());
     }
 
     #[test]

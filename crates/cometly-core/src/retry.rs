@@ -218,6 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_shows_its_rules_and_what_is_left_of_its_budget() {
+        let shown = format!("{:?}", RetryPolicy::none());
+        assert!(shown.starts_with("RetryPolicy { rules: Rules { tries: 1, base: 500ms, cap: 20s,"), "{shown}");
+        assert!(shown.ends_with("is_patient: false }, budget: RetryBudget { retries: 10 } }"), "{shown}");
+    }
+
+    #[test]
+    fn the_reason_of_a_retry_reads_as_one() {
+        use RetryReason::{NoAnswer, NotSent, RateLimited, Unavailable};
+        let reasons = [RateLimited, Unavailable, NotSent, NoAnswer].map(|reason| reason.to_string());
+        let expected =
+            ["the rate limit is used up", "the server could not serve it", "nothing was sent", "it got no answer"];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
     fn a_deadline_lowers_the_total_and_never_raises_it() {
         assert_eq!(RetryPolicy::default().at_most(secs(5)).total_time(), secs(5));
         assert_eq!(RetryPolicy::default().at_most(secs(500)).total_time(), secs(60));

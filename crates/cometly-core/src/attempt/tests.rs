@@ -67,7 +67,7 @@ fn what_stops_after_several_tries_says_how_many_there_were() {
     }
     let outcome = done(attempt.on_response(answer(429, Some(1)), ZERO)).unwrap();
     assert!(outcome.is_rate_limited() && outcome.to_string().contains("tried 3 times"), "{outcome}");
-    assert_eq!(outcome.retry_after(), Some(secs(1)));
+    assert_eq!((outcome.tries(), outcome.retry_after()), (3, Some(secs(1))));
     assert_eq!(CallError::<()>::from(outcome.into_result().unwrap_err()).tries(), 3);
 }
 

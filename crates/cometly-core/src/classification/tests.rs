@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Api, ApiKey, KeyStatus, RateLimit};
+use crate::{Api, ApiKey, DecodeCategory, KeyStatus, RateLimit};
 
 const JSON: &str = r#"{"message":"Words."}"#;
 const HTML: &str = "<!DOCTYPE html><title>Login</title>";
@@ -225,6 +225,33 @@ fn a_body_that_is_not_the_apis_is_not_shown() {
 }
 
 #[test]
+fn words_that_are_not_the_apis_are_no_field_errors() {
+    let body = r#"{"message":"m","errors":{"a":["b"]}}"#;
+    for (status, headers) in [(302, &[][..]), (407, &[]), (403, CLOUDFLARE), (422, GZIP)] {
+        let error = read(status, headers, body).into_result().unwrap_err();
+        assert!(error.field_errors().is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn outcomes_show_what_is_known_and_the_length_of_the_body() {
+    let limits = "rate_limit: RateLimit { limit: Some(7), remaining: Some(0), reset: None }";
+    for (status, body, expected) in [
+        (200, "{}", format!("Reply {{ status: 200, {limits}, tries: 1, body_len: 2 }}")),
+        (
+            404,
+            JSON,
+            format!(
+                "Answer {{ kind: Rejected, status: 404, {limits}, retry_after: None, message: Some(\"Words.\"), \
+                 body_len: 20, .. }}"
+            ),
+        ),
+    ] {
+        assert_eq!(format!("{:?}", read(status, LIMITS, body)), expected);
+    }
+}
+
+#[test]
 fn our_key_is_masked_in_everything_that_is_shown() {
     let body = r#"{"message":"bad 12|canary-secret","errors":{"k":["12|canary-secret"]}}"#;
     for status in [401, 403, 404, 422, 429, 500] {
@@ -263,14 +290,16 @@ fn every_failure_says_what_to_do() {
 
 #[test]
 fn decode_errors_tell_the_place_and_not_the_content() {
-    for (body, expected) in [
-        (r#"{"a":"SECRETBODY"}"#, "wrong type or value at line 1 column 17"),
-        (r#"{"a":1} SECRETBODY"#, "not well-formed JSON at line 1 column 9"),
-        (r#"{"a":"#, "ends too early at line 1 column 5"),
+    use DecodeCategory::{Data, Eof, Syntax};
+    for (body, place, expected) in [
+        (r#"{"a":"SECRETBODY"}"#, (Data, 1, 17), "has a wrong type or value at line 1 column 17"),
+        ("{\n\"a\":1} SECRETBODY", (Syntax, 2, 8), "is not well-formed JSON at line 2 column 8"),
+        (r#"{"a":"#, (Eof, 1, 5), "ends too early at line 1 column 5"),
     ] {
         let reply = read(200, &[], body).into_result().unwrap();
         let error = reply.json::<std::collections::HashMap<String, u8>>().unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.to_string(), format!("the call succeeded, but its JSON {expected}"));
+        assert_eq!((error.category(), error.line(), error.column()), place);
         assert!(!format!("{error} {error:?}").contains("SECRETBODY"));
     }
 }

@@ -1,0 +1,108 @@
+//! `cargo xtask mutants`: puts one fault at a time into the code, and counts those that the tests notice.
+
+use std::{fs, path::PathBuf};
+
+use cometly_conformance::BoxError;
+use serde_json::Value;
+
+use crate::{Outcome, say, tool};
+
+mod kept;
+mod tally;
+
+use kept::Kept;
+use tally::Tally;
+
+const HELP: &str = "\
+cargo xtask mutants                put one fault at a time into the core and the adapters, and see whether a test fails
+cargo xtask mutants --in PACKAGE   only in this one
+cargo xtask mutants --last         what the last run found, without running it again
+
+Takes an hour and more; CARGO_MUTANTS_JOBS=2 runs two at a time. Needs cargo-mutants, at the version it asks for.
+
+Ends with 1 if fewer than 95 in 100 are caught, or if one goes unnoticed that proof/mutants.txt does not explain, or if
+that list has one that is caught or gone. A mutant that runs into the time limit is caught: a test hangs. One that
+does not compile is not counted. One that is skipped counts as missed.
+";
+
+const VERSION: &str = "27.1.0";
+const INSTALL: &str = "cargo install --locked cargo-mutants@27.1.0";
+
+/// A crate, and the tests that are asked, as arguments of `cargo mutants`: the fewest that know the crate.
+struct Mutated {
+    package: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const MUTATED: &[Mutated] = &[Mutated { package: "cometly-core", arguments: &["--cargo-arg=--lib"] }];
+
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
+    let (mut only, mut runs) = (None, true);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("in") => only = Some(arguments.value()?),
+            lexopt::Arg::Long("last") => runs = false,
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let chosen = |mutated: &&Mutated| only.as_ref().is_none_or(|only| only == mutated.package);
+    let chosen: Vec<_> = MUTATED.iter().filter(chosen).collect();
+    if chosen.is_empty() {
+        let names = MUTATED.iter().map(|mutated| mutated.package).collect::<Vec<_>>().join(", ");
+        return Err(format!("--in takes one of {names}").into());
+    }
+    tool::needs("cargo", &["mutants", "--version"], VERSION, INSTALL)?;
+    let kept = Kept::read(&fs::read_to_string(tool::root().join("proof/mutants.txt"))?)?;
+    let mut tallies = Vec::new();
+    for mutated in chosen {
+        if runs {
+            mutated.test()?;
+        }
+        tallies.push(mutated.tally()?);
+    }
+    let mut is_well = true;
+    for tally in &tallies {
+        is_well &= tally.is_enough();
+        say(&format!("{tally}\n"))?;
+    }
+    for tally in &tallies {
+        for complaint in kept.complaints(tally) {
+            is_well = false;
+            say(&format!("{complaint}\n"))?;
+        }
+    }
+    Ok(is_well)
+}
+
+impl Mutated {
+    /// Where cargo-mutants leaves what it found.
+    fn folder(&self) -> PathBuf {
+        tool::root().join("target/mutation").join(self.package)
+    }
+
+    fn test(&self) -> Result<(), BoxError> {
+        fs::create_dir_all(self.folder())?;
+        let mut command = tool::cargo();
+        command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(self.folder());
+        // A failure is all we want to know, not the smallest one.
+        command.args(self.arguments).env("PROPTEST_MAX_SHRINK_ITERS", "0");
+        match command.status()?.code() {
+            // All caught, some missed, some out of time.
+            Some(0 | 2 | 3) => Ok(()),
+            _ => Err(format!("cargo mutants could not test {}: what it said stands above", self.package).into()),
+        }
+    }
+
+    fn tally(&self) -> Result<Tally, BoxError> {
+        let file = self.folder().join("mutants.out/outcomes.json");
+        let found: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+        Tally::new(self.package, &found, self.possible()?)
+    }
+
+    /// How many mutants there are, if none is skipped for a setting's sake.
+    fn possible(&self) -> Result<usize, BoxError> {
+        let list = tool::cargo().args(["mutants", "--no-config", "--list", "--package", self.package]).output()?;
+        Ok(String::from_utf8(list.stdout)?.lines().count())
+    }
+}
