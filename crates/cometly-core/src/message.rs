@@ -348,6 +348,12 @@ mod tests {
         assert_eq!(cleaned(&format!("bad token {KEY}!")), "bad token [redacted]!");
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
         assert_eq!(cleaned("12%7Ccanary-secret"), "12%7C[redacted]");
+        // A half that is short may be a word.
+        for (key, text, shown) in
+            [("1|12345678", "in 12345678 s", "in [redacted] s"), ("1|1234567", "in 1234567 s", "in 1234567 s")]
+        {
+            assert_eq!(clean(text.into(), &Api::new(ApiKey::new(key).unwrap()).keys()), shown);
+        }
     }
 
     // A server that answers with one long name and many values must not make them as many copies.
@@ -386,7 +392,10 @@ mod tests {
             let shown = cleaned(&text);
             assert!(shown.len() <= MAX_LEN && shown.ends_with('…'), "{}", shown.len());
         }
-        assert_eq!(cleaned(&"x".repeat(MAX_LEN)).len(), MAX_LEN);
+        assert_eq!(cleaned(&"x".repeat(MAX_LEN + 1)), format!("{}…", "x".repeat(MAX_LEN - 3)));
+        assert_eq!(cleaned(&format!("{}\n", "x".repeat(MAX_LEN - 2))), format!("{}\\n", "x".repeat(MAX_LEN - 2)));
+        let longest = "x".repeat(MAX_LEN);
+        assert!(matches!(clean(longest.as_str().into(), &keys()), Cow::Borrowed(shown) if shown == longest));
     }
 
     proptest! {

@@ -287,6 +287,8 @@ fn methods_are_endpoints_of_their_own_and_clones_share() {
     let _post = go(pacer.clone().poll(&Method::POST, "events", now, 1));
     let _ = wait(pacer.clone().poll(&Method::GET, "/events", now, 1));
     assert_eq!(format!("{pacer:?}"), "Pacer { endpoints: 2 }");
+    let (permit, (_, ticket)) = (go(pacer.poll(&Method::PUT, "events", now, 1)), wait(ask(&pacer, now)));
+    assert_eq!(format!("{permit:?} {ticket:?}"), "Permit { .. } Ticket { .. }");
 }
 
 #[test]
