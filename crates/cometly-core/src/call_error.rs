@@ -364,6 +364,8 @@ mod tests {
             assert_eq!(error.last_answer(), Some(ApiErrorKind::ServerError), "{error}");
             assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error}");
             assert!(error.to_string().contains("3 tries, answered with a server error"), "{error}");
+            let is_whole = matches!(error, CallError::TooLarge { .. });
+            assert!(is_whole || error.to_string().contains("only if doing it twice does no harm"), "{error}");
         }
     }
 

@@ -205,8 +205,8 @@ mod tests {
             (
                 "429 without a wait, its turn at once, again and again",
                 within,
-                Facts { turn: Some(secs(0.25)), server_wait: Some(secs(0.0)), tried: 8, ..facts(H::Refused) },
-                retry(R::RateLimited, 0.5, 60.0),
+                Facts { turn: Some(secs(0.25)), server_wait: Some(secs(0.0)), tried: 5, ..facts(H::Refused) },
+                retry(R::RateLimited, 0.5, 8.0),
             ),
             ("jitter leaves half the time", within, left(70.0, refused(1)), retry(R::RateLimited, 30.0, 20.0)),
             // Tries left.
