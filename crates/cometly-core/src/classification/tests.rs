@@ -206,6 +206,17 @@ fn a_success_tells_its_limits() {
 }
 
 #[test]
+fn the_headers_of_any_answer_are_kept_as_they_came() {
+    for status in [200, 302, 401, 403, 404, 429, 503] {
+        let outcome = read(status, &[("cf-ray", "abc")], JSON);
+        assert_eq!(
+            (outcome.headers().len(), &outcome.headers()["cf-ray"]),
+            (1, &http::HeaderValue::from_static("abc"))
+        );
+    }
+}
+
+#[test]
 fn the_success_body_is_handed_over_not_copied() {
     let body = bytes::Bytes::from(vec![b'{'; 1 << 20]);
     let reply = api().read(http::Response::new(body.clone())).into_result().unwrap();
