@@ -93,6 +93,14 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_are_what_their_docs_say() {
+        let seconds = |seconds| Duration::from_secs(seconds);
+        let Limits { try_timeout, connect_timeout, max_body_size } = Limits::default();
+        assert_eq!((try_timeout, connect_timeout, max_body_size), (seconds(30), seconds(10), 33_554_432));
+        assert_eq!(Limits::MAX_TIMEOUT, seconds(3_153_600_000), "a hundred years of 365 days");
+    }
+
+    #[test]
     fn a_head_may_have_100_lines_and_64_kib() {
         assert!(!is_too_large(100, 1) && is_too_large(101, 1));
         assert!(!is_too_large(1, 64 * 1024 - 10) && is_too_large(1, 64 * 1024 - 9));

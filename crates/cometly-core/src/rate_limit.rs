@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn retry_after_is_strict_digits_or_a_date_and_never_too_short() {
         const DATE: (&str, &[u8]) = ("date", b"Tue, 24 Nov 2026 10:00:00 GMT");
-        let year = RateLimit::MAX_RETRY_AFTER.as_secs();
+        let year = 31_536_000;
         let table: [(Headers<'_>, Option<u64>); 26] = [
             (&[], None),
             (&[("retry-after", b"0")], Some(0)),
