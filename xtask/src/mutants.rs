@@ -28,13 +28,22 @@ does not compile is not counted. One that is skipped counts as missed.
 const VERSION: &str = "27.1.0";
 const INSTALL: &str = "cargo install --locked cargo-mutants@27.1.0";
 
-/// A crate, and the tests that are asked, as arguments of `cargo mutants`: the fewest that know the crate.
+/// A crate whose mutants are tested.
 struct Mutated {
     package: &'static str,
-    arguments: &'static [&'static str],
+    /// For an adapter, the stacks of the others: their part of the suite knows nothing of it.
+    others: &'static [&'static str],
 }
 
-const MUTATED: &[Mutated] = &[Mutated { package: "cometly-core", arguments: &["--cargo-arg=--lib"] }];
+const MUTATED: &[Mutated] = &[
+    Mutated { package: "cometly-core", others: &[] },
+    Mutated { package: "cometly-ureq", others: &["isahc", "reqwest"] },
+    Mutated { package: "cometly-isahc", others: &["reqwest", "ureq"] },
+    Mutated { package: "cometly-reqwest", others: &["isahc", "ureq"] },
+];
+
+/// Cases that put a load on the stack, which takes as long as all others together and tells no more.
+const LOAD: [&str; 2] = ["ten_thousand_calls", "five_hundred_jobs"];
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     let (mut only, mut runs) = (None, true);
@@ -84,9 +93,14 @@ impl Mutated {
     fn test(&self) -> Result<(), BoxError> {
         fs::create_dir_all(self.folder())?;
         let mut command = tool::cargo();
-        command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(self.folder());
+        command.args(["mutants", "--package", self.package, "--colors=never", "--cargo-arg=--lib", "--output"]);
         // A failure is all we want to know, not the smallest one.
-        command.args(self.arguments).env("PROPTEST_MAX_SHRINK_ITERS", "0");
+        command.arg(self.folder()).env("PROPTEST_MAX_SHRINK_ITERS", "0");
+        if !self.others.is_empty() {
+            command.arg(format!("--test-package={},cometly-conformance", self.package));
+            command.args(["--cargo-arg=--test=conformance", "--cargo-arg=--test=tracing", "--", "--"]);
+            command.args(self.others.iter().chain(&LOAD).flat_map(|name| ["--skip", name]));
+        }
         match command.status()?.code() {
             // All caught, some missed, some out of time.
             Some(0 | 2 | 3) => Ok(()),
