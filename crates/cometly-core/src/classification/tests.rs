@@ -301,6 +301,20 @@ fn every_failure_says_what_to_do() {
 }
 
 #[test]
+fn a_failure_tells_its_status_the_wait_and_the_words() {
+    for (status, headers, body, end) in [
+        (404, &[][..], JSON, " (HTTP 404); Cometly says: Words."),
+        (429, &[("retry-after", "7")], JSON, " (HTTP 429, retry after 7 s); Cometly says: Words."),
+        (403, &[], r#"{"message":""}"#, " (HTTP 403)"),
+        (503, &[], "", " (HTTP 503)"),
+    ] {
+        let outcome = read(status, headers, body);
+        assert!(outcome.to_string().ends_with(end), "{outcome}");
+        assert_eq!(outcome.to_string(), outcome.into_result().unwrap_err().to_string());
+    }
+}
+
+#[test]
 fn decode_errors_tell_the_place_and_not_the_content() {
     use DecodeCategory::{Data, Eof, Syntax};
     for (body, place, expected) in [
