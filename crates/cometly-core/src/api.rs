@@ -377,5 +377,10 @@ mod tests {
         for bad in ["", " a", "a ", "a\r\nX: y", "é", &"a".repeat(257)] {
             assert!(Api::builder(ApiKey::new(CANARY).unwrap()).user_agent(bad).is_err(), "{bad:?}");
         }
+        for good in ["my-sdk/1.2", "my-sdk/1.2 (Linux; x64) other/3", &"a".repeat(256)] {
+            let api = Api::builder(ApiKey::new(CANARY).unwrap()).user_agent(good).unwrap().build();
+            let request = api.get("events").to_request().unwrap();
+            assert_eq!(request.headers()["user-agent"], format!("{good} {USER_AGENT}"));
+        }
     }
 }

@@ -89,6 +89,7 @@ fn each_try_is_the_calls_request_and_shares_its_body() {
     let call = api().post("contacts/{id}").segment(42).query("a", "b").body(body.clone());
     let attempt = start(&call, &RetryPolicy::default());
     let expected = call.to_request().unwrap();
+    assert_eq!((attempt.method(), attempt.path_template()), (&http::Method::POST, Some("contacts/{id}")));
     for _ in 0..2 {
         let request = attempt.request();
         assert_eq!(request.body().as_ptr(), body.as_ptr());
@@ -413,7 +414,9 @@ fn debug_shows_no_key_no_value_and_no_body() {
     let own = Attempt::from_request(api().authorize(own).unwrap(), &api(), &RetryPolicy::default(), 1);
     assert!(!format!("{own:?}").contains("canary"));
     let step: Answered = own.on_response(answer(429, Some(1)), ZERO);
-    assert!(!format!("{step:?}").contains("canary"));
+    let shown = format!("{step:?}");
+    assert!(shown.starts_with("Retry { after: 1.") && shown.contains("Attempt { api: Api {"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
 }
 
 #[test]

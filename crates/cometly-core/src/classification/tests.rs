@@ -35,6 +35,7 @@ fn every_row_of_the_table_and_the_order_of_the_checks() {
     use UnexpectedCause::{Challenge, Empty, Encoded, NotJson, Proxy, Redirect, Status};
 
     let unspecified = Forbidden(ForbiddenReason::Unspecified);
+    let space = &" ".repeat(65);
     let table: &[Row<'_>] = &[
         // Success: a 2xx with JSON.
         (200, &[], "{}", None, Accepted),
@@ -44,6 +45,8 @@ fn every_row_of_the_table_and_the_order_of_the_checks() {
         // Not success, though a 2xx.
         (200, &[], "", Some(Unexpected(Empty)), Unknown),
         (200, &[], " \n", Some(Unexpected(Empty)), Unknown),
+        (200, &[], &space[..64], Some(Unexpected(Empty)), Unknown),
+        (200, &[], space, Some(Unexpected(NotJson)), Unknown),
         (202, &[], "", Some(Unexpected(Empty)), Unknown),
         (204, LIMITS, "", Some(Unexpected(Empty)), Unknown),
         (200, &[], HTML, Some(Unexpected(NotJson)), Unknown),
@@ -168,9 +171,16 @@ fn the_reason_of_a_403_is_said_only_when_it_is_plain() {
         ("Your subscription is inactive.", InactiveSubscription),
         ("No active subscription.", InactiveSubscription),
         ("Your Subscription has expired", InactiveSubscription),
+        ("Invalid scope.", Permission),
+        ("You are (NOT AUTHORIZED)", Permission),
+        ("Your subscription was canceled.", InactiveSubscription),
+        ("Subscription cancelled", InactiveSubscription),
+        ("Your subscription is not active", InactiveSubscription),
+        ("Your subscription is past due", InactiveSubscription),
         ("Your subscription does not give permission, or is inactive.", Unspecified),
         ("Your subscription does not include this.", Unspecified),
         ("User is inactive.", Unspecified),
+        ("Your subscription is radioactive, AInactive, zinactive", Unspecified),
         ("Forbidden", Unspecified),
         ("", Unspecified),
     ] {
