@@ -81,6 +81,8 @@ fn every_row_of_the_table_and_the_order_of_the_checks() {
         // Other 4xx
         (422, &[], JSON, Some(Rejected), Accepted),
         (404, LIMITS, JSON, Some(Rejected), Accepted),
+        (404, &LIMITS[..1], JSON, Some(Rejected), Accepted),
+        (404, &LIMITS[1..], JSON, Some(Rejected), Accepted),
         (404, &[], JSON, Some(Rejected), Unknown),
         (405, &[("allow", "POST")], JSON, Some(Rejected), Unknown),
         (409, &[], JSON, Some(Rejected), Unknown),
