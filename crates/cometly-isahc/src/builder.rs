@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use cometly_core::{CallError, Limits, RetryPolicy};
 use isahc::{HttpClient, http as isahc_http};
 
-use crate::{Client, Error};
+use crate::{Client, Error, convert::forced};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
@@ -18,7 +18,7 @@ pub struct ClientBuilder {
     http: Option<HttpClient>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum ProxyChoice {
     None,
     Named(isahc_http::Uri),
@@ -89,15 +89,19 @@ impl ClientBuilder {
     /// [`CallError::Setup`] for a proxy that cannot be used, or a libcurl that cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let proxy = self.proxy.map_err(|error| CallError::setup(error.into()))?;
-        let may_reuse = self.reuse || self.http.is_some();
+        let (is_own, may_reuse) = (self.http.is_none(), self.reuse || self.http.is_some());
         let http = match self.http {
             Some(http) => http,
-            None if self.reuse => HttpClient::new().map_err(CallError::setup)?,
-            None => HttpClient::builder().connection_cache_size(0).build().map_err(CallError::setup)?,
+            None => own_client(self.reuse, self.limits, &proxy).map_err(CallError::setup)?,
         };
         let retry_policy = bounded(self.retry_policy, self.deadline);
-        Ok(Client { http, limits: self.limits, retry_policy, proxy, may_reuse })
+        Ok(Client { http, is_own, limits: self.limits, retry_policy, proxy, may_reuse })
     }
+}
+
+fn own_client(reuse: bool, limits: Limits, proxy: &ProxyChoice) -> Result<HttpClient, isahc::Error> {
+    let http = forced(HttpClient::builder(), limits.try_timeout, limits.connect_timeout, proxy);
+    if reuse { http.build() } else { http.connection_cache_size(0).build() }
 }
 
 fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {

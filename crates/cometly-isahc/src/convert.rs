@@ -1,58 +1,83 @@
 //! Between our `http` types and isahc's.
 //!
-//! isahc takes `http` 0.2 or 1, whichever a program's lock file holds, so types are rebuilt from what both agree on. The
-//! answer is a fresh one: cloning the extensions of isahc's own panics.
+//! isahc takes `http` 0.2 or 1, whichever a program's lock file holds: with 1 its types are ours, with 0.2 they are rebuilt
+//! from what both agree on. The answer has no extensions of isahc's: cloning those panics.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use bytes::Bytes;
 use cometly_core::{CallError, Delivery};
 use futures_lite::io::Cursor;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    Extensions, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    uri::Scheme,
 };
 use isahc::{
     AsyncBody,
-    config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation},
+    config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation},
     http as isahc_http,
 };
 
 use crate::{Error, builder::ProxyChoice};
 
-pub(crate) fn request(
-    request: Request<Bytes>,
+/// What is forced, on a client or on a request.
+pub(crate) fn forced<C: Configurable>(
+    config: C,
     timeout: Duration,
     connect_timeout: Duration,
     proxy: &ProxyChoice,
-    may_reuse: bool,
-) -> Result<isahc_http::Request<AsyncBody>, Error> {
-    let (head, body) = request.into_parts();
-    let mut builder = isahc_http::Request::builder()
-        .method(head.method.as_str())
-        .uri(head.uri.to_string())
+) -> C {
+    let config = config
         .redirect_policy(RedirectPolicy::None)
         .version_negotiation(VersionNegotiation::http11())
         .automatic_decompression(false)
-        .expect_continue(ExpectContinue::disabled())
         .timeout(at_least_one(timeout))
         .connect_timeout(at_least_one(connect_timeout));
-    // A proxy would read what is not encrypted.
-    let proxy = if head.uri.scheme() == Some(&Scheme::HTTPS) { proxy } else { &ProxyChoice::None };
-    builder = match proxy {
-        ProxyChoice::None => builder.proxy(None),
-        ProxyChoice::Named(proxy) => builder.proxy(Some(proxy.clone())),
-        ProxyChoice::Environment => builder,
-    };
-    for (name, value) in &head.headers {
+    match proxy {
+        ProxyChoice::None => config.proxy(None),
+        ProxyChoice::Named(proxy) => config.proxy(Some(proxy.clone())),
+        ProxyChoice::Environment => config,
+    }
+}
+
+/// The request for isahc, with settings of its own as `configure` makes them.
+pub(crate) fn request(
+    request: Request<Bytes>,
+    may_reuse: bool,
+    configure: impl FnOnce(isahc_http::request::Builder) -> isahc_http::request::Builder,
+) -> Result<isahc_http::Request<AsyncBody>, Error> {
+    let (head, body) = request.into_parts();
+    let is_bodiless = matches!(head.method, Method::GET | Method::DELETE);
+    let mut settings = configure(isahc_http::Request::builder());
+    // Saying so costs a header of libcurl's, which it never sends where there is no body.
+    if !is_bodiless || !body.is_empty() {
+        settings = settings.expect_continue(ExpectContinue::disabled());
+    }
+    let (settings, ()) = settings.body(()).map_err(not_sent)?.into_parts();
+    let mut request = same_or(Request::from_parts(head, ()), isahc_request)?;
+    *request.extensions_mut() = settings.extensions;
+    Ok(request.map(|()| sent_once(body, is_bodiless, may_reuse)))
+}
+
+/// `value` itself where both types are the same one, which they are if isahc has our major version of `http`.
+fn same_or<A: 'static, B: 'static>(value: A, convert: impl FnOnce(A) -> Result<B, Error>) -> Result<B, Error> {
+    let mut same: Option<B> = None;
+    match (&mut same as &mut dyn Any).downcast_mut::<Option<A>>() {
+        Some(slot) => *slot = Some(value),
+        None => return convert(value),
+    }
+    same.ok_or_else(unreadable)
+}
+
+fn isahc_request(request: Request<()>) -> Result<isahc_http::Request<()>, Error> {
+    let mut builder = isahc_http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
+    for (name, value) in request.headers() {
         let is_sensitive = value.is_sensitive();
         let mut value = isahc_http::HeaderValue::from_bytes(value.as_bytes()).map_err(not_sent)?;
         value.set_sensitive(is_sensitive);
         builder = builder.header(name.as_str(), value);
     }
-    let is_bodiless = matches!(head.method, Method::GET | Method::DELETE);
-    builder.body(sent_once(body, is_bodiless, may_reuse)).map_err(not_sent)
+    builder.body(()).map_err(not_sent)
 }
 
 /// libcurl counts whole milliseconds, and takes none for no bound at all.
@@ -79,11 +104,18 @@ fn not_sent(error: impl Into<isahc_http::Error>) -> Error {
     CallError::transport(Delivery::NotSent, isahc::Error::from(error.into()))
 }
 
-pub(crate) fn head(head: &isahc_http::response::Parts) -> Result<Response<Vec<u8>>, Error> {
-    let status = StatusCode::from_u16(head.status.as_u16()).ok();
-    let mut response = Response::new(Vec::new());
+/// The head of an answer, without what isahc has put with it.
+pub(crate) fn head(head: isahc_http::Response<()>) -> Result<Response<()>, Error> {
+    let mut response = same_or(head, our_response)?;
+    *response.extensions_mut() = Extensions::new();
+    Ok(response)
+}
+
+fn our_response(head: isahc_http::Response<()>) -> Result<Response<()>, Error> {
+    let status = StatusCode::from_u16(head.status().as_u16()).ok();
+    let mut response = Response::new(());
     *response.status_mut() = status.ok_or_else(unreadable)?;
-    for (name, value) in &head.headers {
+    for (name, value) in head.headers() {
         let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok();
         let value = HeaderValue::from_bytes(value.as_bytes()).ok();
         let (name, value) = name.zip(value).ok_or_else(unreadable)?;
@@ -97,7 +129,7 @@ pub(crate) fn head(head: &isahc_http::response::Parts) -> Result<Response<Vec<u8
 /// A length that is not a number, or too large for one, makes an answer unusable (RFC 9112 §6.3); libcurl passes over it and
 /// takes the end of the connection for the end of the body. It also takes a head that was torn for a whole one: then there
 /// is neither a length nor a body.
-pub(crate) fn check_length(response: &Response<Vec<u8>>) -> Result<(), Error> {
+pub(crate) fn check_length(response: &Response<Bytes>) -> Result<(), Error> {
     let len = response.body().len();
     let is_said = |value: &HeaderValue| value.to_str().ok().and_then(|value| value.trim().parse().ok()) == Some(len);
     let headers = response.headers();
@@ -122,32 +154,36 @@ mod tests {
 
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
-
     #[test]
     fn the_key_stays_sensitive_and_single_on_its_way_to_isahc() {
         let api = Api::new(ApiKey::new("12|canary").unwrap());
-        let converted =
-            request(api.get("events").to_request().unwrap(), SECOND, SECOND, &ProxyChoice::None, false).unwrap();
-        let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
-        assert_eq!(values, ["Bearer 12|canary"]);
-        assert!(values[0].is_sensitive());
-        assert!(!format!("{converted:?}").contains("canary"));
+        let ours = || api.get("events").to_request().unwrap();
+        let moved = request(ours(), false, |settings| settings).unwrap().map(drop);
+        let rebuilt = isahc_request(ours().map(drop)).unwrap();
+        assert_eq!(moved.uri(), rebuilt.uri());
+        for converted in [moved, rebuilt] {
+            let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
+            assert_eq!(values, ["Bearer 12|canary"]);
+            assert!(values[0].is_sensitive());
+            assert!(!format!("{converted:?}").contains("canary"));
+        }
     }
 
     #[test]
-    fn every_header_of_an_answer_comes_back_in_order() {
-        let answer = isahc_http::Response::builder().status(429).header("a", "1").header("b", "2").header("a", "3");
-        let (parts, ()) = answer.body(()).unwrap().into_parts();
-        let converted = head(&parts).unwrap();
-        assert_eq!(converted.status(), 429);
-        assert_eq!(converted.headers().get_all("a").iter().collect::<Vec<_>>(), ["1", "3"]);
-        assert_eq!(converted.headers()["b"], "2");
+    fn every_header_of_an_answer_comes_back_in_order_and_nothing_else() {
+        for convert in [head, our_response] {
+            let answer = isahc_http::Response::builder().status(429).header("a", "1").header("b", "2").header("a", "3");
+            let converted = convert(answer.extension(1).body(()).unwrap()).unwrap();
+            assert_eq!(converted.status(), 429);
+            assert_eq!(converted.headers().get_all("a").iter().collect::<Vec<_>>(), ["1", "3"]);
+            assert_eq!(converted.headers()["b"], "2");
+            assert!(converted.extensions().is_empty());
+        }
     }
 
     #[test]
     fn an_answer_without_length_and_body_may_be_a_torn_head() {
-        let mut response = Response::new(Vec::new());
+        let mut response = Response::new(Bytes::new());
         assert!(check_length(&response).is_err());
         *response.status_mut() = StatusCode::NO_CONTENT;
         assert!(check_length(&response).is_ok());
@@ -161,7 +197,7 @@ mod tests {
         for (lengths, is_fine) in
             [(&[][..], true), (&["2"], true), (&["2", "2"], true), (&["3"], false), (&["99999999999999999999"], false)]
         {
-            let mut response = Response::new(b"{}".to_vec());
+            let mut response = Response::new(Bytes::from_static(b"{}"));
             for length in lengths {
                 response.headers_mut().append(CONTENT_LENGTH, HeaderValue::from_static(length));
             }

@@ -59,7 +59,7 @@ use async_io::Timer;
 use bytes::Bytes;
 use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
 use futures_lite::AsyncReadExt as _;
-use http::{Request, Response};
+use http::{Request, Response, uri::Scheme};
 use isahc::HttpClient;
 use serde::de::DeserializeOwned;
 
@@ -68,6 +68,7 @@ pub use cometly_core;
 pub use isahc;
 
 use builder::ProxyChoice;
+use convert::forced;
 use failure::{failure, io_failure};
 use watch::Watch;
 
@@ -78,6 +79,8 @@ pub type Error = CallError<isahc::Error>;
 #[derive(Clone)]
 pub struct Client {
     http: HttpClient,
+    /// Whether that is set up as is forced, so that a request only says where it differs.
+    is_own: bool,
     limits: Limits,
     retry_policy: RetryPolicy,
     proxy: ProxyChoice,
@@ -127,12 +130,14 @@ impl Client {
 
     async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
         let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        let mut now = started;
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
                 watch.waits(&attempt, wait);
                 Timer::after(wait).await;
+                now = Instant::now();
             }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
             let tried = self.exchange(attempt.request(), timeout).await;
             watch.tried(&attempt, &tried);
             let step = match tried {
@@ -144,7 +149,7 @@ impl Client {
                 Step::Retry { after, next } => {
                     watch.waits(&next, after);
                     Timer::after(after).await;
-                    attempt = next;
+                    (attempt, now) = (next, Instant::now());
                 }
             }
         }
@@ -152,28 +157,37 @@ impl Client {
 
     /// One try.
     async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
-        let request = convert::request(request, timeout, self.limits.connect_timeout, &self.proxy, self.may_reuse)?;
-        let (head, mut body) =
-            self.http.send_async(request).await.map_err(|error| failure(error, self.may_reuse))?.into_parts();
-        let mut response = convert::head(&head)?;
-        self.limits.check_head(response.status(), response.headers())?;
-        // Never `bytes()`: it allocates whatever length the server claims.
-        let claimed = body.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_READ);
-        let mut buffer = vec![0; claimed.clamp(1, MAX_READ)];
-        loop {
-            let read = body.read(&mut buffer).await.map_err(io_failure)?;
-            if read == 0 {
-                convert::check_length(&response)?;
-                return Ok(response.map(Bytes::from));
+        // A proxy would read what is not encrypted.
+        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let proxy = if is_encrypted { &self.proxy } else { &ProxyChoice::None };
+        let is_as_set_up = timeout == self.limits.try_timeout && proxy == &self.proxy;
+        let request = convert::request(request, self.may_reuse, |settings| {
+            if self.is_own && is_as_set_up {
+                return settings;
             }
-            let status = response.status();
-            self.limits.extend_body(status, response.body_mut(), buffer.get(..read).unwrap_or_default())?;
+            forced(settings, timeout, self.limits.connect_timeout, proxy)
+        })?;
+        let (head, body) =
+            self.http.send_async(request).await.map_err(|error| failure(error, self.may_reuse))?.into_parts();
+        let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
+        self.limits.check_head(head.status(), head.headers())?;
+        // Never `bytes()`: it allocates whatever length the server claims.
+        let claimed = body.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_CLAIM).min(MAX_CLAIM);
+        // One more shows the end, or that it is not yet.
+        let mut read = Vec::with_capacity(claimed.saturating_add(1));
+        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
+        body.take(limit).read_to_end(&mut read).await.map_err(io_failure)?;
+        if read.len() > self.limits.max_body_size {
+            return Err(CallError::too_large(Some(head.status())));
         }
+        let response = head.map(|()| Bytes::from(read));
+        convert::check_length(&response)?;
+        Ok(response)
     }
 }
 
-/// How much is read at once.
-const MAX_READ: usize = 16 * 1024;
+/// How much of the length that an answer claims is made room for before it is read.
+const MAX_CLAIM: usize = 16 * 1024;
 
 /// Another number each time.
 fn seed() -> u64 {

@@ -13,7 +13,7 @@ use cometly_core::{Api, Attempt, AuthOutcome, Call, Limits, RetryPolicy, Step};
 use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 
-use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, watch::Watch};
+use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl, watch::Watch};
 
 /// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool.
@@ -23,6 +23,7 @@ pub struct Client {
     plain: Option<reqwest::blocking::Client>,
     limits: Limits,
     retry_policy: RetryPolicy,
+    last_url: LastUrl,
 }
 
 impl Client {
@@ -32,7 +33,7 @@ impl Client {
         limits: Limits,
         retry_policy: RetryPolicy,
     ) -> Self {
-        Self { http, plain, limits, retry_policy }
+        Self { http, plain, limits, retry_policy, last_url: LastUrl::default() }
     }
 
     /// A client with the default settings.
@@ -74,12 +75,14 @@ impl Client {
 
     fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
         let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        let mut now = started;
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
                 watch.waits(&attempt, wait);
                 sleep(wait);
+                now = Instant::now();
             }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
             let tried = self.exchange(attempt.request(), timeout);
             watch.tried(&attempt, &tried);
             let step = match tried {
@@ -91,7 +94,7 @@ impl Client {
                 Step::Retry { after, next } => {
                     watch.waits(&next, after);
                     sleep(after);
-                    attempt = next;
+                    (attempt, now) = (next, Instant::now());
                 }
             }
         }
@@ -99,14 +102,17 @@ impl Client {
 
     /// One try.
     fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let asked = self.last_url.url(request.uri())?;
+        let (head, body) = request.into_parts();
         // The blocking client announces the length of any body, and a GET must have none at all.
-        let is_bodiless = request.body().is_empty() && matches!(*request.method(), Method::GET | Method::DELETE);
-        let mut request = reqwest::blocking::Request::try_from(request).map_err(failure)?;
-        *request.timeout_mut() = Some(timeout);
-        if is_bodiless {
-            *request.body_mut() = None;
+        let is_bodiless = body.is_empty() && matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = reqwest::blocking::Request::new(head.method, asked.clone());
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        if !is_bodiless {
+            *request.body_mut() = Some(body.into());
         }
-        let asked = request.url().clone();
+        *request.timeout_mut() = Some(timeout);
         let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
         let mut response = http.execute(request).map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
@@ -134,7 +140,7 @@ struct CappedBody {
 
 impl io::Write for CappedBody {
     fn write(&mut self, read: &[u8]) -> io::Result<usize> {
-        self.exchange.extend_body(read).map_err(|error| {
+        self.exchange.extend_body(read, || Bytes::copy_from_slice(read)).map_err(|error| {
             self.over = Some(error);
             io::Error::other("the body is larger than allowed")
         })?;

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use cometly_core::{CallError, Limits, RetryPolicy};
 use reqwest::{Proxy, redirect, retry};
 
-use crate::{Client, Error};
+use crate::{Client, Error, target::LastUrl};
 
 /// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
 #[must_use]
@@ -162,7 +162,7 @@ impl ClientBuilder<reqwest::Client> {
     pub fn build(self) -> Result<Client, Error> {
         let retry_policy = bounded(self.retry_policy.clone(), self.deadline);
         let (http, plain) = clients!(reqwest::Client::builder(), self);
-        Ok(Client { http, plain, limits: self.limits, retry_policy })
+        Ok(Client { http, plain, limits: self.limits, retry_policy, last_url: LastUrl::default() })
     }
 }
 

@@ -43,6 +43,7 @@ pub mod blocking;
 mod builder;
 mod exchange;
 mod failure;
+mod target;
 mod watch;
 
 use std::{
@@ -63,6 +64,7 @@ pub use reqwest;
 
 use exchange::Exchange;
 use failure::failure;
+use target::LastUrl;
 use watch::Watch;
 
 /// Why a call has no result; the transport's part is reqwest's own error.
@@ -77,6 +79,7 @@ pub struct Client {
     plain: Option<reqwest::Client>,
     limits: Limits,
     retry_policy: RetryPolicy,
+    last_url: LastUrl,
 }
 
 impl Client {
@@ -121,12 +124,14 @@ impl Client {
 
     async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
         let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        let mut now = started;
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
                 watch.waits(&attempt, wait);
                 sleep(wait).await;
+                now = Instant::now();
             }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
             let tried = self.exchange(attempt.request(), timeout).await;
             watch.tried(&attempt, &tried);
             let step = match tried {
@@ -138,7 +143,7 @@ impl Client {
                 Step::Retry { after, next } => {
                     watch.waits(&next, after);
                     sleep(after).await;
-                    attempt = next;
+                    (attempt, now) = (next, Instant::now());
                 }
             }
         }
@@ -146,20 +151,26 @@ impl Client {
 
     /// One try.
     async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+        let asked = self.last_url.url(request.uri())?;
+        let (head, body) = request.into_parts();
         // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
-        let is_empty_post = request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE);
-        let mut request = reqwest::Request::try_from(request).map_err(failure)?;
+        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = reqwest::Request::new(head.method, asked.clone());
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
         if is_empty_post {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        }
         *request.timeout_mut() = Some(timeout);
-        let asked = request.url().clone();
         let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
         let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            exchange.extend_body(&chunk)?;
+            exchange.extend_body(&chunk, || chunk.clone())?;
         }
         Ok(exchange.into_response())
     }

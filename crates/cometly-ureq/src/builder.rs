@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use cometly_core::{CallError, Limits, RetryPolicy};
 use ureq::{Agent, Proxy};
 
-use crate::{Client, Error};
+use crate::{Client, Error, lookup};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
@@ -82,11 +82,26 @@ impl ClientBuilder {
     /// [`CallError::Setup`](cometly_core::CallError::Setup) for a proxy that cannot be used.
     pub fn build(self) -> Result<Client, Error> {
         let proxy = self.proxy.map_err(CallError::setup)?;
-        let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse));
+        let is_own = self.agent.is_none();
+        let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse, self.limits, proxy.clone()));
         let retry_policy = bounded(self.retry_policy, self.deadline);
-        Ok(Client { agent, limits: self.limits, retry_policy, proxy })
+        Ok(Client { agent, is_own, limits: self.limits, retry_policy, proxy })
     }
 }
+
+/// What is forced, on an agent or on a request: their settings have these methods in common, but no trait.
+macro_rules! forced {
+    ($config:expr, $limits:expr, $proxy:expr, $timeout:expr) => {
+        $config
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy($proxy)
+            .timeout_global(Some($timeout))
+            .timeout_connect(Some($limits.connect_timeout))
+            .max_response_header_size(Limits::MAX_HEADER_SIZE)
+    };
+}
+pub(crate) use forced;
 
 fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
     match deadline {
@@ -115,8 +130,8 @@ impl Default for ClientBuilder {
     }
 }
 
-fn own_agent(reuse: bool) -> Agent {
-    let mut config = Agent::config_builder();
+fn own_agent(reuse: bool, limits: Limits, proxy: Option<Proxy>) -> Agent {
+    let mut config = forced!(Agent::config_builder(), limits, proxy, limits.try_timeout);
     if !reuse {
         config = config.max_idle_connections(0);
     }
@@ -131,5 +146,5 @@ fn own_agent(reuse: bool) -> Agent {
         let roots = ureq::tls::RootCerts::PlatformVerifier;
         config = config.tls_config(ureq::tls::TlsConfig::builder().provider(provider).root_certs(roots).build());
     }
-    config.build().new_agent()
+    lookup::agent(config.build())
 }

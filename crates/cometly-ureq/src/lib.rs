@@ -38,11 +38,13 @@
 
 mod builder;
 mod failure;
+mod lookup;
 mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::Read as _,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -57,6 +59,7 @@ pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use ureq;
 
+use builder::forced;
 use failure::failure;
 use watch::Watch;
 
@@ -68,6 +71,8 @@ pub type Error = CallError<ureq::Error>;
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
+    /// Whether the agent is set up as is forced, so that a request only says where it differs.
+    is_own: bool,
     limits: Limits,
     retry_policy: RetryPolicy,
     proxy: Option<ureq::Proxy>,
@@ -115,12 +120,14 @@ impl Client {
 
     fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
         let (watch, started) = (Watch::begin(&attempt), Instant::now());
+        let mut now = started;
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
+            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
                 watch.waits(&attempt, wait);
                 sleep(wait);
+                now = Instant::now();
             }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
+            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
             let tried = self.exchange(attempt.request(), timeout);
             watch.tried(&attempt, &tried);
             let step = match tried {
@@ -132,7 +139,7 @@ impl Client {
                 Step::Retry { after, next } => {
                     watch.waits(&next, after);
                     sleep(after);
-                    attempt = next;
+                    (attempt, now) = (next, Instant::now());
                 }
             }
         }
@@ -152,20 +159,18 @@ impl Client {
     fn exchange_with<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         // A proxy would read what is not encrypted.
         let proxy = if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None };
-        let request = self
-            .agent
-            .configure_request(request)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(proxy)
-            .timeout_global(Some(timeout))
-            .timeout_connect(Some(self.limits.connect_timeout))
-            .max_response_header_size(Limits::MAX_HEADER_SIZE)
-            .build();
+        let is_as_set_up = timeout == self.limits.try_timeout && proxy.is_some() == self.proxy.is_some();
+        let request = if self.is_own && is_as_set_up {
+            request
+        } else {
+            forced!(self.agent.configure_request(request), self.limits, proxy, timeout).build()
+        };
         let (head, body) = self.agent.run(request).map_err(failure)?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX);
-        let read = match body.into_with_config().limit(limit).read_to_vec() {
+        let claimed = usize::try_from(body.content_length().unwrap_or_default()).unwrap_or(MAX_CLAIM);
+        let mut read = Vec::with_capacity(claimed.min(MAX_CLAIM));
+        match body.into_with_config().limit(limit).reader().read_to_end(&mut read).map_err(ureq::Error::from) {
             Err(ureq::Error::BodyExceedsLimit(_)) => Err(CallError::too_large(Some(head.status))),
             read => read.map_err(failure),
         }?;
@@ -175,6 +180,9 @@ impl Client {
         Ok(response)
     }
 }
+
+/// How much of the length that an answer claims is made room for before it is read.
+const MAX_CLAIM: usize = 16 * 1024;
 
 /// Another number each time.
 fn seed() -> u64 {
