@@ -1,4 +1,4 @@
-//! What the core may depend on, and what its sources may name: it is for people who count crates, and it does no IO.
+//! `cargo xtask budget`: what the core may depend on, and what its sources may name: it is for people who count crates, and it does no IO.
 
 use std::{
     collections::BTreeSet,
@@ -7,6 +7,10 @@ use std::{
 };
 
 use crate::{Outcome, say, tool};
+
+const HELP: &str = "\
+cargo xtask budget   how many crates come with the core, and that neither they nor its sources do IO
+";
 
 /// Itself included.
 const MAX_CRATES: usize = 24;
@@ -19,7 +23,12 @@ const DOES_IO: [&str; 11] =
 const NAMES_IO: [&str; 8] =
     ["std::net", "std::fs", "std::thread", "std::process", "std::os", "::now()", "println!", "unsafe {"];
 
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
+    match arguments.next()? {
+        None => {}
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
+        Some(other) => return Err(other.unexpected().into()),
+    }
     let core = tool::root().join("crates/cometly-core");
     let crates = crates()?;
     let doing_io: Vec<_> = crates.iter().filter(|name| DOES_IO.contains(&name.as_str())).cloned().collect();

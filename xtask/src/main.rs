@@ -6,15 +6,23 @@ use std::{
     process::ExitCode,
 };
 
+mod api;
 mod breaks;
 mod budget;
 mod ci;
+mod copy;
 mod demo;
 mod fuzz;
 mod panics;
 mod mutants;
+mod docs;
+mod libraries;
+mod minimal;
+mod proof;
 mod samples;
+mod semver;
 mod simulate;
+mod steps;
 mod tool;
 
 /// What a command comes to: whether all is well, or why it could not be found out.
@@ -46,6 +54,23 @@ const COMMANDS: &[Command] = &[
         run: demo::run,
     },
     Command { name: "ci", about: "everything that CI runs; with --skip-tests, all but the tests", run: ci::run },
+    Command {
+        name: "proof",
+        about: "what the README promises, by command: the quick half; with --full, all of it",
+        run: proof::run,
+    },
+    Command {
+        name: "api",
+        about: "the public API is the one written down, and names few foreign types",
+        run: api::run,
+    },
+    Command { name: "docs", about: "the documentation as docs.rs builds it", run: docs::run },
+    Command { name: "semver", about: "what would break a program that uses the last release", run: semver::run },
+    Command {
+        name: "minimal",
+        about: "the libraries with the oldest versions that their manifests admit",
+        run: minimal::run,
+    },
     Command { name: "simulate", about: "our retries and pacing against others', in virtual time", run: simulate::run },
     Command {
         name: "samples",
@@ -54,6 +79,7 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
     Command { name: "panics", about: "where the compiled core could panic: nowhere", run: panics::run },
+    Command { name: "budget", about: "how many crates the core brings, and that none does IO", run: budget::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
     Command {
         name: "mutants",

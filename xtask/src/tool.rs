@@ -45,6 +45,20 @@ pub(crate) fn needs(program: &str, arguments: &[&str], version: &str, install: &
     if is_that { Ok(()) } else { Err(format!("needs {program} {version}, and {found}: {install}")) }
 }
 
+/// The tools that are built from crates.io, each with its version and who needs it: `quick` for `cargo xtask ci` and
+/// `proof`, `nightly` for the latter where there is a nightly compiler, `full` for `proof --full` alone.
+const TOOLS: &str = include_str!("../../proof/tools.txt");
+
+/// Whether this subcommand of cargo is there in the version that the project names; if not, how to get it.
+pub(crate) fn pinned(name: &str) -> Result<(), String> {
+    let words = TOOLS.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let version = words.filter(|words| words.first() == Some(&name)).find_map(|words| words.get(1).copied());
+    let version = version.ok_or_else(|| format!("{name} does not stand in proof/tools.txt"))?;
+    // As cargo calls it.
+    let subcommand = name.trim_start_matches("cargo-");
+    needs(name, &[subcommand, "--version"], version, &format!("cargo install --locked {name}@{version}"))
+}
+
 /// Runs it, its output being ours, and says whether it was content.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     Ok(command.status()?.success())

@@ -9,6 +9,7 @@ use std::{
 use cometly_conformance::BoxError;
 
 use super::{Break, Noticed, own_stacks};
+use crate::copy;
 
 /// Whether the guard is there to be taken out.
 pub(crate) fn stands_once(one: &Break) -> Result<bool, BoxError> {
@@ -23,21 +24,7 @@ pub(crate) struct Sources {
 impl Sources {
     /// All that git tracks or does not ignore, as it stands now.
     pub(crate) fn copied() -> Result<Self, BoxError> {
-        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let root = project.join("target/breaks");
-        let list = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(&project)
-            .output()?;
-        for name in String::from_utf8(list.stdout)?.split_terminator('\0') {
-            let (from, to) = (project.join(name), root.join(name));
-            // What did not change keeps its time, and so is not built again.
-            if fs::read(&from).ok() != fs::read(&to).ok() && from.exists() {
-                fs::create_dir_all(to.parent().ok_or("a file is in a folder")?)?;
-                fs::copy(from, to)?;
-            }
-        }
-        Ok(Self { root })
+        Ok(Self { root: copy::to("target/breaks")? })
     }
 
     /// Takes a guard out, runs the test that should notice, and puts it back.

@@ -1,0 +1,25 @@
+//! The libraries that programs are built on, and what each may show of others.
+
+pub(crate) struct Library {
+    pub(crate) package: &'static str,
+    /// Those that change what is public: not TLS, which takes long to build.
+    pub(crate) features: &'static str,
+    /// What its public API may name besides the standard library and itself: crates, or single items of one.
+    pub(crate) may_name: &'static [&'static str],
+}
+
+pub(crate) const LIBRARIES: &[Library] = &[
+    Library {
+        package: "cometly-core",
+        features: "",
+        may_name: &["bytes", "http", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
+    },
+    Library {
+        package: "cometly-reqwest",
+        features: "blocking,tracing",
+        may_name: &["bytes", "cometly_core", "http", "reqwest"],
+    },
+    Library { package: "cometly-ureq", features: "tracing", may_name: &["bytes", "cometly_core", "http", "ureq"] },
+    Library { package: "cometly-isahc", features: "tracing", may_name: &["bytes", "cometly_core", "http", "isahc"] },
+    Library { package: "cometly-emulator", features: "sqlite", may_name: &["bytes", "http"] },
+];
