@@ -8,6 +8,9 @@ pub(crate) struct Library {
     pub(crate) may_name: &'static [&'static str],
 }
 
+/// `Deserialize` as the bound of what is read from an answer.
+const DESERIALIZE: &str = "serde_core::de::DeserializeOwned";
+
 pub(crate) const LIBRARIES: &[Library] = &[
     Library {
         package: "cometly-core",
@@ -17,9 +20,17 @@ pub(crate) const LIBRARIES: &[Library] = &[
     Library {
         package: "cometly-reqwest",
         features: "blocking,tracing",
-        may_name: &["bytes", "cometly_core", "http", "reqwest"],
+        may_name: &["bytes", "cometly_core", "http", "reqwest", DESERIALIZE],
     },
-    Library { package: "cometly-ureq", features: "tracing", may_name: &["bytes", "cometly_core", "http", "ureq"] },
-    Library { package: "cometly-isahc", features: "tracing", may_name: &["bytes", "cometly_core", "http", "isahc"] },
+    Library {
+        package: "cometly-ureq",
+        features: "tracing",
+        may_name: &["bytes", "cometly_core", "http", "ureq", DESERIALIZE],
+    },
+    Library {
+        package: "cometly-isahc",
+        features: "tracing",
+        may_name: &["bytes", "cometly_core", "http", "isahc", DESERIALIZE],
+    },
     Library { package: "cometly-emulator", features: "sqlite", may_name: &["bytes", "http"] },
 ];
