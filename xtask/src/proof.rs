@@ -25,21 +25,25 @@ const BOTH: &[Step] = &[
     Step::new("the oldest versions of what we depend on", &["xtask", "minimal"]).on_nightly(),
     Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
     Step::new("a rehearsal of publishing", &["publish", "--workspace", "--dry-run", "--allow-dirty"]),
-    Step::new(
-        "what remains of the key in memory",
-        &["test", "--release", "--package", "cometly-conformance", "--test", "key_memory"],
-    ),
 ];
 
 const QUICK: &[Step] = &[
     Step::new("instructions and allocations", &["xtask", "bench", "--quick"]),
     Step::new("the cost of having us", &["xtask", "cost", "--quick"]),
+    Step::new(
+        "what remains of the key in memory",
+        &["test", "--package", "cometly-conformance", "--test", "key_memory"],
+    ),
     Step::new("fuzzing", &["xtask", "fuzz", "--runs", "100000"]).with("cargo-fuzz").on_nightly(),
 ];
 
 const FULL: &[Step] = &[
-    Step::new("instructions and allocations, beside the peers", &["xtask", "bench", "--peers"]),
+    Step::new("instructions and allocations, beside the peers", &["xtask", "bench"]),
     Step::new("the cost of having us", &["xtask", "cost"]),
+    Step::new(
+        "what remains of the key in memory",
+        &["test", "--release", "--package", "cometly-conformance", "--test", "key_memory"],
+    ),
     Step::new("fuzzing", &["xtask", "fuzz", "--runs", "10000000"]).with("cargo-fuzz").on_nightly(),
     Step::new("what would break a program", &["xtask", "semver"]).with("cargo-semver-checks"),
     Step::new("mutants", &["xtask", "mutants"]).with("cargo-mutants"),
