@@ -19,6 +19,7 @@ mod docs;
 mod libraries;
 mod minimal;
 mod proof;
+mod publish;
 mod samples;
 mod semver;
 mod simulate;

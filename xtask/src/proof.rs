@@ -24,7 +24,7 @@ const BOTH: &[Step] = &[
     .with("cargo-hack"),
     Step::new("the oldest versions of what we depend on", &["xtask", "minimal"]).on_nightly(),
     Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
-    Step::new("a rehearsal of publishing", &["publish", "--workspace", "--dry-run", "--allow-dirty"]),
+    Step::new("a rehearsal of publishing", &["xtask", "publish"]),
 ];
 
 const QUICK: &[Step] = &[
