@@ -15,6 +15,8 @@ static ALLOCATOR: Counting = Counting;
 
 /// As Cometly's are: an id, a bar and a secret.
 const KEY: &str = "12|0123456789abcdef0123456789abcdef0123456789abcdef";
+/// Its second half, which alone opens nothing but must not be shown either.
+const SECRET: &str = KEY.split_at(3).1;
 /// Where it is asked.
 const BASE: &str = "https://app.cometly.com/public-api/v1";
 /// What our requests say of who sends them.

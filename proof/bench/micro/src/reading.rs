@@ -11,7 +11,7 @@ use harness::Suite;
 use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
 use serde::Deserialize;
 
-use crate::{KEY, answers, api};
+use crate::{SECRET, answers, api};
 
 /// The longest message that is shown as it is.
 const LONGEST: usize = 1024;
@@ -181,8 +181,7 @@ fn lean(response: &Response<Bytes>, may_show: fn(&str) -> bool) {
 
 /// Whether a message holds nothing that must be masked or escaped. Who finds the second half of a key finds the key.
 fn is_fit_to_show(text: &str) -> bool {
-    let (_, secret) = black_box(KEY).split_once('|').expect("an id and a secret");
-    let (text, secret) = (text.as_bytes(), secret.as_bytes());
+    let (text, secret) = (text.as_bytes(), black_box(SECRET).as_bytes());
     // One that ends early would go byte by byte.
     let is_plain = text.iter().fold(true, |is_plain, byte| is_plain & (b' '..=b'~').contains(byte));
     let holds_secret = || text.windows(secret.len()).any(|window| window == secret);
