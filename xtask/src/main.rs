@@ -7,6 +7,7 @@ use std::{
 };
 
 mod api;
+mod bench;
 mod breaks;
 mod budget;
 mod ci;
@@ -20,6 +21,7 @@ mod libraries;
 mod minimal;
 mod proof;
 mod publish;
+mod page;
 mod samples;
 mod semver;
 mod simulate;
@@ -81,6 +83,11 @@ const COMMANDS: &[Command] = &[
     Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
     Command { name: "panics", about: "where the compiled core could panic: nowhere", run: panics::run },
     Command { name: "budget", about: "how many crates the core brings, and that none does IO", run: budget::run },
+    Command {
+        name: "bench",
+        about: "what a call costs, in instructions and allocations, beside others",
+        run: bench::run,
+    },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
     Command {
         name: "mutants",

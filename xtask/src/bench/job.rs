@@ -1,0 +1,70 @@
+//! What is measured without sockets, and what it may cost.
+
+/// A job that ours and others do; its name in the programs of `proof/` is `slug`.
+pub(super) struct Job {
+    pub(super) slug: &'static str,
+    pub(super) name: &'static str,
+    /// The most instructions, if that is bounded.
+    pub(super) instructions: Option<f64>,
+    /// What may come on top.
+    pub(super) allowance: Allowance,
+    /// The most allocations.
+    pub(super) allocations: Option<f64>,
+}
+
+/// What the yardstick did not do and ours must: as much as that costs in a request or a reader written by hand.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Allowance {
+    None,
+    /// `User-Agent` and `Accept-Encoding`.
+    Headers,
+    /// The key masked, and what steers a terminal escaped, in the message of the same job.
+    Masking,
+}
+
+const fn job(slug: &'static str, name: &'static str, instructions: f64, allowance: Allowance, allocations: f64) -> Job {
+    Job { slug, name, instructions: Some(instructions), allowance, allocations: Some(allocations) }
+}
+
+pub(super) const JOBS: &[Job] = &[
+    job("get", "build, static GET", 1_150.0, Allowance::Headers, 2.0),
+    job("get-values", "build, GET with segment and query", 2_650.0, Allowance::Headers, 3.0),
+    Job {
+        slug: "get-encoded",
+        name: "the same, values that need encoding",
+        instructions: None,
+        allowance: Allowance::None,
+        allocations: None,
+    },
+    job("post", "build, POST of a struct, 164 B of JSON", 4_000.0, Allowance::Headers, 4.0),
+    job("read-200-empty", "read 200 with limits, 0 B", 550.0, Allowance::None, 0.0),
+    job("read-200-2b", "read 200 with limits, 2 B", 550.0, Allowance::None, 0.0),
+    job("read-200-1mb", "read 200 with limits, 1 MB", 550.0, Allowance::None, 0.0),
+    job("read-401", "read 401 and its message", 1_550.0, Allowance::Masking, 0.0),
+    job("read-403", "read 403 and its message", 1_550.0, Allowance::Masking, 0.0),
+    job("read-429", "read 429 and its message", 1_550.0, Allowance::Masking, 0.0),
+    job("read-422", "read 422, its message and 3 fields", 5_800.0, Allowance::None, 4.0),
+    job("read-502", "read 502, 4 KB of HTML", 300.0, Allowance::None, 0.0),
+];
+
+/// By how many instructions reading a success of 2 B and one of 1 MB may differ: not even one look at each byte.
+pub(super) const MOST_APART: f64 = 5.0;
+
+/// One client, and how our `send` on it compares.
+pub(super) struct Stack {
+    pub(super) name: &'static str,
+    /// The most instructions, over those of a call as its users write it.
+    pub(super) over_raw: f64,
+    /// The same over the leanest that one can write by hand.
+    pub(super) over_lean: f64,
+    /// The most CPU time over that, 64 calls at once. Where the leanest against itself comes out as far, it is told only.
+    pub(super) cpu_over_lean: Option<f64>,
+    /// How often it is counted, for the median: what the threads of some clients do differs from run to run.
+    pub(super) counts: u32,
+}
+
+pub(super) const STACKS: &[Stack] = &[
+    Stack { name: "reqwest", over_raw: 0.97, over_lean: 1.05, cpu_over_lean: Some(1.03), counts: 1 },
+    Stack { name: "ureq", over_raw: 0.95, over_lean: 1.02, cpu_over_lean: None, counts: 1 },
+    Stack { name: "isahc", over_raw: 1.00, over_lean: 1.01, cpu_over_lean: None, counts: 3 },
+];
