@@ -12,6 +12,7 @@ mod breaks;
 mod budget;
 mod ci;
 mod copy;
+mod cost;
 mod demo;
 mod fuzz;
 mod panics;
@@ -88,6 +89,7 @@ const COMMANDS: &[Command] = &[
         about: "what a call costs, in instructions and allocations, beside others",
         run: bench::run,
     },
+    Command { name: "cost", about: "what it costs to have us: crates, time to build, size", run: cost::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
     Command {
         name: "mutants",

@@ -1,0 +1,10 @@
+use cometly_isahc::{
+    blocking::Client,
+    cometly_core::{Api, ApiKey},
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let api = Api::new(ApiKey::from_env()?);
+    println!("{}", Client::new()?.send(api.get("events"))?);
+    Ok(())
+}
