@@ -162,6 +162,12 @@ impl FaultServer {
         lock(&self.log.requests).clone()
     }
 
+    /// Forgets what was read and negotiated so far, for a run that is long; the counts go on.
+    pub fn forget(&self) {
+        lock(&self.log.requests).clear();
+        lock(&self.log.alpn).clear();
+    }
+
     /// How many connections are open now.
     #[must_use]
     pub fn open_connections(&self) -> usize {

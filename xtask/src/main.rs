@@ -27,6 +27,7 @@ mod samples;
 mod semver;
 mod simulate;
 mod steps;
+mod soak;
 mod tool;
 
 /// What a command comes to: whether all is well, or why it could not be found out.
@@ -90,6 +91,7 @@ const COMMANDS: &[Command] = &[
         run: bench::run,
     },
     Command { name: "cost", about: "what it costs to have us: crates, time to build, size", run: cost::run },
+    Command { name: "soak", about: "every flavour for minutes under seeded faults, and what grows", run: soak::run },
     Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
     Command {
         name: "mutants",

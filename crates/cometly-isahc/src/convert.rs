@@ -72,10 +72,11 @@ fn same_or<A: 'static, B: 'static>(value: A, convert: impl FnOnce(A) -> Result<B
 fn isahc_request(request: Request<()>) -> Result<isahc_http::Request<()>, Error> {
     let mut builder = isahc_http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
     for (name, value) in request.headers() {
-        let is_sensitive = value.is_sensitive();
-        let mut value = isahc_http::HeaderValue::from_bytes(value.as_bytes()).map_err(not_sent)?;
-        value.set_sensitive(is_sensitive);
-        builder = builder.header(name.as_str(), value);
+        // Shared, not copied: nobody would wipe a copy of the key.
+        let shared = Bytes::from_owner(value.clone());
+        let mut shared = isahc_http::HeaderValue::from_maybe_shared(shared).map_err(not_sent)?;
+        shared.set_sensitive(value.is_sensitive());
+        builder = builder.header(name.as_str(), shared);
     }
     builder.body(()).map_err(not_sent)
 }

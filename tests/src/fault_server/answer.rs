@@ -101,6 +101,13 @@ impl Answer {
         Self::new(vec![Act::Reset])
     }
 
+    /// All of it a while later.
+    #[must_use]
+    pub fn after(mut self, pause: Duration) -> Self {
+        self.acts.insert(0, Act::Pause(pause));
+        self
+    }
+
     /// And then this.
     #[must_use]
     pub fn then(mut self, act: Act) -> Self {

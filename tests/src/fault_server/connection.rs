@@ -12,8 +12,21 @@ use super::{Act, Log, Received, Script, lock};
 /// The most bytes of a head that are read, and of a body that are kept.
 const KEPT: usize = 64 * 1024;
 
-trait Wire: Read + Write + Send {}
-impl<T: Read + Write + Send> Wire for T {}
+trait Wire: Read + Write + Send {
+    /// Says that nothing more comes, where there are words for it.
+    fn say_goodbye(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire for TcpStream {}
+
+impl Wire for rustls::StreamOwned<rustls::ServerConnection, TcpStream> {
+    fn say_goodbye(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()
+    }
+}
 
 pub(super) fn serve(
     tcp: TcpStream,
@@ -29,12 +42,12 @@ pub(super) fn serve(
     };
     let mut unread = Vec::new();
     while !log.is_over() {
-        let Some(head) = read_head(&mut wire, &mut unread)? else { return Ok(()) };
+        let Some(head) = read_head(&mut *wire, &mut unread)? else { return Ok(()) };
         let mut received = Received { head, connection: id, ..Received::default() };
         let number = log.begun.fetch_add(1, Ordering::SeqCst);
         let answer = script.answer(number, &received);
         if answer.reads_body {
-            read_body(&mut wire, &mut unread, &mut received)?;
+            read_body(&mut *wire, &mut unread, &mut received)?;
         }
         lock(&log.requests).push(received);
         log.arrivals.fetch_add(1, Ordering::SeqCst);
@@ -48,11 +61,12 @@ pub(super) fn serve(
                         log.pause(*every);
                     }
                 }
-                Act::Hold(at_most) => return hold(&mut wire, &socket, *at_most),
+                Act::Hold(at_most) => return hold(&mut *wire, &socket, *at_most),
                 Act::Close => {
+                    wire.say_goodbye()?;
                     // What the client still writes is read, or the kernel would make a reset of the close.
                     socket.shutdown(Shutdown::Write)?;
-                    return hold(&mut wire, &socket, Duration::from_secs(2));
+                    return hold(&mut *wire, &socket, Duration::from_secs(2));
                 }
                 Act::Reset => {
                     socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;

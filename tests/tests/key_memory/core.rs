@@ -1,0 +1,183 @@
+//! What is ours: the key from its text to the last answer, without an HTTP client.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use cometly_core::{Api, ApiKey, Attempt, RetryPolicy, Step};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use zeroize::Zeroizing;
+
+use crate::{
+    BoxError,
+    stage::{
+        Left::{Nothing, Something, Told},
+        Scene, Stage,
+    },
+};
+
+pub(crate) const SCENES: &[Scene] = &[
+    Scene { name: "control: Strings", left: Something, play: strings },
+    Scene { name: "control: HeaderValues made by hand", left: Something, play: headers_by_hand },
+    Scene { name: "a text that is no key", left: Nothing, play: refused },
+    Scene { name: "calls, requests, copies, Debug", left: Nothing, play: described },
+    Scene { name: "answers that quote the key", left: Nothing, play: quoted },
+    Scene { name: "rotated out, the Api lives on", left: Nothing, play: rotated },
+    Scene { name: "a call by a client that wipes its buffer", left: Nothing, play: by_a_careful_client },
+    Scene { name: "an answer that quotes it among escapes", left: Told, play: quoted_among_escapes },
+];
+
+/// More than one, for the next allocations may well take a freed block.
+const COPIES: usize = 8;
+
+fn strings(stage: &mut Stage) -> Result<(), BoxError> {
+    let keys = [(); COPIES].map(|()| stage.recipe.key());
+    stage.alive()?;
+    drop(keys);
+    Ok(())
+}
+
+fn headers_by_hand(stage: &mut Stage) -> Result<(), BoxError> {
+    let key = Zeroizing::new(stage.recipe.key());
+    let values = [(); COPIES].map(|()| HeaderValue::from_str(&key));
+    drop(key);
+    stage.alive()?;
+    drop(values);
+    Ok(())
+}
+
+fn refused(stage: &mut Stage) -> Result<(), BoxError> {
+    let key = stage.recipe.key();
+    let mut text = String::with_capacity(key.len().saturating_add(1));
+    text.push_str(&Zeroizing::new(key));
+    text.push('\n');
+    stage.alive()?;
+    let error = ApiKey::new(text).err().ok_or("a line break is no part of a key")?;
+    let _ = format!("{error} {error:?}");
+    Ok(())
+}
+
+fn described(stage: &mut Stage) -> Result<(), BoxError> {
+    let key = stage.recipe.key();
+    stage.alive()?;
+    let key = ApiKey::new(key)?;
+    let api = Api::builder(key.clone()).base_url(stage.server.parse()?).user_agent("scan/1")?.build();
+    let other = Api::new(Zeroizing::new(stage.recipe.key()).parse()?);
+    let call = api.post("contacts/{id}").segment(7).query("a", "b").json(&["c"]);
+    let request = call.to_request()?;
+    let value = request.headers().get(header::AUTHORIZATION).ok_or("a request has its key")?.clone();
+    let map = HeaderMap::from_iter([(header::AUTHORIZATION, value.clone()), (header::COOKIE, value.clone())]);
+    let authorized = api.authorize(Request::get(format!("{}/events", stage.server)).body(())?)?;
+    let attempt = call.attempt(&RetryPolicy::default(), 1)?;
+    let _ = format!("{key:?} {api:?} {call:?} {request:?} {value:?} {map:?} {authorized:?} {attempt:?}");
+    let _ = attempt.request();
+    let copies = std::thread::spawn({
+        let (key, call) = (key.clone(), call.clone());
+        move || (key.clone(), call.clone(), call.to_request())
+    });
+    let copies = copies.join().map_err(|_| "the thread has ended")?;
+    stage.alive()?;
+    drop((key, api, other, call, request, map, authorized, attempt, copies));
+    // The last owner is a header that somebody kept.
+    stage.alive()?;
+    drop(value);
+    Ok(())
+}
+
+/// A body that is wiped, as no HTTP client's is.
+type Body = Zeroizing<Vec<u8>>;
+
+fn quote(stage: &Stage, before: &str) -> Body {
+    let (key, half) = (Zeroizing::new(stage.recipe.key()), stage.recipe.half());
+    let parts =
+        ["{\"message\":\"", before, &key, "\",\"errors\":{\"", &half, "\":[\"not ", &key, "\",\"nor ", &half, "\"]}}"];
+    let mut body = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        body.extend_from_slice(part.as_bytes());
+    }
+    body
+}
+
+/// The whole life of a call, each answer quoting the key.
+fn answered(stage: &mut Stage, before: &str) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let attempt = api.get("events").attempt(&RetryPolicy::default(), 1)?;
+    let mut steps = [429_u16, 503, 422].into_iter();
+    let mut next = Some(attempt);
+    while let (Some(attempt), Some(status)) = (next.take(), steps.next()) {
+        let request = attempt.request();
+        let response = Response::builder().status(status).body(quote(stage, before))?;
+        match attempt.on_response::<_, std::io::Error>(response, Duration::ZERO) {
+            Step::Retry { next: again, .. } => next = Some(again),
+            Step::Done(result) => {
+                let outcome = result?;
+                let copy = outcome.clone();
+                stage.alive()?;
+                let _ = format!("{outcome} {outcome:?}");
+                let error = copy.into_result().err().ok_or("422 is no success")?;
+                let shown = format!("{error} {error:?} {:?} {:?}", error.message(), error.field_errors());
+                assert!(shown.contains("[redacted]"), "there was nothing to mask");
+            }
+        }
+        drop(request);
+    }
+    Ok(())
+}
+
+fn quoted(stage: &mut Stage) -> Result<(), BoxError> {
+    answered(stage, "Bad token ")
+}
+
+/// The JSON parser unpacks such a text into a buffer of its own.
+fn quoted_among_escapes(stage: &mut Stage) -> Result<(), BoxError> {
+    answered(stage, "\\\"Bad\\\" token ")
+}
+
+fn rotated(stage: &mut Stage) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let call = api.get("events");
+    stage.alive()?;
+    // The last four are kept, to be masked.
+    for number in 0..5 {
+        api.rotate(ApiKey::new(format!("7|another-{number}"))?);
+    }
+    stage.gone()?;
+    let _ = call.to_request()?;
+    Ok(())
+}
+
+/// Shows that what the clients leave is theirs.
+fn by_a_careful_client(stage: &mut Stage) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let attempt = api.get("events").attempt(&RetryPolicy::none(), 1)?;
+    let response = exchange(&attempt)?;
+    stage.alive()?;
+    match attempt.on_response::<_, std::io::Error>(response, Duration::ZERO) {
+        Step::Done(Ok(outcome)) if outcome.is_unauthenticated() => Ok(()),
+        other => Err(format!("the server does not know this key: {other:?}").into()),
+    }
+}
+
+fn exchange(attempt: &Attempt) -> Result<Response<Vec<u8>>, BoxError> {
+    let request = attempt.request();
+    let mut socket = TcpStream::connect(request.uri().authority().ok_or("it has one")?.as_str())?;
+    // Longer than any head with a key of these lengths.
+    let mut head = Zeroizing::new(Vec::with_capacity(4096));
+    write!(head, "GET {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n", request.uri().path())?;
+    for (name, value) in request.headers() {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    assert!(head.capacity() == 4096, "a buffer that grows leaves a copy behind");
+    socket.write_all(&head)?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer has a head")?;
+    let status = head.split(' ').nth(1).ok_or("a head has a status")?;
+    Ok(Response::builder().status(status).body(body.into())?)
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask soak`: every flavour for minutes under seeded faults, each in a process of its own with servers of its own.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use cometly_conformance::{BoxError, adapters};
+use lexopt::ValueExt as _;
+use serde_json::Value;
+
+use crate::{Outcome, say, tool};
+
+mod report;
+
+use report::Report;
+
+const HELP: &str = "\
+cargo xtask soak               every flavour for two minutes under seeded faults, 64 calls at once
+cargo xtask soak --minutes N   for so long; a fraction will do
+cargo xtask soak --seed N      other faults, in another order
+
+Each flavour is a process with servers of its own: the emulator with its faults, and the fault server, plain and by TLS. What
+becomes of each call is written in its plan. Ends with 1 if an outcome is not as planned, if arrivals are not tries, or if
+memory, sockets or threads grow.
+";
+
+/// Until a process that was to end is ended: the last calls, and a client's own farewell.
+const GRACE: Duration = Duration::from_secs(75);
+
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
+    let (mut minutes, mut seed) = (2.0_f64, 1_u64);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("minutes") => minutes = arguments.value()?.parse()?,
+            lexopt::Arg::Long("seed") => seed = arguments.value()?.parse()?,
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let time = Duration::try_from_secs_f64(minutes * 60.0)?;
+    let program = built()?;
+    let mut pairs = Vec::new();
+    for (flavour, seed) in adapters::all().iter().map(|flavour| flavour.name()).zip(seed..) {
+        pairs.push(Pair::start(&program, flavour, time, seed)?);
+    }
+    let deadline = Instant::now().checked_add(time.saturating_add(GRACE)).ok_or("nobody waits for so long")?;
+    let reports: Result<Vec<_>, BoxError> = pairs.into_iter().map(|pair| pair.end(deadline)).collect();
+    let reports = reports?;
+    say(&report::table(&reports))?;
+    let violations: Vec<_> = reports.iter().flat_map(Report::violations).collect();
+    say(&match violations.as_slice() {
+        [] => "\nAll outcomes were as planned, all tries arrived, and nothing grew.\n".to_owned(),
+        violations => format!("\n{}\n", violations.join("\n")),
+    })?;
+    Ok(violations.is_empty())
+}
+
+/// The program that each flavour runs, optimised.
+fn built() -> Result<PathBuf, BoxError> {
+    let arguments = ["build", "--release", "--quiet", "--package", "cometly-conformance", "--example", "soak"];
+    let output = tool::cargo()
+        .args(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)));
+    programs.next_back().ok_or_else(|| "the soak program was not built".into())
+}
+
+/// The process of a flavour, and that of its servers.
+struct Pair {
+    flavour: &'static str,
+    client: Running,
+    server: Running,
+}
+
+impl Pair {
+    fn start(program: &PathBuf, flavour: &'static str, time: Duration, seed: u64) -> Result<Self, BoxError> {
+        let mut server = Running::start(Command::new(program).arg("server"))?;
+        let places = server.line()?;
+        let told: Value = serde_json::from_str(&places)?;
+        let pem = told.get("pem").and_then(Value::as_str).ok_or("the server has a certificate")?;
+        let mut client = Command::new(program);
+        client.args(["client", flavour, &time.as_secs().to_string(), &seed.to_string()]);
+        client.env("SSL_CERT_FILE", pem).env_remove("SSL_CERT_DIR");
+        let mut client = Running::start(&mut client)?;
+        client.tell(&places)?;
+        Ok(Self { flavour, client, server })
+    }
+
+    /// Waits until the client has ended, then ends the server, and puts together what both say.
+    fn end(mut self, deadline: Instant) -> Result<Report, BoxError> {
+        self.client.wait(deadline)?;
+        let client = self.client.rest()?;
+        self.server.tell("\n")?;
+        self.server.wait(Instant::now().checked_add(GRACE).unwrap_or(deadline))?;
+        Ok(Report::new(self.flavour, &client, &self.server.rest()?))
+    }
+}
+
+/// A process of ours; it is ended when it is dropped.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Self, BoxError> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let output = BufReader::new(child.stdout.take().ok_or("it was asked for")?);
+        Ok(Self { child, output })
+    }
+
+    fn tell(&mut self, text: &str) -> Result<(), BoxError> {
+        let mut input = self.child.stdin.take().ok_or("it is told one thing")?;
+        Ok(input.write_all(text.as_bytes())?)
+    }
+
+    fn line(&mut self) -> Result<String, BoxError> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line)
+    }
+
+    fn rest(&mut self) -> Result<String, BoxError> {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest)?;
+        Ok(rest)
+    }
+
+    /// Ends it if it does not end by itself: then it has said nothing, and is reported.
+    fn wait(&mut self, deadline: Instant) -> Result<(), BoxError> {
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                self.child.kill()?;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error is one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
