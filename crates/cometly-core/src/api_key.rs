@@ -22,10 +22,20 @@ const SCHEME: &str = "Bearer ";
 /// Any visible ASCII but the comma is accepted: Cometly's backend cuts the header at the first comma, and its
 /// keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected.
 ///
+/// # In memory
 /// The whole header value lives in one allocation, which requests share and which is wiped when the key and the
-/// last request or answer made from it are dropped. What an HTTP client copies into its socket buffers is beyond
-/// this crate, and so is the environment that [`from_env`](ApiKey::from_env) reads.
+/// last request or answer made from it are dropped; so is the text that it was made from. A test searches a process for
+/// any eight bytes of its key after that: `cargo test -p cometly-conformance --test key_memory`. It cannot reach:
 ///
+/// - the environment that [`from_env`](ApiKey::from_env) reads: the system hands it to the process and to each child,
+///   `/proc/PID/environ` shows it, and it stays until the process ends;
+/// - a literal: it stands in the program's file, and so in each process that runs it;
+/// - where the text was before: a buffer that grew, a parsed configuration;
+/// - what an HTTP client copies: its buffers are freed as they are, and each adapter says what was found there. A body in
+///   which the server quotes the key is one of them, and so is what a JSON parser unpacks of it;
+/// - registers that a function saved on the stack, until the next calls write over them; swap, and core dumps.
+///
+/// # In print
 /// `Debug` shows nothing of the key. It cannot be printed, compared, hashed or serialised:
 ///
 /// ```
@@ -82,7 +92,7 @@ impl ApiKey {
 
     /// Reads the key from the environment variable `COMETLY_API_KEY`.
     ///
-    /// The environment itself keeps its copy: the promise of wiped memory does not reach it.
+    /// The environment itself keeps its copy: the promise of [wiped memory](ApiKey#in-memory) does not reach it.
     ///
     /// # Errors
     /// [`InvalidApiKey::NotSet`] when the variable is missing, else as [`ApiKey::new`].

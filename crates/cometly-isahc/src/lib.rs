@@ -38,6 +38,12 @@
 //! Do not enable that target where logs are kept. If `SSLKEYLOGFILE` is set in the environment, libcurl writes the
 //! secrets of TLS to it.
 //!
+//! libcurl copies a request's headers into strings and buffers that it frees unwiped: the whole key is found there up to four
+//! times after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
+//!
+//! With rustls, libcurl gives up a whole answer whose connection ends right behind it without TLS's own farewell: that call
+//! is [`Unknown`](cometly_core::Delivery::Unknown), and sent again if it may be.
+//!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
 //! arrived.
 #![forbid(unsafe_code)]

@@ -33,6 +33,10 @@
 //!
 //! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it; without one, reqwest panics.
 //!
+//! # What cannot be prevented
+//! hyper writes a request into a buffer of its connection and frees that unwiped: the key is mostly found there once, whole,
+//! after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
+//!
 //! Dropping the future of a call closes its connection; what was already sent may have arrived.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -33,6 +33,10 @@
 //! # What cannot be prevented
 //! With `log` at TRACE for the target `ureq_proto::util`, ureq logs what it writes and reads, the key in it, in rows of
 //! a hex dump. Do not enable that target where logs are kept.
+//!
+//! ureq writes a request into a buffer of its connection and frees that unwiped. Nothing of the key was found after everything
+//! was dropped (`cargo test -p cometly-conformance --test key_memory`), for the GNU C library gives so large a block back to
+//! the system; another allocator may keep it.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -71,7 +71,7 @@ fn watch() -> Result<ExitCode, BoxError> {
     for scene in scenes() {
         for length in LENGTHS {
             let (rows, base_url) = (Arc::clone(&rows), emulator.base_url().to_owned());
-            trials.push(Trial::test(format!("{}, {length} characters", scene.name), move || {
+            trials.push(Trial::test(format!("key_memory::{}, {length} characters", scene.name), move || {
                 let recipe = Recipe { seed, length };
                 let looks =
                     looks_of_child(scene, recipe, &base_url).map_err(|error| Failed::from(error.to_string()))?;

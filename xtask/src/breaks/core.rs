@@ -1,6 +1,9 @@
 //! Guards of the core.
 
-use super::{Break, Noticed::Test};
+use super::{
+    Break,
+    Noticed::{Case, Test},
+};
 
 const CLASSIFICATION: &str = "crates/cometly-core/src/classification.rs";
 const TABLE: &str = "classification::tests::every_row_of_the_table_and_the_order_of_the_checks";
@@ -33,6 +36,20 @@ pub(super) const BREAKS: &[Break] = &[
         find: "header.set_sensitive(true);",
         replace: "",
         noticed: Test("cometly-core", "api::tests::built_and_authorized_requests_carry_exactly_one_of_each_header"),
+    },
+    Break {
+        guard: "the header is wiped",
+        file: "crates/cometly-core/src/api_key.rs",
+        find: "let mut header = Zeroizing::new(Vec::with_capacity(SCHEME.len().saturating_add(key.len())));",
+        replace: "let mut header = Vec::with_capacity(SCHEME.len().saturating_add(key.len()));",
+        noticed: Case("key_memory", "calls, requests, copies, Debug, 200 characters"),
+    },
+    Break {
+        guard: "the text that a key is made from is wiped",
+        file: "crates/cometly-core/src/api_key.rs",
+        find: "let key = Zeroizing::new(key.into());",
+        replace: "let key: String = key.into();",
+        noticed: Case("key_memory", "a text that is no key, 200 characters"),
     },
     Break {
         guard: "a copy of the header is sensitive",

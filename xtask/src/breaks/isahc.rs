@@ -138,10 +138,17 @@ pub(super) const BREAKS: &[Break] = &[
         noticed: Case("isahc", "a_time_out_without_end_is_taken_as_one"),
     },
     Break {
+        guard: "the key is shared, not copied",
+        file: CONVERT,
+        find: "let shared = Bytes::from_owner(value.clone());",
+        replace: "let shared = Bytes::copy_from_slice(value.as_bytes());",
+        noticed: Test("cometly-isahc", "convert::tests::the_key_stays_sensitive_and_single_on_its_way_to_isahc"),
+    },
+    Break {
         guard: "the key stays sensitive",
         file: CONVERT,
-        find: "value.set_sensitive(is_sensitive);",
-        replace: "let _ = is_sensitive; let _ = &mut value;",
+        find: "shared.set_sensitive(value.is_sensitive());",
+        replace: "let _ = &mut shared;",
         noticed: Test("cometly-isahc", "convert::tests::the_key_stays_sensitive_and_single_on_its_way_to_isahc"),
     },
     Break {

@@ -64,7 +64,11 @@ impl Sources {
             }
             Noticed::Case(flavour, case) => {
                 let name = format!("{flavour}::{case}");
-                let program = if own_stacks::FLAVOURS.contains(&flavour) { "own_stacks" } else { "conformance" };
+                let program = match flavour {
+                    "key_memory" => flavour,
+                    own if own_stacks::FLAVOURS.contains(&own) => "own_stacks",
+                    _ => "conformance",
+                };
                 command.args(["--package", "cometly-conformance", "--test", program, "--", "--exact", &name]);
                 name
             }
