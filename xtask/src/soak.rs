@@ -25,7 +25,7 @@ cargo xtask soak --seed N      other faults, in another order
 
 Each flavour is a process with servers of its own: the emulator with its faults, and the fault server, plain and by TLS. What
 becomes of each call is written in its plan. Ends with 1 if an outcome is not as planned, if arrivals are not tries, or if
-memory, sockets or threads grow.
+memory, sockets or threads grow. Reads /proc, so it needs Linux.
 ";
 
 /// Until a process that was to end is ended: the last calls, and a client's own farewell.

@@ -23,7 +23,7 @@ pub enum Act {
     },
     /// Waits for the client to leave, at most so long.
     Hold(Duration),
-    /// Ends the connection in an orderly way (FIN).
+    /// Ends the connection in an orderly way (FIN, and before it TLS's own farewell).
     Close,
     /// Breaks the connection (RST).
     Reset,

@@ -2,13 +2,14 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     ops::Range,
-    os::unix::fs::FileExt as _,
 };
 
 use crate::secret::{Needle, WINDOW, mask};
 
+/// Linux has it.
+pub(crate) const MEMORY: &str = "/proc/self/mem";
 const CHUNK: usize = 1 << 20;
 
 /// What is left of a key in memory.
@@ -33,7 +34,7 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) fn new(needle: Needle) -> io::Result<Self> {
-        Ok(Self { memory: File::open("/proc/self/mem")?, needle, buffer: vec![0; CHUNK].into() })
+        Ok(Self { memory: File::open(MEMORY)?, needle, buffer: vec![0; CHUNK].into() })
     }
 
     pub(crate) fn look(&mut self) -> io::Result<Found> {
@@ -67,7 +68,8 @@ impl Scan {
         while at < region.end {
             let length = region.end.saturating_sub(at).min(CHUNK);
             let chunk = &mut self.buffer[..length];
-            self.memory.read_exact_at(chunk, at as u64)?;
+            self.memory.seek(SeekFrom::Start(at as u64))?;
+            self.memory.read_exact(chunk)?;
             mask(chunk);
             for place in self.needle.places(chunk) {
                 let place = at.saturating_add(place);

@@ -4,11 +4,11 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::Value;
 
 /// By how much the mean of the last third of a run may exceed that of the first, in KiB: what an allocator has not given
-/// back yet. A leak of a hundred bytes a call is twice as much in half an hour.
+/// back yet. Two minutes show a leak of 700 bytes a call, half an hour one of 50.
 const RSS_GROWTH: u64 = 8 * 1024;
 /// The same for file descriptors: how many are in use at a time is chance.
 const FD_GROWTH: u64 = 8;
-/// The same for threads: reqwest looks names up on some that come and go.
+/// The same for threads: callers are all there from the first sample on, but clients have some that come and go.
 const THREAD_GROWTH: u64 = 4;
 
 pub(crate) struct Report {
