@@ -20,6 +20,7 @@ use rustls::{
 };
 
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n\r\n";
+const MOMENT: Duration = Duration::from_millis(20);
 
 fn connect(server: &FaultServer) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(server.address())?;
@@ -126,8 +127,21 @@ fn bytes_are_repeated_as_often_as_scripted() -> Result<(), BoxError> {
     Ok(())
 }
 
+#[test]
+fn what_was_read_can_be_forgotten_and_stays_counted() -> Result<(), BoxError> {
+    let server = FaultServer::start(Script::always(Answer::json(200, "{}").then_close().after(MOMENT)))?;
+    let begun = Instant::now();
+    let mut stream = connect(&server)?;
+    stream.write_all(GET)?;
+    stream.read_to_string(&mut String::new())?;
+    assert!(begun.elapsed() >= MOMENT);
+    server.forget();
+    assert_eq!((server.requests().len(), server.arrivals()), (0, 1));
+    Ok(())
+}
+
 fn handshake(authority: &Authority, certificate: &ServerCertificate, alpn: &[&[u8]]) -> Result<FaultServer, BoxError> {
-    let server = FaultServer::start_tls(certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = FaultServer::start_tls(certificate, Script::always(Answer::json(200, "{}").then_close()))?;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes())?)?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -137,7 +151,8 @@ fn handshake(authority: &Authority, certificate: &ServerCertificate, alpn: &[&[u
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let client = ClientConnection::new(Arc::new(config), ServerName::try_from("127.0.0.1")?)?;
     let mut stream = StreamOwned::new(client, connect(&server)?);
-    let written = stream.write_all(GET).and_then(|()| stream.read_exact(&mut [0; 12]));
+    // To an end without TLS's own farewell, rustls objects.
+    let written = stream.write_all(GET).and_then(|()| stream.read_to_end(&mut Vec::new()));
     assert!(wait_until(|| server.alpn().len() == 1));
     assert_eq!(written.is_ok(), server.arrivals() == 1, "{written:?}");
     Ok(server)
