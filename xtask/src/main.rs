@@ -14,20 +14,20 @@ mod ci;
 mod copy;
 mod cost;
 mod demo;
-mod fuzz;
-mod panics;
-mod mutants;
 mod docs;
+mod fuzz;
 mod libraries;
 mod minimal;
+mod mutants;
+mod page;
+mod panics;
 mod proof;
 mod publish;
-mod page;
 mod samples;
 mod semver;
 mod simulate;
-mod steps;
 mod soak;
+mod steps;
 mod tool;
 
 /// What a command comes to: whether all is well, or why it could not be found out.
@@ -75,6 +75,11 @@ const COMMANDS: &[Command] = &[
         name: "minimal",
         about: "the libraries with the oldest versions that their manifests admit",
         run: minimal::run,
+    },
+    Command {
+        name: "publish",
+        about: "a rehearsal of the release: each package as it would be uploaded, built alone",
+        run: publish::run,
     },
     Command { name: "simulate", about: "our retries and pacing against others', in virtual time", run: simulate::run },
     Command {
