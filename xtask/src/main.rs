@@ -72,6 +72,11 @@ const COMMANDS: &[Command] = &[
     Command { name: "docs", about: "the documentation as docs.rs builds it", run: docs::run },
     Command { name: "semver", about: "what would break a program that uses the last release", run: semver::run },
     Command {
+        name: "publish",
+        about: "a rehearsal of publishing, by a cargo that remembers no other",
+        run: publish::run,
+    },
+    Command {
         name: "minimal",
         about: "the libraries with the oldest versions that their manifests admit",
         run: minimal::run,
