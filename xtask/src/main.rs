@@ -81,11 +81,6 @@ const COMMANDS: &[Command] = &[
         about: "the libraries with the oldest versions that their manifests admit",
         run: minimal::run,
     },
-    Command {
-        name: "publish",
-        about: "a rehearsal of the release: each package as it would be uploaded, built alone",
-        run: publish::run,
-    },
     Command { name: "simulate", about: "our retries and pacing against others', in virtual time", run: simulate::run },
     Command {
         name: "samples",

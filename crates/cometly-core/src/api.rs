@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use crate::{
     ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, Pacer, RequestError, call::check_method,
@@ -200,8 +201,13 @@ impl Api {
         &self.shared.paths
     }
 
-    pub(crate) fn headers(&self) -> HeaderMap {
-        self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone()
+    /// The request with the required headers, the key among them that is current now.
+    pub(crate) fn stamped(&self, method: &Method, uri: Uri, body: &Bytes) -> http::Request<Bytes> {
+        let mut request = http::Request::new(body.clone());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone();
+        request
     }
 
     pub(crate) fn keys(&self) -> Arc<Keys> {

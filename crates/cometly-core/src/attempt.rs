@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, Uri, header};
 
 use crate::{
     Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
@@ -126,9 +126,9 @@ pub enum Step<B, E> {
 }
 
 impl Attempt {
-    pub(crate) fn of_call(call: &Call, prototype: Request<Bytes>, policy: &RetryPolicy, seed: u64) -> Self {
-        let source = Source::Call { template: call.template() };
-        Self::new(call.api(), prototype, source, call.is_idempotent(), policy, seed)
+    pub(crate) fn of_call(call: &Call, uri: Uri, body: Bytes, policy: &RetryPolicy, seed: u64) -> Self {
+        let source = Source::Call { template: call.template(), method: call.method().clone(), uri, body };
+        Self::new(call.api(), source, call.is_idempotent(), policy, seed)
     }
 
     /// An attempt at a request that came from [`Api::authorize`]: idempotent by its method alone, paced by its path.
@@ -137,20 +137,12 @@ impl Attempt {
     /// request goes to the API at all.
     pub fn from_request(request: Request<Bytes>, api: &Api, policy: &RetryPolicy, seed: u64) -> Self {
         let is_idempotent = request.method().is_idempotent();
-        Self::new(api, request, Source::Request, is_idempotent, policy, seed)
+        Self::new(api, Source::Request(request), is_idempotent, policy, seed)
     }
 
-    fn new(
-        api: &Api,
-        prototype: Request<Bytes>,
-        source: Source,
-        is_idempotent: bool,
-        policy: &RetryPolicy,
-        seed: u64,
-    ) -> Self {
+    fn new(api: &Api, source: Source, is_idempotent: bool, policy: &RetryPolicy, seed: u64) -> Self {
         let state = State {
             api: api.clone(),
-            prototype,
             source,
             is_idempotent,
             policy: policy.clone(),
@@ -170,18 +162,18 @@ impl Attempt {
     /// The request of this try, with the key that is current now. The body is shared, not copied.
     #[must_use]
     pub fn request(&self) -> Request<Bytes> {
-        let State { api, prototype, source, .. } = &*self.state;
-        let mut request = prototype.clone();
+        let State { api, source, .. } = &*self.state;
         match source {
-            Source::Call { .. } => *request.headers_mut() = api.headers(),
-            Source::Request => {
+            Source::Call { method, uri, body, .. } => api.stamped(method, uri.clone(), body),
+            Source::Request(prototype) => {
+                let mut request = prototype.clone();
                 let has_key = request.headers().contains_key(header::AUTHORIZATION);
                 if has_key && api.base_url().is_origin_of(request.uri()) {
                     request.headers_mut().insert(header::AUTHORIZATION, api.keys().current.header().clone());
                 }
+                request
             }
         }
-        request
     }
 
     /// The number of this try, from 1.
@@ -199,15 +191,15 @@ impl Attempt {
     /// The HTTP method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        self.state.prototype.method()
+        self.state.source.method()
     }
 
     /// The call's path as it was given, without values: fit for logs. A request of the caller's own has none.
     #[must_use]
     pub fn path_template(&self) -> Option<&str> {
         match &self.state.source {
-            Source::Call { template } => Some(template),
-            Source::Request => None,
+            Source::Call { template, .. } => Some(template),
+            Source::Request(_) => None,
         }
     }
 
@@ -239,13 +231,13 @@ impl Attempt {
             Place::None => {
                 let Some(pacer) = state.api.pacer() else { return Ok(None) };
                 let path = match &state.source {
-                    Source::Call { template } => template.as_ref(),
-                    Source::Request => {
-                        let path = state.prototype.uri().path();
+                    Source::Call { template, .. } => template.as_ref(),
+                    Source::Request(request) => {
+                        let path = request.uri().path();
                         path.strip_prefix(state.api.base_url().path()).unwrap_or(path)
                     }
                 };
-                pacer.poll(state.prototype.method(), path, now, state.jitter.seed())
+                pacer.poll(state.source.method(), path, now, state.jitter.seed())
             }
         };
         match pace {

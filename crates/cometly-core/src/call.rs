@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request, Uri};
 use serde::Serialize;
 
 use crate::{Api, Attempt, RequestError, RetryPolicy, idempotency_key};
@@ -147,7 +147,7 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
-        self.request_with(self.api.headers())
+        Ok(self.api.stamped(&self.method, self.checked_uri()?, &self.body))
     }
 
     /// The whole call as a value to be driven by whoever sends it: it says what to send, and after each try whether to
@@ -169,22 +169,19 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn attempt(&self, policy: &RetryPolicy, seed: u64) -> Result<Attempt, RequestError> {
-        Ok(Attempt::of_call(self, self.request_with(HeaderMap::new())?, policy, seed))
+        Ok(Attempt::of_call(self, self.checked_uri()?, self.body.clone(), policy, seed))
     }
 
-    fn request_with(&self, headers: HeaderMap) -> Result<Request<Bytes>, RequestError> {
+    /// Where it goes, if nothing is wrong with the call.
+    fn checked_uri(&self) -> Result<Uri, RequestError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
+        let uri = self.target.to_uri(&self.api)?;
         if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
             return Err(RequestError::Body);
         }
-        let uri = self.target.to_uri(&self.api)?;
-        let mut request = Request::new(self.body.clone());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
+        Ok(uri)
     }
 
     /// Remembers the first thing that goes wrong.

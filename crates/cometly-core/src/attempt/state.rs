@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request, Uri};
 
 use crate::{
     Api, ApiErrorKind, AuthOutcome, CallError, Permit, RetryPolicy, RetryReason, Ticket,
@@ -19,7 +19,6 @@ use crate::{
 
 pub(super) struct State {
     pub(super) api: Api,
-    pub(super) prototype: Request<Bytes>,
     pub(super) source: Source,
     pub(super) is_idempotent: bool,
     pub(super) policy: RetryPolicy,
@@ -38,9 +37,19 @@ pub(super) struct State {
     pub(super) place: Place,
 }
 
+/// What is sent at each try.
 pub(super) enum Source {
-    Call { template: Cow<'static, str> },
-    Request,
+    Call { template: Cow<'static, str>, method: Method, uri: Uri, body: Bytes },
+    Request(Request<Bytes>),
+}
+
+impl Source {
+    pub(super) fn method(&self) -> &Method {
+        match self {
+            Self::Call { method, .. } => method,
+            Self::Request(request) => request.method(),
+        }
+    }
 }
 
 /// Where this call stands with the pacer.
