@@ -73,7 +73,7 @@ fuzz_target!(|input: Input| {
     assert_eq!(rate.limit(), one(all(Name::Limit)));
     assert_eq!(rate.remaining(), one(all(Name::Remaining)));
     assert_eq!(rate.reset(), one(all(Name::Reset)));
-    let wait = wait(&all(Name::RetryAfter).collect::<Vec<_>>(), all(Name::Date).last());
+    let wait = wait(&all(Name::RetryAfter).collect::<Vec<_>>(), all(Name::Date).next());
     assert_eq!(outcome.retry_after(), wait.map(Duration::from_secs));
     assert!(outcome.is_rate_limited());
 });
@@ -103,16 +103,14 @@ fn number(text: &[u8]) -> Option<u128> {
     Some(number)
 }
 
-/// The longest of what is asked for, and never more than a year.
+/// The longest of what is asked for, and never more than a year; dates count from the first `Date`.
 fn wait(values: &[&[u8]], date: Option<&[u8]>) -> Option<u64> {
     let seconds = values.iter().filter_map(|value| number(value)).max();
-    let until = values.iter().find(|value| number(value).is_none());
-    let between = until.and_then(|until| {
-        let (until, now) = (read_date(until)?, read_date(date?)?);
-        Some(until.saturating_sub(now).max(0) as u128)
-    });
+    let now = date.and_then(read_date);
+    let dates = values.iter().filter(|value| number(value).is_none()).filter_map(|value| read_date(value));
+    let until = now.and_then(|now| Some((dates.max()? - now).max(0) as u128));
     let longest = u128::from(RateLimit::MAX_RETRY_AFTER.as_secs());
-    seconds.max(between).map(|wait| wait.min(longest) as u64)
+    seconds.max(until).map(|wait| wait.min(longest) as u64)
 }
 
 fn read_date(text: &[u8]) -> Option<i128> {

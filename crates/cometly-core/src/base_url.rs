@@ -66,7 +66,8 @@ impl BaseUrl {
         if let Some(position) = url.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'\\') {
             return Err(InvalidBaseUrl::Character { position });
         }
-        let (scheme, rest) = url.split_once("://").ok_or(InvalidBaseUrl::Scheme)?;
+        let (scheme, rest) = url.split_once(':').ok_or(InvalidBaseUrl::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(InvalidBaseUrl::Scheme)?;
         let scheme = match scheme {
             s if s.eq_ignore_ascii_case("https") => Scheme::HTTPS,
             s if s.eq_ignore_ascii_case("http") => Scheme::HTTP,

@@ -6,6 +6,7 @@ use crate::{Typed, keep, keep_traits};
 
 pub(crate) fn probes<B: AsRef<[u8]> + Clone + 'static>() {
     keep!(1 Reply::<B>::status);
+    keep!(1 Reply::<B>::headers);
     keep!(1 Reply::<B>::rate_limit);
     keep!(1 Reply::<B>::tries);
     keep!(1 Reply::<B>::body);
@@ -16,6 +17,7 @@ pub(crate) fn probes<B: AsRef<[u8]> + Clone + 'static>() {
 
     keep!(1 Answer::<B>::key_status);
     keep!(1 Answer::<B>::status);
+    keep!(1 Answer::<B>::headers);
     keep!(1 Answer::<B>::rate_limit);
     keep!(1 Answer::<B>::retry_after);
     keep!(1 Answer::<B>::tries);
@@ -33,6 +35,7 @@ pub(crate) fn probes<B: AsRef<[u8]> + Clone + 'static>() {
     keep!(1 AuthOutcome::<B>::kind);
     keep!(1 AuthOutcome::<B>::key_status);
     keep!(1 AuthOutcome::<B>::status);
+    keep!(1 AuthOutcome::<B>::headers);
     keep!(1 AuthOutcome::<B>::rate_limit);
     keep!(1 AuthOutcome::<B>::retry_after);
     keep!(1 AuthOutcome::<B>::tries);

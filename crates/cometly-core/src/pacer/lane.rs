@@ -156,7 +156,7 @@ impl Lane {
         number: u64,
         jitter: &mut Jitter,
     ) -> Option<Instant> {
-        self.lose();
+        self.lose(grant);
         let round_trip = now.saturating_duration_since(grant.at);
         self.round_trip = part(self.round_trip.saturating_mul(7).saturating_add(round_trip), 8);
         if told.is_refused || told.limit.is_some() || told.remaining.is_some() {
@@ -175,8 +175,10 @@ impl Lane {
     }
 
     /// A call has ended, nobody knows how.
-    pub(super) fn lose(&mut self) {
+    pub(super) fn lose(&mut self, grant: Grant) {
         self.under_way = self.under_way.saturating_sub(1);
+        // If it asked, and was told nothing, the next one asks.
+        self.open.has_asked &= !(grant.is_asking && grant.at >= self.open.since);
         if self.shown == Shown::Nothing {
             self.shown = Shown::NoLimit;
         }
@@ -265,7 +267,6 @@ impl Lane {
         }
         self.open.first.get_or_insert(taken);
         self.open.taken = self.open.taken.saturating_add(1);
-        self.open.has_asked &= !grant.is_asking;
         let left = self.open.note(remaining, self.under_way);
         if left == 0 && self.is_sliding {
             self.closed_until = Some(later(now, self.pause()));

@@ -68,6 +68,18 @@ fn the_first_call_shows_the_way_and_holds_the_others_back_for_a_second_at_most()
 }
 
 #[test]
+fn if_the_one_who_asks_is_told_nothing_the_next_one_asks() {
+    let (pacer, now) = seen(7, 0);
+    let asking = go(ask(&pacer, now));
+    let (_, ticket) = wait(ask(&pacer, now));
+    // It may have been answered without limits, or not at all.
+    assert!(asking.on_outcome(&outcome(502, &[]), now + millis(10)).is_none());
+    drop(go(ticket.poll(now + millis(10))));
+    let _asking = go(ask(&pacer, now + millis(20)));
+    let _ = wait(ask(&pacer, now + millis(20)));
+}
+
+#[test]
 fn an_endpoint_that_never_showed_a_limit_holds_nobody_back() {
     let (pacer, now) = (Pacer::new(), Instant::now());
     let _ = go(ask(&pacer, now)).on_outcome(&outcome(200, &[]), now);
