@@ -1,6 +1,6 @@
 //! The rows of the core: requests built and answers read, without sockets.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, thread};
 
 use super::{
     job::{Allowance, JOBS, Job, MOST_APART},
@@ -75,13 +75,23 @@ fn explain(name: &str, cost: Cost) -> Row {
 struct Costs(BTreeMap<String, Cost>);
 
 impl Costs {
+    /// On all cores: whoever else runs is not counted.
     fn count(program: &Program, rounds: (u32, u32)) -> Result<Self> {
-        let pieces = program.allocations()?.into_iter().map(|(name, allocations)| {
+        let pieces: Vec<(String, f64)> = program.allocations()?.into_iter().collect();
+        let count = |(name, allocations): &(String, f64)| {
             let arguments = |rounds: &str| vec!["count".to_owned(), name.clone(), rounds.to_owned()];
             let instructions = program.instructions(rounds, arguments)?;
-            Ok((name.clone(), Cost { instructions, allocations: Some(allocations) }))
-        });
-        pieces.collect::<Result<_>>().map(Self)
+            Ok((name.clone(), Cost { instructions, allocations: Some(*allocations) }))
+        };
+        let share = pieces.len().div_ceil(thread::available_parallelism()?.get()).max(1);
+        thread::scope(|scope| {
+            let threads: Vec<_> = pieces
+                .chunks(share)
+                .map(|share| scope.spawn(move || share.iter().map(count).collect::<Result<Vec<_>>>()))
+                .collect();
+            let counted = threads.into_iter().map(|thread| thread.join().map_err(|_| "a count ended in a panic")?);
+            Ok(Self(counted.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()))
+        })
     }
 
     /// Without what only sets the scene for it.

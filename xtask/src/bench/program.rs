@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,9 +13,15 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 
 /// Which valgrind there is, or what to do about it.
 pub(super) fn valgrind() -> Result<String> {
-    let told = Command::new("valgrind").arg("--version").output().ok().filter(|output| output.status.success());
-    let told = told.ok_or("bench needs valgrind: apt-get install valgrind")?;
+    let told = clean(&find_valgrind()?).arg("--version").output()?;
     Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+}
+
+/// Where it is: the programs that are measured do not get to see the caller's `PATH`.
+fn find_valgrind() -> Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|folder| folder.join("valgrind")).find(|program| program.is_file());
+    found.ok_or_else(|| "bench needs valgrind: apt-get install valgrind".into())
 }
 
 /// A folder of `proof/`, built.
@@ -97,7 +103,7 @@ impl Program {
 
     /// The instructions of a whole run.
     fn collected(&self, arguments: &[String]) -> Result<f64> {
-        let mut valgrind = clean(Path::new("valgrind"));
+        let mut valgrind = clean(&find_valgrind()?);
         valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&self.0).args(arguments);
         let output = valgrind.output()?;
         let told = String::from_utf8_lossy(&output.stderr);

@@ -19,7 +19,8 @@ pub struct Template {
 impl Template {
     /// With the three headers that Cometly requires.
     pub fn required() -> Self {
-        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(format!("Bearer {KEY}"))).expect("a key");
+        let mut authorization =
+            HeaderValue::from_maybe_shared(Bytes::from_owner(format!("Bearer {KEY}"))).expect("a key");
         authorization.set_sensitive(true);
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = Uri::from_static("https://app.cometly.com/public-api/v1/spaces/current");
