@@ -130,3 +130,52 @@ impl Default for ClientBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_is_kept_beside_the_others() {
+        let second = Duration::from_secs(1);
+        let set = || {
+            Client::builder()
+                .deadline(second)
+                .try_timeout(second * 2)
+                .connect_timeout(second * 3)
+                .max_body_size(4)
+                .retry_policy(RetryPolicy::none())
+                .reuse_connections(true)
+        };
+        let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
+        assert!(matches!(named.proxy, Ok(ProxyChoice::Named(_))));
+        assert!(matches!(environments.proxy, Ok(ProxyChoice::Environment)));
+        for builder in [named, environments.http_client(HttpClient::new().unwrap())] {
+            assert!(builder.reuse);
+            let is_own = builder.http.is_none();
+            let shown = format!("{builder:?}");
+            assert!(shown.starts_with("ClientBuilder { limits: Limits { try_timeout: 2s,"), "{shown}");
+            let client = builder.build().unwrap();
+            assert_eq!(client.retry_policy.total_time(), second);
+            let Limits { try_timeout, connect_timeout, max_body_size, .. } = client.limits;
+            assert_eq!((try_timeout, connect_timeout, max_body_size), (second * 2, second * 3, 4));
+            assert_eq!((client.is_own, client.may_reuse), (is_own, true));
+            let shown = format!("{client:?}{shown}");
+            assert!(shown.starts_with("Client { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn connections_may_be_kept_if_asked_for_or_by_a_client_that_is_not_ours() {
+        let users = || Client::builder().http_client(HttpClient::new().unwrap());
+        for (builder, may_reuse) in [
+            (Client::builder(), false),
+            (Client::builder().reuse_connections(true), true),
+            (users(), true),
+            (users().reuse_connections(true), true),
+        ] {
+            assert_eq!(builder.build().unwrap().may_reuse, may_reuse);
+        }
+    }
+}

@@ -185,11 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn no_time_at_all_is_not_taken_for_no_bound() {
+        let (millis, second) = (Duration::from_millis(1), Duration::from_secs(1));
+        assert_eq!([Duration::ZERO, millis, second].map(at_least_one), [millis, millis, second]);
+    }
+
+    #[test]
     fn an_answer_without_length_and_body_may_be_a_torn_head() {
         let mut response = Response::new(Bytes::new());
         assert!(check_length(&response).is_err());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        assert!(check_length(&response).is_ok());
+        for bodiless in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED, StatusCode::EARLY_HINTS] {
+            *response.status_mut() = bodiless;
+            assert!(check_length(&response).is_ok(), "{bodiless}");
+        }
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         assert!(check_length(&response).is_ok());

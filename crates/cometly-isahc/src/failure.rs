@@ -63,5 +63,8 @@ mod tests {
         }
         let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));
         assert_eq!(body.delivery(), Some(Delivery::Unknown), "an answer has begun: the call has arrived");
+        assert!(matches!(body, CallError::Transport { .. }));
+        let late = io_failure(io::Error::from(io::ErrorKind::TimedOut));
+        assert!(matches!(late, CallError::Timeout { delivery: Delivery::Unknown, .. }), "{late:?}");
     }
 }

@@ -179,3 +179,45 @@ impl ClientBuilder<reqwest::blocking::Client> {
         Ok(crate::blocking::Client::from_parts(http, plain, self.limits, retry_policy))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_is_kept_beside_the_others() {
+        let second = Duration::from_secs(1);
+        let set = || {
+            Client::builder()
+                .deadline(second)
+                .try_timeout(second * 2)
+                .connect_timeout(second * 3)
+                .max_body_size(4)
+                .retry_policy(RetryPolicy::none())
+                .reuse_connections(false)
+        };
+        let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
+        assert!(matches!(named.proxy, ProxyChoice::Named(_)));
+        assert!(matches!(environments.proxy, ProxyChoice::Environment));
+        for builder in [named, environments.http_client(reqwest::Client::new())] {
+            assert!(!builder.reuse);
+            let shown = format!("{builder:?}");
+            assert!(shown.starts_with("ClientBuilder { limits: Limits { try_timeout: 2s,"), "{shown}");
+            let client = builder.build().unwrap();
+            assert_eq!(client.retry_policy.total_time(), second);
+            let Limits { try_timeout, connect_timeout, max_body_size, .. } = client.limits;
+            assert_eq!((try_timeout, connect_timeout, max_body_size), (second * 2, second * 3, 4));
+            let shown = format!("{client:?}{shown}");
+            assert!(shown.starts_with("Client { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[cfg(feature = "blocking")]
+    #[test]
+    fn the_blocking_client_shows_its_limits_too() {
+        let client = crate::blocking::Client::builder().max_body_size(4).build().unwrap();
+        let shown = format!("{client:?}");
+        assert!(shown.starts_with("Client { limits: Limits {") && shown.contains("max_body_size: 4"), "{shown}");
+    }
+}

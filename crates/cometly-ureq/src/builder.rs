@@ -148,3 +148,38 @@ fn own_agent(reuse: bool, limits: Limits, proxy: Option<Proxy>) -> Agent {
     }
     lookup::agent(config.build())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_is_kept_beside_the_others() {
+        let second = Duration::from_secs(1);
+        let set = || {
+            Client::builder()
+                .deadline(second)
+                .try_timeout(second * 2)
+                .connect_timeout(second * 3)
+                .max_body_size(4)
+                .retry_policy(RetryPolicy::none())
+                .reuse_connections(false)
+        };
+        let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
+        assert!(matches!(named.proxy, Ok(Some(_))));
+        for builder in [named, environments.http_client(Agent::new_with_defaults())] {
+            assert!(!builder.reuse);
+            let is_own = builder.agent.is_none();
+            let shown = format!("{builder:?}");
+            assert!(shown.starts_with("ClientBuilder { limits: Limits { try_timeout: 2s,"), "{shown}");
+            let client = builder.build().unwrap();
+            assert_eq!(client.retry_policy.total_time(), second);
+            let Limits { try_timeout, connect_timeout, max_body_size, .. } = client.limits;
+            assert_eq!((try_timeout, connect_timeout, max_body_size), (second * 2, second * 3, 4));
+            assert_eq!(client.is_own, is_own);
+            let shown = format!("{client:?}{shown}");
+            assert!(shown.starts_with("Client { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+}

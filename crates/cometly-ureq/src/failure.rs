@@ -75,6 +75,8 @@ mod tests {
             (io(io::ErrorKind::UnexpectedEof, "x"), Delivery::Unknown),
             (io(io::ErrorKind::InvalidData, "invalid peer certificate: Expired"), Delivery::Untrusted),
             (io(io::ErrorKind::InvalidData, "received corrupt message"), Delivery::Unknown),
+            (io(io::ErrorKind::Other, "failed to lookup address information: x"), Delivery::NotSent),
+            (io(io::ErrorKind::AddrNotAvailable, "x"), Delivery::NotSent),
         ] {
             let shown = error.to_string();
             assert_eq!(failure(error).delivery(), Some(expected), "{shown}");

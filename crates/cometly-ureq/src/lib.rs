@@ -199,3 +199,11 @@ impl fmt::Debug for Client {
         f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_calls_draw_the_same_jitter() {
+        assert_ne!(super::seed(), super::seed());
+    }
+}
