@@ -159,6 +159,17 @@ fn a_refusal_that_tells_no_wait_closes_for_a_window_and_nobody_asks_before() {
 }
 
 #[test]
+fn a_refusal_closes_for_an_hour_at_most_and_a_quarter_of_a_second_at_least() {
+    for (told, closed) in [(7_200, secs(3_600)), (3_599, secs(3_599)), (1, secs(1)), (0, millis(250))] {
+        let (pacer, now) = seen(60, 59);
+        let ticket = go(ask(&pacer, now)).on_outcome(&refused(60, told), now).unwrap();
+        assert_eq!(ticket.turn(now), closed);
+        let _ = wait(ask(&pacer, now + closed - millis(1)));
+        drop(go(ticket.poll(now + closed)));
+    }
+}
+
+#[test]
 fn a_refusal_closes_for_as_long_as_it_says_and_a_second_one_changes_nothing() {
     let (pacer, now) = seen(60, 40);
     let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
