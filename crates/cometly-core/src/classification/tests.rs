@@ -29,6 +29,7 @@ fn read<'a>(status: u16, headers: &[(&str, &str)], body: &'a str) -> AuthOutcome
 type Row<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, Option<ApiErrorKind>, KeyStatus);
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row a line")]
 fn every_row_of_the_table_and_the_order_of_the_checks() {
     use ApiErrorKind::{Forbidden, RateLimited, Rejected, ServerError, Unauthenticated, Unexpected};
     use KeyStatus::{Accepted, NotAllowed, Refused, Unknown};

@@ -164,7 +164,7 @@ fn a_refusal_closes_for_an_hour_at_most_and_a_quarter_of_a_second_at_least() {
         let (pacer, now) = seen(60, 59);
         let ticket = go(ask(&pacer, now)).on_outcome(&refused(60, told), now).unwrap();
         assert_eq!(ticket.turn(now), closed);
-        let _ = wait(ask(&pacer, now + closed - millis(1)));
+        let _ = wait(ask(&pacer, now + closed.saturating_sub(millis(1))));
         drop(go(ticket.poll(now + closed)));
     }
 }
