@@ -18,7 +18,7 @@ pub struct OnUreq {
 
 impl OnUreq {
     pub fn new(url: &str) -> Self {
-        // By default it keeps three connections to a host, too few for all that are under way.
+        // By default it keeps three connections to a host, too few for all that are under way; ours keeps as many.
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -26,8 +26,7 @@ impl OnUreq {
             .max_idle_connections_per_host(2 * AT_ONCE)
             .build()
             .new_agent();
-        let ours = Client::builder().http_client(agent.clone()).build().expect("a client");
-        Self { agent, ours, by_hand: ByHand::new(url) }
+        Self { agent, ours: Client::new().expect("a client"), by_hand: ByHand::new(url) }
     }
 
     fn call(&self, who: Who, number: u64) -> usize {
