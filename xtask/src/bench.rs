@@ -2,6 +2,7 @@
 
 mod clients;
 mod job;
+mod kept;
 mod micro;
 mod program;
 mod report;
@@ -23,18 +24,20 @@ Usage: cargo xtask bench [OPTIONS]
 
   --quick    without the other crates' builders, which take minutes to compile
   --json     one array for machines, a row for each job
-  --write    puts the figures into docs/benchmarks.md, which says how to read them
+  --write    puts the figures into docs/benchmarks.md, which says how to read them, and keeps them for --gate
+  --gate     what broke its bound when the figures were kept may break it as much, and no more; time is told only
 
 Exits with 1 if a bound is broken, and says which. Needs valgrind.
 ";
 
 pub(crate) fn run(mut arguments: Parser) -> Outcome {
-    let (mut is_quick, mut is_json, mut writes) = (false, false, false);
+    let (mut is_quick, mut is_json, mut writes, mut is_gate) = (false, false, false, false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("quick") => is_quick = true,
             Arg::Long("json") => is_json = true,
             Arg::Long("write") => writes = true,
+            Arg::Long("gate") => is_gate = true,
             Arg::Short('h') | Arg::Long("help") => return say(USAGE),
             other => return Err(other.unexpected().into()),
         }
@@ -52,12 +55,23 @@ pub(crate) fn run(mut arguments: Parser) -> Outcome {
     if writes {
         let workspaces: Vec<&Workspace> = [&ours].into_iter().chain(&peers).collect();
         page::put("docs/benchmarks.md", "bench", &report::markdown(&rows, &valgrind, &workspaces)?)?;
+        kept::Figures::write(&rows)?;
     }
-    let broken: Vec<String> = rows.iter().filter_map(Row::breach).collect();
+    let broken: Vec<&Row> = rows.iter().filter(|row| row.holds() == Some(false)).collect();
     if !broken.is_empty() {
-        tell(&format!("broken:\n  {}", broken.join("\n  ")));
+        let breaches: Vec<String> = broken.iter().filter_map(|row| row.breach()).collect();
+        tell(&format!("broken:\n  {}", breaches.join("\n  ")));
     }
-    Ok(broken.is_empty())
+    if !is_gate {
+        return Ok(broken.is_empty());
+    }
+    let kept = kept::Figures::read()?;
+    let worse: Vec<&str> =
+        broken.iter().filter(|row| !row.is_time && !kept.allow(row)).map(|row| row.job.as_str()).collect();
+    if !worse.is_empty() {
+        tell(&format!("worse than they were when the figures were kept:\n  {}", worse.join("\n  ")));
+    }
+    Ok(worse.is_empty())
 }
 
 /// Says it on standard error, where it does not get into the JSON. Nobody waits for it if that is closed.

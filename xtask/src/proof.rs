@@ -28,7 +28,7 @@ const BOTH: &[Step] = &[
 ];
 
 const QUICK: &[Step] = &[
-    Step::new("instructions and allocations", &["xtask", "bench", "--quick"]),
+    Step::new("instructions and allocations", &["xtask", "bench", "--quick", "--gate"]),
     Step::new("the cost of having us", &["xtask", "cost", "--quick"]),
     Step::new(
         "what remains of the key in memory",
@@ -38,7 +38,7 @@ const QUICK: &[Step] = &[
 ];
 
 const FULL: &[Step] = &[
-    Step::new("instructions and allocations, beside the peers", &["xtask", "bench"]),
+    Step::new("instructions and allocations, beside the peers", &["xtask", "bench", "--gate"]),
     Step::new("the cost of having us", &["xtask", "cost"]),
     Step::new(
         "what remains of the key in memory",

@@ -137,7 +137,10 @@ fn own_agent(reuse: bool, limits: Limits, proxy: Option<Proxy>) -> Agent {
     let config = forced!(Agent::config_builder(), limits, proxy, limits.try_timeout);
     // All go to one host, of which ureq by itself keeps three.
     let kept = if reuse { MOST_KEPT } else { 0 };
-    #[cfg_attr(not(any(feature = "rustls", feature = "native-tls")), expect(unused_mut, reason = "TLS alone adds to it"))]
+    #[cfg_attr(
+        not(any(feature = "rustls", feature = "native-tls")),
+        expect(unused_mut, reason = "TLS alone adds to it")
+    )]
     let mut config = config.max_idle_connections(kept).max_idle_connections_per_host(kept);
     #[cfg(feature = "rustls")]
     {

@@ -79,6 +79,7 @@ fn cpu(clients: &Program, stack: &Stack, url: &str) -> Result<Row> {
         job: format!("{}: CPU time over the leanest by hand, 64 at once", stack.name),
         ours: Some(best),
         bound: stack.cpu_over_lean,
+        is_time: true,
         ..Row::default()
     })
 }

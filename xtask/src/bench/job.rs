@@ -40,6 +40,13 @@ pub(super) const JOBS: &[Job] = &[
     job("read-200-empty", "read 200 with limits, 0 B", 550.0, Allowance::None, 0.0),
     job("read-200-2b", "read 200 with limits, 2 B", 550.0, Allowance::None, 0.0),
     job("read-200-1mb", "read 200 with limits, 1 MB", 550.0, Allowance::None, 0.0),
+    Job {
+        slug: "read-200-limits",
+        name: "the same, and the limits asked for",
+        instructions: None,
+        allowance: Allowance::None,
+        allocations: Some(0.0),
+    },
     job("read-401", "read 401 and its message", 1_550.0, Allowance::Masking, 0.0),
     job("read-403", "read 403 and its message", 1_550.0, Allowance::Masking, 0.0),
     job("read-429", "read 429 and its message", 1_550.0, Allowance::Masking, 0.0),

@@ -50,6 +50,7 @@ fn row(job: &Job, ours: &Costs, peers: &Costs) -> Result<Row> {
         bound: job.instructions.map(|most| most + allowance),
         allowance,
         most_allocations: job.allocations,
+        is_time: false,
         beside: by_hand.into_iter().chain(others).collect::<Result<_>>()?,
     })
 }

@@ -32,6 +32,8 @@ pub(super) struct Row {
     /// How much of the bound was allowed on top of it.
     pub(super) allowance: f64,
     pub(super) most_allocations: Option<f64>,
+    /// Time, which depends on what else the machine does.
+    pub(super) is_time: bool,
     /// What others take for it: those written by hand first.
     pub(super) beside: Vec<(String, Cost)>,
 }

@@ -16,6 +16,7 @@ pub fn all() -> Vec<(&'static str, Response<Bytes>)> {
         ("read-200-empty", answer(200, "", true)),
         ("read-200-2b", answer(200, "{}", true)),
         ("read-200-1mb", answer(200, megabyte(), true)),
+        ("read-200-limits", answer(200, "{}", true)),
         ("read-401", answer(401, REFUSED, false)),
         ("read-403", answer(403, FORBIDDEN, true)),
         ("read-429", answer(429, TOO_MANY, true)),
