@@ -25,9 +25,6 @@ that list has one that is caught or gone. A mutant that runs into the time limit
 does not compile is not counted. One that is skipped counts as missed.
 ";
 
-const VERSION: &str = "27.1.0";
-const INSTALL: &str = "cargo install --locked cargo-mutants@27.1.0";
-
 /// A crate whose mutants are tested.
 struct Mutated {
     package: &'static str,
@@ -61,7 +58,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
         let names = MUTATED.iter().map(|mutated| mutated.package).collect::<Vec<_>>().join(", ");
         return Err(format!("--in takes one of {names}").into());
     }
-    tool::needs("cargo", &["mutants", "--version"], VERSION, INSTALL)?;
+    tool::pinned("cargo-mutants")?;
     let kept = Kept::read(&fs::read_to_string(tool::root().join("proof/mutants.txt"))?)?;
     let mut tallies = Vec::new();
     for mutated in chosen {

@@ -92,6 +92,33 @@ fn an_endpoint_that_never_showed_a_limit_holds_nobody_back() {
 }
 
 #[test]
+fn any_sign_of_a_limit_holds_back() {
+    for sign in [
+        outcome(429, &[]),
+        outcome(200, &[("x-ratelimit-limit", 60)]),
+        outcome(200, &[("x-ratelimit-remaining", 7)]),
+        outcome(404, &[("x-ratelimit-remaining", 7)]),
+    ] {
+        let (pacer, now) = (Pacer::new(), Instant::now());
+        let ticket = go(ask(&pacer, now)).on_outcome(&sign, now);
+        let then = now + ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.turn(now));
+        let _first = ticket.map(|ticket| go(ticket.poll(then)));
+        let paces: Vec<_> = (0..9).map(|_| ask(&pacer, then)).collect();
+        assert!(paces.iter().any(|pace| matches!(pace, Pace::Wait { .. })), "{sign}");
+    }
+}
+
+#[test]
+fn a_slow_answer_holds_the_others_back_for_a_second_at_most() {
+    // Others had two thirds of the window, so that one of ours may be under way.
+    let (pacer, now) = seen(60, 20);
+    let _slow = go(ask(&pacer, now));
+    let _ = wait(ask(&pacer, now + millis(999)));
+    let _next = go(ask(&pacer, now + millis(1_000)));
+    let _ = wait(ask(&pacer, now + millis(1_999)));
+}
+
+#[test]
 fn no_more_are_under_way_than_are_left() {
     let (pacer, now) = seen(60, 59);
     let mut left = 59;
@@ -120,6 +147,27 @@ fn a_used_up_window_of_unknown_length_is_asked_about_once() {
     assert_eq!(refused.turn(now + millis(100)), secs(60));
     let (after, _ticket) = wait(ticket.poll(now + millis(200)));
     assert!(after >= secs(59), "{after:?}");
+}
+
+#[test]
+fn who_asks_about_a_used_up_window_is_one_and_asks_until_it_is_answered() {
+    // Lost, it has asked all the same.
+    let (pacer, now) = seen(1, 0);
+    drop(go(ask(&pacer, now)));
+    let _ = wait(ask(&pacer, now + secs(30)));
+
+    // One that is under way asks as well.
+    let (pacer, now) = seen(60, 59);
+    let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
+    let _ = one.on_outcome(&taken(60, 0), now);
+    let _ = wait(ask(&pacer, now));
+    drop(other);
+    drop(go(ask(&pacer, now)));
+
+    // Taken, it was told nothing.
+    let (pacer, now) = seen(2, 0);
+    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
+    drop(go(ask(&pacer, now)));
 }
 
 #[test]
@@ -221,17 +269,33 @@ fn who_gets_little_of_a_window_leaves_some_to_the_others() {
     assert_eq!(turns.max(), Some(4), "a window, and at most three more the second time");
 }
 
-#[test]
-fn where_calls_come_back_one_by_one_they_go_one_by_one() {
+/// All of a window of two calls was ours, and the next one has come.
+fn had_all() -> (Pacer, Instant, Ticket) {
     let (pacer, now) = seen(2, 1);
     let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
     let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 60), now).unwrap();
-    let now = now + secs(61);
-    // All of the window before was ours, and this one does not begin full.
+    (pacer, now + secs(61), ticket)
+}
+
+#[test]
+fn where_calls_come_back_one_by_one_they_go_one_by_one() {
+    let (pacer, now, ticket) = had_all();
+    // It does not begin full.
     let _ = go(ticket.poll(now)).on_outcome(&taken(2, 0), now);
     let (after, ticket) = wait(ask(&pacer, now));
     assert!(after >= secs(30) && after < secs(31), "{after:?}");
+    let (_, next) = wait(ask(&pacer, now));
+    assert!(next.turn(now) >= secs(60) && next.turn(now) < secs(61), "{:?}", next.turn(now));
     drop(go(ticket.poll(now + after)));
+}
+
+#[test]
+fn where_a_window_begins_full_it_is_over_all_at_once() {
+    let (pacer, now, ticket) = had_all();
+    let _ = go(ticket.poll(now)).on_outcome(&taken(2, 1), now);
+    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
+    let (after, _ticket) = wait(ask(&pacer, now));
+    assert!(after >= secs(60) && after < secs(61), "{after:?}");
 }
 
 #[test]
@@ -269,16 +333,18 @@ fn who_does_not_come_back_holds_nobody_up_and_keeps_its_place() {
 
 #[test]
 fn a_waiter_is_told_which_window_is_its_own() {
-    let (pacer, now) = seen(1, 0);
-    let head = go(ask(&pacer, now)).on_outcome(&refused(1, 60), now).unwrap();
-    let tickets: Vec<_> = (0..100).map(|_| wait(ask(&pacer, now))).collect();
-    for (place, (after, ticket)) in (1..).zip(&tickets) {
-        assert_eq!(ticket.turn(now).as_secs() / 60, 1 + place);
-        assert!(*after <= secs(120).max(ticket.turn(now) / 2), "it hears of changes before: {after:?}");
+    for limit in [1, 7] {
+        let (pacer, now) = seen(limit, 0);
+        let head = go(ask(&pacer, now)).on_outcome(&refused(limit, 60), now).unwrap();
+        let tickets: Vec<_> = (0..100).map(|_| wait(ask(&pacer, now))).collect();
+        for (place, (after, ticket)) in (1..).zip(&tickets) {
+            assert_eq!(ticket.turn(now).as_secs() / 60, 1 + place / limit, "{limit}");
+            assert!(*after <= secs(120).max(ticket.turn(now) / 2), "it hears of changes before: {after:?}");
+        }
+        drop(head);
+        let (_, first) = tickets.into_iter().next().unwrap();
+        drop(go(first.poll(now + secs(60))));
     }
-    drop(head);
-    let (_, first) = tickets.into_iter().next().unwrap();
-    drop(go(first.poll(now + secs(60))));
 }
 
 #[test]
