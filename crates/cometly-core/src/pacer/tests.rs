@@ -258,6 +258,54 @@ fn who_is_refused_in_a_row_leaves_whole_windows_to_others_fewer_with_more_calls_
 }
 
 #[test]
+fn who_was_refused_by_a_window_that_is_known_to_be_used_up_leaves_none_to_others() {
+    for seed in 0..50 {
+        // Others had all but one; the refusal is of the call that asks how long.
+        let (pacer, now) = seen(60, 0);
+        let asking = go(pacer.poll(&Method::GET, "events", now, seed));
+        assert_eq!(asking.on_outcome(&refused(60, 60), now).unwrap().turn(now), secs(60));
+
+        // It was sent in the window before this one.
+        let (pacer, now) = seen(60, 59);
+        let late = go(pacer.poll(&Method::GET, "events", now, seed));
+        let now = now + secs(61);
+        let _next = go(ask(&pacer, now));
+        assert_eq!(late.on_outcome(&refused(60, 30), now).unwrap().turn(now), secs(30));
+    }
+}
+
+#[test]
+fn who_got_nothing_of_a_window_does_not_come_back_with_all_the_others() {
+    let turns = (0..50).map(|seed| {
+        let (pacer, now) = (Pacer::new(), Instant::now());
+        let permit = go(pacer.poll(&Method::GET, "events", now, seed));
+        permit.on_outcome(&refused(60, 60), now).unwrap().turn(now).as_millis() % 60_000
+    });
+    let turns: std::collections::BTreeSet<_> = turns.collect();
+    assert!(turns.len() > 40 && turns.iter().all(|within| *within < 30_000), "{turns:?}");
+}
+
+/// How long the next window is thought to be, after a call that was sent so long after the first one of a window of two,
+/// and was refused for half a minute.
+fn length_after_a_refusal(after_begin: Duration) -> Duration {
+    let (pacer, now) = seen(2, 1);
+    let now = now + after_begin;
+    let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 30), now).unwrap();
+    let now = now + ticket.turn(now);
+    let _ = go(ticket.poll(now)).on_outcome(&taken(2, 1), now);
+    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
+    wait(ask(&pacer, now)).1.turn(now)
+}
+
+#[test]
+fn a_wait_tells_the_length_of_a_window_that_was_seen_to_begin_and_is_not_over() {
+    for (after_begin, length) in [(30, 60), (10, 40), (60, 30), (61, 30)] {
+        let thought = length_after_a_refusal(secs(after_begin));
+        assert!(thought >= secs(length) && thought < secs(length + 1), "{after_begin}: {thought:?}");
+    }
+}
+
+#[test]
 fn who_gets_little_of_a_window_leaves_some_to_the_others() {
     let turns = (0..50_u64).map(|seed| {
         let (pacer, now) = (Pacer::new(), Instant::now());
