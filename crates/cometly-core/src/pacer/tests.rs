@@ -103,8 +103,8 @@ fn any_sign_of_a_limit_holds_back() {
         let ticket = go(ask(&pacer, now)).on_outcome(&sign, now);
         let then = now + ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.turn(now));
         let _first = ticket.map(|ticket| go(ticket.poll(then)));
-        let paces: Vec<_> = (0..9).map(|_| ask(&pacer, then)).collect();
-        assert!(paces.iter().any(|pace| matches!(pace, Pace::Wait { .. })), "{sign}");
+        let asked: Vec<_> = (0..9).map(|_| ask(&pacer, then)).collect();
+        assert!(asked.iter().any(|pace| matches!(pace, Pace::Wait { .. })), "{sign}");
     }
 }
 
@@ -291,9 +291,9 @@ fn who_got_nothing_of_a_window_does_not_come_back_with_all_the_others() {
 /// and was refused for half a minute.
 fn length_after_a_refusal(after_begin: Duration) -> Duration {
     let (pacer, now) = seen(2, 1);
-    let now = now + after_begin;
+    let now = now.checked_add(after_begin).unwrap();
     let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 30), now).unwrap();
-    let now = now + ticket.turn(now);
+    let now = now.checked_add(ticket.turn(now)).unwrap();
     let _ = go(ticket.poll(now)).on_outcome(&taken(2, 1), now);
     let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
     wait(ask(&pacer, now)).1.turn(now)
@@ -324,7 +324,7 @@ fn had_all() -> (Pacer, Instant, Ticket) {
     let (pacer, now) = seen(2, 1);
     let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
     let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 60), now).unwrap();
-    (pacer, now + secs(61), ticket)
+    (pacer, now.checked_add(secs(61)).unwrap(), ticket)
 }
 
 #[test]
