@@ -314,6 +314,14 @@ mod tests {
     }
 
     #[test]
+    fn where_a_literal_path_leads_is_worked_out_once() {
+        let (api, path) = (api(), "contacts/export");
+        let [one, other] = [api.get(path), api.clone().post(path)].map(|call| call.to_request().unwrap());
+        assert_eq!(one.uri().path().as_ptr(), other.uri().path().as_ptr());
+        assert_eq!(one.uri(), "https://app.cometly.com/public-api/v1/contacts/export");
+    }
+
+    #[test]
     fn debug_shows_no_value() {
         let call = api().post("a/{b}").segment("canary").query("canary", "canary").body("canary");
         assert!(target(&call).unwrap().contains("canary") && call.body == "canary");
