@@ -189,4 +189,11 @@ mod tests {
             assert!(!shown.contains("canary"), "{shown}");
         }
     }
+
+    #[test]
+    fn connections_are_kept_unless_told_otherwise() {
+        let most = |builder: ClientBuilder| builder.build().unwrap().agent.config().max_idle_connections();
+        assert!(most(Client::builder()) > 0);
+        assert_eq!(most(Client::builder().reuse_connections(false)), 0);
+    }
 }

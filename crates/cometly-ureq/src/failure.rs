@@ -84,6 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_http_is_not_taken_for_too_large() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = io::Read::read(&mut stream, &mut [0; 4096]);
+            io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nno header\r\n\r\n").unwrap();
+        });
+        let error = failure(ureq::get(url).config().proxy(None).build().call().unwrap_err());
+        assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error:?}");
+    }
+
+    #[test]
     fn a_url_in_an_error_is_not_shown() {
         for error in [Ureq::BadUri("http://a/?canary".into()), Ureq::RequireHttpsOnly("http://a/?canary".into())] {
             assert!(!format!("{:?}", failure(error)).contains("canary"));

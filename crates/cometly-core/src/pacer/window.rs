@@ -141,6 +141,17 @@ mod tests {
         window.measured(secs(59.5), secs(60.5));
         window.measured(secs(0.5), secs(1.5));
         assert_eq!(window.get(), secs(1.0));
+        window.measured(secs(1.5), secs(2.0));
+        assert_eq!(window.get(), secs(2.0), "not longer than 1.5 and at most that");
+    }
+
+    #[test]
+    fn a_window_that_turns_over_when_it_should_tells_nothing_new() {
+        let mut window = Window::new();
+        window.turned(secs(60.0));
+        assert!(window.is_assumed());
+        window.turned(secs(1.5));
+        assert!(!window.is_assumed() && window.get() == secs(1.0));
     }
 
     #[test]
