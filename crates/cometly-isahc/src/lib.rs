@@ -193,7 +193,7 @@ impl Client {
 }
 
 /// How much of the length that an answer claims is made room for before it is read.
-const MAX_CLAIM: usize = 16 * 1024;
+const MAX_CLAIM: usize = 16_384;
 
 /// Another number each time.
 fn seed() -> u64 {
