@@ -190,7 +190,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
-            lock(&seat.lane).lose(self.granted);
+            lock(&seat.lane).lose();
         }
     }
 }

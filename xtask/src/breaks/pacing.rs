@@ -47,7 +47,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        "Some(0) => before == 0 && !self.open.has_asked,",
+        "Some(0) => before == 0,",
         "Some(0) => false,",
         "pacer::tests::a_shorter_window_is_learnt_from_a_refusal_or_from_its_turning_over",
     ),
@@ -136,7 +136,7 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer.rs",
-        r"            lock(&seat.lane).lose(self.granted);
+        r"            lock(&seat.lane).lose();
 ",
         "",
         "attempt::tests::a_second_try_that_the_pacer_refuses_tells_of_the_first",
@@ -204,8 +204,8 @@ pub(super) const BREAKS: &[Break] = &[
     ),
     Break::in_core(
         "crates/cometly-core/src/pacer/lane.rs",
-        "(self.open.has_asked || !self.length.is_assumed())",
-        "true",
+        "left == 0 && !self.length.is_assumed()",
+        "left == 0",
         "pacer::tests::a_shorter_window_is_learnt_from_a_refusal_or_from_its_turning_over",
     ),
     Break::in_core(

@@ -68,7 +68,8 @@ impl Target {
         let Some(close) = self.unwritten().bytes().position(|byte| byte == b'}') else {
             return Err(RequestError::SurplusSegment);
         };
-        let query = Text::from(self.text.get(self.path_len..).unwrap_or_default());
+        // Mostly there is no query yet.
+        let query = self.text.get(self.path_len..).filter(|query| !query.is_empty()).map(Text::from);
         self.text.truncate(self.path_len);
         let written = self.write_value(value);
         let segment = self.text.get(self.path_len..).unwrap_or_default();
@@ -78,7 +79,9 @@ impl Target {
         };
         self.written = self.written.saturating_add(close).saturating_add(1);
         self.write_literal();
-        self.text.extend_from_slice(&query);
+        if let Some(query) = query {
+            self.text.extend_from_slice(&query);
+        }
         checked.and_then(|()| self.check_len())
     }
 

@@ -140,7 +140,6 @@ impl Lane {
             return Turn::Later { after, turn };
         }
         let is_asking = self.open.left == Some(0);
-        self.open.has_asked |= is_asking;
         self.line.leave(number);
         self.under_way = self.under_way.saturating_add(1);
         self.last_grant = Some(now);
@@ -156,7 +155,7 @@ impl Lane {
         number: u64,
         jitter: &mut Jitter,
     ) -> Option<Instant> {
-        self.lose(grant);
+        self.lose();
         let round_trip = now.saturating_duration_since(grant.at);
         self.round_trip = part(self.round_trip.saturating_mul(7).saturating_add(round_trip), 8);
         if told.is_refused || told.limit.is_some() || told.remaining.is_some() {
@@ -175,10 +174,8 @@ impl Lane {
     }
 
     /// A call has ended, nobody knows how.
-    pub(super) fn lose(&mut self, grant: Grant) {
+    pub(super) fn lose(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
-        // If it asked, and was told nothing, the next one asks.
-        self.open.has_asked &= !(grant.is_asking && grant.at >= self.open.since);
         if self.shown == Shown::Nothing {
             self.shown = Shown::NoLimit;
         }
@@ -206,7 +203,8 @@ impl Lane {
         let is_slow = ahead == 0 && self.last_grant.is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE);
         match self.open.left {
             None => before == 0 || is_slow,
-            Some(0) => before == 0 && !self.open.has_asked,
+            // One at a time asks whether there is more by now.
+            Some(0) => before == 0,
             Some(left) => before < self.open.room(left, self.limit) || (is_slow && before < left),
         }
     }
@@ -270,7 +268,7 @@ impl Lane {
         let left = self.open.note(remaining, self.under_way);
         if left == 0 && self.is_sliding {
             self.closed_until = Some(later(now, self.pause()));
-        } else if left == 0 && (self.open.has_asked || !self.length.is_assumed()) {
+        } else if left == 0 && !self.length.is_assumed() {
             let spread = self.spread(jitter);
             self.closed_until = self.end().map(|end| later(end, spread));
         }

@@ -16,13 +16,11 @@ pub(super) struct Open {
     pub(super) taken: u64,
     /// The least that was left after any; not known before the first.
     pub(super) left: Option<u64>,
-    /// Whether a call went out to ask for the length of the window.
-    pub(super) has_asked: bool,
 }
 
 impl Open {
     pub(super) fn new(since: Instant) -> Self {
-        Self { since, first: None, taken: 0, left: None, has_asked: false }
+        Self { since, first: None, taken: 0, left: None }
     }
 
     /// Takes note of what a call left while so many were under way.
