@@ -6,7 +6,7 @@ use crate::{
 };
 
 const HELP: &str = "\
-cargo xtask proof          how fast, how heavy, how tested, how stable: the half that takes some twenty minutes
+cargo xtask proof          how fast, how tested, how stable: the half that takes some twenty minutes
 cargo xtask proof --full   all of it, which takes hours
 
 Each step names its command, which also runs by itself. Needs the tools of proof/tools.txt, valgrind and Debian's binutils.
@@ -23,13 +23,10 @@ const BOTH: &[Step] = &[
     )
     .with("cargo-hack"),
     Step::new("the oldest versions of what we depend on", &["xtask", "minimal"]).on_nightly(),
-    Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
-    Step::new("a rehearsal of publishing", &["xtask", "publish"]),
 ];
 
 const QUICK: &[Step] = &[
     Step::new("instructions and allocations", &["xtask", "bench", "--quick", "--gate"]),
-    Step::new("the cost of having us", &["xtask", "cost", "--quick"]),
     Step::new(
         "what remains of the key in memory",
         &["test", "--package", "cometly-conformance", "--test", "key_memory"],
@@ -45,6 +42,8 @@ const FULL: &[Step] = &[
         &["test", "--release", "--package", "cometly-conformance", "--test", "key_memory"],
     ),
     Step::new("fuzzing", &["xtask", "fuzz", "--runs", "10000000"]).with("cargo-fuzz").on_nightly(),
+    Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
+    Step::new("a rehearsal of publishing", &["xtask", "publish"]),
     Step::new("what would break a program", &["xtask", "semver"]).with("cargo-semver-checks"),
     Step::new("mutants", &["xtask", "mutants"]).with("cargo-mutants"),
     Step::new("soak", &["xtask", "soak", "--minutes", "30"]),
