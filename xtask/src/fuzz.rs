@@ -26,7 +26,6 @@ No sanitizer: there is no unsafe code to catch here, and without one twice as ma
 Needs a nightly compiler; without one, nothing is done, and that is said. A finding is exit 1, with the input's path.
 ";
 
-const CARGO_FUZZ: &str = "0.13.2";
 const RUNS: u64 = 100_000;
 /// Bounds of one run, and the seed.
 const BOUNDS: [&str; 4] = ["-max_len=512", "-timeout=10", "-rss_limit_mb=1024", "-seed=1"];
@@ -45,7 +44,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
         }
     }
     let Some(mut build) = fuzz("build") else { return say("skipped: no nightly\n") };
-    tool::needs("cargo-fuzz", &["--version"], CARGO_FUZZ, &format!("cargo install --locked cargo-fuzz@{CARGO_FUZZ}"))?;
+    tool::pinned("cargo-fuzz")?;
     let all = all()?;
     if let Some(unknown) = targets.iter().find(|target| !all.contains(target)) {
         return Err(format!("no such fuzz target: {unknown}; there are: {}", all.join(", ")).into());
@@ -67,9 +66,12 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             say(&seen.finding(&target))?;
         }
         let is_late = seen.last_edge > seen.runs.saturating_sub(seen.runs / 10);
-        let numbers =
-            [seen.runs, seen.edges, seen.features, seen.speed, seen.last_edge].map(|number| number.to_string());
-        table.add_row([vec![target], numbers.to_vec(), vec![if is_late { "yes" } else { "no" }.to_owned()]].concat());
+        let [runs, edges, features, last_edge] =
+            [seen.runs, seen.edges, seen.features, seen.last_edge].map(|number| number.to_string());
+        // libFuzzer says 0 until a second has gone.
+        let speed = if seen.speed == 0 { "-".to_owned() } else { seen.speed.to_string() };
+        let is_late = if is_late { "yes" } else { "no" }.to_owned();
+        table.add_row([target, runs, edges, features, speed, last_edge, is_late]);
     }
     say(&format!("{table}\n"))?;
     Ok(is_well)
