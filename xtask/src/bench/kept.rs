@@ -25,19 +25,20 @@ impl Figures {
         Ok(fs::write(path(), report::json(rows))?)
     }
 
-    /// Whether this row was broken before, and is not worse now.
+    /// Whether this row, which is broken, was so before, or is so within the noise of its sockets, and is not worse.
     pub(super) fn allow(&self, row: &Row) -> bool {
         let Some(kept) = self.0.iter().find(|kept| kept.get("job").and_then(Value::as_str) == Some(&row.job)) else {
             return false;
         };
         let figure = |name| kept.get(name).and_then(Value::as_f64);
         // A ratio is below ten; nothing else is.
-        let noise = if row.ours.is_some_and(|ours| ours < 10.0) { NOISE_OF_SOCKETS } else { NOISE };
+        let is_of_sockets = row.ours.is_some_and(|ours| ours < 10.0);
+        let noise = if is_of_sockets { NOISE_OF_SOCKETS } else { NOISE };
         let is_within = |now: Option<f64>, then: Option<f64>, noise: f64| match (now, then) {
             (Some(now), Some(then)) => now <= then * noise,
             (now, _) => now.is_none(),
         };
-        kept.get("holds").and_then(Value::as_bool) == Some(false)
+        (is_of_sockets || kept.get("holds").and_then(Value::as_bool) == Some(false))
             && is_within(row.ours, figure("ours"), noise)
             && is_within(row.allocations, figure("allocations"), 1.0)
     }
@@ -65,10 +66,11 @@ mod tests {
 
     #[test]
     fn what_was_broken_may_be_as_broken_and_nothing_else() {
-        let rows = [row("broken", 2_000.0, 3.0), row("held", 900.0, 3.0)];
+        let rows = [row("broken", 2_000.0, 3.0), row("held", 900.0, 3.0), row("ratio", 0.99, 0.0)];
         let kept = Figures(serde_json::from_str(&report::json(&rows)).unwrap());
         assert!(kept.allow(&row("broken", 2_050.0, 3.0)) && kept.allow(&row("broken", 1_500.0, 2.0)));
         assert!(!kept.allow(&row("broken", 2_100.0, 3.0)) && !kept.allow(&row("broken", 2_000.0, 4.0)));
+        assert!(kept.allow(&row("ratio", 1.01, 0.0)) && !kept.allow(&row("ratio", 1.1, 0.0)));
         assert!(!kept.allow(&row("held", 1_001.0, 3.0)) && !kept.allow(&row("new", 1_001.0, 3.0)));
     }
 }
