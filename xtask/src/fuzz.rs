@@ -29,8 +29,8 @@ Needs a nightly compiler; without one, nothing is done, and that is said. A find
 const RUNS: u64 = 100_000;
 /// Bounds of one run, and the seed.
 const BOUNDS: [&str; 4] = ["-max_len=512", "-timeout=10", "-rss_limit_mb=1024", "-seed=1"];
-/// How much of its output is shown of a run that found something.
-const TAIL: usize = 40;
+/// How many lines are shown of a run that found something: from what was found on, or else the last.
+const SHOWN: usize = 40;
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     let (mut runs, mut keep, mut targets) = (RUNS, false, Vec::new());
@@ -113,8 +113,11 @@ struct Seen {
     speed: u64,
     /// After how many runs; 0 if the corpus has them all.
     last_edge: u64,
-    /// The last lines.
-    tail: VecDeque<String>,
+    /// Where the input is that it ended with.
+    input: Option<String>,
+    /// The lines to show.
+    shown: VecDeque<String>,
+    has_found: bool,
 }
 
 impl Seen {
@@ -149,10 +152,7 @@ impl Seen {
 
     /// Reads a line as `#4096  NEW  cov: 123 ft: 456 corp: 7/80b lim: 43 exec/s: 4096 rss: 30Mb`.
     fn note(&mut self, line: &str) {
-        if self.tail.len() >= TAIL {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(line.to_owned());
+        self.keep(line);
         let words: Vec<&str> = line.split_whitespace().collect();
         let [number, event, ..] = words.as_slice() else { return };
         let Some(runs) = number.strip_prefix('#').and_then(|number| number.parse().ok()) else { return };
@@ -169,15 +169,32 @@ impl Seen {
         self.speed = told("exec/s:").unwrap_or(self.speed);
     }
 
+    fn keep(&mut self, line: &str) {
+        if !self.has_found && ["panicked at", "ERROR: libFuzzer"].iter().any(|sign| line.contains(sign)) {
+            self.has_found = true;
+            self.shown.clear();
+        }
+        if let Some((_, path)) = line.split_once("Test unit written to ") {
+            self.input = Some(path.trim().to_owned());
+        }
+        if self.shown.len() >= SHOWN {
+            // What follows is how it came there: a backtrace, if one is asked for, is longer than all else.
+            if self.has_found {
+                return;
+            }
+            self.shown.pop_front();
+        }
+        self.shown.push_back(line.to_owned());
+    }
+
     fn finding(&self, target: &str) -> String {
-        let tail: Vec<_> = self.tail.iter().map(String::as_str).collect();
-        let path = tail.iter().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path.trim());
-        let again = match path {
+        let shown: Vec<_> = self.shown.iter().map(String::as_str).collect();
+        let again = match &self.input {
             Some(path) => {
                 format!("found: {path}\nagain: cd fuzz && cargo +nightly fuzz run --sanitizer none {target} {path}")
             }
             None => "it ended without an input that can be tried again".to_owned(),
         };
-        format!("{}\n\n{target} FAILED\n{again}\n\n", tail.join("\n"))
+        format!("{}\n\n{target} FAILED\n{again}\n\n", shown.join("\n"))
     }
 }
