@@ -234,7 +234,7 @@ fn judge(response: &Response<&[u8]>, redirected: bool) -> Option<Option<Kind>> {
 fn reason(message: &str) -> ForbiddenReason {
     let message = message.to_ascii_lowercase();
     // Only a word of its own, or the beginning of one.
-    let says = |phrase: &str| message.match_indices(phrase).any(|(at, _)| !message[..at].ends_with(|char| char >= 'A'));
+    let says = |phrase: &str| message.match_indices(phrase).any(|(at, _)| !message[..at].ends_with(|char: char| char.is_ascii_alphabetic()));
     let permission = says("this action is unauthorized")
         || says("invalid ability provided")
         || says("invalid scope")

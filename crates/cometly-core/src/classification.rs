@@ -117,8 +117,8 @@ fn forbidden_reason(message: &str) -> ForbiddenReason {
     let mut found = Found::default();
     found.note(message.as_bytes());
     for (at, byte) in message.bytes().enumerate() {
-        // A word begins behind what sorts before all letters: spaces, brackets, quotes.
-        if byte < b'A' {
+        // A word begins behind what is no letter: spaces, brackets, quotes of any kind.
+        if !byte.is_ascii_alphabetic() {
             found.note(message.as_bytes().get(at.saturating_add(1)..).unwrap_or_default());
         }
     }

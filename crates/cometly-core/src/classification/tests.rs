@@ -176,6 +176,8 @@ fn the_reason_of_a_403_is_said_only_when_it_is_plain() {
         ("Your Subscription has expired", InactiveSubscription),
         ("Invalid scope.", Permission),
         ("You are (NOT AUTHORIZED)", Permission),
+        ("[NOT AUTHORIZED]", Permission),
+        ("missing_permission: “read”", Permission),
         ("Your subscription was canceled.", InactiveSubscription),
         ("Subscription cancelled", InactiveSubscription),
         ("Your subscription is not active", InactiveSubscription),
