@@ -249,6 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_cannot_be_written_is_told_from_one_that_is_empty_or_too_long() {
+        struct Unwritable;
+        impl Display for Unwritable {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Err(fmt::Error)
+            }
+        }
+        let api = api();
+        assert_eq!(api.get("a/{b}").segment(Unwritable).to_request().unwrap_err(), RequestError::Value);
+        assert_eq!(api.get("a").query("b", Unwritable).to_request().unwrap_err(), RequestError::Value);
+        // As long as is allowed, and then it fails.
+        let full = "x".repeat(Call::MAX_TARGET_LEN - "/public-api/v1/a?b=&c=".len());
+        let call = api.get("a").query("b", full).query("c", Unwritable);
+        assert_eq!(call.to_request().unwrap_err(), RequestError::Value);
+    }
+
+    #[test]
     fn a_base_url_without_a_path_needs_no_second_slash() {
         let api = Api::builder(ApiKey::new("k").unwrap()).base_url("https://a.example/".parse().unwrap()).build();
         assert_eq!(api.get("events").to_request().unwrap().uri(), "https://a.example/events");
