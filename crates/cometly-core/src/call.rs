@@ -259,6 +259,8 @@ mod tests {
         let api = api();
         assert_eq!(api.get("a/{b}").segment(Unwritable).to_request().unwrap_err(), RequestError::Value);
         assert_eq!(api.get("a").query("b", Unwritable).to_request().unwrap_err(), RequestError::Value);
+        let longest = "x".repeat(Call::MAX_TARGET_LEN - "/public-api/v1/a?b=".len());
+        assert!(api.get("a").query("b", longest).to_request().is_ok());
         // As long as is allowed, and then it fails.
         let full = "x".repeat(Call::MAX_TARGET_LEN - "/public-api/v1/a?b=&c=".len());
         let call = api.get("a").query("b", full).query("c", Unwritable);
