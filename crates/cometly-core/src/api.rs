@@ -141,8 +141,8 @@ impl Api {
         self.request(Method::PUT, path)
     }
 
-    /// A call of `method` (DELETE and PATCH as well) on `path`, which is relative to the base URL and a literal template as in Cometly's
-    /// documentation: `"contacts/{id}"`. Values go through [`Call::segment`] and [`Call::query`], never into the path.
+    /// A call of `method` (DELETE and PATCH as well) on `path`, which is relative to the base URL and a literal template as
+    /// in Cometly's documentation: `"contacts/{id}"`. Values go through [`Call::segment`] and [`Call::query`], never into the path.
     ///
     /// What is wrong with a call is said when it is built or sent, so that calls can be written in one line.
     pub fn request(&self, method: Method, path: impl Into<Cow<'static, str>>) -> Call {
