@@ -1,11 +1,11 @@
 //! What came back: a success with its body, or an answer with its words.
 
-use std::{borrow::Cow, fmt, ops::Range, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, api::Keys, message, rate_limit};
+use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit, rate_limit, words::Words};
 
 /// A success: the status, the headers and the body as they came, not yet read.
 #[derive(Clone)]
@@ -96,34 +96,6 @@ pub struct Answer<B> {
     pub(crate) body: B,
 }
 
-/// What the API said, and the keys that are masked in it, now and in what is read later.
-#[derive(Clone)]
-pub(crate) struct Words {
-    message: Message,
-    keys: Arc<Keys>,
-}
-
-/// The cleaned message: mostly it stands in the body as it should be shown.
-#[derive(Clone)]
-enum Message {
-    InBody(Range<usize>),
-    Cleaned(Box<str>),
-}
-
-impl Words {
-    /// Cleans the message that was read from `body`, and keeps its place if nothing had to be changed.
-    pub(crate) fn new(text: Cow<'_, str>, body: &[u8], keys: Arc<Keys>) -> Self {
-        let message = match message::clean(text, &keys) {
-            Cow::Owned(text) => Message::Cleaned(text.into()),
-            Cow::Borrowed(text) => {
-                let start = text.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
-                Message::InBody(start..start.wrapping_add(text.len()))
-            }
-        };
-        Self { message, keys }
-    }
-}
-
 impl<B> Answer<B> {
     /// What it says of the key.
     #[must_use]
@@ -168,19 +140,13 @@ impl<B: AsRef<[u8]>> Answer<B> {
     /// API did not answer or said nothing.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        match &self.words.as_ref()?.message {
-            Message::Cleaned(text) => Some(text),
-            Message::InBody(range) => {
-                self.body.as_ref().get(range.clone()).and_then(|text| std::str::from_utf8(text).ok())
-            }
-        }
+        self.words.as_ref()?.message(self.body.as_ref())
     }
 
     /// What the API found wrong with each field, for a 422; cleaned as the message is, and at most 256.
     #[must_use]
     pub fn field_errors(&self) -> Vec<FieldError<'_>> {
-        let read = |words: &Words| message::read_field_errors(self.body.as_ref(), &words.keys);
-        self.words.as_ref().map(read).unwrap_or_default()
+        self.words.as_ref().map(|words| words.field_errors(self.body.as_ref())).unwrap_or_default()
     }
 }
 

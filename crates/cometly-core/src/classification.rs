@@ -1,24 +1,20 @@
 //! From status, headers and body to an outcome: the table and the order in the docs of [`AuthOutcome`].
 
-use std::borrow::Cow;
-
 use http::{HeaderValue, Response, response::Parts};
 
 use crate::{
     Answer, Api, ApiErrorKind, AuthOutcome, ForbiddenReason, RateLimit, Redirected, Reply, UnexpectedCause,
-    answer::Words,
-    message::{first_byte, read_message},
+    words::{Said, Words, first_byte, read},
 };
 
 pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, api: &Api) -> AuthOutcome<B> {
     let (head, body) = response.into_parts();
-    let (kind, text) = match judge(&head, body.as_ref()) {
+    let (kind, words) = match judge(&head, body.as_ref(), api) {
         Judgement::Success => {
             return AuthOutcome::Success(Reply { status: head.status, headers: head.headers, tries: 1, body });
         }
-        Judgement::Failure(kind, text) => (kind, text),
+        Judgement::Failure(kind, words) => (kind, words),
     };
-    let words = text.map(|text| Words::new(text, body.as_ref(), api.keys()));
     let answer = Answer { kind, status: head.status, headers: head.headers, tries: 1, words, body };
     match kind {
         ApiErrorKind::Unauthenticated => AuthOutcome::Unauthenticated(answer),
@@ -30,9 +26,9 @@ pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, api: &Api) -> Auth
     }
 }
 
-enum Judgement<'a> {
+enum Judgement {
     Success,
-    Failure(ApiErrorKind, Option<Cow<'a, str>>),
+    Failure(ApiErrorKind, Option<Words>),
 }
 
 /// What the headers say of who answered.
@@ -70,7 +66,7 @@ fn is_identity(encoding: &HeaderValue) -> bool {
     encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
 }
 
-fn judge<'a>(head: &Parts, body: &'a [u8]) -> Judgement<'a> {
+fn judge(head: &Parts, body: &[u8], api: &Api) -> Judgement {
     use ApiErrorKind as Kind;
     use UnexpectedCause as Cause;
 
@@ -93,20 +89,20 @@ fn judge<'a>(head: &Parts, body: &'a [u8]) -> Judgement<'a> {
             _ => unexpected(Cause::NotJson),
         },
         // Whatever the body: a message is told if there is one.
-        500..=599 => Judgement::Failure(Kind::ServerError, read_message(body)),
+        500..=599 => Judgement::Failure(Kind::ServerError, read(body, api).map(|said| said.words)),
         400..=499 => {
-            let message = if signals.is_encoded { None } else { read_message(body) };
-            let kind = match (head.status.as_u16(), &message) {
+            let said = if signals.is_encoded { None } else { read(body, api) };
+            let kind = match (head.status.as_u16(), &said) {
                 (401, Some(_)) => Kind::Unauthenticated,
                 (401, None) if body.is_empty() && !signals.is_foreign => Kind::Unauthenticated,
-                (403, Some(message)) => Kind::Forbidden(forbidden_reason(message)),
+                (403, Some(Said { message, .. })) => Kind::Forbidden(forbidden_reason(message)),
                 (429, Some(_)) => Kind::RateLimited,
                 (429, None) if RateLimit::read(&head.headers).is_present() => Kind::RateLimited,
                 (_, Some(_)) => Kind::Rejected,
                 (_, None) if signals.is_encoded => Kind::Unexpected(Cause::Encoded),
                 (_, None) => Kind::Unexpected(Cause::NotJson),
             };
-            Judgement::Failure(kind, message)
+            Judgement::Failure(kind, said.map(|said| said.words))
         }
         _ => unexpected(Cause::Status),
     }

@@ -18,7 +18,7 @@ pub(super) enum Allowance {
     None,
     /// `User-Agent` and `Accept-Encoding`.
     Headers,
-    /// The key masked, and what steers a terminal escaped, in the message of the same job.
+    /// The key masked, and what steers a terminal escaped, in the texts of the same job.
     Masking,
 }
 
@@ -50,7 +50,7 @@ pub(super) const JOBS: &[Job] = &[
     job("read-401", "read 401 and its message", 1_550.0, Allowance::Masking, 0.0),
     job("read-403", "read 403 and its message", 1_550.0, Allowance::Masking, 0.0),
     job("read-429", "read 429 and its message", 1_550.0, Allowance::Masking, 0.0),
-    job("read-422", "read 422, its message and 3 fields", 5_800.0, Allowance::None, 4.0),
+    job("read-422", "read 422, its message and 3 fields", 5_800.0, Allowance::Masking, 4.0),
     job("read-502", "read 502, 4 KB of HTML", 300.0, Allowance::None, 0.0),
 ];
 
