@@ -39,8 +39,8 @@ pub struct Call {
     idempotent: bool,
     /// Whether the body has an idempotency key.
     is_keyed: bool,
-    /// The first thing that went wrong.
-    fault: Option<RequestError>,
+    /// The first thing that went wrong; boxed, since a call is moved by each step that describes it.
+    fault: Option<Box<RequestError>>,
 }
 
 impl Call {
@@ -52,7 +52,8 @@ impl Call {
         let target = Target::new(template);
         let mut call =
             Self { api, method, target, body: Bytes::new(), idempotent: false, is_keyed: false, fault: None };
-        call.fault = check_method(&call.method).and_then(|()| call.target.begin(&call.api)).err();
+        let begun = check_method(&call.method).and_then(|()| call.target.begin(&call.api));
+        call.note(begun);
         call
     }
 
@@ -175,7 +176,7 @@ impl Call {
     /// Where it goes, if nothing is wrong with the call.
     fn checked_uri(&self) -> Result<Uri, RequestError> {
         if let Some(fault) = &self.fault {
-            return Err(fault.clone());
+            return Err(RequestError::clone(fault));
         }
         let uri = self.target.to_uri(&self.api)?;
         if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
@@ -187,7 +188,7 @@ impl Call {
     /// Remembers the first thing that goes wrong.
     fn note(&mut self, written: Result<(), RequestError>) {
         if let Err(error) = written {
-            self.fault.get_or_insert(error);
+            self.fault.get_or_insert_with(|| Box::new(error));
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::{
     base_url::{is_plain_segment, is_unreserved},
 };
 
-/// Most targets need no allocation until they are a URI's.
-type Text = SmallVec<[u8; 128]>;
+/// Most targets need no allocation until they are a URI's. With more, a call would be too large to be moved cheaply.
+type Text = SmallVec<[u8; 96]>;
 
 #[derive(Clone)]
 pub(super) struct Target {
