@@ -126,5 +126,11 @@ fn an_authorized_request_is_sent_as_a_call_is(stage: &Stage<'_>) -> Played {
     assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
     assert_eq!(request.body, b"[1]");
     check_headers(stage, &request, &server);
+    // A body that the API would ignore is the caller's affair, and goes out as any other.
+    let request = Request::get(server.base_url()).body(Bytes::from(vec![b'7'; 2 << 20]))?;
+    assert!(stage.send_request(&*client, api.authorize(request)?, &api)?.is_success());
+    let request = server.requests().pop().ok_or("a request was sent")?;
+    assert_eq!((request.body_len, request.header("content-length")), (2 << 20, vec![(2 << 20).to_string()]));
+    check_headers(stage, &request, &server);
     Ok(Arrivals::of(&server))
 }
