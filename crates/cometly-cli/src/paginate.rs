@@ -145,10 +145,10 @@ impl Pages {
             None => failure.advise("no page was written; run it again"),
             Some(cursor) if is_plain(cursor) => failure
                 .advise(format!("all pages before are written; to go on, add --cursor {cursor}"))
-                .with_cursor(Some(cursor)),
+                .with_cursor(cursor),
             Some(cursor) => failure
                 .advise("all pages before are written; the cursor to go on with is not plain: --json tells it")
-                .with_cursor(Some(cursor)),
+                .with_cursor(cursor),
         }
     }
 }

@@ -11,11 +11,9 @@ use crate::{
     console::Console,
     exit::Exit,
     failure::Failure,
-    session::{KeySource, Session},
+    session::{INTEGRATIONS, KeySource, Session},
     transport::{Patience, SendError, Transport},
 };
-
-const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
 /// The call that asks for least and needs no date.
 pub(crate) fn probe(api: &Api) -> Call {
@@ -90,7 +88,7 @@ impl KeyReport {
             answer: "not asked, for there is no API key".to_owned(),
             limits: Vec::new(),
             retry_after: None,
-            next: format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}"),
+            next: Session::to_have_one(),
             exit: Exit::Unauthenticated,
         }
     }
