@@ -31,8 +31,7 @@ pub struct Case {
 const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// Every variable that names a proxy to one of the stacks.
-pub(crate) const PROXY_VARIABLES: [&str; 6] =
-    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
 /// Runs the suite as a test program does: a line for each flavour and case, filters and `--list` as arguments.
 ///
