@@ -19,7 +19,8 @@ impl Input {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             set(&mut fields, &decode(name), decode(value).into());
         }
-        if is_json(headers)
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if kind.is_some_and(is_json)
             && let Ok(Value::Object(object)) = serde_json::from_slice(body)
         {
             fields.extend(object);
@@ -81,8 +82,8 @@ fn set(fields: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// Whether Laravel takes a media type for JSON.
+pub(crate) fn is_json(kind: &str) -> bool {
     kind.contains("/json") || kind.contains("+json")
 }
 

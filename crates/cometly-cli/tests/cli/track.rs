@@ -19,7 +19,7 @@ use crate::{
 };
 
 const TAKEN: &str = r#"{"status":202,"message":"Event queued for processing."}"#;
-const TRACK: [&str; 4] = ["events", "track", "--input", "events.ndjson"];
+pub(crate) const TRACK: [&str; 4] = ["events", "track", "--input", "events.ndjson"];
 
 fn event(number: usize) -> String {
     format!(r#"{{"event_name":"purchase","email":"a{number}@example.com","amount":{number}.50}}"#)
