@@ -8,7 +8,7 @@ use std::{
 };
 
 use cometly_conformance::{Settings, adapters};
-use cometly_core::{Api, ApiKey};
+use cometly_core::{Api, ApiKey, http::HeaderValue};
 use cometly_emulator::{Emulator, ReceivedRequest};
 
 use crate::{Outcome, Result, asks_for_help, say};
@@ -140,7 +140,7 @@ impl Request {
         let [ReceivedRequest { method, path, headers, status, .. }] = requests.as_slice() else {
             return Err(format!("{} requests came, and not one", requests.len()).into());
         };
-        let shown = |value: &http::HeaderValue| {
+        let shown = |value: &HeaderValue| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             value.replace(&emulator.keys().full, "KEY").replace(&emulator.address().to_string(), "HOST")
         };

@@ -8,8 +8,7 @@ use std::{
     thread,
 };
 
-use bytes::Bytes;
-use cometly_core::{AuthOutcome, Call};
+use cometly_core::{AuthOutcome, Call, bytes::Bytes};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 

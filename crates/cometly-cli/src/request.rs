@@ -1,8 +1,8 @@
 //! `cometly request`: any call of the API.
 
-use bytes::Bytes;
 use cometly_core::{
     Api, ApiKey, Call, Reply,
+    bytes::Bytes,
     http::{HeaderValue, Method},
 };
 use serde_json::{Value, json};

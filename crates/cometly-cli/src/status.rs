@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
-use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit};
+use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
 use serde::Serialize;
 
 use crate::{

@@ -2,10 +2,8 @@
 
 use std::thread;
 
-use bytes::Bytes;
 use cometly_conformance::{Sent, Transport};
-use cometly_core::{Api, Call, RetryPolicy};
-use http::Request;
+use cometly_core::{Api, Call, RetryPolicy, bytes::Bytes, http::Request};
 use serde_json::json;
 
 use crate::Result;
