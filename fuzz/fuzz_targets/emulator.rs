@@ -122,7 +122,9 @@ struct World {
     emulator: Socketless,
     /// Whether the first key stood in anything but its header.
     is_planted: Cell<bool>,
+    /// The path of the export that was ordered last.
     export: String,
+    /// Path and query of its file.
     file: String,
 }
 
@@ -139,7 +141,7 @@ fuzz_target!(|input: Input| {
     let mut world = World {
         emulator,
         is_planted: Cell::new(false),
-        export: "1".into(),
+        export: "/public-api/v1/events/exports/1".into(),
         file: "/exports/events/1.ndjson.gz".into(),
     };
     for step in input.steps.iter().take(8) {
@@ -155,8 +157,9 @@ impl World {
         match step {
             Step::Call { method, path, query, key, json, header, body } => {
                 let path = self.path(path);
-                let target = if query.is_empty() { path } else { format!("{path}?{}", self.planted_text(query)) };
-                let mut headers = HeaderMap::from_iter(self.key(key).map(|key| (header::AUTHORIZATION, key)));
+                let query = self.planted_text(query);
+                let target = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+                let mut headers = self.opened_by(key);
                 if *json {
                     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
                     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -165,7 +168,7 @@ impl World {
                 let body = self.planted(body);
                 if let Some((answer, struck)) = self.ask(&method.method(), &target, &headers, Some(body)) {
                     check(&answer, struck, method.method() == Method::HEAD);
-                    self.learn(&answer);
+                    self.learn(&path, &answer);
                 }
             }
             Step::Control { method, path, header, body } => {
@@ -181,13 +184,12 @@ impl World {
             }
             Step::TooLarge(method, path) => {
                 let path = self.path(path);
-                let headers = HeaderMap::from_iter(self.key(&Who::Full).map(|key| (header::AUTHORIZATION, key)));
-                if let Some((answer, struck)) = self.ask(&method.method(), &path, &headers, None) {
+                if let Some((answer, struck)) = self.ask(&method.method(), &path, &self.opened_by(&Who::Full), None) {
                     check(&answer, struck, false);
                 }
             }
             Step::Download { key, method, spoils } => {
-                let headers = HeaderMap::from_iter(self.key(key).map(|key| (header::AUTHORIZATION, key)));
+                let headers = self.opened_by(key);
                 let Some(request) = request(&method.method(), &format!("{}{spoils}", self.file), &headers) else {
                     return;
                 };
@@ -218,7 +220,7 @@ impl World {
             Path::ContactExports => "/contacts/exports".to_owned(),
             Path::Companies => "/companies".to_owned(),
             Path::CompanyExports => "/companies/exports".to_owned(),
-            Path::LastExport => self.export.clone(),
+            Path::LastExport => return self.export.clone(),
             Path::Contact(id) => format!("/contacts/{id}"),
             Path::Company(id) => format!("/companies/{id}"),
             Path::Other(path) => return self.planted_text(path),
@@ -226,16 +228,18 @@ impl World {
         format!("/public-api/v1{path}")
     }
 
-    fn key(&self, who: &Who) -> Option<HeaderValue> {
+    /// The header that brings somebody's key.
+    fn opened_by(&self, who: &Who) -> HeaderMap {
         let keys = self.emulator.keys();
-        let key = match who {
-            Who::Full => &keys.full,
-            Who::NoPermission => &keys.no_permission,
-            Who::Inactive => &keys.inactive,
-            Who::Nobody => return None,
-            Who::Other(text) => return HeaderValue::from_bytes(&self.planted(text)).ok(),
+        let bearer = |key: &str| HeaderValue::try_from(format!("Bearer {key}")).ok();
+        let value = match who {
+            Who::Full => bearer(&keys.full),
+            Who::NoPermission => bearer(&keys.no_permission),
+            Who::Inactive => bearer(&keys.inactive),
+            Who::Nobody => None,
+            Who::Other(text) => HeaderValue::from_bytes(&self.planted(text)).ok(),
         };
-        HeaderValue::try_from(format!("Bearer {key}")).ok()
+        HeaderMap::from_iter(value.map(|value| (header::AUTHORIZATION, value)))
     }
 
     fn add(&self, headers: &mut HeaderMap, other: &Other) {
@@ -271,14 +275,12 @@ impl World {
     }
 
     /// Where an export is, and where its file.
-    fn learn(&mut self, answer: &Response<Bytes>) {
+    fn learn(&mut self, path: &str, answer: &Response<Bytes>) {
         let Ok(body) = serde_json::from_slice::<Value>(answer.body()) else { return };
-        let data = body.get("data").unwrap_or(&body);
-        if let (Some(id), Some(kind)) = (data["export_id"].as_str().or(data["id"].as_str()), data["type"].as_str()) {
-            self.export = format!("/{kind}/exports/{id}");
+        if let (202, Some(id)) = (answer.status().as_u16(), body["export_id"].as_str()) {
+            self.export = format!("{path}/{id}");
         }
-        let mut values = data.as_object().into_iter().flat_map(|data| data.values());
-        if let Some(url) = values.find_map(|value| value.as_str()?.strip_prefix(Socketless::FILES)) {
+        if let Some(url) = body["download_url"].as_str().and_then(|url| url.strip_prefix(Socketless::FILES)) {
             url.clone_into(&mut self.file);
         }
     }
@@ -322,8 +324,7 @@ impl World {
 
     /// A page of a list, unless it is refused or a fault has its way.
     fn page(&self, target: &str) -> Option<Page> {
-        let headers = HeaderMap::from_iter(self.key(&Who::Full).map(|key| (header::AUTHORIZATION, key)));
-        let (answer, struck) = self.ask(&Method::GET, target, &headers, Some(Bytes::new()))?;
+        let (answer, struck) = self.ask(&Method::GET, target, &self.opened_by(&Who::Full), Some(Bytes::new()))?;
         check(&answer, struck, false);
         if answer.status() != 200 || struck {
             return None;

@@ -2,7 +2,7 @@
 //! the process.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     error::Error,
     fmt::{self, Debug, Write as _},
     sync::{
@@ -89,7 +89,7 @@ impl Canary {
     /// The records of `log` and `tracing` in which it was seen: level and target.
     #[must_use]
     pub fn leaks(&self) -> Vec<String> {
-        lock(seen()).iter().filter(|record| self.check_absent("", &record.text).is_err()).map(Record::place).collect()
+        lock(&SEEN).iter().filter(|record| self.check_absent("", &record.text).is_err()).map(Record::place).collect()
     }
 }
 
@@ -122,21 +122,16 @@ impl Record {
     }
 }
 
-fn seen() -> &'static Mutex<Vec<Record>> {
-    static SEEN: Mutex<Vec<Record>> = Mutex::new(Vec::new());
-    &SEEN
-}
+static SEEN: Mutex<Vec<Record>> = Mutex::new(Vec::new());
 
-fn counts() -> &'static Mutex<HashMap<String, usize>> {
-    static COUNTS: OnceLock<Mutex<HashMap<String, usize>>> = OnceLock::new();
-    COUNTS.get_or_init(Mutex::default)
-}
+/// How many records each target has written.
+static COUNTS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 /// How many records this target, or one below it, has written since [`capture_logs`]: a watch that saw nothing proves
 /// nothing.
 #[must_use]
 pub fn records_of(target: &str) -> usize {
-    lock(counts()).iter().filter(|(name, _)| name.starts_with(target)).map(|(_, count)| count).sum()
+    lock(&COUNTS).iter().filter(|(name, _)| name.starts_with(target)).map(|(_, count)| count).sum()
 }
 
 /// Begins the watch, for the whole process and at every level.
@@ -152,14 +147,10 @@ pub fn capture_logs() {
 }
 
 fn note(level: &str, target: &str, text: String) {
-    let count = |counts: &mut HashMap<String, usize>| {
-        let count = counts.entry(target.to_owned()).or_default();
-        *count = count.saturating_add(1);
-    };
-    count(&mut lock(counts()));
+    lock(&COUNTS).entry(target.to_owned()).and_modify(|count| *count = count.saturating_add(1)).or_insert(1);
     let is_documented = DOCUMENTED.iter().any(|(name, at)| *name == target && at.as_str().eq_ignore_ascii_case(level));
     if !is_documented && text.contains(MARKER) {
-        lock(seen()).push(Record { level: level.to_owned(), target: target.to_owned(), text });
+        lock(&SEEN).push(Record { level: level.to_owned(), target: target.to_owned(), text });
     }
 }
 

@@ -173,19 +173,6 @@ impl FaultServer {
     pub fn open_connections(&self) -> usize {
         lock(&self.log.open).len()
     }
-
-    /// Waits until so many requests have arrived; `false` if they have not within that time.
-    #[must_use]
-    pub fn wait_for_arrivals(&self, count: usize, within: Duration) -> bool {
-        let slices = within.as_millis() / 5;
-        (0..=slices).any(|_| {
-            let arrived = self.arrivals() >= count;
-            if !arrived {
-                thread::sleep(Duration::from_millis(5));
-            }
-            arrived
-        })
-    }
 }
 
 impl Drop for FaultServer {

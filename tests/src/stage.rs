@@ -12,7 +12,7 @@ use http::Request;
 
 use crate::{
     BoxError, Flavour, Gap, Sent, Settings, Transport,
-    canary::Canary,
+    canary::{Canary, Leak},
     fault_server::{FaultServer, Script},
 };
 
@@ -144,11 +144,7 @@ impl<'a> Stage<'a> {
     pub fn noted(&self, sent: Sent) -> Sent {
         match &sent {
             Ok(outcome) => self.look_at_outcome(outcome),
-            Err(error) => {
-                if let Err(leak) = self.canary.check_error(error) {
-                    self.leaks.borrow_mut().push(leak.to_string());
-                }
-            }
+            Err(error) => self.note(self.canary.check_error(error)),
         }
         let tries = match &sent {
             Ok(outcome) => outcome.tries(),
@@ -169,17 +165,17 @@ impl<'a> Stage<'a> {
         // Cloned as a user would: the response below must bear it.
         let copy = outcome.clone();
         self.look("the outcome", &format!("{copy} {copy:?} {copy:#?}"));
-        if let Err(error) = copy.into_result()
-            && let Err(leak) = self.canary.check_error(&error)
-        {
-            self.leaks.borrow_mut().push(leak.to_string());
+        if let Err(error) = copy.into_result() {
+            self.note(self.canary.check_error(&error));
         }
     }
 
     fn look(&self, label: &str, text: &str) {
-        if let Err(leak) = self.canary.check_absent(label, text) {
-            self.leaks.borrow_mut().push(leak.to_string());
-        }
+        self.note(self.canary.check_absent(label, text));
+    }
+
+    fn note(&self, looked: Result<(), Leak>) {
+        self.leaks.borrow_mut().extend(looked.err().map(|leak| leak.to_string()));
     }
 
     fn is_canary(&self, header: &[u8]) -> bool {

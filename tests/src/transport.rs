@@ -143,8 +143,7 @@ impl Default for Settings {
 impl Settings {
     /// The retry policy, with the deadline as its total time: what to give to [`Call::attempt`].
     pub fn bounded_policy(&self) -> RetryPolicy {
-        let policy = self.retry_policy.clone();
-        self.deadline.map_or_else(|| policy.clone(), |deadline| policy.clone().total(deadline))
+        self.deadline.into_iter().fold(self.retry_policy.clone(), RetryPolicy::total)
     }
 
     /// With another deadline for the whole call.

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
-use cometly_conformance::BoxError;
-
 use crate::{
-    Outcome,
+    Outcome, Result,
     libraries::{LIBRARIES, Library},
     say, tool,
 };
@@ -60,15 +58,11 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 }
 
 /// One item a line.
-fn public_api(library: &Library) -> Result<String, BoxError> {
+fn public_api(library: &Library) -> Result<String> {
     let mut command = tool::nightly_cargo().ok_or("the nightly compiler is gone")?;
     command.args(["public-api", "--package", library.package, "--omit", "blanket-impls", "--color", "never"]);
     command.args(["--no-default-features", "--features", library.features]);
-    let told = command.output()?;
-    if !told.status.success() {
-        return Err(String::from_utf8_lossy(&told.stderr).into());
-    }
-    let text = String::from_utf8(told.stdout)?;
+    let text = tool::output(&mut command)?;
     let lines = text.lines().filter(|line| !UNSTABLE.iter().any(|unstable| line.contains(unstable)));
     Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }

@@ -1,12 +1,9 @@
-//! `cargo xtask budget`: what the core may depend on, and what its sources may name: it is for people who count crates, and it does no IO.
+//! `cargo xtask budget`: what the core may depend on, and what its sources may name: it is for people who count crates,
+//! and it does no IO.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, asks_for_help, say, sources, tool};
 
 const HELP: &str = "\
 cargo xtask budget   how many crates come with the core, and that neither they nor its sources do IO
@@ -23,17 +20,15 @@ const DOES_IO: [&str; 11] =
 const NAMES_IO: [&str; 8] =
     ["std::net", "std::fs", "std::thread", "std::process", "std::os", "::now()", "println!", "unsafe {"];
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    match arguments.next()? {
-        None => {}
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
-        Some(other) => return Err(other.unexpected().into()),
+pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
+    if asks_for_help(arguments)? {
+        return say(HELP);
     }
-    let core = tool::root().join("crates/cometly-core");
+    let core = tool::root().join("crates/cometly-core/src");
     let crates = crates()?;
     let doing_io: Vec<_> = crates.iter().filter(|name| DOES_IO.contains(&name.as_str())).cloned().collect();
-    let naming_io = sources_that_name_io(&core.join("src"))?;
-    let looks_outside = sources_with(&core.join("src"), &["env::var"])?;
+    let naming_io = sources_with(&core, &NAMES_IO)?;
+    let looks_outside = sources_with(&core, &["env::var"])?;
 
     say(&format!("{} crates of at most {MAX_CRATES}, itself included\n", crates.len()))?;
     for (what, found) in [("crates that do IO", &doing_io), ("sources that name IO", &naming_io)] {
@@ -48,25 +43,16 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 }
 
 /// The crates that a program gets with the core, itself included.
-fn crates() -> Result<BTreeSet<String>, Box<dyn std::error::Error + Send + Sync>> {
-    let tree = tool::cargo()
-        .args(["tree", "--package", "cometly-core", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
-        .output()?;
-    if !tree.status.success() {
-        return Err(String::from_utf8_lossy(&tree.stderr).into());
-    }
-    let text = String::from_utf8(tree.stdout)?;
+fn crates() -> Result<BTreeSet<String>> {
+    let tree = ["tree", "--package", "cometly-core", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let text = tool::output(tool::cargo().args(tree))?;
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
-fn sources_that_name_io(folder: &Path) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
-    sources_with(folder, &NAMES_IO)
-}
-
 /// The lines that hold one of these texts, comments and tests aside.
-fn sources_with(folder: &Path, texts: &[&str]) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+fn sources_with(folder: &Path, texts: &[&str]) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for file in sources(folder)? {
+    for file in sources::below(folder)? {
         let text = fs::read_to_string(&file)?;
         let name = file.strip_prefix(folder)?.display();
         let code = (1..)
@@ -79,21 +65,4 @@ fn sources_with(folder: &Path, texts: &[&str]) -> Result<Vec<String>, Box<dyn st
         );
     }
     Ok(found)
-}
-
-fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.file_stem().is_some_and(|name| name == "tests") {
-            continue;
-        }
-        if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

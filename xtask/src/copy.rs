@@ -2,19 +2,14 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use cometly_conformance::BoxError;
-
-use crate::tool;
+use crate::{Result, tool};
 
 /// All that git tracks or does not ignore, as it stands now, in this folder below the project's own.
-pub(crate) fn to(folder: &str) -> Result<PathBuf, BoxError> {
+pub(crate) fn to(folder: &str) -> Result<PathBuf> {
     let project = tool::root();
     let root = project.join(folder);
-    let list = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(&project)
-        .output()?;
-    for name in String::from_utf8(list.stdout)?.split_terminator('\0') {
+    let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    for name in tool::output(Command::new("git").args(list).current_dir(&project))?.split_terminator('\0') {
         let (from, to) = (project.join(name), root.join(name));
         // What did not change keeps its time, and so is not built again.
         if fs::read(&from).ok() != fs::read(&to).ok() && from.exists() {

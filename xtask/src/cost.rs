@@ -11,7 +11,7 @@ use std::{
 use comfy_table::{CellAlignment, Table, presets};
 use lexopt::{Arg, Parser};
 
-use crate::{Outcome, page, say};
+use crate::{Outcome, Result, page, say, tool};
 
 use package::Package;
 use subject::{MOST_CORE_CRATES, MOST_CORE_SECONDS, MOST_MORE_CRATES, MOST_TEXT, SUBJECTS, Subject};
@@ -51,7 +51,7 @@ pub(crate) fn run(mut arguments: Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    package::needs_size()?;
+    tool::needs_binutils(&["size"])?;
     let mut rows: Vec<Row> = Vec::new();
     for subject in SUBJECTS {
         // It takes minutes; nobody waits for the word if standard error is closed.
@@ -72,7 +72,7 @@ pub(crate) fn run(mut arguments: Parser) -> Outcome {
 }
 
 /// Measures one program, beside those before it.
-fn measure(subject: &Subject, is_quick: bool, before: &[Row]) -> Result<Row, Box<dyn std::error::Error + Send + Sync>> {
+fn measure(subject: &Subject, is_quick: bool, before: &[Row]) -> Result<Row> {
     let package = Package::new(subject, is_quick)?;
     let seconds = if is_quick { None } else { Some(cold_seconds(subject, &package)?) };
     let (text, crates) = (package.text()?, package.crates()?);
@@ -90,7 +90,7 @@ fn measure(subject: &Subject, is_quick: bool, before: &[Row]) -> Result<Row, Box
 }
 
 /// CPU seconds of a cold build. A busy machine makes them more, so what is beyond the bound is measured again.
-fn cold_seconds(subject: &Subject, package: &Package) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+fn cold_seconds(subject: &Subject, package: &Package) -> Result<f64> {
     let seconds = package.build_cold()?;
     let is_bounded = subject.name == subject::CORE;
     if is_bounded && seconds > MOST_CORE_SECONDS { Ok(seconds.min(package.build_cold()?)) } else { Ok(seconds) }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write as _};
 
-use cometly_conformance::{BoxError, Flavour, Settings, adapters};
+use cometly_conformance::{Flavour, Settings, adapters};
 use cometly_core::{Api, ApiKey, BaseUrl};
 
-use crate::{Outcome, say};
+use crate::{Outcome, Result, say};
 
 mod calls;
 mod command_line;
@@ -55,7 +55,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     }
 }
 
-fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table, BoxError> {
+fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table> {
     let mut table = Table::new(flavours.iter().map(|flavour| flavour.name()));
     for row in calls::ROWS {
         table.begin(row.asked, Some(row.expected));
@@ -70,7 +70,7 @@ fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table, BoxError> {
     Ok(table)
 }
 
-fn on_a_server(flavours: &[Box<dyn Flavour>], base_url: BaseUrl) -> Result<Table, BoxError> {
+fn on_a_server(flavours: &[Box<dyn Flavour>], base_url: BaseUrl) -> Result<Table> {
     let key = ApiKey::from_env()?;
     let api = Api::builder(key).base_url(base_url).build();
     let mut table = Table::new(flavours.iter().map(|flavour| flavour.name()));

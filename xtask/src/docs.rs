@@ -1,16 +1,14 @@
 //! `cargo xtask docs`: the documentation as docs.rs will build it.
 
-use crate::{Outcome, libraries::LIBRARIES, say, tool};
+use crate::{Outcome, asks_for_help, libraries::LIBRARIES, say, tool};
 
 const HELP: &str = "\
 cargo xtask docs   build the libraries' documentation on nightly with `--cfg docsrs`, as docs.rs does
 ";
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    match arguments.next()? {
-        None => {}
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
-        Some(other) => return Err(other.unexpected().into()),
+pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
+    if asks_for_help(arguments)? {
+        return say(HELP);
     }
     let mut is_well = true;
     for library in LIBRARIES {

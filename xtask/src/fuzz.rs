@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    error::Error,
     fs,
     io::{self, BufRead as _, BufReader},
     path::PathBuf,
@@ -12,7 +11,7 @@ use std::{
 use comfy_table::Table;
 use lexopt::ValueExt as _;
 
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, say, tool};
 
 const HELP: &str = "\
 cargo xtask fuzz [TARGET …] [--runs N] [--keep]
@@ -121,7 +120,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(target: &str, runs: u64, keep: bool) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    fn of(target: &str, runs: u64, keep: bool) -> Result<Self> {
         let kept = folder().join("corpus").join(target);
         let scratch = built().join("scratch").join(target);
         if scratch.exists() {

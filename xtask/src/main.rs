@@ -1,10 +1,11 @@
 //! The project's own commands, as `cargo xtask COMMAND`.
 
 use std::{
-    error::Error,
     io::{self, Write as _},
     process::ExitCode,
 };
+
+use cometly_conformance::BoxError;
 
 mod api;
 mod bench;
@@ -27,11 +28,14 @@ mod samples;
 mod semver;
 mod simulate;
 mod soak;
+mod sources;
 mod steps;
 mod tool;
 
+type Result<T> = std::result::Result<T, BoxError>;
+
 /// What a command comes to: whether all is well, or why it could not be found out.
-type Outcome = Result<bool, Box<dyn Error + Send + Sync>>;
+type Outcome = Result<bool>;
 
 fn main() -> ExitCode {
     match run() {
@@ -122,6 +126,15 @@ fn help() -> String {
     let lines = COMMANDS.iter().map(|command| format!("cargo xtask {:<10} {}", command.name, command.about));
     let commands = lines.collect::<Vec<_>>().join("\n");
     format!("The project's own commands.\n\n{commands}\n\nEach says more with --help.\n")
+}
+
+/// Whether a command that takes nothing else was asked what it does.
+fn asks_for_help(mut arguments: lexopt::Parser) -> Result<bool> {
+    match arguments.next()? {
+        None => Ok(false),
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => Ok(true),
+        Some(other) => Err(other.unexpected().into()),
+    }
 }
 
 /// Prints, and is content.

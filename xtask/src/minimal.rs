@@ -2,9 +2,7 @@
 
 use std::{fs, path::Path};
 
-use cometly_conformance::BoxError;
-
-use crate::{Outcome, copy, say, tool};
+use crate::{Outcome, Result, asks_for_help, copy, say, tool};
 
 const HELP: &str = "\
 cargo xtask minimal   build the libraries with the oldest versions that their manifests admit, and test the core so
@@ -37,11 +35,9 @@ const FEATURES: &str = "cometly-reqwest/blocking,cometly-reqwest/tracing,cometly
 const MEMBERS: &str = "members = [\"crates/cometly-core\", \"crates/cometly-emulator\", \"crates/cometly-isahc\", \
                        \"crates/cometly-reqwest\", \"crates/cometly-ureq\"]";
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    match arguments.next()? {
-        None => {}
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
-        Some(other) => return Err(other.unexpected().into()),
+pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
+    if asks_for_help(arguments)? {
+        return say(HELP);
     }
     let root = copy::to("target/minimal")?;
     only_the_libraries(&root.join("Cargo.toml"))?;
@@ -61,7 +57,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     Ok(true)
 }
 
-fn only_the_libraries(manifest: &Path) -> Result<(), BoxError> {
+fn only_the_libraries(manifest: &Path) -> Result<()> {
     let text = fs::read_to_string(manifest)?;
     let members = text.lines().find(|line| line.starts_with("members = ")).ok_or("a workspace has members")?;
     Ok(fs::write(manifest, text.replacen(members, MEMBERS, 1))?)

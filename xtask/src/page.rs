@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::tool::root;
+use crate::{Result, tool::root};
 
 /// Puts `text` between the marks of `command`, which the page must have.
-pub(crate) fn put(file: &str, command: &str, text: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn put(file: &str, command: &str, text: &str) -> Result<()> {
     let path = root().join(file);
     let page = fs::read_to_string(&path)?;
     let replaced = replaced(&page, command, text).ok_or_else(|| format!("{file} has no marks of `{command}`"))?;

@@ -1,10 +1,10 @@
 //! `cargo xtask panics`: where the compiled core could panic.
 
-use std::{collections::BTreeMap, error::Error, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use comfy_table::Table;
 
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, say, tool};
 
 mod entries;
 mod sites;
@@ -26,8 +26,6 @@ are compared for the one that the baseline was kept with.
 const CORE: &str = "cometly-core";
 const PROBE: &str = "panics";
 
-type Failure = Box<dyn Error + Send + Sync>;
-
 /// How many places of each kind a crate has.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
@@ -44,7 +42,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    sites::needs_binutils()?;
+    tool::needs_binutils(&["objdump", "addr2line"])?;
     let forgotten = entries::forgotten(&tool::root().join("crates/cometly-core/src"), &folder().join("src"))?;
     let is_seen = count(true)?.get(PROBE).is_some_and(|count| count.panics > 0);
     let counts = count(false)?;
@@ -91,7 +89,7 @@ fn folder() -> PathBuf {
 }
 
 /// Builds the probe, with the planted index or without, and counts.
-fn count(planted: bool) -> Result<BTreeMap<String, Count>, Failure> {
+fn count(planted: bool) -> Result<BTreeMap<String, Count>> {
     let target = tool::root().join("target/panics");
     let mut build = tool::cargo();
     build.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(folder().join("Cargo.toml"));
@@ -118,9 +116,8 @@ fn count(planted: bool) -> Result<BTreeMap<String, Count>, Failure> {
     Ok(counts)
 }
 
-fn compiler() -> Result<String, Failure> {
-    let told = Command::new("rustc").arg("--version").output()?;
-    Ok(String::from_utf8(told.stdout)?.trim().to_owned())
+fn compiler() -> Result<String> {
+    Ok(tool::output(Command::new("rustc").arg("--version"))?.trim().to_owned())
 }
 
 /// What was counted once: the compiler in the first line, then a crate and its count in each.
@@ -130,7 +127,7 @@ struct Baseline {
 }
 
 impl Baseline {
-    fn read() -> Result<Self, Failure> {
+    fn read() -> Result<Self> {
         let text = fs::read_to_string(folder().join("baseline.txt"))?;
         let mut lines = text.lines();
         let compiler = lines.next().unwrap_or_default().to_owned();

@@ -2,19 +2,15 @@
 
 use std::{env, fs, path::PathBuf};
 
-use cometly_conformance::BoxError;
-
-use crate::{Outcome, libraries::LIBRARIES, say, tool};
+use crate::{Outcome, Result, asks_for_help, libraries::LIBRARIES, say, tool};
 
 const HELP: &str = "\
 cargo xtask publish   package what is published, and build each package from what is in it; nothing is sent
 ";
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    match arguments.next()? {
-        None => {}
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
-        Some(other) => return Err(other.unexpected().into()),
+pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
+    if asks_for_help(arguments)? {
+        return say(HELP);
     }
     forget_unpacked()?;
     let built = LIBRARIES.iter().flat_map(|library| ["--package", library.package]);
@@ -24,7 +20,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 
 /// cargo takes a package of the same version for the same package: what it unpacked and built in the last rehearsal would
 /// stand for what is there now. A registry that is a folder, as that of a rehearsal is, has no name before its hash.
-fn forget_unpacked() -> Result<(), BoxError> {
+fn forget_unpacked() -> Result<()> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).ok_or("cargo has a home")?;
     let Ok(registries) = fs::read_dir(home.join("registry/src")) else { return Ok(()) };

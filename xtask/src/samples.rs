@@ -7,11 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cometly_conformance::{BoxError, Settings, adapters};
-use cometly_core::{Api, ApiKey};
+use cometly_conformance::{Settings, adapters};
+use cometly_core::{Api, ApiKey, http::HeaderValue};
 use cometly_emulator::{Emulator, ReceivedRequest};
 
-use crate::{Outcome, say};
+use crate::{Outcome, Result, asks_for_help, say};
 
 const HELP: &str = "\
 cargo xtask samples   the curl, fetch, PHP and Python programs of Cometly's authentication page, against the emulator
@@ -64,11 +64,9 @@ const SAMPLES: &[Sample] = &[
 /// What the page says that every request must have.
 const REQUIRED: [&str; 3] = ["authorization", "accept", "content-type"];
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    match arguments.next()? {
-        None => {}
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return say(HELP),
-        Some(other) => return Err(other.unexpected().into()),
+pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
+    if asks_for_help(arguments)? {
+        return say(HELP);
     }
     let mut seen = Vec::new();
     for sample in SAMPLES {
@@ -99,7 +97,7 @@ fn emulator() -> std::io::Result<Emulator> {
 
 impl Sample {
     /// What the emulator saw of it; nothing if it cannot be run here.
-    fn run(&self) -> Result<Option<Request>, BoxError> {
+    fn run(&self) -> Result<Option<Request>> {
         let quiet = |words: &[&str]| {
             let (program, arguments) = words.split_first()?;
             let mut command = Command::new(program);
@@ -137,12 +135,12 @@ struct Request {
 }
 
 impl Request {
-    fn of(emulator: &Emulator) -> Result<Self, BoxError> {
+    fn of(emulator: &Emulator) -> Result<Self> {
         let requests = emulator.received_requests();
         let [ReceivedRequest { method, path, headers, status, .. }] = requests.as_slice() else {
             return Err(format!("{} requests came, and not one", requests.len()).into());
         };
-        let shown = |value: &http::HeaderValue| {
+        let shown = |value: &HeaderValue| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             value.replace(&emulator.keys().full, "KEY").replace(&emulator.address().to_string(), "HOST")
         };

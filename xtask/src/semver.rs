@@ -2,9 +2,7 @@
 
 use std::process::Command;
 
-use cometly_conformance::BoxError;
-
-use crate::{Outcome, libraries::LIBRARIES, say, tool};
+use crate::{Outcome, Result, libraries::LIBRARIES, say, tool};
 
 const HELP: &str = "\
 cargo xtask semver            compare the libraries with the last release, or while there is none, with the commit before
@@ -33,7 +31,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 }
 
 /// Its tag.
-fn last_release() -> Result<Option<String>, BoxError> {
+fn last_release() -> Result<Option<String>> {
     let mut git = Command::new("git");
     git.args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]).current_dir(tool::root());
     let told = git.output()?;

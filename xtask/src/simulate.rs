@@ -5,6 +5,7 @@
 
 mod clock;
 mod plain;
+mod random;
 mod report;
 mod server;
 mod svg;

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_conformance::{BoxError, adapters};
+use cometly_conformance::adapters;
 use lexopt::ValueExt as _;
 use serde_json::Value;
 
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, say, tool};
 
 mod report;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
         pairs.push(Pair::start(&program, flavour, time, seed)?);
     }
     let deadline = Instant::now().checked_add(time.saturating_add(GRACE)).ok_or("nobody waits for so long")?;
-    let reports: Result<Vec<_>, BoxError> = pairs.into_iter().map(|pair| pair.end(deadline)).collect();
+    let reports: Result<Vec<_>> = pairs.into_iter().map(|pair| pair.end(deadline)).collect();
     let reports = reports?;
     say(&report::table(&reports))?;
     let violations: Vec<_> = reports.iter().flat_map(Report::violations).collect();
@@ -60,7 +60,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 }
 
 /// The program that each flavour runs, optimised.
-fn built() -> Result<PathBuf, BoxError> {
+fn built() -> Result<PathBuf> {
     let arguments = ["build", "--release", "--quiet", "--package", "cometly-conformance", "--example", "soak"];
     let output = tool::cargo()
         .args(arguments)
@@ -81,7 +81,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(program: &PathBuf, flavour: &'static str, time: Duration, seed: u64) -> Result<Self, BoxError> {
+    fn start(program: &PathBuf, flavour: &'static str, time: Duration, seed: u64) -> Result<Self> {
         let mut server = Running::start(Command::new(program).arg("server"))?;
         let places = server.line()?;
         let told: Value = serde_json::from_str(&places)?;
@@ -95,7 +95,7 @@ impl Pair {
     }
 
     /// Waits until the client has ended, then ends the server, and puts together what both say.
-    fn end(mut self, deadline: Instant) -> Result<Report, BoxError> {
+    fn end(mut self, deadline: Instant) -> Result<Report> {
         self.client.wait(deadline)?;
         let client = self.client.rest()?;
         self.server.tell("\n")?;
@@ -111,31 +111,31 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Result<Self, BoxError> {
+    fn start(command: &mut Command) -> Result<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(child.stdout.take().ok_or("it was asked for")?);
         Ok(Self { child, output })
     }
 
-    fn tell(&mut self, text: &str) -> Result<(), BoxError> {
+    fn tell(&mut self, text: &str) -> Result<()> {
         let mut input = self.child.stdin.take().ok_or("it is told one thing")?;
         Ok(input.write_all(text.as_bytes())?)
     }
 
-    fn line(&mut self) -> Result<String, BoxError> {
+    fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Ok(line)
     }
 
-    fn rest(&mut self) -> Result<String, BoxError> {
+    fn rest(&mut self) -> Result<String> {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest)?;
         Ok(rest)
     }
 
     /// Ends it if it does not end by itself: then it has said nothing, and is reported.
-    fn wait(&mut self, deadline: Instant) -> Result<(), BoxError> {
+    fn wait(&mut self, deadline: Instant) -> Result<()> {
         while self.child.try_wait()?.is_none() {
             if Instant::now() > deadline {
                 self.child.kill()?;

@@ -5,9 +5,7 @@ use std::{
     time::Instant,
 };
 
-use cometly_conformance::BoxError;
-
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, say, tool};
 
 /// One command, and what it proves.
 pub(crate) struct Step {
@@ -38,7 +36,7 @@ impl Step {
         Self { is_for_nightly: true, ..self }
     }
 
-    fn play(&self) -> Result<Verdict, BoxError> {
+    fn play(&self) -> Result<Verdict> {
         if self.is_for_nightly && tool::nightly_cargo().is_none() {
             return Ok(Verdict::NoNightly);
         }

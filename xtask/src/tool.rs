@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::Outcome;
+use crate::{Outcome, Result};
 
 /// The folder of the whole project.
 pub(crate) fn root() -> PathBuf {
@@ -42,27 +42,40 @@ pub(crate) fn nightly_cargo() -> Option<Command> {
     is_there.is_ok_and(|status| status.success()).then(|| nightly("cargo"))
 }
 
-/// Whether this program is there and says that it has this version; if not, what to do about it.
-pub(crate) fn needs(program: &str, arguments: &[&str], version: &str, install: &str) -> Result<(), String> {
-    let told = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
-    let told = told.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let is_that = told.split_whitespace().any(|word| word.trim_start_matches('v') == version);
-    let found = if told.is_empty() { "there is none".to_owned() } else { format!("this is {}", told.trim()) };
-    if is_that { Ok(()) } else { Err(format!("needs {program} {version}, and {found}: {install}")) }
-}
-
 /// The tools that are built from crates.io, each with its version and who needs it: `quick` for `cargo xtask ci` and
 /// `proof`, `nightly` for the latter where there is a nightly compiler, `full` for `proof --full` alone.
 const TOOLS: &str = include_str!("../../proof/tools.txt");
 
 /// Whether this subcommand of cargo is there in the version that the project names; if not, how to get it.
-pub(crate) fn pinned(name: &str) -> Result<(), String> {
+pub(crate) fn pinned(name: &str) -> Result<()> {
     let words = TOOLS.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let version = words.filter(|words| words.first() == Some(&name)).find_map(|words| words.get(1).copied());
     let version = version.ok_or_else(|| format!("{name} does not stand in proof/tools.txt"))?;
     // As cargo calls it.
     let subcommand = name.trim_start_matches("cargo-");
-    needs(name, &[subcommand, "--version"], version, &format!("cargo install --locked {name}@{version}"))
+    let told = output(Command::new(name).args([subcommand, "--version"])).unwrap_or_default();
+    if told.split_whitespace().any(|word| word.trim_start_matches('v') == version) {
+        return Ok(());
+    }
+    let found = if told.is_empty() { "there is none".to_owned() } else { format!("this is {}", told.trim()) };
+    Err(format!("needs {name} {version}, and {found}: cargo install --locked {name}@{version}").into())
+}
+
+/// Says what to do if one of these programs is not there.
+pub(crate) fn needs_binutils(programs: &[&str]) -> Result<()> {
+    if programs.iter().all(|program| output(Command::new(program).arg("--version")).is_ok()) {
+        return Ok(());
+    }
+    Err(format!("needs {}: apt-get install binutils", programs.join(" and ")).into())
+}
+
+/// What it prints, if it ends well; else what it complains of.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let told = command.output()?;
+    if !told.status.success() {
+        return Err(String::from_utf8_lossy(&told.stderr).into());
+    }
+    Ok(String::from_utf8_lossy(&told.stdout).into_owned())
 }
 
 /// Runs it, its output being ours, and says whether it was content.

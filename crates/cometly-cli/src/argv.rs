@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ffi::OsString};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, session::INTEGRATIONS};
 
 /// How people try to hand over a key.
 const KEY_OPTIONS: [&str; 8] =
@@ -25,10 +25,10 @@ pub(crate) fn refusal() -> Failure {
     Failure::usage(
         "an API key does not belong on the command line, where every user of this machine and the shell's history see it",
     )
-    .advise(
+    .advise(format!(
         "run `cometly auth login` and paste it, pipe it to `cometly auth login --with-token`, or set COMETLY_API_KEY; if \
-         that was a real key, make a new one at https://app.cometly.com/integrations and delete this one",
-    )
+         that was a real key, make a new one at {INTEGRATIONS} and delete this one"
+    ))
 }
 
 /// `text` without whatever on the command line looks like a key, also within an argument.

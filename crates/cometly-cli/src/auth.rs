@@ -13,7 +13,7 @@ use crate::{
     credentials,
     exit::Exit,
     failure::Failure,
-    session::{self, KeySource, Session},
+    session::{self, INTEGRATIONS, KeySource, Session},
     status,
     transport::{Patience, Transport},
 };
@@ -62,15 +62,13 @@ fn login(with_token: bool, global: &Global, console: &Console) -> Result<Exit, F
 }
 
 fn ask() -> Result<Zeroizing<String>, Failure> {
-    let no_terminal = |error: io::Error| {
-        Failure::local(format!("there is no terminal to ask for the key on ({error})"))
-            .advise("pipe the key in: cometly auth login --with-token")
+    let asked = if io::stdin().is_terminal() {
+        rpassword::prompt_password("API key (not shown): ")
+            .map_err(|error| Failure::local(format!("there is no terminal to ask for the key on ({error})")))
+    } else {
+        Err(Failure::usage("stdin is no terminal to ask for the key on"))
     };
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("stdin is no terminal to ask for the key on")
-            .advise("pipe the key in: cometly auth login --with-token"));
-    }
-    rpassword::prompt_password("API key (not shown): ").map(Zeroizing::new).map_err(no_terminal)
+    asked.map(Zeroizing::new).map_err(|failure| failure.advise("pipe the key in: cometly auth login --with-token"))
 }
 
 /// The first line of stdin; the line feed that `echo` and files end with is no part of the key.
@@ -92,10 +90,7 @@ fn logout(console: &Console) -> Result<Exit, Failure> {
         console.json_line(&json!({"removed": was_there}))?;
     }
     console.note(if was_there {
-        format!(
-            "The key in {} is forgotten; to make it useless, delete it at https://app.cometly.com/integrations.",
-            path.display()
-        )
+        format!("The key in {} is forgotten; to make it useless, delete it at {INTEGRATIONS}.", path.display())
     } else {
         "There was no stored key.".to_owned()
     });

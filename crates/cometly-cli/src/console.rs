@@ -25,13 +25,13 @@ impl Console {
     /// Words: nothing with `--quiet`.
     pub(crate) fn note(&self, words: impl fmt::Display) {
         if !self.quiet {
-            self.words(words);
+            self.warn(words);
         }
     }
 
     /// Words that are told even with `--quiet`.
     pub(crate) fn warn(&self, words: impl fmt::Display) {
-        self.words(words);
+        self.styled("", words);
     }
 
     /// Why the command failed, in whatever form was asked for; gives the exit code.
@@ -40,18 +40,14 @@ impl Console {
             return failure.exit;
         }
         if self.json {
-            self.words(failure.to_json());
+            self.warn(failure.to_json());
             return failure.exit;
         }
         self.styled(&format!("{ERROR}error:{ERROR:#} "), failure);
         for error in failure.fields() {
-            self.words(format_args!("  {}: {}", error.field, error.message));
+            self.warn(format_args!("  {}: {}", error.field, error.message));
         }
         failure.exit
-    }
-
-    fn words(&self, words: impl fmt::Display) {
-        self.styled("", words);
     }
 
     /// Words of whatever origin, behind some of ours that may have a style.

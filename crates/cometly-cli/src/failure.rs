@@ -66,8 +66,8 @@ impl Failure {
         self
     }
 
-    pub(crate) fn with_cursor(mut self, cursor: Option<&str>) -> Self {
-        self.cursor = cursor.map(str::to_owned);
+    pub(crate) fn with_cursor(mut self, cursor: &str) -> Self {
+        self.cursor = Some(cursor.to_owned());
         self
     }
 

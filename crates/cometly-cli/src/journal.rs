@@ -76,14 +76,14 @@ impl Journal {
         let mut journal = Self { path: path.to_owned(), file, length: 0 };
         let mut fates = HashMap::new();
         if journal.read_header(base_url)? {
-            journal.read_records(|record| {
+            journal.each(|record| {
                 fates.insert(EventKey::from(record.key.as_ref()), record.outcome);
             })?;
         }
         // Whatever was half written when the last run was broken off.
         journal.file.set_len(journal.length).map_err(|error| journal.failed("repair", &error))?;
         if journal.length == 0 {
-            journal.write(&Header { cometly_journal: VERSION, base_url: base_url.to_string().into() })?;
+            journal.append(&Header { cometly_journal: VERSION, base_url: base_url.to_string().into() })?;
         }
         Ok((journal, fates))
     }
@@ -122,7 +122,8 @@ impl Journal {
     }
 
     /// Reads the records after the header; the last one is passed over if it is torn.
-    fn read_records(&mut self, mut take: impl FnMut(Record<'_>)) -> Result<(), Failure> {
+    /// All records in their order: the last one of a key holds.
+    pub(crate) fn each(&mut self, mut take: impl FnMut(Record<'_>)) -> Result<(), Failure> {
         let size = self.file.metadata().map_err(|error| self.failed("read", &error))?.len();
         let (mut count, mut torn, mut length) = (0_usize, None, self.length);
         for line in self.lines()?.skip(1) {
@@ -158,11 +159,8 @@ impl Journal {
         Ok(Lines::new(BufReader::new(&self.file)))
     }
 
-    pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<(), Failure> {
-        self.write(record)
-    }
-
-    fn write(&mut self, record: &impl Serialize) -> Result<(), Failure> {
+    /// Writes a line at the end: a record, or the header of a new journal.
+    pub(crate) fn append(&mut self, record: &impl Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(record).map_err(|error| self.failed("write", &error.into()))?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
@@ -181,11 +179,6 @@ impl Journal {
         self.file.sync_all().map_err(|error| self.failed("write", &error))
     }
 
-    /// All records again, in their order: the last one of a key holds.
-    pub(crate) fn each(&mut self, take: impl FnMut(Record<'_>)) -> Result<(), Failure> {
-        self.read_records(take)
-    }
-
     fn failed(&self, doing: &str, error: &io::Error) -> Failure {
         Failure::file(&format!("{doing} the journal"), &self.path, error)
     }
@@ -196,7 +189,7 @@ fn foreign(path: &str) -> Failure {
 }
 
 /// Read and appended to by its owner alone: the server's words may quote an event.
-pub(crate) fn private() -> OpenOptions {
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

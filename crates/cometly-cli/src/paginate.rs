@@ -8,8 +8,7 @@ use std::{
     thread,
 };
 
-use bytes::Bytes;
-use cometly_core::{AuthOutcome, Call};
+use cometly_core::{AuthOutcome, Call, bytes::Bytes};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -145,10 +144,10 @@ impl Pages {
             None => failure.advise("no page was written; run it again"),
             Some(cursor) if is_plain(cursor) => failure
                 .advise(format!("all pages before are written; to go on, add --cursor {cursor}"))
-                .with_cursor(Some(cursor)),
+                .with_cursor(cursor),
             Some(cursor) => failure
                 .advise("all pages before are written; the cursor to go on with is not plain: --json tells it")
-                .with_cursor(Some(cursor)),
+                .with_cursor(cursor),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `cometly request`: any call of the API.
 
-use bytes::Bytes;
 use cometly_core::{
     Api, ApiKey, Call, Reply,
+    bytes::Bytes,
     http::{HeaderValue, Method},
 };
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, RequestArguments},
@@ -109,7 +109,6 @@ fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
         (name.as_str(), value)
     });
     if console.json {
-        let body: Option<Box<RawValue>> = serde_json::from_slice(request.body()).ok();
         let headers: serde_json::Map<_, _> = headers.map(|(name, value)| (name.to_owned(), json!(value))).collect();
         let mut shown = json!({
             "method": request.method().as_str(),
@@ -117,8 +116,8 @@ fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
             "headers": headers,
             "may_be_sent_twice": call.is_idempotent(),
         });
-        if let (Some(object), Some(body)) = (shown.as_object_mut(), body) {
-            object.insert("body".to_owned(), serde_json::to_value(body).unwrap_or(Value::Null));
+        if let (Some(object), false) = (shown.as_object_mut(), request.body().is_empty()) {
+            object.insert("body".to_owned(), serde_json::from_slice(request.body()).unwrap_or(Value::Null));
         }
         console.json_line(&shown)?;
         return Ok(Exit::Ok);

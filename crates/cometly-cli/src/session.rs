@@ -10,6 +10,8 @@ use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BaseUrl, Pacer};
 
 use crate::{credentials, exit::Exit, failure::Failure};
 
+/// Where keys are made and deleted.
+pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 const USER_AGENT: &str = concat!("cometly-cli/", env!("CARGO_PKG_VERSION"));
 
@@ -35,9 +37,12 @@ impl Session {
     }
 
     pub(crate) fn missing() -> Failure {
-        Failure::new(Exit::Unauthenticated, "there is no API key").advise(format!(
-            "run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at https://app.cometly.com/integrations"
-        ))
+        Failure::new(Exit::Unauthenticated, "there is no API key").advise(Self::to_have_one())
+    }
+
+    /// What whoever has no key is to do.
+    pub(crate) fn to_have_one() -> String {
+        format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}")
     }
 
     /// As [`open`](Self::open); `None` if there is no key.

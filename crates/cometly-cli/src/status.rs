@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
-use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit};
+use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
 use serde::Serialize;
 
 use crate::{
@@ -11,11 +10,9 @@ use crate::{
     console::Console,
     exit::Exit,
     failure::Failure,
-    session::{KeySource, Session},
+    session::{INTEGRATIONS, KeySource, Session},
     transport::{Patience, SendError, Transport},
 };
-
-const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
 /// The call that asks for least and needs no date.
 pub(crate) fn probe(api: &Api) -> Call {
@@ -90,7 +87,7 @@ impl KeyReport {
             answer: "not asked, for there is no API key".to_owned(),
             limits: Vec::new(),
             retry_after: None,
-            next: format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}"),
+            next: Session::to_have_one(),
             exit: Exit::Unauthenticated,
         }
     }

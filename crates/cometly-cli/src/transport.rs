@@ -2,9 +2,8 @@
 
 use std::{error::Error, time::Duration};
 
-use bytes::Bytes;
 use clap::ValueEnum;
-use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy};
+use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
 
 use crate::failure::Failure;
 

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
-use cometly_core::{ApiError, AuthOutcome, Reply, http::StatusCode};
+use cometly_core::{ApiError, AuthOutcome, Reply, bytes::Bytes, http::StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -3,10 +3,12 @@
 use http::HeaderMap;
 use http::header::ACCEPT;
 
+use crate::input::is_json;
+
 /// Only the first acceptable type counts, where "first" means the highest `q`, then the order written.
 pub(crate) fn expects_json(headers: &HeaderMap) -> bool {
     let first = first_type(headers);
-    let json = first.as_deref().is_some_and(|kind| kind.contains("/json") || kind.contains("+json"));
+    let json = first.as_deref().is_some_and(is_json);
     let anything = first.is_none_or(|kind| kind == "*/*" || kind == "*");
     json || (anything && is_ajax(headers))
 }

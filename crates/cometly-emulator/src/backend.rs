@@ -16,7 +16,7 @@ use crate::control::{self, Live};
 use crate::exports::Exports;
 use crate::fault::Kind;
 use crate::faults::Faults;
-use crate::forged::{Scene, Sending, no_answer};
+use crate::forged::{Scene, no_answer};
 use crate::input::Input;
 use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token};
 use crate::limits::{Allowance, Limits};
@@ -24,6 +24,7 @@ use crate::record::{End, Record};
 use crate::refusal::{FieldErrors, Refusal};
 use crate::routes::{self, Found, Route};
 use crate::seeds::Seeds;
+use crate::sending::Sending;
 use crate::store::{Row, Store};
 use crate::tracked::TrackedEvents;
 use crate::{files, keys};
@@ -201,7 +202,7 @@ impl Backend {
         let call = state.record.note(parts, body.unwrap_or_default(), end);
         self.live.tell("call", || control::call(&call, &state.keys).to_string());
         state.record.keep(call);
-        (answer, kind.map_or(Sending::Whole, Kind::sending))
+        (answer, kind.map_or(Sending::Whole, Sending::under))
     }
 
     fn scene(&self, state: &State, parts: &Parts, expects_json: bool) -> Scene<'_> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::limits::Limits;
-use crate::routes::{API, ROUTES, limitable};
+use crate::routes::{API, Endpoint, ROUTES, limitable};
 use crate::seeds::Seeds;
 #[cfg(feature = "sqlite")]
 use crate::sqlite::Database;
@@ -175,9 +175,8 @@ impl EmulatorBuilder {
         let mut most: HashMap<_, _> =
             documented.filter_map(|route| route.limit.map(|limit| (route.endpoint, limit))).collect();
         for (method, path, calls) in &self.own_limits {
-            let endpoints = || ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
-            let named = |&(verb, full): &(&str, &str)| verb == method && full.strip_prefix(API) == Some(path);
-            let endpoint = endpoints().find(named).ok_or_else(|| {
+            let named = |&(verb, full): &Endpoint| verb == method && full.strip_prefix(API) == Some(path);
+            let endpoint = ROUTES.iter().map(|route| route.endpoint).find(named).ok_or_else(|| {
                 let known: Vec<_> = limitable().map(|(verb, path)| format!("{verb} {path}")).collect();
                 let message = format!("no endpoint {method} {path} to limit; there are: {}", known.join(", "));
                 io::Error::new(io::ErrorKind::InvalidInput, message)

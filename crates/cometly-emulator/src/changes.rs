@@ -64,14 +64,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Puts back what was kept.
-    #[expect(clippy::unnecessary_wraps, reason = "other kinds can be unreadable")]
-    pub(crate) fn restore(&mut self, space: u64, id: u64, item: Map<String, Value>, bytes: usize) -> Option<()> {
-        self.insert(space, id, item, bytes);
-        Some(())
-    }
-
-    fn insert(&mut self, space: u64, id: u64, item: Map<String, Value>, bytes: usize) {
+    /// Remembers what is kept.
+    pub(crate) fn insert(&mut self, space: u64, id: u64, item: Map<String, Value>, bytes: usize) {
         let replaced = self.spaces.entry(space).or_default().insert(id, (bytes, item));
         match replaced {
             Some((old, _)) => self.bytes = self.bytes.saturating_sub(old),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The last second of the year 9999, beyond which a `Date` header cannot be written.
-const END_OF_TIME: u64 = 253_402_300_799;
+/// The last second of the year 9999, beyond which no date can be written.
+pub(crate) const END_OF_TIME: u64 = 253_402_300_799;
 
 /// The emulator's clock: the system's, or one that stands still. Either can be pushed forward.
 ///
@@ -63,9 +63,14 @@ impl Clock {
 
     /// The same moment as a `Date` header.
     pub(crate) fn date(&self) -> String {
-        let now = UNIX_EPOCH.checked_add(Duration::from_secs(self.seconds()));
-        httpdate::fmt_http_date(now.unwrap_or(UNIX_EPOCH))
+        http_date(self.seconds())
     }
+}
+
+/// A moment, in seconds since 1970, as HTTP writes it.
+pub(crate) fn http_date(seconds: u64) -> String {
+    let moment = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(END_OF_TIME)));
+    httpdate::fmt_http_date(moment.unwrap_or(UNIX_EPOCH))
 }
 
 fn system_millis() -> u64 {

@@ -33,7 +33,7 @@ pub(crate) fn get(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let mut errors = FieldErrors::default();
     let id = visit.number(&mut errors);
     errors.into_result()?;
-    let company = find(visit, id)?;
+    let company = called_for(visit, id)?;
     Ok(answer::compact(StatusCode::OK, &whole(id, &company)))
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn update(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let id = visit.number(&mut errors);
     let said = read(visit.input, &mut errors);
     errors.into_result()?;
-    let mut company = find(visit, id)?;
+    let mut company = called_for(visit, id)?;
     company.extend(said);
     let whole = whole(id, &company);
     let records = &mut *visit.records;
@@ -79,14 +79,15 @@ pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space
 }
 
 pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64) -> Value {
-    let company = records.companies.get(space, id).cloned().or_else(|| seeds.company(id));
-    company.map(|company| whole(id, &company)).unwrap_or_default()
+    find(records, seeds, space, id).map(|company| whole(id, &company)).unwrap_or_default()
 }
 
-fn find(visit: &Visit<'_>, id: u64) -> Result<Map<String, Value>, Refusal> {
-    let changed = visit.records.companies.get(visit.space, id).cloned();
-    let company = changed.or_else(|| visit.seeds.company(id));
-    company.ok_or_else(|| Refusal::no_record("Company", visit.id))
+fn find(records: &Records, seeds: Seeds, space: Space, id: u64) -> Option<Map<String, Value>> {
+    records.companies.get(space, id).cloned().or_else(|| seeds.company(id))
+}
+
+fn called_for(visit: &Visit<'_>, id: u64) -> Result<Map<String, Value>, Refusal> {
+    find(visit.records, visit.seeds, visit.space, id).ok_or_else(|| Refusal::no_record("Company", visit.id))
 }
 
 fn whole(id: u64, company: &Map<String, Value>) -> Value {

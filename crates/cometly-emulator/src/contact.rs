@@ -141,15 +141,12 @@ fn read_custom_fields(input: &Input, errors: &mut FieldErrors) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Refusal;
 
     fn read_body(body: &str) -> Result<String, String> {
-        let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
         let mut errors = FieldErrors::default();
-        let read = read(&Input::read(None, &headers, body.as_bytes()), &mut errors);
-        let told = |refusal: crate::refusal::Refusal| {
-            String::from_utf8(refusal.into_answer(true, "").body().to_vec()).unwrap()
-        };
-        errors.into_result().map(|()| Value::Object(read).to_string()).map_err(told)
+        let read = read(&Input::of_body(body), &mut errors);
+        errors.into_result().map(|()| Value::Object(read).to_string()).map_err(Refusal::told)
     }
 
     #[test]

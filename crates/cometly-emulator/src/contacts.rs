@@ -63,7 +63,7 @@ pub(crate) fn get(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let sessions = flag("include_browsing_session_data", false);
     errors.into_result()?;
 
-    let contact = find(visit.records, visit.seeds, visit.space, id).ok_or_else(|| no_contact(visit))?;
+    let contact = called_for(visit, id)?;
     let mut whole = contact::whole(id, &contact, named);
     if comet_tokens {
         whole.insert("comet_tokens".into(), contact::comet_tokens(id));
@@ -87,7 +87,7 @@ pub(crate) fn update(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
         errors.add("emails", &format!("The :attribute field is required when none of {others} are present."));
     }
     errors.into_result()?;
-    let mut contact = find(visit.records, visit.seeds, visit.space, id).ok_or_else(|| no_contact(visit))?;
+    let mut contact = called_for(visit, id)?;
     contact.extend(said);
     let whole = contact::whole(id, &contact, Named::Keys);
     let records = &mut *visit.records;
@@ -137,6 +137,6 @@ fn events_of(visit: &Visit<'_>, id: u64, contact: &Map<String, Value>) -> Value 
     tracked.filter(is_his).chain(seeded).take(EVENTS).map(Value::Object).collect()
 }
 
-fn no_contact(visit: &Visit<'_>) -> Refusal {
-    Refusal::no_record("Contact", visit.id)
+fn called_for(visit: &Visit<'_>, id: u64) -> Result<Map<String, Value>, Refusal> {
+    find(visit.records, visit.seeds, visit.space, id).ok_or_else(|| Refusal::no_record("Contact", visit.id))
 }

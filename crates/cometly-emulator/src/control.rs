@@ -52,9 +52,9 @@ const fn action(method: &'static str, path: &'static str, run: fn(&Request<'_>) 
 }
 
 const ACTIONS: &[Action] = &[
-    action("GET", "", |_| file("text/html; charset=utf-8", include_str!("page/index.html"))),
-    action("GET", "/page.css", |_| file("text/css; charset=utf-8", include_str!("page/page.css"))),
-    action("GET", "/page.js", |_| file("text/javascript; charset=utf-8", include_str!("page/page.js"))),
+    action("GET", "", |_| file("text/html; charset=utf-8", include_str!("control/page/index.html"))),
+    action("GET", "/page.css", |_| file("text/css; charset=utf-8", include_str!("control/page/page.css"))),
+    action("GET", "/page.js", |_| file("text/javascript; charset=utf-8", include_str!("control/page/page.js"))),
     action("GET", "/state", view::state),
     action("GET", "/calls", view::calls),
     action("GET", "/data/{id}", view::data),

@@ -135,11 +135,8 @@ mod tests {
     use super::*;
 
     fn message(query: &str) -> String {
-        let input = Input::read(Some(query), &http::HeaderMap::new(), b"");
-        match validate(&input) {
-            Ok((_, per_page)) => format!("{per_page} a page"),
-            Err(refusal) => String::from_utf8(refusal.into_answer(true, "").body().to_vec()).unwrap(),
-        }
+        let validated = validate(&Input::of_query(query));
+        validated.map_or_else(Refusal::told, |(_, per_page)| format!("{per_page} a page"))
     }
 
     #[test]

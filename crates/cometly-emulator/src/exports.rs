@@ -35,7 +35,37 @@ pub(crate) enum What {
     Companies,
 }
 
+/// Gives every line of what was ordered.
+type Order = Box<dyn Fn(&Records, Seeds, Space) -> Vec<Value>>;
+
 impl What {
+    /// Reads what is asked for.
+    fn read(self, input: &Input, errors: &mut FieldErrors) -> Order {
+        let all = |ids: &Ids<'_>, row: &dyn Fn(u64) -> Value| ids.between(None, None).map(row).collect();
+        match self {
+            Self::Events => {
+                let filter = Filter::read(input, Period::read_day(input, errors), errors);
+                Box::new(move |records, seeds, space| {
+                    all(&filter.ids(records, seeds, space), &|id| filter.row(records, seeds, id))
+                })
+            }
+            Self::Contacts => {
+                let (period, parts) = (Period::read(input, true, errors), contacts::parts(input, errors));
+                Box::new(move |records, seeds, space| {
+                    let row = |id| contacts::row(records, seeds, space, id, &parts);
+                    all(&contacts::ids(&period, records, seeds, space), &row)
+                })
+            }
+            Self::Companies => {
+                let period = Period::read(input, true, errors);
+                Box::new(move |records, seeds, space| {
+                    let row = |id| companies::row(records, seeds, space, id);
+                    all(&companies::ids(&period, records, seeds, space), &row)
+                })
+            }
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
@@ -108,29 +138,9 @@ impl Export {
 
     /// Every line of its file.
     pub(crate) fn rows(&self, records: &Records, seeds: Seeds) -> Vec<Value> {
-        let space = Space::of(self.space);
-        let input = Input::of(self.input.clone());
         // It was found valid when it was asked for.
-        let mut errors = FieldErrors::default();
-        let all = |ids: &Ids<'_>, row: &dyn Fn(u64) -> Value| ids.between(None, None).map(row).collect();
-        match self.what {
-            What::Events => {
-                let period = Period::read_day(&input, &mut errors);
-                let filter = Filter::read(&input, period, &mut errors);
-                all(&filter.ids(records, seeds, space), &|id| filter.row(records, seeds, id))
-            }
-            What::Contacts => {
-                let period = Period::read(&input, true, &mut errors);
-                let parts = contacts::parts(&input, &mut errors);
-                all(&contacts::ids(&period, records, seeds, space), &|id| {
-                    contacts::row(records, seeds, space, id, &parts)
-                })
-            }
-            What::Companies => {
-                let period = Period::read(&input, true, &mut errors);
-                all(&companies::ids(&period, records, seeds, space), &|id| companies::row(records, seeds, space, id))
-            }
-        }
+        let order = self.what.read(&Input::of(self.input.clone()), &mut FieldErrors::default());
+        order(records, seeds, Space::of(self.space))
     }
 
     /// What the page shows of it.
@@ -210,17 +220,7 @@ impl Exports {
 
 pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let mut errors = FieldErrors::default();
-    match what {
-        What::Events => {
-            let period = Period::read_day(visit.input, &mut errors);
-            Filter::read(visit.input, period, &mut errors);
-        }
-        What::Contacts => {
-            Period::read(visit.input, true, &mut errors);
-            contacts::parts(visit.input, &mut errors);
-        }
-        What::Companies => drop(Period::read(visit.input, true, &mut errors)),
-    }
+    drop(what.read(visit.input, &mut errors));
     errors.into_result()?;
     let (records, space) = (&mut *visit.records, visit.space.id());
     let ids = (records.exports.count..).map(|count| uuid(visit.seeds.seed, space, count));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long a fault may hold an answer back.
-const LONGEST: Duration = Duration::from_secs(600);
+/// However slow a fault makes an answer, it ends.
+pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 
 /// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the
 /// methods, and switched on by [`Emulator::inject`](crate::Emulator::inject).

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::answer::Answer;
 use crate::backend::Records;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, is_secret};
 use crate::seeds::Seeds;
 
 /// Answers in the words of an object store, which are XML. A request that signs in twice, by its URL and by a header, is
@@ -49,7 +49,7 @@ pub(crate) fn answer(parts: &Parts, leaks: bool, records: &Records, seeds: Seeds
 
 /// Whether a request brought a key along: in a header that is there for that, or any key of ours anywhere.
 pub(crate) fn leaks(parts: &Parts, keys: &KeyRing) -> bool {
-    if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].iter().any(|name| parts.headers.contains_key(name)) {
+    if parts.headers.keys().any(is_secret) {
         return true;
     }
     let url = parts.uri.to_string().replace("%7C", "|").replace("%7c", "|");

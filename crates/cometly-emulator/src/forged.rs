@@ -1,30 +1,17 @@
-//! The answers that come in place of the backend's, and how an answer is sent.
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//! The answers that come in place of the backend's.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SERVER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::answer::{self, Answer};
+use crate::clock::http_date;
 use crate::fault::Kind;
 use crate::limits::TooMany;
 use crate::refusal::Refusal;
 
 /// What stands for the status where no answer was sent: what nginx logs for a connection closed without one.
 pub(crate) const NO_ANSWER: u16 = 444;
-
-/// How an answer gets to its client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sending {
-    Whole,
-    Late(Duration),
-    Trickle(Duration),
-    Cut,
-    Endless,
-    Reset,
-    Never,
-}
 
 /// What an answer may depend on.
 pub(crate) struct Scene<'a> {
@@ -36,18 +23,6 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Kind {
-    pub(crate) fn sending(self) -> Sending {
-        match self {
-            Self::Slow { pause } => Sending::Late(pause),
-            Self::Trickle { pause } => Sending::Trickle(pause),
-            Self::CutBody => Sending::Cut,
-            Self::Endless => Sending::Endless,
-            Self::Reset => Sending::Reset,
-            Self::Silence => Sending::Never,
-            _ => Sending::Whole,
-        }
-    }
-
     /// What the backend says to a call that is not allowed.
     pub(crate) fn forbidding(self) -> Option<&'static str> {
         match self {
@@ -74,11 +49,8 @@ impl Kind {
             Self::ServerError { status } => balancer(status),
             Self::Maintenance { seconds } => {
                 let mut answer = backend(unavailable());
-                let until = UNIX_EPOCH.checked_add(Duration::from_secs(scene.now.saturating_add(seconds)));
-                // A date beyond the year 9999 cannot be written.
-                let latest = UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_799)).unwrap_or(UNIX_EPOCH);
-                let date = httpdate::fmt_http_date(until.unwrap_or(latest).min(latest).max(SystemTime::UNIX_EPOCH));
-                answer.headers_mut().extend(HeaderValue::try_from(date).map(|date| (RETRY_AFTER, date)));
+                let until = http_date(scene.now.saturating_add(seconds));
+                answer.headers_mut().extend(HeaderValue::try_from(until).map(|date| (RETRY_AFTER, date)));
                 answer
             }
             Self::LoginRedirect => answer::redirect(&format!("{}/login", scene.site)),

@@ -5,9 +5,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value, json};
 
 use crate::control::hidden;
@@ -88,6 +87,11 @@ impl Ability {
         Ability::CompaniesWrite,
     ];
 
+    /// The one of this name in JSON.
+    pub(crate) fn named(name: &Value) -> Option<Self> {
+        Self::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()))
+    }
+
     /// Its name in JSON: `events:read` for [`EventsRead`](Self::EventsRead).
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -140,9 +144,8 @@ impl KeyRing {
 
     /// Puts back what [`row`] wrote.
     pub(crate) fn restore(&mut self, key: &str, space: u64, body: &Map<String, Value>) -> Option<()> {
-        let named = |name: &Value| Ability::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()));
-        let abilities = body.get("abilities")?.as_array()?.iter().map(named).collect::<Option<Vec<_>>>()?;
-        let number = key.split('|').next()?.parse::<u64>().ok()?;
+        let abilities = body.get("abilities")?.as_array()?.iter().map(Ability::named).collect::<Option<Vec<_>>>()?;
+        let number = number(key).parse::<u64>().ok()?;
         NEXT.fetch_max(number.saturating_add(1), Ordering::Relaxed);
         self.insert(key.to_owned(), Space::kept(space, body.get("active")?.as_bool()?), &abilities);
         Some(())
@@ -200,6 +203,16 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let text = value.to_str().ok()?;
     let start = text.to_ascii_lowercase().rfind(SCHEME)?.checked_add(SCHEME.len())?;
     text.get(start..)?.split(',').next()
+}
+
+/// Whether a header is there to bring a secret.
+pub(crate) fn is_secret(name: &HeaderName) -> bool {
+    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+}
+
+/// What a key goes by where it is not shown: the number before the bar.
+pub(crate) fn number(key: &str) -> &str {
+    key.split_once('|').map_or(key, |(number, _)| number)
 }
 
 /// How many letters and digits stand behind the bar of a key.

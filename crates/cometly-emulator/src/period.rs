@@ -128,7 +128,7 @@ mod tests {
     fn a_day_is_read_whole() {
         let read = |query| {
             let mut errors = FieldErrors::default();
-            let day = Period::read_day(&Input::read(Some(query), &http::HeaderMap::new(), b""), &mut errors);
+            let day = Period::read_day(&Input::of_query(query), &mut errors);
             errors.into_result().map(|()| day.ids(HOUR, 100))
         };
         assert_eq!(read("date=2026-01-02").unwrap(), 25..49);

@@ -111,14 +111,15 @@ fn restore(row: &Kept, ring: &mut KeyRing, records: &mut Records) -> Option<()> 
     let (Records { store, tracked, contacts, companies, exports }, fields) = (records, row.fields());
     let number = || row.id.parse::<u64>().ok();
     match row.kind.as_str() {
-        META => Some(()),
-        keys::KIND => ring.restore(&row.id, row.space, &fields),
-        tracked::KIND => tracked.restore(store, number()?, row.space, &fields),
-        exports::KIND => exports.restore(store, &row.id, row.space, &fields),
-        contacts::KIND => contacts.restore(row.space, number()?, fields, row.body.len()),
-        companies::KIND => companies.restore(row.space, number()?, fields, row.body.len()),
-        _ => None,
+        META => {}
+        keys::KIND => ring.restore(&row.id, row.space, &fields)?,
+        tracked::KIND => tracked.restore(store, number()?, row.space, &fields)?,
+        exports::KIND => exports.restore(store, &row.id, row.space, &fields)?,
+        contacts::KIND => contacts.insert(row.space, number()?, fields, row.body.len()),
+        companies::KIND => companies.insert(row.space, number()?, fields, row.body.len()),
+        _ => return None,
     }
+    Some(())
 }
 
 impl Kept {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::Value;
 
+use crate::clock::END_OF_TIME;
 use crate::input::Input;
 use crate::refusal::FieldErrors;
 
@@ -63,11 +64,8 @@ pub(crate) fn check(input: &Input, table: &[(&str, Rule)], errors: &mut FieldErr
 
 /// A flag; as the API's `1` and `0` are.
 pub(crate) fn flag(input: &Input, field: &str, default: bool, errors: &mut FieldErrors) -> bool {
-    let Some(value) = input.get(field) else { return default };
-    boolean(value).unwrap_or_else(|| {
-        errors.add(field, "The :attribute field must be true or false.");
-        default
-    })
+    check(input, &[(field, Rule::Boolean)], errors);
+    input.get(field).and_then(boolean).unwrap_or(default)
 }
 
 /// A list of at most `most` different words, each of which is `known`; `None` if the field is not there.
@@ -144,12 +142,13 @@ pub(crate) fn moment(value: &Value) -> Option<i64> {
 
 /// The years that a date can be written for.
 fn in_range(seconds: i64) -> bool {
-    (0..=253_402_300_799).contains(&seconds)
+    u64::try_from(seconds).is_ok_and(|seconds| seconds <= END_OF_TIME)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Refusal;
     use serde_json::json;
 
     #[test]
@@ -199,13 +198,9 @@ mod tests {
     #[test]
     fn a_list_of_words_is_checked_word_by_word() {
         let told = |query: &str| {
-            let input = Input::read(Some(query), &http::HeaderMap::new(), b"");
             let mut errors = FieldErrors::default();
-            let words = words(&input, "some_words", 3, |word| word.len() == 1, &mut errors);
-            match errors.into_result() {
-                Ok(()) => format!("{words:?}"),
-                Err(refusal) => String::from_utf8(refusal.into_answer(true, "").body().to_vec()).unwrap(),
-            }
+            let words = words(&Input::of_query(query), "some_words", 3, |word| word.len() == 1, &mut errors);
+            errors.into_result().map_or_else(Refusal::told, |()| format!("{words:?}"))
         };
         assert_eq!(told(""), "None");
         assert_eq!(told("some_words[]=a&some_words[]=b"), r#"Some(["a", "b"])"#);

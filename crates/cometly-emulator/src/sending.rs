@@ -11,14 +11,39 @@ use http_body_util::{BodyExt as _, Channel, Full, channel};
 use tokio::time::{sleep, timeout};
 
 use crate::answer::Answer;
-use crate::forged::Sending;
+use crate::fault::{Kind, LONGEST};
 use crate::wire::Breaker;
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
-/// However slow an answer is, it ends.
-const LONGEST: Duration = Duration::from_secs(600);
 const MOST_BYTES: usize = 1 << 30;
+
+/// How an answer gets to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    Whole,
+    Late(Duration),
+    Trickle(Duration),
+    Cut,
+    Endless,
+    Reset,
+    Never,
+}
+
+impl Sending {
+    /// While this fault is on.
+    pub(crate) fn under(fault: Kind) -> Self {
+        match fault {
+            Kind::Slow { pause } => Self::Late(pause),
+            Kind::Trickle { pause } => Self::Trickle(pause),
+            Kind::CutBody => Self::Cut,
+            Kind::Endless => Self::Endless,
+            Kind::Reset => Self::Reset,
+            Kind::Silence => Self::Never,
+            _ => Self::Whole,
+        }
+    }
+}
 
 /// Turns an answer into what hyper sends. An error closes the connection without an answer.
 pub(crate) async fn send(
@@ -56,7 +81,7 @@ pub(crate) async fn send(
     }
 }
 
-fn whole(body: Bytes) -> Body {
+pub(crate) fn whole(body: Bytes) -> Body {
     Full::new(body).map_err(|never| match never {}).boxed()
 }
 

@@ -17,8 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::backend::Backend;
 use crate::control::{self, STREAM};
-use crate::forged::Sending;
-use crate::sending::{self, Body};
+use crate::sending::{self, Body, Sending};
 use crate::wire::{Breaker, Wire};
 
 /// Connections beyond these wait to be accepted.

@@ -96,16 +96,8 @@ pub(crate) fn is_event_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn input(body: &str) -> Input {
-        let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
-        Input::read(None, &headers, body.as_bytes())
-    }
-
     fn errors(body: &str) -> String {
-        match validate(&input(body)) {
-            Ok(()) => String::new(),
-            Err(refusal) => String::from_utf8(refusal.into_answer(true, "").body().to_vec()).unwrap(),
-        }
+        validate(&Input::of_body(body)).err().map_or_else(String::new, Refusal::told)
     }
 
     #[test]

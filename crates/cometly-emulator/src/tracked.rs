@@ -136,9 +136,7 @@ mod tests {
     use super::*;
 
     fn add(tracked: &mut TrackedEvents, space: Space, body: &str) {
-        let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
-        let input = Input::read(None, &headers, body.as_bytes());
-        tracked.add(&Store::default(), space, 0, &input).unwrap();
+        tracked.add(&Store::default(), space, 0, &Input::of_body(body)).unwrap();
     }
 
     #[test]

@@ -81,16 +81,6 @@ fn a_tracked_event_is_listed_in_its_own_space_at_its_own_time() {
 }
 
 #[test]
-fn an_order_is_counted_once() {
-    let emulator = Emulator::start().unwrap();
-    for order in [json!("A-1"), json!("A-1"), json!(7), json!("7")] {
-        let body = json!({ "event_name": "purchase", "email": "a@example.com", "order_id": order });
-        ask(&emulator, "POST", "/events/track", &body.to_string(), 202);
-    }
-    assert_eq!(emulator.tracked_events().len(), 2);
-}
-
-#[test]
 fn scalars_that_come_as_lists_are_422() {
     let emulator = Emulator::start().unwrap();
     let body = r#"{"event_name":"purchase","email":"a@example.com","idempotency_key":["a"]}"#;

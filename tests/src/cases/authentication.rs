@@ -5,7 +5,10 @@ use cometly_core::{Api, ApiErrorKind, ApiKey, Call, ForbiddenReason, KeyStatus, 
 use cometly_emulator::Emulator;
 use http::Request;
 
-use crate::{Arrivals, BoxError, Case, Played, Stage, cases::cases};
+use crate::{
+    Arrivals, BoxError, Case, Played, Stage,
+    cases::{cases, opened_by},
+};
 
 pub(super) const CASES: &[Case] = cases![
     every_key_of_the_authentication_page_gets_its_outcome,
@@ -15,7 +18,7 @@ pub(super) const CASES: &[Case] = cases![
 ];
 
 fn api(emulator: &Emulator, key: &str) -> Result<Api, BoxError> {
-    Ok(Api::builder(ApiKey::new(key)?).base_url(emulator.base_url().parse()?).build())
+    Ok(opened_by(key, emulator.base_url())?.build())
 }
 
 fn list(api: &Api) -> Call {

@@ -3,12 +3,12 @@
 use std::{thread, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{ApiErrorKind, Call, CallError, Delivery, UnexpectedCause};
+use cometly_core::{Api, ApiErrorKind, Call, CallError, Delivery, UnexpectedCause};
 
 use crate::{
-    Arrivals, Case, Played, Sent, Settings, Stage, authority,
+    Arrivals, BoxError, Case, Played, Sent, Settings, Stage, authority,
     canary::Canary,
-    cases::cases,
+    cases::{cases, dying, get_and_post, serve_tls},
     fault_server::{Act, Answer, FaultServer, Script, ServerCertificate},
     stage::NotOffered,
     wait_until,
@@ -36,21 +36,15 @@ pub(super) const CASES: &[Case] = cases![
     no_error_shows_a_query_or_a_body,
 ];
 
-fn unknown(sent: Sent) -> Result<(), crate::BoxError> {
+fn unknown(sent: Sent) -> Result<(), BoxError> {
     match sent {
         Err(error) if error.delivery() == Some(Delivery::Unknown) => Ok(()),
         other => Err(format!("expected an unknown delivery, got {other:?}").into()),
     }
 }
 
-fn get_and_post(stage: &Stage<'_>, server: &FaultServer) -> Result<[Call; 2], crate::BoxError> {
-    let api = stage.api(&server.base_url())?;
-    Ok([api.get("events"), api.post("events/track").json("x")])
-}
-
 fn row_6_a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played {
-    let certificate = authority()?.issue(&["127.0.0.1", "localhost"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.client()?;
     assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
     assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
@@ -58,8 +52,7 @@ fn row_6_a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played 
 }
 
 fn row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
-    let certificate = authority()?.issue(&["127.0.0.1", "localhost"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().users_client())?;
     // A user's client has its own certificate store; the protocol is agreed on before it is asked.
     let _ = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
@@ -140,20 +133,17 @@ fn row_55_twenty_posts_on_dying_connections_arrive_twenty_times(stage: &Stage<'_
 }
 
 fn row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
-    dying_kept_connection(stage, &Settings::default())
+    dying_kept_connection(stage, &Settings::default(), |api| api.post("events/track").json("x"))
 }
 
 fn row_56_nor_when_connections_are_kept_on_purpose(stage: &Stage<'_>) -> Played {
-    dying_kept_connection(stage, &Settings::default().reuse(true))
+    dying_kept_connection(stage, &Settings::default().reuse(true), |api| api.post("events/track").json("x"))
 }
 
 fn row_56_nor_under_a_post_without_a_body(stage: &Stage<'_>) -> Played {
     let mut arrived = 0_usize;
     for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
-        let server = stage.serve(Script::by(|number, _| match number {
-            0 => Answer::json(200, "{}"),
-            _ => Answer::close(),
-        }))?;
+        let server = stage.serve(dying())?;
         let api = stage.api(&server.base_url())?;
         let client = match stage.connect(&settings) {
             Err(error) if error.is::<NotOffered>() => continue,
@@ -168,28 +158,15 @@ fn row_56_nor_under_a_post_without_a_body(stage: &Stage<'_>) -> Played {
 }
 
 fn row_56_nor_under_a_get(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::by(|number, _| match number % 2 {
-        0 => Answer::json(200, "{}"),
-        _ => Answer::close(),
-    }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    for _ in 0..3 {
-        assert!(stage.send(&*client, api.get("events"))?.is_success());
-        unknown(stage.send(&*client, api.get("events")))?;
-    }
-    Ok(Arrivals::of(&server))
+    dying_kept_connection(stage, &Settings::default(), |api| api.get("events"))
 }
 
-fn dying_kept_connection(stage: &Stage<'_>, settings: &Settings) -> Played {
-    // Every other request is answered, and the next one on that connection is not.
-    let server = stage.serve(Script::by(|number, _| match number % 2 {
-        0 => Answer::json(200, "{}"),
-        _ => Answer::close(),
-    }))?;
+fn dying_kept_connection(stage: &Stage<'_>, settings: &Settings, call: fn(&Api) -> Call) -> Played {
+    let server = stage.serve(dying())?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(settings)?);
     for _ in 0..3 {
-        assert!(stage.send(&*client, api.post("events/track").json("first"))?.is_success());
-        unknown(stage.send(&*client, api.post("events/track").json("second")))?;
+        assert!(stage.send(&*client, call(&api))?.is_success());
+        unknown(stage.send(&*client, call(&api)))?;
     }
     assert_eq!(server.arrivals(), 6);
     Ok(Arrivals::of(&server))

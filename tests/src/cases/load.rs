@@ -2,13 +2,13 @@
 
 use std::thread;
 
-use cometly_core::{Api, ApiKey};
+use cometly_core::Api;
 use cometly_emulator::Emulator;
 
 use crate::{
     Arrivals, BoxError, Case, Played, Sent, Stage,
     canary::Canary,
-    cases::cases,
+    cases::{cases, opened_by},
     fault_server::{Answer, Script},
 };
 
@@ -28,9 +28,7 @@ fn two_keys_through_one_client_are_never_mixed(stage: &Stage<'_>) -> Played {
         }
     }))?;
     let client = stage.client()?;
-    let api = |key: &Canary| -> Result<Api, BoxError> {
-        Ok(Api::builder(ApiKey::new(key.secret())?).base_url(server.base_url().parse()?).build())
-    };
+    let api = |key: &Canary| Ok::<_, BoxError>(opened_by(key.secret(), &server.base_url())?.build());
     let apis = [api(&first)?, api(&second)?];
     let client = &*client;
     let results: Vec<(usize, Sent)> = thread::scope(|scope| {
@@ -61,8 +59,7 @@ fn ten_thousand_calls_64_at_once_each_get_their_own_answer(stage: &Stage<'_>) ->
     const CALLERS: usize = 64;
     const CALLS: usize = 157;
     let emulator = Emulator::builder().no_limits().seeded_events(1).keep_requests(0).start()?;
-    let key = ApiKey::new(emulator.keys().full.as_str())?;
-    let api = Api::builder(key).base_url(emulator.base_url().parse()?).build();
+    let api = opened_by(&emulator.keys().full, emulator.base_url())?.build();
     let client = stage.client()?;
     let client = &*client;
     // Each asks for a page of a size that nobody else asks for at that time, and looks for it in the answer.

@@ -2,10 +2,13 @@
 
 use std::{thread, time::Duration};
 
-use cometly_core::{Api, ApiKey, CallError, Pacer, RetryPolicy};
+use cometly_core::{CallError, Pacer, RetryPolicy};
 use cometly_emulator::Emulator;
 
-use crate::{Arrivals, Case, Played, Settings, Stage, cases::cases};
+use crate::{
+    Arrivals, Case, Played, Settings, Stage,
+    cases::{cases, opened_by},
+};
 
 pub(super) const CASES: &[Case] =
     cases![row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn, a_turn_that_comes_too_late_is_told_at_once];
@@ -15,8 +18,7 @@ fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>)
     const JOBS: usize = 500;
     let emulator =
         Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0).start()?;
-    let key = ApiKey::new(emulator.keys().full.as_str())?;
-    let api = Api::builder(key).base_url(emulator.base_url().parse()?).pacer(Pacer::new()).build();
+    let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(60))))?;
     let client = &*client;
     let results: Vec<_> = thread::scope(|scope| {
@@ -45,8 +47,7 @@ fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>)
 
 fn a_turn_that_comes_too_late_is_told_at_once(stage: &Stage<'_>) -> Played {
     let emulator = Emulator::start()?;
-    let key = ApiKey::new(emulator.keys().full.as_str())?;
-    let api = Api::builder(key).base_url(emulator.base_url().parse()?).pacer(Pacer::new()).build();
+    let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client =
         stage.connect(&Settings::default().retry_policy(RetryPolicy::none()).deadline(Duration::from_secs(20)))?;
     let call = || api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00");

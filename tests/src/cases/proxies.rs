@@ -3,9 +3,9 @@
 use cometly_core::Delivery;
 
 use crate::{
-    Arrivals, Case, Played, Proxy, Settings, Stage, authority,
-    cases::cases,
-    fault_server::{Answer, ConnectProxy, FaultServer, Script},
+    Arrivals, Case, Played, Proxy, Settings, Stage,
+    cases::{cases, serve_tls},
+    fault_server::{Answer, ConnectProxy, Script},
     stage::NotOffered,
 };
 
@@ -32,8 +32,7 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
         assert!(std::env::var_os(variable).is_some(), "the suite sets {variable} to a closed port");
     }
     let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let certificate = authority()?.issue(&["127.0.0.1"])?;
-    let tls = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let tls = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(settings)?;
     assert!(stage.send(&*client, stage.api(&plain.base_url())?.get("events"))?.is_success());
     // A user's client has its own certificate store: it is enough that it did not go through a proxy.
@@ -44,8 +43,7 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
 }
 
 fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
-    let certificate = authority()?.issue(&["127.0.0.1"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
     let answer = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
     let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
@@ -66,8 +64,7 @@ fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Play
 }
 
 fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
-    let certificate = authority()?.issue(&["127.0.0.1"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());

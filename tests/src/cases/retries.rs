@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::{Api, ApiKey, Call, CallError, Delivery, RetryBudget, RetryPolicy};
+use cometly_core::{Api, ApiKey, CallError, Delivery, RetryBudget, RetryPolicy};
 
 use crate::{
     Arrivals, BoxError, Case, Played, Settings, Stage,
     canary::Canary,
-    cases::cases,
-    fault_server::{Answer, FaultServer, Received, Script, ServerCertificate},
+    cases::{cases, dying, get_and_post},
+    fault_server::{Answer, FaultServer, Script, ServerCertificate},
     stage::NotOffered,
 };
 
@@ -54,11 +54,6 @@ fn unavailable() -> Answer {
     Answer::html(503, "<title>503</title>")
 }
 
-fn calls(stage: &Stage<'_>, server: &FaultServer) -> Result<[Call; 2], BoxError> {
-    let api = stage.api(&server.base_url())?;
-    Ok([api.get("events"), api.post("events/track").json("x")])
-}
-
 /// A GET and a POST, each refused once with these headers and then let through: how long that took at least.
 fn refused_once(stage: &Stage<'_>, headers: &[(&str, &str)]) -> Result<(Duration, Arrivals), BoxError> {
     let (refusal, accepted) = (limited(headers), Answer::json(200, "{}"));
@@ -66,7 +61,7 @@ fn refused_once(stage: &Stage<'_>, headers: &[(&str, &str)]) -> Result<(Duration
         stage.serve(Script::by(move |number, _| if number % 2 == 0 { refusal.clone() } else { accepted.clone() }))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let mut least = Duration::MAX;
-    for call in calls(stage, &server)? {
+    for call in get_and_post(stage, &server)? {
         let begun = Instant::now();
         let outcome = stage.send(&*client, call)?;
         least = least.min(begun.elapsed());
@@ -104,7 +99,7 @@ fn told_at_once(stage: &Stage<'_>, seconds: u64, settings: &Settings) -> Played 
     let server = stage.serve(Script::always(limited(&[("retry-after", &seconds.to_string())])))?;
     let client = stage.connect(settings)?;
     let begun = Instant::now();
-    for call in calls(stage, &server)? {
+    for call in get_and_post(stage, &server)? {
         let outcome = stage.send(&*client, call)?;
         assert!(outcome.is_rate_limited(), "{outcome}");
         assert_eq!((outcome.retry_after(), outcome.tries()), (Some(Duration::from_secs(seconds)), 1));
@@ -125,7 +120,7 @@ fn row_43_a_wait_beyond_the_deadline_is_told_at_once(stage: &Stage<'_>) -> Playe
 fn row_47_a_429_for_ever_ends_with_the_tries(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(limited(&[("retry-after", "0")])))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
-    for call in calls(stage, &server)? {
+    for call in get_and_post(stage, &server)? {
         let outcome = stage.send(&*client, call)?;
         assert!(outcome.is_rate_limited() && outcome.tries() == 3, "{outcome:?}");
         assert!(outcome.to_string().contains("3 times"), "{outcome}");
@@ -164,10 +159,10 @@ fn row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post(stage: &
         || Script::sequence([unavailable(), Answer::html(502, "<title>502</title>"), Answer::json(200, "{}")]);
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let server = stage.serve(flapping())?;
-    let [get, _] = calls(stage, &server)?;
+    let [get, _] = get_and_post(stage, &server)?;
     assert!(stage.send(&*client, get)?.is_success());
     let again = stage.serve(flapping())?;
-    let [_, post] = calls(stage, &again)?;
+    let [_, post] = get_and_post(stage, &again)?;
     assert!(stage.send(&*client, post)?.is_server_error());
     assert_eq!((server.arrivals(), again.arrivals()), (3, 1));
     Ok(Arrivals::counted(4))
@@ -218,9 +213,6 @@ fn row_51_what_another_try_would_not_change_is_sent_once(stage: &Stage<'_>) -> P
 }
 
 fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stage<'_>) -> Played {
-    // Every other request on a kept connection gets no answer.
-    let dying =
-        || Script::by(|number, _: &Received| if number % 2 == 0 { Answer::json(200, "{}") } else { Answer::close() });
     let settings = Settings::default().retry_policy(quick());
     let server = stage.serve(dying())?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
@@ -283,7 +275,7 @@ fn row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get(stage: &Sta
     let mut settings = Settings::default().retry_policy(quick());
     settings.limits.try_timeout = Duration::from_millis(400);
     let client = stage.connect(&settings)?;
-    for (call, tries) in calls(stage, &server)?.into_iter().zip([3, 1]) {
+    for (call, tries) in get_and_post(stage, &server)?.into_iter().zip([3, 1]) {
         match stage.send(&*client, call) {
             Err(error @ CallError::Timeout { delivery: Delivery::Unknown, .. }) => assert_eq!(error.tries(), tries),
             other => return Err(format!("expected a time-out, got {other:?}").into()),

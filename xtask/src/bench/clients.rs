@@ -5,13 +5,13 @@ use std::{
     process::{Child, Stdio},
 };
 
+use crate::Result;
+
 use super::{
     job::{STACKS, Stack},
     program::{Program, Workspace},
     row::{Cost, Row},
 };
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How many calls the shorter and the longer run make.
 const CALLS: (u32, u32) = (200, 1_200);

@@ -5,9 +5,7 @@ use std::{fs, path::PathBuf};
 use serde_json::Value;
 
 use super::{report, row::Row};
-use crate::tool;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Result, tool};
 
 /// How much a figure moves without a change of ours: instructions by compiler and malloc, those over sockets and their
 /// threads by the load of the machine as well.

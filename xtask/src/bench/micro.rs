@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, thread};
 
+use crate::Result;
+
 use super::{
     job::{Allowance, JOBS, Job, MOST_APART},
     program::{Program, Workspace},
     row::{Cost, Row},
 };
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How often a piece is done in the shorter and in the longer run; others' are slower.
 const OURS: (u32, u32) = (100, 1_100);

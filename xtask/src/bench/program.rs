@@ -7,9 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::tool;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Result, tool};
 
 /// Which valgrind there is, or what to do about it.
 pub(super) fn valgrind() -> Result<String> {

@@ -5,12 +5,12 @@ use std::{fs, process::Command, thread};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Map, Value, json};
 
+use crate::Result;
+
 use super::{
     program::Workspace,
     row::{Cost, Row},
 };
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Who is written by hand, and not another crate.
 const BY_HAND: [&str; 3] = ["lean", "naive", "raw"];

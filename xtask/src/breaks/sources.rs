@@ -1,20 +1,14 @@
 //! A copy of the project in which guards can be taken out.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
-use cometly_conformance::BoxError;
+use crate::{Result, copy, tool};
 
 use super::{Break, Noticed, own_stacks};
-use crate::copy;
 
 /// Whether the guard is there to be taken out.
-pub(crate) fn stands_once(one: &Break) -> Result<bool, BoxError> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(one.file);
-    Ok(fs::read_to_string(file)?.matches(one.find).count() == 1)
+pub(crate) fn stands_once(one: &Break) -> Result<bool> {
+    Ok(fs::read_to_string(tool::root().join(one.file))?.matches(one.find).count() == 1)
 }
 
 pub(crate) struct Sources {
@@ -23,12 +17,12 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// All that git tracks or does not ignore, as it stands now.
-    pub(crate) fn copied() -> Result<Self, BoxError> {
+    pub(crate) fn copied() -> Result<Self> {
         Ok(Self { root: copy::to("target/breaks")? })
     }
 
     /// Takes a guard out, runs the test that should notice, and puts it back.
-    pub(crate) fn play(&self, one: &Break, noticed: Noticed) -> Result<&'static str, BoxError> {
+    pub(crate) fn play(&self, one: &Break, noticed: Noticed) -> Result<&'static str> {
         let file = self.root.join(one.file);
         let whole = fs::read_to_string(&file)?;
         if whole.matches(one.find).count() != 1 {
@@ -53,9 +47,8 @@ impl Sources {
         })
     }
 
-    fn test(&self, noticed: Noticed) -> Result<(Output, String), BoxError> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+    fn test(&self, noticed: Noticed) -> Result<(Output, String)> {
+        let mut command = tool::cargo();
         command.current_dir(&self.root).env("CARGO_TARGET_DIR", self.root.join("target")).arg("test");
         let name = match noticed {
             Noticed::Test(package, test) => {

@@ -2,17 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
-use crate::tool;
+use crate::{Result, tool};
 
 use super::subject::Subject;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Says what to do if there is no `size`.
-pub(super) fn needs_size() -> Result<()> {
-    let is_there = Command::new("size").arg("--version").output().is_ok_and(|output| output.status.success());
-    if is_there { Ok(()) } else { Err("cost needs size: apt-get install binutils".into()) }
-}
 
 pub(super) struct Package {
     folder: PathBuf,
@@ -47,12 +39,8 @@ impl Package {
 
     /// All the crates that it is compiled from, with their versions, the program itself aside.
     pub(super) fn crates(&self) -> Result<BTreeSet<String>> {
-        let output =
-            self.cargo().args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]).output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-        let told = String::from_utf8(output.stdout)?;
+        let tree = ["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+        let told = tool::output(self.cargo().args(tree))?;
         // A crate of ours is followed by its path.
         let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
         Ok(told.lines().skip(1).filter(|line| !line.is_empty()).map(name).collect())
@@ -80,8 +68,7 @@ impl Package {
     /// Bytes of machine code and constants.
     pub(super) fn text(&self) -> Result<f64> {
         self.build()?;
-        let output = Command::new("size").arg(self.target.join("release/cost")).output()?;
-        let told = String::from_utf8(output.stdout)?;
+        let told = tool::output(Command::new("size").arg(self.target.join("release/cost")))?;
         let text = told.lines().nth(1).and_then(|line| line.split_whitespace().next()).ok_or("`size` says nothing")?;
         Ok(text.parse()?)
     }

@@ -2,11 +2,11 @@
 
 use std::thread;
 
-use bytes::Bytes;
-use cometly_conformance::{BoxError, Sent, Transport};
-use cometly_core::{Api, Call, RetryPolicy};
-use http::Request;
+use cometly_conformance::{Sent, Transport};
+use cometly_core::{Api, Call, RetryPolicy, bytes::Bytes, http::Request};
 use serde_json::json;
+
+use crate::Result;
 
 use super::scene::Scene;
 
@@ -17,7 +17,7 @@ pub(crate) struct Row {
     pub(crate) expected: &'static str,
     /// When the client sends it again.
     pub(crate) retry_policy: fn() -> RetryPolicy,
-    pub(crate) play: fn(&Scene, &dyn Transport) -> Result<Sent, BoxError>,
+    pub(crate) play: fn(&Scene, &dyn Transport) -> Result<Sent>,
 }
 
 pub(crate) const ROWS: &[Row] = &[
@@ -138,7 +138,7 @@ fn january(api: &Api) -> Call {
 }
 
 /// Makes the seven calls that `GET /events` allows in a window.
-fn use_up(client: &dyn Transport, api: &Api) -> Result<(), BoxError> {
+fn use_up(client: &dyn Transport, api: &Api) -> Result<()> {
     for _ in 0..7 {
         let _counted = client.send(january(api))?;
     }
@@ -154,7 +154,7 @@ fn track(api: &Api, event: &serde_json::Value) -> Call {
 }
 
 /// A request that nobody authorized, as by a caller who forgot to.
-fn bare(scene: &Scene, client: &dyn Transport, accept: &str) -> Result<Sent, BoxError> {
+fn bare(scene: &Scene, client: &dyn Transport, accept: &str) -> Result<Sent> {
     let request = Request::get(format!("{}/companies", scene.emulator.base_url()));
     let request = request.header("accept", accept).body(Bytes::new())?;
     Ok(client.send_request(request, &scene.api()?))

@@ -2,12 +2,11 @@
 
 use std::{thread, time::Duration};
 
-use cometly_conformance::{
-    BoxError,
-    fault_server::{Answer, FaultServer, Script},
-};
+use cometly_conformance::fault_server::{Answer, FaultServer, Script};
 use cometly_core::{Api, ApiKey};
 use cometly_emulator::{Ability, Emulator, Space};
+
+use crate::Result;
 
 /// A Cometly, and what may stand in its place on a bad day.
 pub(crate) struct Scene {
@@ -21,7 +20,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new() -> Result<Self, BoxError> {
+    pub(crate) fn new() -> Result<Self> {
         let page = Answer::html(503, "<html><title>503 Service Temporarily Unavailable</title></html>");
         let challenge = Answer::whole(202, &[("x-amzn-waf-action", "challenge")], "");
         Ok(Self {
@@ -33,16 +32,16 @@ impl Scene {
     }
 
     /// The emulator, opened by the key that may do everything.
-    pub(crate) fn api(&self) -> Result<Api, BoxError> {
+    pub(crate) fn api(&self) -> Result<Api> {
         self.opened_by(&self.emulator.keys().full)
     }
 
     /// The emulator, opened by this key.
-    pub(crate) fn opened_by(&self, key: &str) -> Result<Api, BoxError> {
+    pub(crate) fn opened_by(&self, key: &str) -> Result<Api> {
         at(self.emulator.base_url(), key)
     }
 
-    pub(crate) fn hurried_api(&self) -> Result<Api, BoxError> {
+    pub(crate) fn hurried_api(&self) -> Result<Api> {
         at(self.hurried.base_url(), &self.hurried.keys().full)
     }
 
@@ -56,21 +55,21 @@ impl Scene {
         }
     }
 
-    pub(crate) fn during_an_outage(&self) -> Result<Api, BoxError> {
+    pub(crate) fn during_an_outage(&self) -> Result<Api> {
         at(&self.outage.base_url(), &self.emulator.keys().full)
     }
 
-    pub(crate) fn behind_a_firewall(&self) -> Result<Api, BoxError> {
+    pub(crate) fn behind_a_firewall(&self) -> Result<Api> {
         at(&self.firewall.base_url(), &self.emulator.keys().full)
     }
 
     /// Where nobody listens any more.
-    pub(crate) fn gone(&self) -> Result<Api, BoxError> {
+    pub(crate) fn gone(&self) -> Result<Api> {
         let gone = FaultServer::start(Script::always(Answer::close()))?.base_url();
         at(&gone, &self.emulator.keys().full)
     }
 }
 
-fn at(base_url: &str, key: &str) -> Result<Api, BoxError> {
+fn at(base_url: &str, key: &str) -> Result<Api> {
     Ok(Api::builder(ApiKey::new(key)?).base_url(base_url.parse()?).build())
 }

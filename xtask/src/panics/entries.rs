@@ -1,14 +1,15 @@
 //! The public entry points of the core, and which of them the probe forgot.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
-use super::Failure;
+use crate::{Result, sources};
 
 /// `Type::function` and `Type`, of all that the core exports and the probe does not name.
-pub(super) fn forgotten(core: &Path, probe: &Path) -> Result<Vec<String>, Failure> {
-    let probe: String = sources(probe)?.iter().map(|source| without_generics(source)).collect();
+pub(super) fn forgotten(core: &Path, probe: &Path) -> Result<Vec<String>> {
+    let read = |folder: &Path| sources::below(folder)?.iter().map(fs::read_to_string).collect::<io::Result<Vec<_>>>();
+    let probe: String = read(probe)?.iter().map(|source| without_generics(source)).collect();
     let mut names = Vec::new();
-    for source in sources(core)? {
+    for source in read(core)? {
         names.extend(functions(&source));
     }
     names.extend(exports(&fs::read_to_string(core.join("lib.rs"))?));
@@ -74,17 +75,4 @@ fn without_generics(text: &str) -> String {
         before = char;
     }
     plain
-}
-
-fn sources(folder: &Path) -> Result<Vec<String>, Failure> {
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            sources.extend(self::sources(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push(fs::read_to_string(&path)?);
-        }
-    }
-    Ok(sources)
 }

@@ -2,7 +2,9 @@
 
 use std::{path::Path, process::Command};
 
-use super::{CORE, Failure, PROBE};
+use crate::{Result, tool};
+
+use super::{CORE, PROBE};
 
 /// Calls of these are counted apart.
 const MEMORY: [&str; 3] = ["handle_error", "capacity_overflow", "handle_alloc_error"];
@@ -29,23 +31,13 @@ struct Call {
     callee: String,
 }
 
-pub(super) fn needs_binutils() -> Result<(), Failure> {
-    let is_there =
-        |program: &str| Command::new(program).arg("--version").output().is_ok_and(|told| told.status.success());
-    if is_there("objdump") && is_there("addr2line") {
-        Ok(())
-    } else {
-        Err("needs objdump and addr2line: apt-get install binutils".into())
-    }
-}
-
-pub(super) fn read(library: &Path) -> Result<Vec<Site>, Failure> {
+pub(super) fn read(library: &Path) -> Result<Vec<Site>> {
     let mut objdump = Command::new("objdump");
-    let text = output(objdump.args(["--disassemble", "--demangle", "--no-show-raw-insn"]).arg(library))?;
+    let text = tool::output(objdump.args(["--disassemble", "--demangle", "--no-show-raw-insn"]).arg(library))?;
     let calls = calls(&text);
     let mut addr2line = Command::new("addr2line");
     addr2line.args(["--addresses", "--inlines", "--functions", "--exe"]).arg(library);
-    let frames = output(addr2line.args(calls.iter().map(|call| &call.address)))?;
+    let frames = tool::output(addr2line.args(calls.iter().map(|call| &call.address)))?;
     // Each begins with its address, and then has a line for the function and one for the place, from the innermost on.
     let frames = frames.split("\n0x").map(|frames| frames.lines().skip(2).step_by(2).collect::<Vec<_>>());
     let sites: Vec<Site> = calls.into_iter().zip(frames).map(|(call, places)| site(call, &places)).collect();
@@ -55,14 +47,6 @@ pub(super) fn read(library: &Path) -> Result<Vec<Site>, Failure> {
         );
     }
     Ok(sites)
-}
-
-fn output(command: &mut Command) -> Result<String, Failure> {
-    let told = command.output()?;
-    if !told.status.success() {
-        return Err(String::from_utf8_lossy(&told.stderr).into());
-    }
-    Ok(String::from_utf8_lossy(&told.stdout).into_owned())
 }
 
 /// Calls, and jumps that take the place of one, of what panics, but for those in there.

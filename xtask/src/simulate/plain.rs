@@ -1,6 +1,6 @@
 //! Policies as they are mostly written, for comparison: each call on its own.
 
-use super::clock::{Random, Seconds};
+use super::{clock::Seconds, random::Random};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plain {

@@ -9,8 +9,9 @@ use cometly_core::{
 };
 
 use super::{
-    clock::{Agenda, Random, Seconds, duration, instant},
+    clock::{Agenda, Seconds, duration, instant},
     plain::Plain,
+    random::Random,
     server::{Answer, Counting, Server},
 };
 

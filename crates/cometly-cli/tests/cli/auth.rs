@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use cometly_emulator::Emulator;
 
 use crate::{
-    program::{Program, mode},
+    program::{KEY, Program, mode},
     script::{Server, json},
 };
 
@@ -43,7 +43,7 @@ fn a_key_is_checked_then_kept_for_its_owner_alone_then_used_then_forgotten() {
 #[test]
 fn a_key_that_the_server_refuses_or_does_not_speak_of_is_not_kept() {
     let emulator = Emulator::builder().no_limits().start().unwrap();
-    let program = fresh(&emulator).with_key("9|refused-refused-refused").without_key();
+    let program = Program::new(emulator.base_url(), "9|refused-refused-refused").without_key();
     let login = ["auth", "login", "--with-token"];
     program.run_with_input(&login, b"9|refused-refused-refused").ends(3).says("not stored");
     let busy = Server::start(|_, _| json(500, r#"{"message":"Server Error"}"#));
@@ -140,7 +140,7 @@ fn without_a_terminal_nobody_is_asked() {
 
 #[test]
 fn status_tells_the_source_even_if_nobody_answers() {
-    let program = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary");
+    let program = Program::new("http://127.0.0.1:1/", KEY);
     let ran = program.run(&["auth", "status"]).ends(8);
     assert!(ran.stdout.contains("from the environment") && ran.stdout.contains("refused"), "{}", ran.stdout);
     let json = program.run(&["auth", "status", "--json"]).ends(8).json();

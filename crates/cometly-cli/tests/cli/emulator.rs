@@ -14,8 +14,8 @@ use crate::program::{Program, signal};
 
 /// Starts one, reads its first line, and leaves the key to `program`.
 fn start(more: &[&str]) -> (Child, Value) {
-    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary").without_key();
-    let mut child = nobody.command(&[&["emulator", "--json"], more].concat()).stdin(Stdio::piped()).spawn().unwrap();
+    let command = [&["emulator", "--json"], more].concat();
+    let mut child = Program::alone().command(&command).stdin(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap())
@@ -60,9 +60,8 @@ fn keys_and_data_outlive_it_in_a_folder() {
     first.wait().unwrap();
     let (second, again) = start(&settings);
     assert_eq!(told["keys"], again["keys"]);
-    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary");
-    nobody.run(&[&["emulator"], &settings[..]].concat()).ends(1).says("cannot start the emulator");
-    nobody.run(&["emulator", "--data-dir", settings[1], "--seed", "8"]).ends(1);
+    Program::alone().run(&[&["emulator"], &settings[..]].concat()).ends(1).says("cannot start the emulator");
+    Program::alone().run(&["emulator", "--data-dir", settings[1], "--seed", "8"]).ends(1);
     signal(&second, "TERM");
     assert_eq!(ends(second), Some(0));
 }
@@ -71,8 +70,7 @@ fn keys_and_data_outlive_it_in_a_folder() {
 fn a_port_in_use_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary");
-    nobody.run(&["emulator", "--port", &port]).ends(1).says("is in use; name another with --port");
+    Program::alone().run(&["emulator", "--port", &port]).ends(1).says("is in use; name another with --port");
     drop(taken);
     let (child, told) = start(&["--port", &port]);
     assert!(text(&told["base_url"]).contains(&port));
@@ -96,9 +94,8 @@ fn it_ends_with_its_stdin_or_a_signal_and_not_before() {
 
 #[test]
 fn one_in_the_background_of_a_shell_keeps_running() {
-    let nobody = Program::new("http://127.0.0.1:1/", "7|canary-canary-canary").without_key();
     // A shell gives /dev/null to what it puts there.
-    let mut child = nobody.command(&["emulator"]).stdin(Stdio::null()).spawn().unwrap();
+    let mut child = Program::alone().command(&["emulator"]).stdin(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("A Cometly listens at http://127.0.0.1:"), "{line}");

@@ -15,9 +15,7 @@ use std::{
 use cometly_emulator::{Emulator, Fault};
 use serde_json::Value;
 
-use crate::program::Program;
-
-const TRACK: [&str; 4] = ["events", "track", "--input", "events.ndjson"];
+use crate::{program::Program, track::TRACK};
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().unwrap())

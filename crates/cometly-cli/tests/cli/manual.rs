@@ -4,13 +4,9 @@ use std::{fs, process::Command};
 
 use crate::program::Program;
 
-fn program() -> Program {
-    Program::new("http://127.0.0.1:1/", "7|canary-canary-canary").without_key()
-}
-
 #[test]
 fn each_shell_gets_a_script_that_knows_the_commands() {
-    let program = program();
+    let program = Program::alone();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = program.run(&["completions", shell]).ends(0).stdout;
         assert!(script.contains("paginate") && script.contains("with-token"), "{shell}");
@@ -23,7 +19,7 @@ fn each_shell_gets_a_script_that_knows_the_commands() {
 
 #[test]
 fn the_manual_has_a_page_for_each_command() {
-    let program = program();
+    let program = Program::alone();
     let page = program.run(&["man"]).ends(0).stdout;
     assert!(page.contains(".TH cometly 1") && page.contains("COMETLY_API_KEY"));
     program.run(&["man", "--dir", "pages"]).ends(0);
@@ -35,5 +31,5 @@ fn the_manual_has_a_page_for_each_command() {
 #[test]
 fn the_version_is_the_crates() {
     let version = format!("cometly {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(program().run(&["--version"]).ends(0).stdout, version);
+    assert_eq!(Program::alone().run(&["--version"]).ends(0).stdout, version);
 }

@@ -10,11 +10,9 @@ use std::{
 use cometly_emulator::Emulator;
 
 use crate::{
-    program::{Program, signal},
+    program::{KEY, Program, signal},
     script::{Server, answer, json},
 };
-
-const KEY: &str = "7|canary-canary-canary";
 
 fn page(items: &str, cursor: &str, extra: &str) -> String {
     let cursor = if cursor.is_empty() { "null".to_owned() } else { format!("\"{cursor}\"") };
@@ -109,9 +107,7 @@ fn ctrl_c_while_it_waits_says_where_it_stopped() {
     let mut line = String::new();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();
-    while server.seen().len() < 2 {
-        thread::sleep(Duration::from_millis(10));
-    }
+    server.wait_for(2);
     thread::sleep(Duration::from_millis(300));
     let asked = Instant::now();
     signal(&child, "INT");

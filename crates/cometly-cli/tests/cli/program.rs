@@ -9,6 +9,9 @@ use std::{
 
 use tempfile::TempDir;
 
+/// A key that no server but a scripted one takes.
+pub(crate) const KEY: &str = "7|canary-canary-canary";
+
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
     base_url: String,
@@ -30,14 +33,13 @@ impl Program {
         Self { folder, base_url: base_url.to_owned(), key: Some(key.to_owned()), secrets: vec![key.to_owned()] }
     }
 
-    pub(crate) fn without_key(mut self) -> Self {
-        self.key = None;
-        self
+    /// Without a key, and where nobody listens.
+    pub(crate) fn alone() -> Self {
+        Self::new("http://127.0.0.1:1/", KEY).without_key()
     }
 
-    pub(crate) fn with_key(mut self, key: &str) -> Self {
-        self.key = Some(key.to_owned());
-        self.secrets.push(key.to_owned());
+    pub(crate) fn without_key(mut self) -> Self {
+        self.key = None;
         self
     }
 

@@ -5,11 +5,10 @@ use std::time::Instant;
 use cometly_emulator::Emulator;
 
 use crate::{
-    program::Program,
+    program::{KEY, Program},
     script::{Server, answer, json},
 };
 
-const KEY: &str = "7|canary-canary-canary";
 const GOOD: &str = r#"{"data":[]}"#;
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 /// One request as it came: its head, and its body.
@@ -37,6 +38,13 @@ impl Server {
 
     pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Until so many requests have come.
+    pub(crate) fn wait_for(&self, count: usize) {
+        while self.seen().len() < count {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

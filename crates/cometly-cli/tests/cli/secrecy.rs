@@ -5,11 +5,11 @@ use std::{fs, thread, time::Duration};
 use cometly_emulator::Emulator;
 
 use crate::{
-    program::{Program, signal},
+    program::{KEY, Program, signal},
     script::{Server, answer, json},
 };
 
-const KEY: &str = "7|canary-canary-canary";
+const EVENT: &str = r#"{"event_name":"purchase","email":"a@example.com"}"#;
 
 /// `Program::run` searches all that is printed; this makes it print as much as there is.
 #[test]
@@ -30,7 +30,7 @@ fn no_command_prints_the_key_at_any_verbosity() {
         }
     });
     let program = Program::new(&server.base_url, KEY);
-    program.write("events.ndjson", "{\"event_name\":\"purchase\",\"email\":\"a@example.com\"}\n");
+    program.write("events.ndjson", EVENT);
     for command in [
         &["auth", "status"][..],
         &["auth", "status", "--limits"],
@@ -69,7 +69,7 @@ fn no_process_of_ours_has_the_key_on_its_command_line() {
         json(202, r#"{"data":[],"next_cursor":null,"status":202}"#)
     });
     let program = Program::new(&slow.base_url, KEY);
-    program.write("events.ndjson", "{\"event_name\":\"purchase\",\"email\":\"a@example.com\"}\n");
+    program.write("events.ndjson", EVENT);
     for command in [
         &["auth", "status"][..],
         &["request", "GET", "x", "--paginate"],
@@ -95,7 +95,7 @@ fn no_process_of_ours_has_the_key_on_its_command_line() {
 /// What people copy from our pages must not teach them to put a key there.
 #[test]
 fn no_documented_command_has_a_key_in_it() {
-    let program = Program::new("http://127.0.0.1:1/", KEY).without_key();
+    let program = Program::alone();
     let mut pages = vec![("README.md".to_owned(), fs::read_to_string("README.md").unwrap())];
     for command in [
         &["--help"][..],

@@ -6,11 +6,9 @@ use cometly_emulator::Emulator;
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::{
-    program::{Program, mode},
+    program::{KEY, Program, mode},
     script::{Server, answer, json},
 };
-
-const KEY: &str = "7|canary-canary-canary";
 
 /// The same program, with a terminal in place of the pipes.
 fn on_terminal(program: &Program, arguments: &[&str]) -> PtySession {

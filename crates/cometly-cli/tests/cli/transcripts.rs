@@ -7,6 +7,8 @@ use std::{net::TcpListener, path::Path};
 use cometly_emulator::Emulator;
 use trycmd::TestCases;
 
+use crate::program::KEY;
+
 fn play(folder: &str, base_url: &str, key: Option<&str>) {
     let home = tempfile::tempdir().unwrap();
     let home_path = home.path().to_str().unwrap().to_owned();
@@ -52,5 +54,5 @@ fn with_a_limit_that_is_used_up() {
 #[test]
 fn with_nobody_who_answers() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    play("nobody_home", &format!("http://127.0.0.1:{port}/public-api/v1"), Some("7|canary-canary-canary"));
+    play("nobody_home", &format!("http://127.0.0.1:{port}/public-api/v1"), Some(KEY));
 }

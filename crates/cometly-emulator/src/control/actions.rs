@@ -9,7 +9,7 @@ use super::view::fault_json;
 use super::{Request, Said, error, say};
 use crate::fault::Fault;
 use crate::faults::FaultId;
-use crate::keys::{Ability, Space};
+use crate::keys::{Ability, Space, number};
 
 /// More keys than these are not made from outside.
 const MAX_KEYS: usize = 10_000;
@@ -42,10 +42,9 @@ pub(super) fn remove_fault(request: &Request<'_>) -> Said {
 
 /// Of a Space that is there, or of a `new` or a new `inactive` one; with all abilities unless told.
 pub(super) fn issue_key(request: &Request<'_>) -> Said {
-    let named = |name: &Value| Ability::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()));
     let abilities: Option<Vec<Ability>> = match request.body.get("abilities") {
         None | Some(Value::Null) => Some(Ability::ALL.to_vec()),
-        Some(Value::Array(list)) => list.iter().map(named).collect(),
+        Some(Value::Array(list)) => list.iter().map(Ability::named).collect(),
         Some(_) => None,
     };
     let Some(abilities) = abilities else {
@@ -73,7 +72,7 @@ pub(super) fn issue_key(request: &Request<'_>) -> Said {
 
 pub(super) fn revoke_key(request: &Request<'_>) -> Said {
     let mut state = request.backend.change();
-    let key = state.keys.all().map(|(key, _)| key).find(|key| key.split('|').next() == Some(request.id));
+    let key = state.keys.all().map(|(key, _)| key).find(|key| number(key) == request.id);
     match key.map(str::to_owned) {
         None => error(StatusCode::NOT_FOUND, "no valid key has this id"),
         Some(key) => {

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, Channel, Full, channel};
+use http_body_util::{BodyExt as _, Channel, channel};
 use tokio::sync::broadcast::{Receiver, Sender, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::timeout;
 
 use super::{admit, error, write};
+use crate::answer::Answer;
 use crate::backend::Backend;
-use crate::sending::Body;
+use crate::sending::{self, Body};
 
 const MAX_LISTENERS: usize = 32;
 /// A listener further behind than these is told how many it missed.
@@ -45,7 +46,7 @@ impl Live {
 
 /// Answers a request for the stream.
 pub(crate) fn open(backend: &Backend, parts: &Parts) -> Response<Body> {
-    let whole = |answer: crate::answer::Answer| answer.map(|body| Full::new(body).map_err(|no| match no {}).boxed());
+    let whole = |answer: Answer| answer.map(sending::whole);
     if let Err(refused) = admit(backend, parts) {
         return whole(write(refused));
     }

@@ -1,15 +1,15 @@
 //! What can be seen from outside. No key is shown, but for its last four letters.
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
-use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Request, Said, error, say};
 use crate::backend::{Backend, State};
 use crate::catalog::CATALOG;
 use crate::faults::InjectedFault;
-use crate::keys::{Ability, KeyRing, Space, bearer_token};
+use crate::input::Input;
+use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token, is_secret, number};
 use crate::page::Ids;
 use crate::period;
 use crate::record::ReceivedRequest;
@@ -72,11 +72,10 @@ pub(super) fn fault_json(active: &InjectedFault) -> Value {
 
 fn list_keys(state: &State) -> Value {
     let mut keys: Vec<_> = state.keys.all().collect();
-    let number = |key: &str| key.split('|').next().and_then(|number| number.parse::<u64>().ok());
-    keys.sort_by_key(|(key, _)| number(key));
-    let line = |(key, grant): (&str, &crate::keys::Grant)| {
+    keys.sort_by_key(|(key, _)| number(key).parse::<u64>().ok());
+    let line = |(key, grant): (&str, &Grant)| {
         json!({
-            "id": key.split('|').next(),
+            "id": number(key),
             "key": hidden(key),
             "space": grant.space.id(),
             "active": grant.space.is_active(),
@@ -128,11 +127,10 @@ pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
 }
 
 fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
-    let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
     let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         let text = String::from_utf8_lossy(value.as_bytes());
         let shown = match text.split_once(' ') {
-            _ if !secret.contains(name) => mask(&text),
+            _ if !is_secret(name) => mask(&text),
             Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
             _ => hidden(&text),
         };
@@ -153,25 +151,21 @@ pub(crate) fn hidden(key: &str) -> String {
 
 /// Rows of a kind, from the id after `after` on, of the Space `space`.
 pub(super) fn data(request: &Request<'_>) -> Said {
-    let field = |name: &str| {
-        let mut pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.rfind(|(other, _)| *other == name).map(|(_, value)| percent_decode_str(value).decode_utf8_lossy())
-    };
-    let after = field("after").and_then(|after| after.parse::<u64>().ok()).unwrap_or_default();
+    let query = Input::read(Some(request.query), &HeaderMap::new(), b"");
+    let asked = |field: &str| query.text(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     let state = &*request.backend.state();
-    let id = field("space").and_then(|id| id.parse::<u64>().ok());
-    let Some(space) = state.keys.space(id.unwrap_or_default()) else {
+    let Some(space) = state.keys.space(asked("space")) else {
         return error(StatusCode::UNPROCESSABLE_ENTITY, "`space` is the id of a Space that has a key");
     };
     let (records, seeds) = (&state.records, request.backend.seeds());
     let seeded = |count: u64| 1..count.saturating_add(1);
     let (ids, row): (Ids<'_>, &dyn Fn(u64) -> Value) = match request.id {
-        "events" => (Ids::all(seeded(seeds.events), records.tracked.of(space).map(|event| event.id)), &|id| {
-            events::whole(records, seeds, id).into()
-        }),
-        "tracked" => (Ids::all(0..0, records.tracked.of(space).map(|event| event.id)), &|id| {
-            events::whole(records, seeds, id).into()
-        }),
+        kind @ ("events" | "tracked") => {
+            let seeded = if kind == "events" { seeded(seeds.events) } else { 0..0 };
+            (Ids::all(seeded, records.tracked.of(space).map(|event| event.id)), &|id| {
+                events::whole(records, seeds, id).into()
+            })
+        }
         "contacts" => (
             Ids::all(seeded(seeds.contacts), records.contacts.beyond(space, seeds.contacts).map(|(id, _)| id)),
             &|id| {
@@ -199,11 +193,9 @@ pub(super) fn data(request: &Request<'_>) -> Said {
         ),
         _ => return error(StatusCode::NOT_FOUND, "there are events, tracked, contacts, companies and exports"),
     };
-    let mut found: Vec<u64> = ids.between(Some(after), None).take(ROWS.saturating_add(1)).collect();
+    let mut found: Vec<u64> = ids.between(Some(asked("after")), None).take(ROWS.saturating_add(1)).collect();
     let more = found.len() > ROWS;
     found.truncate(ROWS);
-    let next = found.last().filter(|_| more);
-    let mut body = Map::from_iter([("next".to_owned(), json!(next))]);
-    body.insert("rows".into(), found.iter().map(|id| row(*id)).collect());
-    say(StatusCode::OK, &body.into())
+    let rows: Vec<Value> = found.iter().map(|id| row(*id)).collect();
+    say(StatusCode::OK, &json!({ "next": found.last().filter(|_| more), "rows": rows }))
 }
