@@ -17,7 +17,7 @@ impl Package {
     pub(super) fn new(subject: &Subject, is_shared: bool) -> Result<Self> {
         let root = tool::root();
         let all = root.join("target/cost");
-        let folder = all.join(subject.name);
+        let folder = all.join(subject.name.replace(", ", "-").replace(' ', "-"));
         fs::create_dir_all(folder.join("src"))?;
         fs::write(folder.join("Cargo.toml"), subject.manifest(&root.to_string_lossy()))?;
         fs::write(folder.join("src/main.rs"), subject.main)?;

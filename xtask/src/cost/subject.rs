@@ -6,16 +6,23 @@ pub(super) const MOST_CORE_CRATES: f64 = 24.0;
 pub(super) const MOST_CORE_SECONDS: f64 = 20.0;
 /// What an adapter may bring beside its client's crates and the core's, itself included.
 pub(super) const MOST_MORE_CRATES: f64 = 3.0;
-/// Bytes of machine code and constants that adapter and core may add to a program with the client.
+/// Bytes of machine code and constants of an adapter: what it adds to a program that drives the core on the same client
+/// by hand.
 pub(super) const MOST_TEXT: f64 = 120_000.0;
 
-/// The core's own program.
-pub(super) const CORE: &str = "cometly-core";
+/// What is held to a bound.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Yardstick,
+    Core,
+    Adapter,
+}
 
 /// A program as small as can be.
 pub(super) struct Subject {
     pub(super) name: &'static str,
-    /// Whose text is not its own.
+    pub(super) kind: Kind,
+    /// The program that it is compared with.
     pub(super) over: Option<&'static str>,
     /// Lines of its manifest; `ROOT` is our folder.
     pub(super) dependencies: &'static str,
@@ -26,46 +33,80 @@ const TOKIO: &str = "tokio = { version = \"1\", default-features = false, featur
 
 /// Without TLS, which would be the same with us and without. What others are compared with comes before them.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "nothing", over: None, dependencies: "", main: "fn main() { println!(\"x\"); }" },
     Subject {
-        name: CORE,
+        name: "nothing",
+        kind: Kind::Yardstick,
+        over: None,
+        dependencies: "",
+        main: "fn main() { println!(\"x\"); }",
+    },
+    Subject {
+        name: "cometly-core",
+        kind: Kind::Core,
         over: Some("nothing"),
         dependencies: "cometly-core = { path = \"ROOT/crates/cometly-core\" }",
         main: include_str!("programs/core.rs"),
     },
     Subject {
         name: "reqwest",
+        kind: Kind::Yardstick,
         over: None,
         dependencies: "reqwest = { version = \"0.13\", default-features = false }\nTOKIO",
         main: include_str!("programs/reqwest.rs"),
     },
     Subject {
-        name: "cometly-reqwest",
+        name: "reqwest, the core by hand",
+        kind: Kind::Yardstick,
         over: Some("reqwest"),
+        dependencies: "reqwest = { version = \"0.13\", default-features = false }\nTOKIO\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
+        main: include_str!("programs/reqwest_by_hand.rs"),
+    },
+    Subject {
+        name: "cometly-reqwest",
+        kind: Kind::Adapter,
+        over: Some("reqwest, the core by hand"),
         dependencies: "cometly-reqwest = { path = \"ROOT/crates/cometly-reqwest\", default-features = false }\nTOKIO",
         main: include_str!("programs/cometly_reqwest.rs"),
     },
     Subject {
         name: "ureq",
+        kind: Kind::Yardstick,
         over: None,
         dependencies: "ureq = { version = \"3\", default-features = false }",
         main: include_str!("programs/ureq.rs"),
     },
     Subject {
-        name: "cometly-ureq",
+        name: "ureq, the core by hand",
+        kind: Kind::Yardstick,
         over: Some("ureq"),
+        dependencies: "ureq = { version = \"3\", default-features = false }\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
+        main: include_str!("programs/ureq_by_hand.rs"),
+    },
+    Subject {
+        name: "cometly-ureq",
+        kind: Kind::Adapter,
+        over: Some("ureq, the core by hand"),
         dependencies: "cometly-ureq = { path = \"ROOT/crates/cometly-ureq\", default-features = false }",
         main: include_str!("programs/cometly_ureq.rs"),
     },
     Subject {
         name: "isahc",
+        kind: Kind::Yardstick,
         over: None,
         dependencies: "isahc = { version = \"2\", default-features = false, features = [\"static-curl\"] }",
         main: include_str!("programs/isahc.rs"),
     },
     Subject {
-        name: "cometly-isahc",
+        name: "isahc, the core by hand",
+        kind: Kind::Yardstick,
         over: Some("isahc"),
+        dependencies: "isahc = { version = \"2\", default-features = false, features = [\"static-curl\"] }\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
+        main: include_str!("programs/isahc_by_hand.rs"),
+    },
+    Subject {
+        name: "cometly-isahc",
+        kind: Kind::Adapter,
+        over: Some("isahc, the core by hand"),
         dependencies: "cometly-isahc = { path = \"ROOT/crates/cometly-isahc\", default-features = false }",
         main: include_str!("programs/cometly_isahc.rs"),
     },
