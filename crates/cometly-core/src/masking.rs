@@ -117,6 +117,19 @@ mod tests {
         }
     }
 
+    // Texts are looked through in chunks.
+    #[test]
+    fn what_must_not_be_shown_is_found_wherever_it_stands() {
+        for (hidden, shown) in [(KEY, MASK), ("canary-secret", MASK), ("\n", "\\n"), ("\u{202e}", "\\u{202e}")] {
+            for before in 0..40 {
+                for behind in [0, 1, 15, 16, 17] {
+                    let [before, behind] = [before, behind].map(|len| "x".repeat(len));
+                    assert_eq!(cleaned(&format!("{before}{hidden}{behind}")), format!("{before}{shown}{behind}"));
+                }
+            }
+        }
+    }
+
     #[test]
     fn our_key_is_masked_whole_or_by_its_secret_half() {
         assert_eq!(cleaned(&format!("bad token {KEY}!")), "bad token [redacted]!");

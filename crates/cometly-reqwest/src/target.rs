@@ -37,7 +37,7 @@ impl LastUrl {
     }
 }
 
-/// `last` with the path and query of `uri`, if that is all in which they differ and nothing of it is rewritten.
+/// `last` with the path and query of `uri`, if that is all in which they differ.
 fn like(last: &Url, uri: &Uri) -> Option<Url> {
     let origin = (uri.scheme().map(Scheme::as_str), uri.authority().map(Authority::as_str));
     if origin != (Some(last.scheme()), Some(last.authority())) {
@@ -46,7 +46,7 @@ fn like(last: &Url, uri: &Uri) -> Option<Url> {
     let mut url = last.clone();
     url.set_path(uri.path());
     url.set_query(uri.query());
-    (url.path() == uri.path() && url.query() == uri.query()).then_some(url)
+    Some(url)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     Break,
-    Noticed::{Case, Nobody},
+    Noticed::{Case, Nobody, Test},
 };
 
 const BUILDER: &str = "crates/cometly-reqwest/src/builder.rs";
@@ -10,6 +10,7 @@ const EXCHANGE: &str = "crates/cometly-reqwest/src/exchange.rs";
 const FAILURE: &str = "crates/cometly-reqwest/src/failure.rs";
 const ASYNC: &str = "crates/cometly-reqwest/src/lib.rs";
 const BLOCKING: &str = "crates/cometly-reqwest/src/blocking.rs";
+const TARGET: &str = "crates/cometly-reqwest/src/target.rs";
 
 pub(super) const BREAKS: &[Break] = &[
     Break {
@@ -221,5 +222,12 @@ pub(super) const BREAKS: &[Break] = &[
         find: "if is_head_too_large(&error) {",
         replace: "if is_head_too_large(&error) && false {",
         noticed: Case("reqwest", "row_71_the_limits_of_a_head_are_the_same_on_every_stack"),
+    },
+    Break {
+        guard: "a URL is made from the last one of the same origin only",
+        file: TARGET,
+        find: "if origin != (Some(last.scheme()), Some(last.authority())) {",
+        replace: "if false {",
+        noticed: Test("cometly-reqwest", "target::tests::a_url_is_the_same_whatever_was_read_before_it"),
     },
 ];

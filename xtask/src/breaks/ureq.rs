@@ -9,6 +9,7 @@ const CLIENT: &str = "crates/cometly-ureq/src/lib.rs";
 const BUILDER: &str = "crates/cometly-ureq/src/builder.rs";
 const FAILURE: &str = "crates/cometly-ureq/src/failure.rs";
 const DELIVERY: &str = "failure::tests::what_was_surely_not_sent_is_told_from_what_may_have_arrived";
+const LOOKUP: &str = "crates/cometly-ureq/src/lookup.rs";
 
 pub(super) const BREAKS: &[Break] = &[
     Break {
@@ -157,5 +158,22 @@ pub(super) const BREAKS: &[Break] = &[
         find: "Ureq::LargeResponseHeader(..) => CallError::too_large(None),",
         replace: "",
         noticed: Case("ureq", "row_71_the_limits_of_a_head_are_the_same_on_every_stack"),
+    },
+    Break {
+        guard: "an address is looked up for a new connection only",
+        file: LOOKUP,
+        find: "blank.push(BLANK);",
+        replace: "blank.push(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));",
+        noticed: Test(
+            "cometly-ureq",
+            "lookup::tests::an_address_is_looked_up_once_for_a_connection_and_not_for_a_request",
+        ),
+    },
+    Break {
+        guard: "what a look-up takes is taken off the time to connect",
+        file: LOOKUP,
+        find: "after.saturating_sub(gone)",
+        replace: "after",
+        noticed: Test("cometly-ureq", "lookup::tests::what_a_look_up_takes_is_gone"),
     },
 ];
