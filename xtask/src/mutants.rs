@@ -2,10 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use cometly_conformance::BoxError;
 use serde_json::Value;
 
-use crate::{Outcome, say, tool};
+use crate::{Outcome, Result, say, tool};
 
 mod kept;
 mod tally;
@@ -41,6 +40,9 @@ const MUTATED: &[Mutated] = &[
 
 /// Cases that put a load on the stack, which takes as long as all others together and tells no more.
 const LOAD: [&str; 2] = ["ten_thousand_calls", "five_hundred_jobs"];
+
+/// The part of the suite that an adapter is tested with, besides its own tests.
+const TESTS: [&str; 2] = ["--test=conformance", "--test=tracing"];
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     let (mut only, mut runs) = (None, true);
@@ -86,16 +88,18 @@ impl Mutated {
         tool::root().join("target/mutation").join(self.package)
     }
 
-    fn test(&self) -> Result<(), BoxError> {
+    fn test(&self) -> Result<()> {
         fs::create_dir_all(self.folder())?;
         let mut command = tool::cargo();
         command.args(["mutants", "--package", self.package, "--colors=never", "--cargo-arg=--lib", "--output"]);
         // A failure is all we want to know, not the smallest one.
         command.arg(self.folder()).env("PROPTEST_MAX_SHRINK_ITERS", "0");
         if !self.others.is_empty() {
+            // cargo-mutants builds what nothing was done to for the one package alone, and knows no test of the other.
+            self.baseline()?;
+            command.args(["--baseline=skip", "--timeout=180", "--build-timeout=900"]);
             command.arg(format!("--test-package={},cometly-conformance", self.package));
-            command.args(["--cargo-arg=--test=conformance", "--cargo-arg=--test=tracing", "--", "--"]);
-            command.args(self.others.iter().chain(&LOAD).flat_map(|name| ["--skip", name]));
+            command.args(TESTS.map(|test| format!("--cargo-arg={test}"))).args(["--", "--"]).args(self.passed_over());
         }
         match command.status()?.code() {
             // All caught, some missed, some out of time.
@@ -104,14 +108,30 @@ impl Mutated {
         }
     }
 
-    fn tally(&self) -> Result<Tally, BoxError> {
+    /// That the tests pass as long as nothing is done to the adapter.
+    fn baseline(&self) -> Result<()> {
+        let mut command = tool::cargo();
+        command.args(["test", "--profile=mutants", "--package=cometly-conformance", "--package", self.package]);
+        command.arg("--lib").args(TESTS).arg("--").args(self.passed_over());
+        if command.status()?.success() {
+            return Ok(());
+        }
+        Err(format!("the tests of {} fail as it is: mend that first", self.package).into())
+    }
+
+    /// What the tests are told to leave out.
+    fn passed_over(&self) -> impl Iterator<Item = &'static str> {
+        self.others.iter().chain(&LOAD).flat_map(|name| ["--skip", *name])
+    }
+
+    fn tally(&self) -> Result<Tally> {
         let file = self.folder().join("mutants.out/outcomes.json");
         let found: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
         Tally::new(self.package, &found, self.possible()?)
     }
 
     /// How many mutants there are, if none is skipped for a setting's sake.
-    fn possible(&self) -> Result<usize, BoxError> {
+    fn possible(&self) -> Result<usize> {
         let list = tool::cargo().args(["mutants", "--no-config", "--list", "--package", self.package]).output()?;
         Ok(String::from_utf8(list.stdout)?.lines().count())
     }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use cometly_conformance::BoxError;
 use serde_json::Value;
+
+use crate::Result;
 
 /// Of a hundred mutants, how many must be caught.
 const ENOUGH: usize = 95;
@@ -21,7 +22,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// From cargo-mutants' `outcomes.json`, and the number of mutants that there could be.
-    pub(crate) fn new(package: &'static str, found: &Value, possible: usize) -> Result<Self, BoxError> {
+    pub(crate) fn new(package: &'static str, found: &Value, possible: usize) -> Result<Self> {
         let mut tally = Self { package, caught: 0, timeouts: 0, unviable: 0, skipped: possible, missed: Vec::new() };
         let outcomes = found.get("outcomes").and_then(Value::as_array).ok_or("outcomes.json has no outcomes")?;
         for outcome in outcomes {
