@@ -143,7 +143,8 @@ impl<B: AsRef<[u8]>> Answer<B> {
         self.words.as_ref()?.message(self.body.as_ref())
     }
 
-    /// What the API found wrong with each field, for a 422; cleaned as the message is, and at most 256.
+    /// What the API found wrong with each field, for a 422; cleaned as the message is, at most 256, and no deeper than in
+    /// eight lists or objects.
     #[must_use]
     pub fn field_errors(&self) -> Vec<FieldError<'_>> {
         self.words.as_ref().map(|words| words.field_errors(self.body.as_ref())).unwrap_or_default()

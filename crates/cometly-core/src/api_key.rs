@@ -24,7 +24,7 @@ const SCHEME: &str = "Bearer ";
 ///
 /// # In memory
 /// The whole header value lives in one allocation, which requests share and which is wiped when the key and the
-/// last request or answer made from it are dropped; so is the text that it was made from. A test searches a process for
+/// last request made from it are dropped; so is the text that it was made from. A test searches a process for
 /// any eight bytes of its key after that: `cargo test -p cometly-conformance --test key_memory`. It cannot reach:
 ///
 /// - the environment that [`from_env`](ApiKey::from_env) reads: the system hands it to the process and to each child,
@@ -63,7 +63,7 @@ const SCHEME: &str = "Bearer ";
 #[derive(Clone)]
 pub struct ApiKey {
     header: HeaderValue,
-    /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`.
+    /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`, split at the first bar.
     half: Option<usize>,
 }
 
@@ -86,7 +86,7 @@ impl ApiKey {
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header))
             .map_err(|_| InvalidApiKey::Control { position: 0 })?;
         header.set_sensitive(true);
-        let half = key.rfind('|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
+        let half = key.find('|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
         Ok(Self { header, half })
     }
 

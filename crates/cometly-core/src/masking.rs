@@ -13,8 +13,8 @@ const MASK: &str = "[redacted]";
 /// leaves half a key. Reads no more of a long text than it shows.
 pub(crate) fn clean<'a>(text: &'a str, secrets: &Secrets<'_>) -> Cow<'a, str> {
     // Plain ASCII steers nothing.
-    let is_plain = !any(text.as_bytes(), |byte| !matches!(byte, b' '..=b'~')) || !text.chars().any(steers_terminal);
-    if is_plain && text.len() <= MAX_LEN && !secrets.are_in(text.as_bytes()) {
+    let is_plain = || !any(text.as_bytes(), |byte| !matches!(byte, b' '..=b'~')) || !text.chars().any(steers_terminal);
+    if text.len() <= MAX_LEN && is_plain() && !secrets.are_in(text.as_bytes()) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len().min(MAX_LEN));
@@ -36,7 +36,8 @@ pub(crate) fn clean<'a>(text: &'a str, secrets: &Secrets<'_>) -> Cow<'a, str> {
         }
         rest = rest.get(secret.map_or(char.len_utf8(), <[u8]>::len)..).unwrap_or_default();
     }
-    shown.into()
+    // A key with a backslash may come about by escaping.
+    if secrets.are_in(shown.as_bytes()) { MASK.into() } else { shown.into() }
 }
 
 /// What must not be shown of the keys.
@@ -117,6 +118,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_key_that_escaping_would_write_is_masked() {
+        let keys = Api::new(ApiKey::new(r"12|abcdefgh\nsecret").unwrap()).keys();
+        assert_eq!(clean("12|abcdefgh\nsecret", &Secrets::of(&keys)), MASK);
+    }
+
     // Texts are looked through in chunks.
     #[test]
     fn what_must_not_be_shown_is_found_wherever_it_stands() {
@@ -136,9 +143,12 @@ mod tests {
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
         assert_eq!(cleaned("12%7Ccanary-secret"), "12%7C[redacted]");
         // A half that is short may be a word.
-        for (key, text, shown) in
-            [("1|12345678", "in 12345678 s", "in [redacted] s"), ("1|1234567", "in 1234567 s", "in 1234567 s")]
-        {
+        for (key, text, shown) in [
+            ("1|12345678", "in 12345678 s", "in [redacted] s"),
+            ("1|1234567", "in 1234567 s", "in 1234567 s"),
+            ("1|a|1234567", "in a|1234567 s", "in [redacted] s"),
+            ("aaaa", "aaaa", "[redacted]"),
+        ] {
             assert_eq!(clean(text, &Secrets::of(&Api::new(ApiKey::new(key).unwrap()).keys())), shown);
         }
     }

@@ -15,6 +15,9 @@ const MAX_FIELD_ERRORS: usize = 256;
 /// How deep in lists and objects a field error is looked for; all that is known stand in the second.
 const MAX_DEPTH: u8 = 8;
 
+/// What `serde_json` names a number, if another crate of the program has turned on its `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// One thing that the API found wrong with one field of the call, from a 422.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,20 +45,12 @@ pub(crate) struct Words {
 impl Words {
     /// The message, from the same body again.
     pub(crate) fn message<'a>(&'a self, body: &'a [u8]) -> Option<&'a str> {
-        match &self.message {
-            Text::InBody(place) => std::str::from_utf8(body.get(place.range())?).ok(),
-            Text::Cleaned(text) => Some(text),
-        }
+        self.message.get(body)
     }
 
     /// The field errors, from the same body again.
     pub(crate) fn field_errors<'a>(&'a self, body: &'a [u8]) -> Vec<FieldError<'a>> {
-        // Once for all of them, if there are any.
-        let body = if self.errors.is_empty() { "" } else { std::str::from_utf8(body).unwrap_or_default() };
-        let get = |text: &'a Text| match text {
-            Text::InBody(place) => Cow::Borrowed(body.get(place.range()).unwrap_or_default()),
-            Text::Cleaned(text) => Cow::Borrowed(&**text),
-        };
+        let get = |text: &'a Text| Cow::Borrowed(text.get(body).unwrap_or_default());
         self.errors.iter().map(|(field, message)| FieldError { field: get(field), message: get(message) }).collect()
     }
 }
@@ -74,16 +69,17 @@ impl Text {
         let place = if let Cow::Borrowed(text) = cleaned { Place::of(text, body) } else { None };
         place.map_or_else(|| Self::Cleaned(cleaned.into()), Self::InBody)
     }
-}
 
-impl Default for Text {
-    fn default() -> Self {
-        Self::InBody(Place::default())
+    fn get<'a>(&'a self, body: &'a [u8]) -> Option<&'a str> {
+        match self {
+            Self::InBody(place) => std::str::from_utf8(body.get(place.range())?).ok(),
+            Self::Cleaned(text) => Some(text),
+        }
     }
 }
 
 /// A stretch of a body of less than 4 GiB: every answer carries some of these, so they are small.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Place {
     start: u32,
     len: u32,
@@ -127,10 +123,14 @@ pub(crate) fn read<'a>(body: &'a [u8], api: &Api) -> Option<Said<'a>> {
 fn read_object<'a>(body: &'a [u8], keys: &Keys) -> Option<Said<'a>> {
     let (body, secrets) = (std::str::from_utf8(body).ok()?, Secrets::of(keys));
     let shown = |text: &str| Text::new(text, body, &secrets);
-    let (mut field, mut errors) = (Text::default(), Vec::new());
+    // A name is cleaned when its first text comes, for most of a huge body may be names.
+    let (mut name, mut field, mut errors) = (Cow::default(), None, Vec::new());
     let mut note = |part| match part {
-        Part::Field(name) => field = shown(&name),
-        Part::Text(text) if errors.len() < MAX_FIELD_ERRORS => errors.push((field.clone(), shown(&text))),
+        Part::Field(next) => (name, field) = (next, None),
+        Part::Text(text) if errors.len() < MAX_FIELD_ERRORS => {
+            let field: &Text = field.get_or_insert_with(|| shown(&name));
+            errors.push((field.clone(), shown(&text)));
+        }
         Part::Text(_) => {}
     };
     let mut message = read_parts(body, Some(&mut note));
@@ -249,6 +249,10 @@ impl<'de> Visitor<'de> for Texts<'_, 'de> {
             return Ok(());
         };
         while let Some(name) = next_key(&mut map)? {
+            if name == NUMBER {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
             if !is_named {
                 sink(Part::Field(name));
             }
@@ -307,8 +311,8 @@ mod tests {
     }
 
     fn message(body: &[u8]) -> Option<String> {
-        let said = read(body, &api())?;
-        assert!(said.words.message(body).is_some());
+        let (api, said) = (api(), read(body, &api())?);
+        assert_eq!(said.words.message(body), Some(&*clean(&said.message, &Secrets::of(&api.keys()))));
         Some(said.message.into_owned())
     }
 
@@ -353,6 +357,8 @@ mod tests {
             (r#"[{"a":"one"},"two"]"#, &[("a", "one"), ("", "two")]),
             (r#"{"a":{"b":["one"]}}"#, &[("a", "one")]),
             (r#"{"a":[7,null,true,1.5,-1]}"#, &[]),
+            (r#"{"a":[7,{"$serde_json::private::Number":"8"},"one"]}"#, &[("a", "one")]),
+            (r#"[{"$serde_json::private::Number":"8"}]"#, &[]),
             ("{}", &[]),
         ] {
             let body = format!(r#"{{"errors":{errors},"message":"m"}}"#);

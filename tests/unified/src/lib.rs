@@ -1,5 +1,6 @@
 //! Our adapters in a program whose other crates have brought about something else than the project's own workspace has:
-//! a lock file that gives isahc the older major version of `http`, and ureq with all of its decoders.
+//! a lock file that gives isahc the older major version of `http`, ureq with all of its decoders, and numbers of `serde_json`
+//! that reach a visitor as maps.
 #![cfg(test)]
 
 use std::{
@@ -71,4 +72,21 @@ fn asked_for_nothing_packed_it_is_sent_nothing_packed() {
     let client = cometly_ureq::Client::new().unwrap();
     assert!(client.send(api(&emulator.keys().full, emulator.base_url()).get("companies")).unwrap().is_success());
     assert_eq!(emulator.received_requests()[0].headers["accept-encoding"], "identity");
+}
+
+#[test]
+fn a_number_of_any_precision_is_no_field_error() {
+    // Fails as soon as the feature is off.
+    assert_eq!(serde_json::from_str::<serde_json::Value>("1.10").unwrap().to_string(), "1.10");
+
+    let body = r#"{"message": "m", "errors": {"a": [7, "one"], "b": 1.5}}"#;
+    let error = api("k", "https://a.example").read(response(422, body)).into_result().unwrap_err();
+    let [field] = error.field_errors() else { panic!("{error:?}") };
+    assert_eq!((&*field.field, &*field.message), ("a", "one"));
+    let refused = api("k", "https://a.example").read(response(401, r#"{"message": 7}"#));
+    assert_eq!(refused.message(), None);
+}
+
+fn response(status: u16, body: &str) -> cometly_isahc::cometly_core::http::Response<&str> {
+    cometly_isahc::cometly_core::http::Response::builder().status(status).body(body).unwrap()
 }
