@@ -14,7 +14,9 @@ use lexopt::{Arg, Parser};
 use crate::{Outcome, Result, page, say, tool};
 
 use package::Package;
-use subject::{Kind, MOST_CORE_CRATES, MOST_CORE_SECONDS, MOST_MORE_CRATES, MOST_TEXT, SUBJECTS, Subject};
+use subject::{
+    Kind, MOST_CORE_CRATES, MOST_CORE_SECONDS, MOST_CORE_TEXT, MOST_MORE_CRATES, MOST_TEXT, SUBJECTS, Subject,
+};
 
 const USAGE: &str = "\
 What a program has to carry for us: crates, CPU seconds of a cold release build, bytes of machine code.
@@ -107,6 +109,7 @@ fn breaches(row: &Row) -> Vec<String> {
         (Kind::Core, _) => {
             at_most("crates", count(&row.crates), MOST_CORE_CRATES);
             at_most("CPU seconds", row.seconds.unwrap_or_default(), MOST_CORE_SECONDS);
+            at_most("bytes of text", row.more.as_ref().map_or(row.text, |more| more.text), MOST_CORE_TEXT);
         }
         (Kind::Adapter, Some(more)) => {
             at_most("crates more", count(&more.crates), MOST_MORE_CRATES);
@@ -153,7 +156,7 @@ fn table(rows: &[Row]) -> String {
         }
     }
     format!(
-        "{table}\n\nThe core: at most {MOST_CORE_CRATES} crates and {MOST_CORE_SECONDS} CPU s. An adapter: at most \
+        "{table}\n\nThe core: at most {MOST_CORE_CRATES} crates, {MOST_CORE_SECONDS} CPU s and {MOST_CORE_TEXT} bytes of text. An adapter: at most \
          {MOST_MORE_CRATES} crates and {MOST_TEXT} bytes of text more than the core driven by hand.\n"
     )
 }
@@ -170,8 +173,8 @@ mod tests {
             let seconds = Some(seconds);
             breaches(&Row { name: "x", kind, crates: set(crates), seconds, text, more, breaches: Vec::new() }).len()
         };
-        assert_eq!(breaches(Kind::Core, 24, 99, 20.0, 9e9), 0);
-        assert_eq!(breaches(Kind::Core, 25, 99, 20.1, 0.0), 2);
+        assert_eq!(breaches(Kind::Core, 24, 99, 20.0, 240_000.0), 0);
+        assert_eq!(breaches(Kind::Core, 25, 99, 20.1, 240_001.0), 3);
         assert_eq!(breaches(Kind::Adapter, 99, 3, 99.0, 120_000.0), 0);
         assert_eq!(breaches(Kind::Adapter, 99, 4, 99.0, 120_001.0), 2);
         assert_eq!(breaches(Kind::Yardstick, 99, 99, 99.0, 9e9), 0);

@@ -121,8 +121,7 @@ impl Journal {
         Ok(true)
     }
 
-    /// Reads the records after the header; the last one is passed over if it is torn.
-    /// All records in their order: the last one of a key holds.
+    /// All records after the header, in their order: the last one of a key holds. One that is torn at the end is passed over.
     pub(crate) fn each(&mut self, mut take: impl FnMut(Record<'_>)) -> Result<(), Failure> {
         let size = self.file.metadata().map_err(|error| self.failed("read", &error))?.len();
         let (mut count, mut torn, mut length) = (0_usize, None, self.length);

@@ -4,6 +4,9 @@
 pub(super) const MOST_CORE_CRATES: f64 = 24.0;
 /// CPU seconds to build all of them.
 pub(super) const MOST_CORE_SECONDS: f64 = 20.0;
+/// Bytes of machine code and constants that a program has more for it than one that does nothing: what there was, and a
+/// little room.
+pub(super) const MOST_CORE_TEXT: f64 = 240_000.0;
 /// What an adapter may bring beside its client's crates and the core's, itself included.
 pub(super) const MOST_MORE_CRATES: f64 = 3.0;
 /// Bytes of machine code and constants of an adapter: what it adds to a program that drives the core on the same client
