@@ -346,6 +346,16 @@ mod tests {
         assert_eq!(message(b"{\"message\":\"\xff\"}"), None);
     }
 
+    #[test]
+    fn a_text_that_may_be_shown_as_it_stands_is_not_copied() {
+        let body = r#"{"message":"m","errors":{"a":["one"]}}"#;
+        let said = read(body.as_bytes(), &api()).unwrap();
+        let [error] = said.words.field_errors(body.as_bytes()).try_into().unwrap();
+        for shown in [said.words.message(body.as_bytes()).unwrap(), &*error.field, &*error.message] {
+            assert!(body.as_bytes().as_ptr_range().contains(&shown.as_ptr()), "{shown}");
+        }
+    }
+
     // Row 28 of the fault list.
     #[test]
     fn field_errors_are_read_in_every_shape_that_is_known() {
