@@ -17,6 +17,11 @@ pub(crate) struct Report {
     server: Value,
 }
 
+/// A count, or that there is none.
+fn told(count: Option<u64>) -> String {
+    count.map_or_else(|| "?".to_owned(), |count| count.to_string())
+}
+
 impl Report {
     /// From what the two processes said last; one that did not come to its end said nothing.
     pub(crate) fn new(flavour: &'static str, client: &str, server: &str) -> Self {
@@ -34,13 +39,10 @@ impl Report {
     }
 
     fn row(&self) -> Vec<String> {
-        let text = |path: &str| self.count(path).map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let text = |path: &str| told(self.count(path));
         let four =
             |what: &str| ["start", "first", "last", "end"].map(|when| text(&format!("/{when}/{what}"))).join(" ");
-        let mib = |when: &str| {
-            let kib = self.count(&format!("/{when}/rss"));
-            kib.map_or_else(|| "?".to_owned(), |kib| kib.div_ceil(1024).to_string())
-        };
+        let mib = |when: &str| told(self.count(&format!("/{when}/rss")).map(|kib| kib.div_ceil(1024)));
         vec![
             self.flavour.to_owned(),
             text("/calls"),
@@ -63,24 +65,28 @@ impl Report {
             }
         };
         must_be(self.count("/calls").is_some_and(|calls| calls > 0), "there were no calls".into());
-        must_be(self.count("/wrong") == Some(0), format!("wrong outcomes: {:?}", self.count("/wrong")));
-        must_be(
-            self.server.get("strays").and_then(Value::as_u64) == Some(0),
-            format!("calls that arrived more or less often than planned: {:?}", self.server.get("strays")),
-        );
+        must_be(self.count("/wrong") == Some(0), format!("wrong outcomes: {}", told(self.count("/wrong"))));
+        let strays = self.server.get("strays").and_then(Value::as_u64);
+        must_be(strays == Some(0), format!("calls that arrived more or less often than planned: {}", told(strays)));
         for place in PLACES {
-            let (tries, arrivals) = (self.client.pointer(&format!("/tries/{place}")), self.server.get(place));
-            must_be(tries.is_some() && tries == arrivals, format!("{place}: {tries:?} tries, {arrivals:?} arrivals"));
+            let tries = self.count(&format!("/tries/{place}"));
+            let arrivals = self.server.get(place).and_then(Value::as_u64);
+            let text = format!("{place}: {} tries, {} arrivals", told(tries), told(arrivals));
+            must_be(tries.is_some() && tries == arrivals, text);
         }
-        for (what, margin) in [("rss", RSS_GROWTH), ("fds", FD_GROWTH), ("threads", THREAD_GROWTH)] {
-            let first = self.count(&format!("/first/{what}"));
-            let last = self.count(&format!("/last/{what}"));
+        for (name, what, margin) in [
+            ("memory, KiB,", "rss", RSS_GROWTH),
+            ("files and sockets", "fds", FD_GROWTH),
+            ("threads", "threads", THREAD_GROWTH),
+        ] {
+            let [first, last] = ["first", "last"].map(|when| self.count(&format!("/{when}/{what}")));
             let has_grown = first.zip(last).is_none_or(|(first, last)| last > first.saturating_add(margin));
-            must_be(!has_grown, format!("{what} grew from {first:?} to {last:?}"));
+            must_be(!has_grown, format!("{name} grew from {} to {}", told(first), told(last)));
         }
         for what in ["fds", "threads"] {
-            let (start, end) = (self.count(&format!("/start/{what}")), self.count(&format!("/end/{what}")));
-            must_be(end.is_some() && end <= start, format!("{what}: {start:?} at the start, {end:?} after the client"));
+            let [start, end] = ["start", "end"].map(|when| self.count(&format!("/{when}/{what}")));
+            let text = format!("{what}: {} at the start, {} after the client", told(start), told(end));
+            must_be(end.is_some() && end <= start, text);
         }
         found
     }
