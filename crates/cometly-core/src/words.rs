@@ -45,12 +45,20 @@ pub(crate) struct Words {
 impl Words {
     /// The message, from the same body again.
     pub(crate) fn message<'a>(&'a self, body: &'a [u8]) -> Option<&'a str> {
-        self.message.get(body)
+        match &self.message {
+            Text::InBody(place) => std::str::from_utf8(body.get(place.range())?).ok(),
+            Text::Cleaned(text) => Some(text),
+        }
     }
 
     /// The field errors, from the same body again.
     pub(crate) fn field_errors<'a>(&'a self, body: &'a [u8]) -> Vec<FieldError<'a>> {
-        let get = |text: &'a Text| Cow::Borrowed(text.get(body).unwrap_or_default());
+        // Once for all of them, if there are any.
+        let body = if self.errors.is_empty() { "" } else { std::str::from_utf8(body).unwrap_or_default() };
+        let get = |text: &'a Text| match text {
+            Text::InBody(place) => Cow::Borrowed(body.get(place.range()).unwrap_or_default()),
+            Text::Cleaned(text) => Cow::Borrowed(&**text),
+        };
         self.errors.iter().map(|(field, message)| FieldError { field: get(field), message: get(message) }).collect()
     }
 }
@@ -68,13 +76,6 @@ impl Text {
         let cleaned = clean(text, secrets);
         let place = if let Cow::Borrowed(text) = cleaned { Place::of(text, body) } else { None };
         place.map_or_else(|| Self::Cleaned(cleaned.into()), Self::InBody)
-    }
-
-    fn get<'a>(&'a self, body: &'a [u8]) -> Option<&'a str> {
-        match self {
-            Self::InBody(place) => std::str::from_utf8(body.get(place.range())?).ok(),
-            Self::Cleaned(text) => Some(text),
-        }
     }
 }
 
