@@ -86,7 +86,8 @@ impl ApiKey {
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(header))
             .map_err(|_| InvalidApiKey::Control { position: 0 })?;
         header.set_sensitive(true);
-        let half = key.find('|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
+        let half =
+            key.bytes().position(|byte| byte == b'|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
         Ok(Self { header, half })
     }
 
