@@ -268,7 +268,7 @@ fn is_port(digits: &str) -> bool {
 
 /// Labels, of which the last is no number: `127.1`, `0x7f.1` and `2130706433` are addresses to some clients, names to others.
 fn is_name(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let last = host.rsplit_once('.').map_or(host, |(_, last)| last);
     let is_number = match last.strip_prefix("0x").or(last.strip_prefix("0X")) {
         Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()),
         None => last.bytes().all(|b| b.is_ascii_digit()),
