@@ -51,6 +51,8 @@ pub struct FaultServer {
     is_tls: bool,
     log: Arc<Log>,
     acceptor: Option<JoinHandle<()>>,
+    /// Held until the acceptor is gone: what wakes it must not reach the next server on the same port.
+    _port: TcpListener,
 }
 
 /// What the threads of one server share.
@@ -90,7 +92,7 @@ impl FaultServer {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let (log, is_tls) = (Arc::new(Log::default()), tls.is_some());
-        let shared = Arc::clone(&log);
+        let (shared, port) = (Arc::clone(&log), listener.try_clone()?);
         let acceptor = thread::Builder::new().name("fault-server".into()).spawn(move || {
             let mut threads = Vec::new();
             for stream in listener.incoming() {
@@ -111,7 +113,7 @@ impl FaultServer {
                 let _ = thread.join();
             }
         })?;
-        Ok(Self { address, is_tls, log, acceptor: Some(acceptor) })
+        Ok(Self { address, is_tls, log, acceptor: Some(acceptor), _port: port })
     }
 
     /// Where it listens.

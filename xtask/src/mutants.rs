@@ -17,7 +17,7 @@ cargo xtask mutants                put one fault at a time into the core and the
 cargo xtask mutants --in PACKAGE   only in this one
 cargo xtask mutants --last         what the last run found, without running it again
 
-Takes an hour and more; CARGO_MUTANTS_JOBS=2 runs two at a time. Needs cargo-mutants, at the version it asks for.
+Takes two hours; CARGO_MUTANTS_JOBS=2 runs two at a time. Needs cargo-mutants, at the version it asks for.
 
 Ends with 1 if fewer than 95 in 100 are caught, all crates taken together, or if one goes unnoticed that
 proof/mutants.txt does not explain, or if that list has one that is caught or gone. A mutant that runs into the time

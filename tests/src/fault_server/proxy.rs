@@ -20,6 +20,8 @@ pub struct ConnectProxy {
     heads: Arc<Mutex<Vec<Received>>>,
     is_over: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
+    /// Held until the acceptor is gone, as that of the fault server is.
+    _port: TcpListener,
 }
 
 impl ConnectProxy {
@@ -31,7 +33,7 @@ impl ConnectProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let (heads, is_over) = (Arc::<Mutex<Vec<Received>>>::default(), Arc::<AtomicBool>::default());
-        let (log, over) = (Arc::clone(&heads), Arc::clone(&is_over));
+        let (log, over, port) = (Arc::clone(&heads), Arc::clone(&is_over), listener.try_clone()?);
         let acceptor = thread::Builder::new().name("proxy".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
                 if over.load(Ordering::SeqCst) {
@@ -41,7 +43,7 @@ impl ConnectProxy {
                 thread::spawn(move || tunnel(stream, &log));
             }
         })?;
-        Ok(Self { address, heads, is_over, acceptor: Some(acceptor) })
+        Ok(Self { address, heads, is_over, acceptor: Some(acceptor), _port: port })
     }
 
     /// `http://127.0.0.1:PORT`.
