@@ -1,9 +1,6 @@
 //! The cases, by what they are about. A name that begins with `row_` names the rows of the fault list that it covers.
 
-use std::net::SocketAddr;
-
 use cometly_core::{Api, ApiBuilder, ApiKey, Call};
-use socket2::{Domain, Socket, Type};
 
 use crate::{
     BoxError, Case, Stage, authority,
@@ -44,14 +41,6 @@ fn serve_tls(script: Script) -> Result<FaultServer, BoxError> {
 fn get_and_post(stage: &Stage<'_>, server: &FaultServer) -> Result<[Call; 2], BoxError> {
     let api = stage.api(&server.base_url())?;
     Ok([api.get("events"), api.post("events/track").json("x")])
-}
-
-/// A port on which nobody listens, and where to find it. It stays bound, or the next server of another case might have it.
-fn unheard() -> Result<(Socket, String), BoxError> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-    let address = socket.local_addr()?.as_socket().ok_or("it has no address")?;
-    Ok((socket, format!("http://{address}/public-api/v1")))
 }
 
 /// Every other request is answered, and the next one on that connection is not.

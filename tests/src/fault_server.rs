@@ -3,6 +3,7 @@
 //! Written by hand on purpose, for an HTTP library would not write broken HTTP. One thread a connection.
 
 mod answer;
+mod closed_port;
 mod connection;
 mod proxy;
 mod received;
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub use answer::{Act, Answer};
+pub use closed_port::ClosedPort;
 pub use proxy::ConnectProxy;
 pub use received::Received;
 pub use script::Script;

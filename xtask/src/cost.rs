@@ -83,7 +83,8 @@ fn measure(subject: &Subject, is_quick: bool, before: &[Row]) -> Result<Row> {
     let seconds = if is_quick { None } else { Some(cold_seconds(subject, &package)?) };
     let (text, crates) = (package.text()?, package.crates()?);
     package.clear()?;
-    let over = before.iter().find(|row| subject.over == Some(row.name));
+    let before = |name| before.iter().find(|row| row.name == name).ok_or_else(|| format!("{name} must come before it"));
+    let over = subject.over.map(before).transpose()?;
     let more =
         over.map(|over| More { crates: crates.difference(&over.crates).cloned().collect(), text: text - over.text });
     let mut row = Row { name: subject.name, kind: subject.kind, crates, seconds, text, more, breaches: Vec::new() };
@@ -156,8 +157,9 @@ fn table(rows: &[Row]) -> String {
         }
     }
     format!(
-        "{table}\n\nThe core: at most {MOST_CORE_CRATES} crates, {MOST_CORE_SECONDS} CPU s and {MOST_CORE_TEXT} bytes of text. An adapter: at most \
-         {MOST_MORE_CRATES} crates and {MOST_TEXT} bytes of text more than the core driven by hand.\n"
+        "{table}\n\nThe core: at most {MOST_CORE_CRATES} crates, {MOST_CORE_SECONDS} CPU s and {MOST_CORE_TEXT} bytes of \
+         text. An adapter: at most {MOST_MORE_CRATES} crates and {MOST_TEXT} bytes of text more than the core driven by \
+         hand.\n"
     )
 }
 

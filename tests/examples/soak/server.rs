@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     io::{self, BufRead as _, Write as _},
-    net::SocketAddr,
     process,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -12,7 +11,7 @@ use std::{
 
 use cometly_conformance::{
     BoxError,
-    fault_server::{Act, Answer, Authority, FaultServer, Received, Script},
+    fault_server::{Act, Answer, Authority, ClosedPort, FaultServer, Received, Script},
 };
 use cometly_emulator::{Emulator, Fault};
 use serde_json::{Value, json};
@@ -32,16 +31,13 @@ pub(crate) fn run() -> Result<(), BoxError> {
     let tls = FaultServer::start_tls(&authority.issue(&["127.0.0.1"])?, by(&book))?;
     let closing = FaultServer::start(Script::always(Answer::json(200, "{}").then_close()))?;
     let emulator = emulator()?;
-    // Taken, and nobody listens.
-    let dead = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    dead.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-    let dead = (dead.local_addr()?.as_socket().ok_or("a port has a number")?, dead);
+    let dead = ClosedPort::bind()?;
     say(&json!({
         "plain": plain.base_url(),
         "tls": tls.base_url(),
         "closing": closing.base_url(),
         "emulator": emulator.base_url(),
-        "dead": format!("http://{}/public-api/v1", dead.0),
+        "dead": dead.base_url(),
         "key": emulator.keys().full,
         "pem": pem,
     }))?;

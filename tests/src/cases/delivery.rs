@@ -8,8 +8,8 @@ use cometly_core::{Api, ApiErrorKind, Call, CallError, Delivery, UnexpectedCause
 use crate::{
     Arrivals, BoxError, Case, Played, Sent, Settings, Stage, authority,
     canary::Canary,
-    cases::{cases, dying, get_and_post, serve_tls, unheard},
-    fault_server::{Act, Answer, FaultServer, Script, ServerCertificate},
+    cases::{cases, dying, get_and_post, serve_tls},
+    fault_server::{Act, Answer, ClosedPort, FaultServer, Script, ServerCertificate},
     stage::NotOffered,
     wait_until,
 };
@@ -65,8 +65,8 @@ fn row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced(stage: &Stage<'
 }
 
 fn row_53_a_refused_connection_was_not_sent(stage: &Stage<'_>) -> Played {
-    let (_port, unheard) = unheard()?;
-    let (api, client) = (stage.api(&unheard)?, stage.client()?);
+    let closed = ClosedPort::bind()?;
+    let (api, client) = (stage.api(&closed.base_url())?, stage.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
         let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
         assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
@@ -267,10 +267,10 @@ fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
     ]))?;
     let tls =
         FaultServer::start_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
-    let (_port, unheard) = unheard()?;
+    let closed = ClosedPort::bind()?;
     let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let mut errors = 0_usize;
-    for base_url in [unheard, tls.base_url()].into_iter().chain(vec![server.base_url(); 6]) {
+    for base_url in [closed.base_url(), tls.base_url()].into_iter().chain(vec![server.base_url(); 6]) {
         let call = stage.api(&base_url)?.post("events/track").query("email", personal.secret()).json(personal.secret());
         if let Err(error) = stage.send(&*client, call) {
             personal.check_error(&error)?;

@@ -11,8 +11,8 @@ use cometly_core::{Api, ApiKey, CallError, Delivery, RetryBudget, RetryPolicy};
 use crate::{
     Arrivals, BoxError, Case, Played, Settings, Stage,
     canary::Canary,
-    cases::{cases, dying, get_and_post, unheard},
-    fault_server::{Answer, FaultServer, Received, Script, ServerCertificate},
+    cases::{cases, dying, get_and_post},
+    fault_server::{Answer, ClosedPort, FaultServer, Received, Script, ServerCertificate},
     stage::NotOffered,
 };
 
@@ -238,8 +238,8 @@ fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stag
 }
 
 fn row_53_a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -> Played {
-    let (_port, unheard) = unheard()?;
-    let (api, client) = (stage.api(&unheard)?, stage.connect(&Settings::default().retry_policy(quick()))?);
+    let closed = ClosedPort::bind()?;
+    let (api, client) = (stage.api(&closed.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
         let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
         assert_eq!((error.delivery(), error.tries()), (Some(Delivery::NotSent), 3), "{error:?}");

@@ -131,7 +131,7 @@ pub(super) const BREAKS: &[Break] = &[
     },
     Break {
         guard: "field errors are looked for no deeper than eight levels",
-        file: "crates/cometly-core/src/words.rs",
+        file: "crates/cometly-core/src/words/json.rs",
         find: "let Some(levels) = levels.checked_sub(1) else {\n            while seq",
         replace: "let Some(levels) = Some(levels) else {\n            while seq",
         noticed: Test("cometly-core", "words::tests::what_is_odd_under_errors_takes_nothing_from_the_message"),

@@ -27,11 +27,12 @@ pub(super) struct Subject {
     pub(super) kind: Kind,
     /// The program that it is compared with.
     pub(super) over: Option<&'static str>,
-    /// Lines of its manifest; `ROOT` is our folder.
+    /// Lines of its manifest; `ROOT` is our folder, `CORE` and `TOKIO` are lines of their own.
     pub(super) dependencies: &'static str,
     pub(super) main: &'static str,
 }
 
+const CORE: &str = "cometly-core = { path = \"ROOT/crates/cometly-core\" }";
 const TOKIO: &str = "tokio = { version = \"1\", default-features = false, features = [\"net\", \"rt\", \"time\"] }";
 
 /// Without TLS, which would be the same with us and without. What others are compared with comes before them.
@@ -47,7 +48,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         name: "cometly-core",
         kind: Kind::Core,
         over: Some("nothing"),
-        dependencies: "cometly-core = { path = \"ROOT/crates/cometly-core\" }",
+        dependencies: "CORE",
         main: include_str!("programs/core.rs"),
     },
     Subject {
@@ -61,7 +62,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
         name: "reqwest, the core by hand",
         kind: Kind::Yardstick,
         over: Some("reqwest"),
-        dependencies: "reqwest = { version = \"0.13\", default-features = false }\nTOKIO\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
+        dependencies: "reqwest = { version = \"0.13\", default-features = false }\nTOKIO\nCORE",
         main: include_str!("programs/reqwest_by_hand.rs"),
     },
     Subject {
@@ -82,8 +83,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
         name: "ureq, the core by hand",
         kind: Kind::Yardstick,
         over: Some("ureq"),
-        dependencies: "ureq = { version = \"3\", default-features = false }\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
-        main: include_str!("programs/ureq_by_hand.rs"),
+        dependencies: "ureq = { version = \"3\", default-features = false }\nCORE",
+        main: concat!(include_str!("programs/ureq_by_hand.rs"), include_str!("programs/blocking_by_hand.rs")),
     },
     Subject {
         name: "cometly-ureq",
@@ -103,8 +104,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
         name: "isahc, the core by hand",
         kind: Kind::Yardstick,
         over: Some("isahc"),
-        dependencies: "isahc = { version = \"2\", default-features = false, features = [\"static-curl\"] }\ncometly-core = { path = \"ROOT/crates/cometly-core\" }",
-        main: include_str!("programs/isahc_by_hand.rs"),
+        dependencies: "isahc = { version = \"2\", default-features = false, features = [\"static-curl\"] }\nCORE",
+        main: concat!(include_str!("programs/isahc_by_hand.rs"), include_str!("programs/blocking_by_hand.rs")),
     },
     Subject {
         name: "cometly-isahc",
@@ -117,7 +118,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
 
 impl Subject {
     pub(super) fn manifest(&self, root: &str) -> String {
-        let dependencies = self.dependencies.replace("ROOT", root).replace("TOKIO", TOKIO);
+        let dependencies = self.dependencies.replace("CORE", CORE).replace("TOKIO", TOKIO).replace("ROOT", root);
         format!(
             "[package]\nname = \"cost\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n{dependencies}\n"
         )

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use cometly_conformance::fault_server::{Answer, FaultServer, Script};
+use cometly_conformance::fault_server::{Answer, ClosedPort, FaultServer, Script};
 use cometly_core::{Api, ApiKey};
 use cometly_emulator::{Ability, Emulator, Space};
 
@@ -17,6 +17,8 @@ pub(crate) struct Scene {
     outage: FaultServer,
     /// A firewall that takes the caller for a bot.
     firewall: FaultServer,
+    /// What is left of a server that is gone.
+    gone: ClosedPort,
 }
 
 impl Scene {
@@ -28,6 +30,7 @@ impl Scene {
             hurried: Emulator::builder().window(Duration::from_secs(2)).start()?,
             outage: FaultServer::start(Script::always(page))?,
             firewall: FaultServer::start(Script::always(challenge))?,
+            gone: ClosedPort::bind()?,
         })
     }
 
@@ -65,8 +68,7 @@ impl Scene {
 
     /// Where nobody listens any more.
     pub(crate) fn gone(&self) -> Result<Api> {
-        let gone = FaultServer::start(Script::always(Answer::close()))?.base_url();
-        at(&gone, &self.emulator.keys().full)
+        at(&self.gone.base_url(), &self.emulator.keys().full)
     }
 }
 
