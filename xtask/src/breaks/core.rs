@@ -77,7 +77,7 @@ pub(super) const BREAKS: &[Break] = &[
         guard: "a challenge is looked for first",
         file: CLASSIFICATION,
         find: "if signals.is_challenge {",
-        replace: "if signals.is_challenge && status.as_u16() < 500 {",
+        replace: "if signals.is_challenge && head.status.as_u16() < 500 {",
         noticed: Test("cometly-core", TABLE),
     },
     Break {

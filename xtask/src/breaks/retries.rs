@@ -192,8 +192,8 @@ pub(super) const BREAKS: &[Break] = &[
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
         "Source::Call { method, uri, body, .. } => api.stamped(method, uri.clone(), body),",
-        "Source::Call { uri, body, .. } => api.stamped(&Method::GET, uri.clone(), body),",
-        "attempt::tests::debug_shows_no_key_no_value_and_no_body",
+        "Source::Call { uri, body, .. } => api.stamped(&http::Method::GET, uri.clone(), body),",
+        "attempt::tests::each_try_is_the_calls_request_and_shares_its_body",
     ),
     Break::in_core(
         "crates/cometly-core/src/attempt.rs",
