@@ -2,16 +2,18 @@
 
 use std::{
     borrow::Cow,
-    fmt, iter,
+    fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 
 use crate::{
-    ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, Pacer, RequestError, call::check_method,
-    classification::classify, paths::Paths,
+    ApiKey, AuthOutcome, BaseUrl, Call, Pacer, RequestError,
+    answer::classify,
+    call::{UriCache, check_method},
+    key_ring::Keys,
 };
 
 const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
@@ -60,19 +62,8 @@ struct Shared {
     base_url: BaseUrl,
     pacer: Option<Pacer>,
     keys: RwLock<Arc<Keys>>,
-    paths: Paths,
+    uri_cache: UriCache,
 }
-
-/// The key in use, the one before, and the headers that every request carries.
-pub(crate) struct Keys {
-    pub(crate) current: ApiKey,
-    /// An answer to a request that left before a rotation may still quote an old key. The latest first.
-    pub(crate) previous: Vec<ApiKey>,
-    headers: HeaderMap,
-}
-
-/// How many keys before the current one are still masked.
-const MOST_PREVIOUS: usize = 4;
 
 impl Api {
     /// The API at its [default address](BaseUrl), opened by `key`.
@@ -116,14 +107,9 @@ impl Api {
     /// The last few keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
-        // One that watches its configuration may well put the same key in place again.
-        if keys.current.expose_secret() == key.expose_secret() {
-            return;
+        if let Some(next) = keys.rotated(key) {
+            *keys = Arc::new(next);
         }
-        let mut headers = keys.headers.clone();
-        headers.insert(header::AUTHORIZATION, key.header().clone());
-        let previous = iter::once(&keys.current).chain(&keys.previous).take(MOST_PREVIOUS).cloned().collect();
-        *keys = Arc::new(Keys { previous, current: key, headers });
     }
 
     /// A GET call; see [`request`](Api::request).
@@ -194,11 +180,11 @@ impl Api {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read<B: AsRef<[u8]>>(&self, response: http::Response<B>) -> AuthOutcome<B> {
-        classify(response, self)
+        classify(response, &self.keys())
     }
 
-    pub(crate) fn paths(&self) -> &Paths {
-        &self.shared.paths
+    pub(crate) fn uri_cache(&self) -> &UriCache {
+        &self.shared.uri_cache
     }
 
     /// The request with the required headers, the key among them that is current now.
@@ -265,18 +251,17 @@ impl ApiBuilder {
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;
-        let json = HeaderValue::from_static("application/json");
-        // Room for the headers that HTTP clients add, so that they need not grow the map.
-        let mut headers = HeaderMap::with_capacity(12);
-        headers.insert(header::AUTHORIZATION, key.header().clone());
-        headers.insert(header::ACCEPT, json.clone());
-        headers.insert(header::CONTENT_TYPE, json);
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(header::USER_AGENT, user_agent);
-        let keys = RwLock::new(Arc::new(Keys { current: key, previous: Vec::new(), headers }));
-        Api { shared: Arc::new(Shared { base_url, pacer, keys, paths: Paths::default() }) }
+        let keys = RwLock::new(Arc::new(Keys::new(key, user_agent)));
+        Api { shared: Arc::new(Shared { base_url, pacer, keys, uri_cache: UriCache::default() }) }
     }
 }
+
+/// A `User-Agent` that cannot be sent.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the User-Agent is not a product name: expected 1 to 256 visible ASCII characters as in my-sdk/1.2")]
+pub struct InvalidUserAgent(pub(crate) ());
+
+debug_as_display!(InvalidUserAgent);
 
 #[cfg(test)]
 mod tests {
@@ -288,7 +273,7 @@ mod tests {
         Api::new(ApiKey::new(CANARY).unwrap())
     }
 
-    fn assert_required_headers(headers: &HeaderMap) {
+    fn assert_required_headers(headers: &http::HeaderMap) {
         let expected = [
             ("authorization", "Bearer 7|canary-canary"),
             ("accept", "application/json"),

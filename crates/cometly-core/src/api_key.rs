@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::error::debug_as_display;
-
 /// The environment variable that [`ApiKey::from_env`] reads.
 pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
 
 use crate::{
-    Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
-    time::left,
+    Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason,
+    retry::{Happened, Jitter},
 };
 
 mod state;
@@ -207,7 +207,7 @@ impl Attempt {
     /// longer. [`Duration::MAX`] less what has gone by if the policy sets no bound.
     #[must_use]
     pub fn remaining(&self, elapsed: Duration) -> Duration {
-        left(self.state.policy.total_time(), elapsed.max(self.state.elapsed))
+        self.state.policy.total_time().saturating_sub(elapsed.max(self.state.elapsed))
     }
 
     /// Asks the [`Pacer`](crate::Pacer) of the [`Api`], if it has one, whether this try may be sent: `None` says go, and a
@@ -218,7 +218,7 @@ impl Attempt {
     pub fn pace<E>(&mut self, now: Instant, elapsed: Duration) -> Result<Option<Duration>, CallError<E>> {
         let state = &mut *self.state;
         state.elapsed = state.elapsed.max(elapsed);
-        let time_left = left(state.policy.total_time(), state.elapsed);
+        let time_left = state.policy.total_time().saturating_sub(state.elapsed);
         if time_left.is_zero() && state.api.pacer().is_some() {
             return Err(state.paced(Duration::ZERO));
         }

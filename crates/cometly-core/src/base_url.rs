@@ -8,8 +8,6 @@ use std::{
 
 use http::uri::{Authority, Scheme};
 
-use crate::error::debug_as_display;
-
 /// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
 ///
 /// The key is sent to whatever this names, so it is read strictly: `https` only (`http` for loopback hosts), no

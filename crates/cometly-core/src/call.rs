@@ -9,9 +9,15 @@ use bytes::Bytes;
 use http::{Method, Request, Uri};
 use serde::Serialize;
 
-use crate::{Api, Attempt, RequestError, RetryPolicy, idempotency_key};
+use crate::{Api, Attempt, RetryPolicy};
 
+mod idempotency_key;
+mod request_error;
 mod target;
+mod uri_cache;
+
+pub use request_error::RequestError;
+pub(crate) use uri_cache::UriCache;
 
 use target::Target;
 

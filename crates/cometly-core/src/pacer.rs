@@ -8,7 +8,7 @@ use std::{
 
 use http::Method;
 
-use crate::{AuthOutcome, jitter::Jitter};
+use crate::{AuthOutcome, retry::Jitter};
 
 mod lane;
 mod line;

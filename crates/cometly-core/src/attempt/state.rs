@@ -11,10 +11,7 @@ use http::{Method, Request, Uri};
 use crate::{
     Api, ApiErrorKind, AuthOutcome, CallError, Permit, RetryPolicy, RetryReason, Ticket,
     call_error::History,
-    decision::{Decision, Facts, Happened},
-    jitter::Jitter,
-    spread::DOCUMENTED_WINDOW,
-    time::left,
+    retry::{DOCUMENTED_WINDOW, Decision, Facts, Happened, Jitter},
 };
 
 pub(super) struct State {
@@ -97,7 +94,7 @@ impl State {
         let Place::Going { permit, at, elapsed: then } = std::mem::replace(&mut self.place, Place::None) else {
             return None;
         };
-        let now = at.checked_add(left(elapsed, then)).unwrap_or(at);
+        let now = at.checked_add(elapsed.saturating_sub(then)).unwrap_or(at);
         let ticket = permit.on_outcome(outcome?, now)?;
         let turn = ticket.turn(now);
         self.place = Place::Waiting(ticket);
@@ -124,7 +121,7 @@ impl State {
             server_wait,
             window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
             turn,
-            time_left: left(self.policy.total_time(), self.elapsed),
+            time_left: self.policy.total_time().saturating_sub(self.elapsed),
         };
         let mut decision = self.policy.rules.decide(&facts);
         // Paid only for what would be sent again.

@@ -43,10 +43,10 @@ impl Target {
     /// Writes what the template says until its first value.
     pub(super) fn begin(&mut self, api: &Api) -> Result<(), RequestError> {
         let met = match &self.template {
-            Cow::Borrowed(template) => api.paths().find(template),
+            Cow::Borrowed(template) => api.uri_cache().find(template),
             Cow::Owned(_) => None,
         };
-        self.known = met.filter(|number| api.paths().uri(*number).is_some());
+        self.known = met.filter(|number| api.uri_cache().uri(*number).is_some());
         if self.known.is_some() {
             self.written = self.template.len();
             return Ok(());
@@ -58,7 +58,7 @@ impl Target {
             if let Cow::Borrowed(template) = self.template {
                 let uri = self.to_uri(api).ok();
                 let leads = uri.is_some();
-                self.known = api.paths().note(template, uri).filter(|_| leads);
+                self.known = api.uri_cache().note(template, uri).filter(|_| leads);
             }
         }
         Ok(())
@@ -102,7 +102,7 @@ impl Target {
 
     /// Where the call goes.
     pub(super) fn to_uri(&self, api: &Api) -> Result<Uri, RequestError> {
-        if let Some(uri) = self.known.and_then(|number| api.paths().uri(number)) {
+        if let Some(uri) = self.known.and_then(|number| api.uri_cache().uri(number)) {
             return Ok(uri.clone());
         }
         if !self.unwritten().is_empty() {

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use super::{line::Line, open::Open, window::Window};
 use crate::{
     AuthOutcome,
-    jitter::Jitter,
-    spread::{MOST_ALONE, MOST_OF_MANY, windows},
-    time::part,
+    retry::{Jitter, MOST_ALONE, MOST_OF_MANY, windows},
 };
 
 /// The highest limit that Cometly documents, for estimates before an endpoint has told its own.
@@ -157,7 +155,8 @@ impl Lane {
     ) -> Option<Instant> {
         self.lose();
         let round_trip = now.saturating_duration_since(grant.at);
-        self.round_trip = part(self.round_trip.saturating_mul(7).saturating_add(round_trip), 8);
+        self.round_trip =
+            self.round_trip.saturating_mul(7).saturating_add(round_trip).checked_div(8).unwrap_or_default();
         if told.is_refused || told.limit.is_some() || told.remaining.is_some() {
             self.shown = Shown::Limit;
         }
@@ -188,7 +187,7 @@ impl Lane {
     /// When the window is over, if it is known to be open.
     fn end(&self) -> Option<Instant> {
         // When the first call was taken is known as well as the round trip is.
-        let guard = part(self.round_trip, 4).saturating_add(Duration::from_millis(5));
+        let guard = self.round_trip.checked_div(4).unwrap_or_default().saturating_add(Duration::from_millis(5));
         self.open.first.map(|first| later(later(first, self.length.get()), guard))
     }
 
@@ -215,7 +214,7 @@ impl Lane {
         let (opens, ahead) = match (self.closed_until, self.open.left) {
             (until, _) if self.is_sliding => {
                 let those = self.pause().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
-                return later(until.unwrap_or(now), those.max(part(self.round_trip, 8)));
+                return later(until.unwrap_or(now), those.max(self.round_trip.checked_div(8).unwrap_or_default()));
             }
             (Some(until), _) => (until, ahead),
             (None, Some(0)) => (later(now, self.round_trip), ahead),
@@ -232,23 +231,27 @@ impl Lane {
 
     /// How long until one call more is left, when they come back one by one.
     fn pause(&self) -> Duration {
-        part(self.length.get(), u32::try_from(self.limit.unwrap_or(1).max(1)).unwrap_or(u32::MAX))
+        self.length
+            .get()
+            .checked_div(u32::try_from(self.limit.unwrap_or(1).max(1)).unwrap_or(u32::MAX))
+            .unwrap_or_default()
     }
 
     /// When so many have been answered, from `start` on.
     fn after(&self, start: Instant, calls: u64) -> Instant {
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        later(start, part(self.round_trip.saturating_mul(calls), 8))
+        later(start, self.round_trip.saturating_mul(calls).checked_div(8).unwrap_or_default())
     }
 
     /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave.
     fn nap(&self, turn: Duration) -> Duration {
-        turn.min(self.length.get().saturating_mul(2).max(part(turn, 2))).max(Duration::from_millis(1))
+        turn.min(self.length.get().saturating_mul(2).max(turn.checked_div(2).unwrap_or_default()))
+            .max(Duration::from_millis(1))
     }
 
     /// A call was taken, and left so many.
     fn take(&mut self, grant: Grant, remaining: u64, now: Instant, jitter: &mut Jitter) {
-        let taken = later(grant.at, part(now.saturating_duration_since(grant.at), 2));
+        let taken = later(grant.at, now.saturating_duration_since(grant.at).checked_div(2).unwrap_or_default());
         if self.limit == remaining.checked_add(1) {
             if let Some((sent, _)) = self.began {
                 self.length.turned(now.saturating_duration_since(sent));
@@ -320,7 +323,8 @@ impl Lane {
         let most = if self.last_number <= 1 { MOST_ALONE } else { MOST_OF_MANY };
         let skipped = jitter.index(windows(self.refusals, most).saturating_add(1));
         let length = self.length.get();
-        let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };
+        let within =
+            if self.open.taken == 0 { jitter.below(length.checked_div(2).unwrap_or_default()) } else { Duration::ZERO };
         length.saturating_mul(skipped).saturating_add(within)
     }
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{
-    AuthOutcome, Delivery, RetryReason,
-    retry::Rules,
-    spread::{MOST_ALONE, windows},
-    time::left,
+use super::{
+    backoff::{MOST_ALONE, windows},
+    policy::Rules,
 };
+use crate::{AuthOutcome, Delivery, RetryReason};
 
 /// What one try came to, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +117,7 @@ impl Rules {
             _ => self.backoff(facts.tried),
         };
         // The try needs time as well.
-        let room = left(facts.time_left, at_least).checked_div(2).unwrap_or_default();
+        let room = facts.time_left.saturating_sub(at_least).checked_div(2).unwrap_or_default();
         Decision::Retry { reason, at_least, jitter: jitter.min(room) }
     }
 

@@ -2,14 +2,14 @@
 
 use http::{HeaderValue, Response, response::Parts};
 
+use super::error_body::{Said, Words, first_byte, read};
 use crate::{
-    Answer, Api, ApiErrorKind, AuthOutcome, ForbiddenReason, RateLimit, Redirected, Reply, UnexpectedCause,
-    words::{Said, Words, first_byte, read},
+    Answer, ApiErrorKind, AuthOutcome, ForbiddenReason, RateLimit, Redirected, Reply, UnexpectedCause, key_ring::Keys,
 };
 
-pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, api: &Api) -> AuthOutcome<B> {
+pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: &Keys) -> AuthOutcome<B> {
     let (head, body) = response.into_parts();
-    let (kind, words) = match judge(&head, body.as_ref(), api) {
+    let (kind, words) = match judge(&head, body.as_ref(), keys) {
         Judgement::Success => {
             return AuthOutcome::Success(Reply { status: head.status, headers: head.headers, tries: 1, body });
         }
@@ -66,7 +66,7 @@ fn is_identity(encoding: &HeaderValue) -> bool {
     encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
 }
 
-fn judge(head: &Parts, body: &[u8], api: &Api) -> Judgement {
+fn judge(head: &Parts, body: &[u8], keys: &Keys) -> Judgement {
     use ApiErrorKind as Kind;
     use UnexpectedCause as Cause;
 
@@ -89,9 +89,9 @@ fn judge(head: &Parts, body: &[u8], api: &Api) -> Judgement {
             _ => unexpected(Cause::NotJson),
         },
         // Whatever the body: a message is told if there is one.
-        500..=599 => Judgement::Failure(Kind::ServerError, read(body, api).map(|said| said.words)),
+        500..=599 => Judgement::Failure(Kind::ServerError, read(body, keys).map(|said| said.words)),
         400..=499 => {
-            let said = if signals.is_encoded { None } else { read(body, api) };
+            let said = if signals.is_encoded { None } else { read(body, keys) };
             let kind = match (head.status.as_u16(), &said) {
                 (401, Some(_)) => Kind::Unauthenticated,
                 (401, None) if body.is_empty() && !signals.is_foreign => Kind::Unauthenticated,

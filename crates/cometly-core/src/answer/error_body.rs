@@ -2,11 +2,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use crate::{
-    Api,
-    api::Keys,
-    masking::{Secrets, clean},
-};
+use super::redact::{Secrets, clean};
+use crate::key_ring::Keys;
 
 mod json;
 
@@ -113,9 +110,9 @@ pub(crate) struct Said<'a> {
 /// shape. `None` if the body is anything else.
 #[expect(clippy::inline_always, reason = "a tenth of what a page of HTML costs")]
 #[inline(always)]
-pub(crate) fn read<'a>(body: &'a [u8], api: &Api) -> Option<Said<'a>> {
+pub(crate) fn read<'a>(body: &'a [u8], keys: &Keys) -> Option<Said<'a>> {
     // A page of HTML is told by its first byte, without waking the parser.
-    if first_byte(body) == Some(b'{') { read_object(body, &api.keys()) } else { None }
+    if first_byte(body) == Some(b'{') { read_object(body, keys) } else { None }
 }
 
 fn read_object<'a>(body: &'a [u8], keys: &Keys) -> Option<Said<'a>> {
@@ -147,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{json::MAX_DEPTH, *};
-    use crate::ApiKey;
+    use crate::{Api, ApiKey};
 
     const KEY: &str = "12|canary-secret";
 
@@ -157,13 +154,15 @@ mod tests {
 
     fn field_errors(body: &str) -> Vec<(String, String)> {
         let owned = |error: FieldError<'_>| (error.field.into_owned(), error.message.into_owned());
-        let said = read(body.as_bytes(), &api()).unwrap();
+        let said = read(body.as_bytes(), &api().keys()).unwrap();
         said.words.field_errors(body.as_bytes()).into_iter().map(owned).collect()
     }
 
     fn message(body: &[u8]) -> Option<String> {
-        let (api, said) = (api(), read(body, &api())?);
-        assert_eq!(said.words.message(body), Some(&*clean(&said.message, &Secrets::of(&api.keys()))));
+        let api = api();
+        let keys = api.keys();
+        let said = read(body, &keys)?;
+        assert_eq!(said.words.message(body), Some(&*clean(&said.message, &Secrets::of(&keys))));
         Some(said.message.into_owned())
     }
 
@@ -200,7 +199,7 @@ mod tests {
     #[test]
     fn a_text_that_may_be_shown_as_it_stands_is_not_copied() {
         let body = r#"{"message":"m","errors":{"a":["one"]}}"#;
-        let said = read(body.as_bytes(), &api()).unwrap();
+        let said = read(body.as_bytes(), &api().keys()).unwrap();
         let [error] = said.words.field_errors(body.as_bytes()).try_into().unwrap();
         for shown in [said.words.message(body.as_bytes()).unwrap(), &*error.field, &*error.message] {
             assert!(body.as_bytes().as_ptr_range().contains(&shown.as_ptr()), "{shown}");
@@ -267,7 +266,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
             for (before, behind) in [("", ""), (r#"{"message":"#, "}"), (r#"{"message":"m","errors":"#, "}")] {
                 let body = [before.as_bytes(), &body, behind.as_bytes()].concat();
-                if let Some(said) = read(&body, &api()) {
+                if let Some(said) = read(&body, &api().keys()) {
                     prop_assert!(said.words.message(&body).is_some());
                     prop_assert!(said.words.field_errors(&body).len() <= MAX_FIELD_ERRORS);
                 }

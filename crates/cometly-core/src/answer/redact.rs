@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, iter, ops::BitOr};
 
-use crate::{ApiKey, api::Keys};
+use crate::{ApiKey, key_ring::Keys};
 
 /// The longest text that is told, in bytes.
 pub(crate) const MAX_LEN: usize = 1024;

@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
-use crate::{Answer, ApiErrorKind, FieldError, KeyStatus, RateLimit, error::debug_as_display, outcome::write_failure};
+use crate::{Answer, ApiErrorKind, FieldError, KeyStatus, RateLimit};
+
+use super::outcome::write_failure;
 
 /// What came back when it was not a success: from [`AuthOutcome::into_result`](crate::AuthOutcome::into_result).
 ///
