@@ -64,13 +64,13 @@ macro_rules! debug_as_display {
 mod answer;
 mod api;
 mod api_key;
-mod attempt;
 mod base_url;
 mod call;
 mod call_error;
 mod delivery;
 mod key_ring;
 mod moment;
+mod operation;
 mod pacer;
 mod retry;
 mod transport_limits;
@@ -79,20 +79,20 @@ pub use bytes;
 pub use http;
 
 pub use answer::{
-    Answer, ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
+    ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
     RateLimit, Redirected, Reply, UnexpectedCause,
 };
 pub use api::{Api, ApiBuilder, InvalidUserAgent};
 pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
-pub use attempt::{Attempt, Step};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use call::{Call, RequestError};
-pub use call_error::CallError;
+pub use call_error::{CallError, CallErrorKind, ReachedLimit};
 pub use delivery::Delivery;
 pub use moment::Moment;
-pub use pacer::{Pace, Pacer, Permit, Ticket};
+pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
+pub use pacer::Pacer;
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};
-pub use transport_limits::Limits;
+pub use transport_limits::TransportLimits;
 
 /// These cross threads in every program that uses them.
 const _: () = {
@@ -107,8 +107,9 @@ const _: () = {
     assert::<RetryBudget>();
     assert::<Pacer>();
     assert_moved::<Attempt>();
-    assert_moved::<Step<bytes::Bytes, std::io::Error>>();
-    assert_moved::<Pace>();
+    assert_moved::<Operation<bytes::Bytes, std::io::Error>>();
+    assert_moved::<Next<bytes::Bytes, std::io::Error>>();
+    assert_moved::<TransportError<std::io::Error>>();
     assert_error::<ApiError>();
     assert_error::<CallError<std::io::Error>>();
 };

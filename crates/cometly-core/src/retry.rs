@@ -9,6 +9,6 @@ mod policy;
 
 pub(crate) use backoff::{DOCUMENTED_WINDOW, MOST_ALONE, MOST_OF_MANY, windows};
 pub use budget::RetryBudget;
-pub(crate) use decision::{Decision, Facts, Happened};
+pub(crate) use decision::{Decision, Facts, TryResult};
 pub(crate) use jitter::Jitter;
 pub use policy::{RetryPolicy, RetryReason};

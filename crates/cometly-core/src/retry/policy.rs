@@ -8,47 +8,46 @@ use crate::RetryBudget;
 ///
 /// Three to choose from, and setters to change them:
 ///
-/// | | tries | whole call | waits at most | for |
+/// | | attempts | whole call | waits at most | for |
 /// | --- | --- | --- | --- | --- |
-/// | [`default`](RetryPolicy::default) | 3 | 60 s | 60 s | a call that somebody waits for |
-/// | [`none`](RetryPolicy::none) | 1 | not bounded here | – | those who own their loop |
+/// | [`default`](RetryPolicy::default) | 3 | 60 s | 60 s | a call that a person waits for |
+/// | [`none`](RetryPolicy::none) | 1 | not bounded here | – | programs with a loop of their own |
 /// | [`within`](RetryPolicy::within) | any | the time given | as long as the server says | jobs that must get through |
 ///
 /// # The decision
-/// After each try, the first row that fits:
+/// After each attempt, the first row that fits:
 ///
 /// | what happened | sent again | after at least | plus jitter below |
 /// | --- | --- | --- | --- |
-/// | success, 401, 403, 404, 422 or another 4xx; anything `Unexpected`; `Untrusted`; an answer too large | never | | |
+/// | 401 to a key that was [rotated](crate::Api::rotate) away meanwhile | once, a POST too, with the new key: the key is looked at before the work | | |
+/// | success, 401, 403, 404, 422 or another 4xx; anything `Unexpected`; `Untrusted`; an answer too large; a proxy that refuses | never | | |
 /// | 500, 501, 505 and every other 5xx but the next row's | never: the call itself may have broken the server | | |
 /// | 502, 503, 504 | if idempotent, and not [switched off](RetryPolicy::retry_server_errors) | `Retry-After` | backoff |
 /// | no answer, or a time-out: it may have arrived | if idempotent | | backoff |
 /// | nothing was sent | always | | backoff |
-/// | 429 | always: it was refused before any work | `Retry-After`, at least the base | backoff; `within`: the spread |
+/// | 429 | always: it was refused before any work | `Retry-After`, or a window if it tells none | backoff; `within`: the spread |
 ///
-/// and then, whatever happened, it stops at once, with the answer or error of that try:
+/// Then it stops at once, with the answer or error of that attempt, if
+/// - the attempts are used up;
+/// - the server asks for a longer wait than [allowed](RetryPolicy::max_retry_after), or than there is time for: a 429 is then
+///   `RateLimited` with that wait;
+/// - the [`RetryBudget`] is empty, and it was neither a 429 nor a rotated key; but `within` goes on, after at least the
+///   longest backoff.
 ///
-/// | it stops when | |
-/// | --- | --- |
-/// | the tries are used up | |
-/// | the server asks for a longer wait than [allowed](RetryPolicy::max_retry_after) | a 429 is then `RateLimited` with that wait |
-/// | that wait does not fit into the time that is left | as before |
-/// | the [`RetryBudget`] is empty, and it was no 429 | but `within` goes on, after at least the cap |
-///
-/// *Idempotent* is GET, PUT, DELETE, or a call that is [marked](crate::Call::idempotent). *Backoff* is the base, doubled
-/// with each try up to the cap; the wait is drawn evenly below it (full jitter). *The spread* is 1, 3, 7, then 15 whole
-/// windows with each 429 in a row (and beyond 40 of them ever more), the window being the longest `Retry-After` that this
-/// call met, or a minute. Jitter is cut so that it leaves half of the time for the try. A call that a [`Pacer`](crate::Pacer) let go waits until it says,
-/// instead of the spread.
+/// *Idempotent* is GET, PUT, DELETE, a call with an [idempotency key](crate::Call::idempotency_key), or one that is
+/// [marked](crate::Call::idempotent). *Backoff* is the initial one, doubled with each attempt up to the longest; the wait is
+/// drawn evenly below it (full jitter). *A window* is the longest `Retry-After` that this call met, or a minute; a wait whose
+/// length cannot be read counts as one. *The spread* is 1, 3, 7, then 15 windows with each 429 in a row, and more beyond 40 of
+/// them. Jitter is cut so that it leaves half of the time for the attempt. A call that a [`Pacer`](crate::Pacer) let go waits
+/// until it says, instead of the spread.
 ///
 /// ```
 /// use std::time::Duration;
 /// use cometly_core::RetryPolicy;
 ///
 /// let patient = RetryPolicy::within(Duration::from_secs(48 * 60 * 60));
-/// let quick = RetryPolicy::default().tries(2).total(Duration::from_secs(5));
-/// assert_eq!(quick.total_time(), Duration::from_secs(5));
-/// # let _ = patient;
+/// let quick = RetryPolicy::default().max_attempts(2).timeout(Duration::from_secs(5));
+/// # let _ = (patient, quick);
 /// ```
 #[derive(Clone)]
 #[must_use = "a policy does nothing until a call is sent with it"]
@@ -60,12 +59,12 @@ pub struct RetryPolicy {
 /// The plain numbers of a policy, on which the decision depends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    pub(crate) tries: u32,
-    pub(crate) base: Duration,
-    pub(crate) cap: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) initial_backoff: Duration,
+    pub(crate) max_backoff: Duration,
     pub(crate) max_retry_after: Duration,
     pub(crate) retry_server_errors: bool,
-    pub(crate) total: Duration,
+    pub(crate) timeout: Duration,
     /// Whether the call must get through: then it spreads over whole windows, and an empty budget only slows it.
     pub(crate) is_patient: bool,
 }
@@ -74,35 +73,35 @@ pub(crate) struct Rules {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl RetryPolicy {
-    /// One try. How long it may take is for whoever sends it.
+    /// One attempt. The time for it is the client's.
     pub fn none() -> Self {
-        Self::default().tries(1).total(Duration::MAX)
+        Self::default().max_attempts(1).timeout(Duration::MAX)
     }
 
-    /// Tries until it gets through or `total` is used up, waiting as long as the server says; after 429s in a row it
+    /// Tries until it gets through or `timeout` is used up, waiting as long as the server says; after 429s in a row it
     /// spreads over whole windows, so that thousands of such jobs do not refuse each other.
-    pub fn within(total: Duration) -> Self {
+    pub fn within(timeout: Duration) -> Self {
         let mut policy =
-            Self::default().tries(u32::MAX).cap(Duration::from_secs(60)).max_retry_after(total).total(total);
+            Self::default().max_attempts(u32::MAX).max_backoff(Duration::from_secs(60)).max_retry_after(timeout).timeout(timeout);
         policy.rules.is_patient = true;
         policy
     }
 
-    /// How often it is sent at most, the first time included; 3 by default. None is taken as one.
-    pub fn tries(mut self, tries: u32) -> Self {
-        self.rules.tries = tries.max(1);
+    /// The most attempts, the first included; 3 by default. Zero counts as 1.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.rules.max_attempts = attempts.max(1);
         self
     }
 
-    /// The backoff after the first try; 500 ms by default, and at least 1 ms.
-    pub fn base(mut self, base: Duration) -> Self {
-        self.rules.base = base.max(SHORTEST);
+    /// The backoff after the first attempt; 500 ms by default, and at least 1 ms.
+    pub fn initial_backoff(mut self, backoff: Duration) -> Self {
+        self.rules.initial_backoff = backoff.max(SHORTEST);
         self
     }
 
     /// The longest backoff; 20 s by default, a minute [within](RetryPolicy::within) a time, and at least 1 ms.
-    pub fn cap(mut self, cap: Duration) -> Self {
-        self.rules.cap = cap.max(SHORTEST);
+    pub fn max_backoff(mut self, backoff: Duration) -> Self {
+        self.rules.max_backoff = backoff.max(SHORTEST);
         self
     }
 
@@ -118,17 +117,10 @@ impl RetryPolicy {
         self
     }
 
-    /// How long the whole call may take, all tries and waits included; 60 s by default.
-    pub fn total(mut self, total: Duration) -> Self {
-        self.rules.total = total;
+    /// How long the whole call may take, all attempts and waits included; 60 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.rules.timeout = timeout;
         self
-    }
-
-    /// The same policy for a caller who waits no longer than `deadline`: it lowers the [total](RetryPolicy::total) and
-    /// never raises it.
-    pub fn at_most(self, deadline: Duration) -> Self {
-        let total = self.rules.total.min(deadline);
-        self.total(total)
     }
 
     /// The budget to share with other policies; by default each has its own, which its clones share.
@@ -136,25 +128,19 @@ impl RetryPolicy {
         self.budget = budget;
         self
     }
-
-    /// How long the whole call may take; [`Duration::MAX`] if that is not bounded here.
-    #[must_use]
-    pub fn total_time(&self) -> Duration {
-        self.rules.total
-    }
 }
 
 impl Default for RetryPolicy {
-    /// For a call that somebody waits for: 3 tries within 60 s.
+    /// For a call that a person waits for: 3 attempts within 60 s.
     fn default() -> Self {
         Self {
             rules: Rules {
-                tries: 3,
-                base: Duration::from_millis(500),
-                cap: Duration::from_secs(20),
+                max_attempts: 3,
+                initial_backoff: Duration::from_millis(500),
+                max_backoff: Duration::from_secs(20),
                 max_retry_after: Duration::from_secs(60),
                 retry_server_errors: true,
-                total: Duration::from_secs(60),
+                timeout: Duration::from_secs(60),
                 is_patient: false,
             },
             budget: RetryBudget::new(),
@@ -172,6 +158,8 @@ impl fmt::Debug for RetryPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryReason {
+    /// 401 to a key that was replaced while the call was under way.
+    KeyRotated,
     /// 429: the limit is used up.
     RateLimited,
     /// 502, 503 or 504: what answered could not serve it.
@@ -182,14 +170,21 @@ pub enum RetryReason {
     NoAnswer,
 }
 
-impl fmt::Display for RetryReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl RetryReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyRotated => "the key was replaced meanwhile",
             Self::RateLimited => "the rate limit is used up",
             Self::Unavailable => "the server could not serve it",
             Self::NotSent => "nothing was sent",
             Self::NoAnswer => "it got no answer",
-        })
+        }
+    }
+}
+
+impl fmt::Display for RetryReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -210,7 +205,7 @@ mod tests {
         ] {
             let rules = policy.rules;
             assert_eq!(
-                (rules.tries, policy.total_time(), rules.max_retry_after),
+                (rules.max_attempts, rules.timeout, rules.max_retry_after),
                 (tries, total, longest),
                 "{policy:?}"
             );
@@ -220,7 +215,7 @@ mod tests {
     #[test]
     fn a_policy_shows_its_rules_and_what_is_left_of_its_budget() {
         let shown = format!("{:?}", RetryPolicy::none());
-        assert!(shown.starts_with("RetryPolicy { rules: Rules { tries: 1, base: 500ms, cap: 20s,"), "{shown}");
+        assert!(shown.starts_with("RetryPolicy { rules: Rules { max_attempts: 1, initial_backoff: 500ms, max_backoff: 20s,"), "{shown}");
         assert!(shown.ends_with("is_patient: false }, budget: RetryBudget { retries: 10 } }"), "{shown}");
     }
 
@@ -234,16 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_lowers_the_total_and_never_raises_it() {
-        assert_eq!(RetryPolicy::default().at_most(secs(5)).total_time(), secs(5));
-        assert_eq!(RetryPolicy::default().at_most(secs(500)).total_time(), secs(60));
-        assert_eq!(RetryPolicy::none().at_most(secs(500)).total_time(), secs(500));
-    }
-
-    #[test]
     fn what_would_never_send_or_never_wait_is_raised_to_the_least() {
-        let rules = RetryPolicy::default().tries(0).base(Duration::ZERO).cap(Duration::ZERO).rules;
-        assert_eq!((rules.tries, rules.base, rules.cap), (1, SHORTEST, SHORTEST));
+        let rules = RetryPolicy::default().max_attempts(0).initial_backoff(Duration::ZERO).max_backoff(Duration::ZERO).rules;
+        assert_eq!((rules.max_attempts, rules.initial_backoff, rules.max_backoff), (1, SHORTEST, SHORTEST));
     }
 
     #[test]
