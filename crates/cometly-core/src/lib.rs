@@ -82,11 +82,11 @@ pub use answer::{
     Answer, ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
     RateLimit, Redirected, Reply, UnexpectedCause,
 };
-pub use api::{Api, ApiBuilder, InvalidUserAgent};
+pub use api::{Api, ApiBuilder, BASE_URL_VARIABLE, FromEnvError, InvalidUserAgent};
 pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
 pub use attempt::{Attempt, Step};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use call::{Call, RequestError};
+pub use call::{Call, EncodeError, RequestError, backend_trim};
 pub use call_error::CallError;
 pub use delivery::Delivery;
 pub use moment::Moment;
