@@ -30,8 +30,8 @@ impl Keys {
         Self { current, previous: Vec::new(), generation: 0, headers }
     }
 
-    /// The ring with `key` as the current one; `None` if it is that already, as a program that watches a file may well
-    /// put the same key in place again.
+    /// The ring with `key` as the current one; `None` if it is that already: a program that watches a file may put the
+    /// same key in place again.
     pub(crate) fn rotated(&self, key: ApiKey) -> Option<Self> {
         let is_new = |other: &&ApiKey| other.expose_secret() != key.expose_secret();
         if !is_new(&&self.current) {
@@ -42,5 +42,38 @@ impl Keys {
         let before = std::iter::once(&self.current).chain(&self.previous);
         let previous = before.filter(is_new).take(MOST_PREVIOUS).cloned().collect();
         Some(Self { current: key, previous, generation: self.generation.wrapping_add(1), headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_five_different_keys_are_kept_however_often_they_come_back() {
+        let key = |key: &str| ApiKey::new(key).unwrap();
+        let mut ring = Keys::new(key("C"), HeaderValue::from_static("test"));
+        let all = |ring: &Keys| {
+            let keys = std::iter::once(&ring.current).chain(&ring.previous);
+            keys.map(ApiKey::expose_secret).collect::<String>()
+        };
+        for (next, expected) in [
+            ("A", "AC"),
+            ("B", "BAC"),
+            ("A", "ABC"),
+            ("B", "BAC"),
+            ("A", "ABC"),
+            ("D", "DABC"),
+            ("E", "EDABC"),
+            ("F", "FEDAB"),
+            ("C", "CFEDA"),
+            ("A", "ACFED"),
+        ] {
+            ring = ring.rotated(key(next)).unwrap();
+            assert_eq!(all(&ring), expected);
+            assert_eq!(ring.headers["authorization"], format!("Bearer {next}"));
+        }
+        assert_eq!(ring.generation, 10);
+        assert!(ring.rotated(key("A")).is_none());
     }
 }

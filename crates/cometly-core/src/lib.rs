@@ -82,10 +82,10 @@ pub use answer::{
     ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
     RateLimit, Redirected, Reply, UnexpectedCause,
 };
-pub use api::{Api, ApiBuilder, InvalidUserAgent};
+pub use api::{Api, ApiBuilder, BASE_URL_VARIABLE, FromEnvError, InvalidUserAgent};
 pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use call::{Call, RequestError};
+pub use call::{Call, EncodeError, RequestError, backend_trim};
 pub use call_error::{CallError, CallErrorKind, ReachedLimit};
 pub use delivery::Delivery;
 pub use moment::Moment;

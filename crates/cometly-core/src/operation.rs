@@ -180,7 +180,7 @@ impl Call {
             self.prepare().map_err(|error| CallError::request(error, Some(name.clone())))?;
         let mut prototype = Request::new(body);
         (*prototype.method_mut(), *prototype.uri_mut()) = (method, uri);
-        *prototype.headers_mut() = headers;
+        *prototype.headers_mut() = headers.map(|headers| *headers).unwrap_or_default();
         let policy = retry_policy.unwrap_or_else(|| policy.clone());
         let limits = TransportLimits { timeout: timeout.or(limits.timeout), ..*limits };
         Ok(Operation::new(&api, name, prototype, Stamp::All, policy, limits, seed, now))

@@ -33,7 +33,6 @@ use lane::{Lane, Turn};
 /// ```
 /// use std::time::Duration;
 
-use crate::Moment;
 /// use cometly_core::{Api, Pace, Pacer, http::{Method, Response}};
 /// # fn sleep(_: Duration) {}
 /// # fn send() -> Response<&'static str> { Response::new("{}") }

@@ -1,9 +1,8 @@
 //! Who waits, in the order of asking.
 
-use std::{
-    collections::VecDeque,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
+
+use crate::Moment;
 
 /// How late somebody may come back before others pass.
 const PATIENCE: Duration = Duration::from_millis(250);
