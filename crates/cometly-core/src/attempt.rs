@@ -10,6 +10,7 @@ use http::{Method, Request, Response, Uri, header};
 
 use crate::{
     Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason,
+    answer::Wait,
     retry::{Happened, Jitter},
 };
 
@@ -263,8 +264,8 @@ impl Attempt {
         let turn = self.state.settle(Some(&outcome), elapsed);
         self.state.note(&outcome);
         let happened = Happened::answered(&outcome);
-        let again = self.state.decide(happened, outcome.retry_after(), turn, elapsed);
-        outcome.set_tries(self.state.number);
+        let again = self.state.decide(happened, outcome.wait(), turn, elapsed);
+        outcome.set_attempts(self.state.number);
         again.map_or(Step::Done(Ok(outcome)), |(after, reason)| self.again(after, reason))
     }
 
@@ -282,7 +283,7 @@ impl Attempt {
             _ => Happened::Final,
         };
         self.state.refusals = 0;
-        match self.state.decide(happened, None, turn, elapsed) {
+        match self.state.decide(happened, Wait::None, turn, elapsed) {
             Some((after, reason)) => {
                 self.state.may_have_arrived |= happened == Happened::NoAnswer;
                 self.again(after, reason)

@@ -162,7 +162,7 @@ impl<T> CallError<T> {
     pub fn tries(&self) -> u32 {
         match self {
             Self::Setup(_) | Self::Request(_) => 0,
-            Self::Api(error) => error.tries(),
+            Self::Api(error) => error.attempts(),
             Self::Decode(_) => 1,
             Self::Transport { tries, .. }
             | Self::Timeout { tries, .. }

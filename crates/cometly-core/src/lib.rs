@@ -79,7 +79,7 @@ pub use bytes;
 pub use http;
 
 pub use answer::{
-    Answer, ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
+    ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
     RateLimit, Redirected, Reply, UnexpectedCause,
 };
 pub use api::{Api, ApiBuilder, InvalidUserAgent};

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use http::{Method, Request, Uri};
 
 use crate::{
-    Api, ApiErrorKind, AuthOutcome, CallError, Permit, RetryPolicy, RetryReason, Ticket,
+    Api, ApiError, ApiErrorKind, AuthOutcome, CallError, Permit, RetryPolicy, RetryReason, Ticket,
+    answer::Wait,
     call_error::History,
     retry::{DOCUMENTED_WINDOW, Decision, Facts, Happened, Jitter},
 };
@@ -78,11 +79,11 @@ impl State {
 
     /// Remembers what an answer means for the tries that may follow.
     pub(super) fn note<B>(&mut self, outcome: &AuthOutcome<B>) {
-        self.last_answer = outcome.kind();
-        self.may_have_arrived |= outcome.is_server_error();
-        if outcome.is_rate_limited() {
+        self.last_answer = outcome.error().map(ApiError::kind);
+        self.may_have_arrived |= matches!(outcome, AuthOutcome::ServerError(_));
+        if let AuthOutcome::RateLimited(error) = outcome {
             self.refusals = self.refusals.saturating_add(1);
-            self.longest_wait = self.longest_wait.max(outcome.retry_after().unwrap_or_default());
+            self.longest_wait = self.longest_wait.max(error.retry_after().unwrap_or_default());
         } else {
             self.refusals = 0;
         }
@@ -104,7 +105,7 @@ impl State {
     pub(super) fn decide(
         &mut self,
         happened: Happened,
-        server_wait: Option<Duration>,
+        wait: Wait,
         turn: Option<Duration>,
         elapsed: Duration,
     ) -> Option<(Duration, RetryReason)> {
@@ -112,14 +113,19 @@ impl State {
         if self.number == 1 {
             self.policy.budget.deposit();
         }
+        let window = if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait };
         let mut facts = Facts {
             happened,
             is_idempotent: self.is_idempotent,
             tried: self.number,
             refusals: self.refusals,
             has_budget: true,
-            server_wait,
-            window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
+            server_wait: match (wait, happened) {
+                // A refusal that asks for no wait counts as one window.
+                (Wait::None, Happened::Refused) => Some(window),
+                _ => wait.or_window(window),
+            },
+            window,
             turn,
             time_left: self.policy.total_time().saturating_sub(self.elapsed),
         };

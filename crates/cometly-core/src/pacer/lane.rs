@@ -76,8 +76,9 @@ impl<B> From<&AuthOutcome<B>> for Told {
     fn from(outcome: &AuthOutcome<B>) -> Self {
         let rate = outcome.rate_limit();
         Self {
-            is_refused: outcome.is_rate_limited(),
-            retry_after: outcome.retry_after(),
+            is_refused: matches!(outcome, AuthOutcome::RateLimited(_)),
+            // What cannot be read counts as a window.
+            retry_after: outcome.wait().known(),
             limit: rate.limit(),
             remaining: rate.remaining(),
         }
