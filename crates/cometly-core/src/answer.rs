@@ -1,11 +1,12 @@
 //! What came back. [`classify`] reads a response by status, headers and body into an [`AuthOutcome`]: a [`Reply`] for a
-//! success, an [`ApiError`] for everything else. What the API wrote is shown only with our keys masked and control
+//! success, an [`ApiError`] for everything else. What a server wrote is shown only with our keys masked and control
 //! characters escaped.
 
 mod api_error;
 mod classify;
 mod decode_error;
 mod error_body;
+mod json;
 mod outcome;
 mod rate_limit;
 mod redact;
@@ -17,4 +18,4 @@ pub use decode_error::{DecodeCategory, DecodeError};
 pub use error_body::FieldError;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use rate_limit::RateLimit;
-pub use reply::{Answer, Reply};
+pub use reply::Reply;

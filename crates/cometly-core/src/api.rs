@@ -239,7 +239,7 @@ impl Api {
     /// # let api = Api::new(ApiKey::new("12|abcdef")?);
     /// let body = r#"{"message": "Invalid ability provided."}"#;
     /// match api.read(http::Response::builder().status(403).body(body)?) {
-    ///     AuthOutcome::Forbidden { reason, .. } => assert_eq!(reason, ForbiddenReason::Permission),
+    ///     AuthOutcome::Forbidden(reason, _) => assert_eq!(reason, ForbiddenReason::Permission),
     ///     other => panic!("{other}"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

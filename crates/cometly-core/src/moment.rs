@@ -91,3 +91,12 @@ mod tests {
         assert_eq!(last.duration_since(Moment::default()), Duration::MAX);
     }
 }
+
+#[cfg(test)]
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        self.saturating_add(time)
+    }
+}

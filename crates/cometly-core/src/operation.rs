@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 
 use crate::{
     Api, ApiErrorKind, AuthOutcome, Call, CallError, Moment, RetryPolicy, RetryReason, TransportLimits,
@@ -374,7 +374,8 @@ impl State {
 
     /// The time-out of an attempt, and whether it is the call's own end.
     fn next_timeout(&self) -> (Duration, bool) {
-        let unset = if self.limits.timeout.is_some() { Duration::MAX } else { TransportLimits::DEFAULT_ATTEMPT_TIMEOUT };
+        let unset =
+            if self.limits.timeout.is_some() { Duration::MAX } else { TransportLimits::DEFAULT_ATTEMPT_TIMEOUT };
         let most = self.limits.attempt_timeout.unwrap_or(unset).min(TransportLimits::MAX_TIMEOUT);
         let left = self.time_left();
         if left <= most { (left, true) } else { (most, false) }
@@ -416,7 +417,7 @@ impl State {
         self.was_key_rotated |= result == TryResult::KeyRotated;
         self.last_answer = outcome.error().map(crate::ApiError::kind);
         self.may_have_arrived |= matches!(outcome, AuthOutcome::ServerError(_));
-        let wait = outcome.error().map(crate::ApiError::wait).unwrap_or_default();
+        let wait = outcome.wait();
         if result == TryResult::Refused {
             self.refusals = self.refusals.saturating_add(1);
             self.longest_wait = self.longest_wait.max(wait.known().unwrap_or_default());
@@ -424,7 +425,11 @@ impl State {
             self.refusals = 0;
         }
         let window = if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait };
-        let server_wait = wait.or_window(window, result == TryResult::Refused);
+        // A 429 that asks for no wait counts as one window too.
+        let server_wait = match result {
+            TryResult::Refused => Some(wait.or_window(window).unwrap_or(window)),
+            _ => wait.or_window(window),
+        };
         if self.decide(result, server_wait, turn) {
             return Stage::Open(self);
         }

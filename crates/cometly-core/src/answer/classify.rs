@@ -1,77 +1,49 @@
 //! From status, headers and body to an outcome: the table and the order in the docs of [`AuthOutcome`].
 
-use http::{HeaderValue, Response, response::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response::Parts};
 
-use super::error_body::{Said, Words, first_byte, read};
-use crate::{
-    Answer, ApiErrorKind, AuthOutcome, ForbiddenReason, RateLimit, Redirected, Reply, UnexpectedCause, key_ring::Keys,
+use super::{
+    api_error::ApiError,
+    error_body::{Reader, Said},
+    json::trim_start,
 };
+use crate::{ApiErrorKind, AuthOutcome, Redirected, Reply, UnexpectedCause, key_ring::Keys};
+
+mod forbidden;
+
+use forbidden::forbidden_reason;
 
 pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: &Keys) -> AuthOutcome<B> {
     let (head, body) = response.into_parts();
-    let (kind, words) = match judge(&head, body.as_ref(), keys) {
-        Judgement::Success => {
-            return AuthOutcome::Success(Reply { status: head.status, headers: head.headers, tries: 1, body });
-        }
-        Judgement::Failure(kind, words) => (kind, words),
+    let Some(verdict) = by_head(&head, body.as_ref()) else {
+        return AuthOutcome::Success(Reply {
+            status: head.status,
+            headers: head.headers,
+            attempts: 1,
+            call: None,
+            body,
+        });
     };
-    let answer = Answer { kind, status: head.status, headers: head.headers, tries: 1, words, body };
-    match kind {
-        ApiErrorKind::Unauthenticated => AuthOutcome::Unauthenticated(answer),
-        ApiErrorKind::Forbidden(reason) => AuthOutcome::Forbidden { reason, answer },
-        ApiErrorKind::RateLimited => AuthOutcome::RateLimited(answer),
-        ApiErrorKind::Rejected => AuthOutcome::Rejected(answer),
-        ApiErrorKind::ServerError => AuthOutcome::ServerError(answer),
-        ApiErrorKind::Unexpected(cause) => AuthOutcome::Unexpected { cause, answer },
-    }
+    let reader = Reader::new(body.as_ref(), keys);
+    let (kind, said) = match verdict {
+        Verdict::Kind(kind) => (kind, None),
+        Verdict::AskBody => by_body(&head, body.as_ref(), &reader),
+    };
+    let body = reader.finish(said, is_problem(&head.headers));
+    AuthOutcome::of_error(kind, ApiError::new(kind, head.status, head.headers, body))
 }
 
-enum Judgement {
-    Success,
-    Failure(ApiErrorKind, Option<Words>),
+/// What the head alone says of an answer that is not a success.
+enum Verdict {
+    Kind(ApiErrorKind),
+    AskBody,
 }
 
-/// What the headers say of who answered.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a header that is there or is not")]
-struct Signals {
-    is_challenge: bool,
-    is_redirected: bool,
-    is_encoded: bool,
-    /// A scheme of authentication is asked for, which the API does not do.
-    is_foreign: bool,
-}
-
-impl Signals {
-    fn read(head: &Parts) -> Self {
-        let mut signals = Self { is_redirected: head.extensions.get::<Redirected>().is_some(), ..Self::default() };
-        for name in head.headers.keys() {
-            // Most headers are passed over by the length of their name.
-            match (name.as_str().len(), name.as_str()) {
-                (12, "cf-mitigated") | (17, "x-amzn-waf-action") => signals.is_challenge = true,
-                (16, "www-authenticate") => signals.is_foreign = true,
-                (16, "content-encoding") => {
-                    signals.is_encoded = !head.headers.get_all(name).iter().all(is_identity);
-                }
-                _ => {}
-            }
-        }
-        signals
-    }
-}
-
-/// No coding at all, in any way of saying so.
-fn is_identity(encoding: &HeaderValue) -> bool {
-    let encoding = encoding.as_bytes().trim_ascii();
-    encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
-}
-
-fn judge(head: &Parts, body: &[u8], keys: &Keys) -> Judgement {
-    use ApiErrorKind as Kind;
+fn by_head(head: &Parts, body: &[u8]) -> Option<Verdict> {
     use UnexpectedCause as Cause;
 
     let signals = Signals::read(head);
-    let unexpected = |cause| Judgement::Failure(Kind::Unexpected(cause), None);
+    let unexpected = |cause| Some(Verdict::Kind(ApiErrorKind::Unexpected(cause)));
     if signals.is_challenge {
         return unexpected(Cause::Challenge);
     }
@@ -83,95 +55,112 @@ fn judge(head: &Parts, body: &[u8], keys: &Keys) -> Judgement {
         304 => unexpected(Cause::Status),
         300..=399 => unexpected(Cause::Redirect),
         200..=299 if signals.is_encoded => unexpected(Cause::Encoded),
-        200..=299 => match first_byte(body) {
-            Some(b'{' | b'[') => Judgement::Success,
-            None if body.len() <= 64 => unexpected(Cause::Empty),
-            _ => unexpected(Cause::NotJson),
+        200..=299 => match trim_start(body).first() {
+            Some(b'{' | b'[') => None,
+            None => unexpected(Cause::Empty),
+            Some(_) => unexpected(Cause::NotJson),
         },
-        // Whatever the body: a message is told if there is one.
-        500..=599 => Judgement::Failure(Kind::ServerError, read(body, keys).map(|said| said.words)),
-        400..=499 => {
-            let said = if signals.is_encoded { None } else { read(body, keys) };
-            let kind = match (head.status.as_u16(), &said) {
-                (401, Some(_)) => Kind::Unauthenticated,
-                (401, None) if body.is_empty() && !signals.is_foreign => Kind::Unauthenticated,
-                (403, Some(Said { message, .. })) => Kind::Forbidden(forbidden_reason(message)),
-                (429, Some(_)) => Kind::RateLimited,
-                (429, None) if RateLimit::read(&head.headers).is_present() => Kind::RateLimited,
-                (_, Some(_)) => Kind::Rejected,
-                (_, None) if signals.is_encoded => Kind::Unexpected(Cause::Encoded),
-                (_, None) => Kind::Unexpected(Cause::NotJson),
-            };
-            Judgement::Failure(kind, said.map(|said| said.words))
-        }
+        429 if signals.is_encoded => Some(Verdict::Kind(ApiErrorKind::RateLimited)),
+        400..=499 if signals.is_encoded => unexpected(Cause::Encoded),
+        400..=599 => Some(Verdict::AskBody),
         _ => unexpected(Cause::Status),
     }
 }
 
-/// What leaves no doubt. A text that names both reasons, or neither, is left open.
-fn forbidden_reason(message: &str) -> ForbiddenReason {
-    let mut found = Found::default();
-    found.note(message.as_bytes());
-    for (at, byte) in message.bytes().enumerate() {
-        // A word begins behind what is no letter: spaces, brackets, quotes of any kind.
-        if !byte.is_ascii_alphabetic() {
-            found.note(message.as_bytes().get(at.saturating_add(1)..).unwrap_or_default());
+fn by_body<'a>(head: &Parts, body: &[u8], reader: &Reader<'a>) -> (ApiErrorKind, Option<Said<'a>>) {
+    use ApiErrorKind as Kind;
+
+    let said = reader.read();
+    let (has_message, has_errors) = said.as_ref().map_or((false, false), |said| (said.has_message, said.has_errors));
+    let kind = match head.status.as_u16() {
+        500..=599 => Kind::ServerError,
+        429 => Kind::RateLimited,
+        401 if (has_message || trim_start(body).is_empty()) && !asks_for_other_scheme(&head.headers) => {
+            Kind::Unauthenticated
         }
-    }
-    match found {
-        Found { permission: true, subscription: false, .. } => ForbiddenReason::Permission,
-        Found { permission: false, subscription: true, inactive: true } => ForbiddenReason::InactiveSubscription,
-        _ => ForbiddenReason::Unspecified,
-    }
+        403 if has_message => {
+            let message = said.as_ref().and_then(|said| said.message.as_deref());
+            Kind::Forbidden(forbidden_reason(message.unwrap_or_default()))
+        }
+        401 | 403 => Kind::Unexpected(UnexpectedCause::NotJson),
+        _ if has_message || has_errors => Kind::Rejected,
+        _ => Kind::Unexpected(UnexpectedCause::NotJson),
+    };
+    // What is not the API's says nothing of fields.
+    let said = said.filter(|_| !matches!(kind, Kind::Unexpected(_)));
+    (kind, said)
 }
 
-/// What a text speaks of.
-#[derive(Default)]
-struct Found {
-    permission: bool,
-    subscription: bool,
-    inactive: bool,
+/// What the headers say of the sender.
+struct Signals {
+    is_challenge: bool,
+    is_redirected: bool,
+    is_encoded: bool,
 }
 
-impl Found {
-    /// Takes note of the phrase that begins here, if one does.
-    fn note(&mut self, text: &[u8]) {
-        let Some(first) = text.first() else { return };
-        for (phrase, topic) in phrases(first.to_ascii_lowercase()) {
-            // All phrases are of small letters and spaces, which the bit leaves alone. Their ends differ more than their
-            // beginnings.
-            let is_here = |text: &[u8]| text.iter().zip(phrase.bytes()).rev().all(|(byte, small)| byte | 0x20 == small);
-            if text.get(..phrase.len()).is_some_and(is_here) {
-                match topic {
-                    Topic::Permission => self.permission = true,
-                    Topic::Subscription => self.subscription = true,
-                    Topic::Inactive => self.inactive = true,
-                }
+impl Signals {
+    fn read(head: &Parts) -> Self {
+        let mut signals = Self {
+            is_challenge: false,
+            is_redirected: head.extensions.get::<Redirected>().is_some(),
+            is_encoded: false,
+        };
+        // One walk over the few headers is shorter than three look-ups.
+        for (name, value) in &head.headers {
+            match name.as_str() {
+                "cf-mitigated" | "x-amzn-waf-action" => signals.is_challenge = true,
+                "content-encoding" => signals.is_encoded |= !is_identity(value),
+                _ => {}
             }
         }
+        signals
     }
 }
 
-enum Topic {
-    Permission,
-    Subscription,
-    Inactive,
+/// Whether a list of encodings names none but `identity`. Empty members count for nothing (RFC 9110 §5.6.1).
+fn is_identity(encodings: &HeaderValue) -> bool {
+    encodings.as_bytes().split(|byte| *byte == b',').all(|encoding| {
+        let encoding = encoding.trim_ascii();
+        encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
-/// The phrases that count, among them Laravel's own for a missing permission, by their first letter.
-fn phrases(initial: u8) -> &'static [(&'static str, Topic)] {
-    use Topic::{Inactive, Permission, Subscription};
+/// Whether `WWW-Authenticate` names a scheme that the API does not use: a hotel's login, a proxy. Several challenges may
+/// be in one header, and each may have parameters, separated by the same comma (RFC 9110 §11.6.1).
+fn asks_for_other_scheme(headers: &HeaderMap) -> bool {
+    headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
+        let mut is_quoted = false;
+        let mut is_escaped = false;
+        let members = value.as_bytes().split(|byte| {
+            (is_quoted, is_escaped) = match byte {
+                _ if is_escaped => (is_quoted, false),
+                b'\\' => (is_quoted, is_quoted),
+                b'"' => (!is_quoted, false),
+                _ => (is_quoted, false),
+            };
+            *byte == b',' && !is_quoted
+        });
+        members.filter_map(scheme).any(|scheme| !scheme.eq_ignore_ascii_case(b"bearer"))
+    })
+}
 
-    match initial {
-        b'c' => &[("canceled", Inactive), ("cancelled", Inactive)],
-        b'e' => &[("expired", Inactive)],
-        b'i' => &[("invalid ability provided", Permission), ("invalid scope", Permission), ("inactive", Inactive)],
-        b'n' => &[("not authorized", Permission), ("not active", Inactive), ("no active", Inactive)],
-        b'p' => &[("permission", Permission), ("past due", Inactive)],
-        b's' => &[("subscription", Subscription)],
-        b't' => &[("this action is unauthorized", Permission)],
-        _ => &[],
-    }
+/// The scheme that a member of `WWW-Authenticate` begins with; `None` if it is a parameter of the one before.
+fn scheme(member: &[u8]) -> Option<&[u8]> {
+    let member = member.trim_ascii();
+    let len = member.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'=')).unwrap_or(member.len());
+    let (word, rest) = member.split_at_checked(len)?;
+    let is_parameter = rest.trim_ascii_start().starts_with(b"=");
+    (!word.is_empty() && !is_parameter).then_some(word)
+}
+
+/// `application/problem+json` of RFC 9457, whose `detail` says what a `message` does.
+fn is_problem(headers: &HeaderMap) -> bool {
+    static CONTENT_TYPE: HeaderName = header::CONTENT_TYPE;
+
+    headers.get(&CONTENT_TYPE).is_some_and(|value| {
+        let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        media_type.trim_ascii().eq_ignore_ascii_case(b"application/problem+json")
+    })
 }
 
 #[cfg(test)]

@@ -1,276 +1,261 @@
-//! What the API says in words: its error JSON, `{"message": …, "errors": {…}}`.
+//! What a refusal says in its body: the API's error JSON, `{"message": …, "errors": {…}}`, and the body as text.
 
 use std::{borrow::Cow, ops::Range};
 
-use super::redact::{Secrets, clean};
+use super::{
+    json::{Broken, Json, RawText, trim_start},
+    redact::{MAX_LEN, Secrets, clean, escape, is_fit_to_show},
+};
 use crate::key_ring::Keys;
 
-mod json;
-
-use json::{Part, read_parts};
-
-/// The most field errors that are told.
+/// A refusal is judged by this much of its body, so that a long one costs no more.
+pub(super) const MAX_JUDGED: usize = 64 * 1024;
+/// The most of a body that is kept for [`ApiError::body_text`](crate::ApiError::body_text).
+pub(super) const MAX_BODY_TEXT: usize = 8 * 1024;
+/// The most field errors that are kept.
 const MAX_FIELD_ERRORS: usize = 256;
+/// How deep in lists and objects a text is looked for; in all known shapes it is in the second.
+const MAX_DEPTH: u8 = 8;
 
 /// One thing that the API found wrong with one field of the call, from a 422.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError<'a> {
     /// The field, as Cometly names it: `start_date`, `emails.0`. Empty if it named none.
-    pub field: Cow<'a, str>,
+    pub field: &'a str,
     /// What is wrong, in Cometly's words.
-    pub message: Cow<'a, str>,
+    pub message: &'a str,
 }
 
-impl FieldError<'_> {
-    pub(crate) fn into_owned(self) -> FieldError<'static> {
-        FieldError { field: self.field.into_owned().into(), message: self.message.into_owned().into() }
-    }
-}
-
-/// What the API said, fit to be shown.
+/// What an error keeps of its body, fit to be shown.
 #[derive(Clone)]
-pub(crate) struct Words {
-    message: Text,
-    /// Each with the field that it stands under.
-    errors: Box<[(Text, Text)]>,
+pub(super) struct ErrorBody {
+    /// The beginning, with our keys masked.
+    kept: Box<[u8]>,
+    message: Option<Text>,
+    /// Each with its field.
+    errors: Vec<(Text, Text)>,
 }
 
-impl Words {
-    /// The message, from the same body again.
-    pub(crate) fn message<'a>(&'a self, body: &'a [u8]) -> Option<&'a str> {
-        match &self.message {
-            Text::InBody(place) => std::str::from_utf8(body.get(place.range())?).ok(),
-            Text::Cleaned(text) => Some(text),
-        }
-    }
-
-    /// The field errors, from the same body again.
-    pub(crate) fn field_errors<'a>(&'a self, body: &'a [u8]) -> Vec<FieldError<'a>> {
-        // Once for all of them, if there are any.
-        let body = if self.errors.is_empty() { "" } else { std::str::from_utf8(body).unwrap_or_default() };
-        let get = |text: &'a Text| match text {
-            Text::InBody(place) => Cow::Borrowed(body.get(place.range()).unwrap_or_default()),
-            Text::Cleaned(text) => Cow::Borrowed(&**text),
-        };
-        self.errors.iter().map(|(field, message)| FieldError { field: get(field), message: get(message) }).collect()
-    }
-}
-
-/// A cleaned text: mostly it stands in the body as it should be shown.
+/// A text: a stretch of the kept body if it is shown as it was sent, else a copy.
 #[derive(Clone)]
 enum Text {
-    InBody(Place),
-    Cleaned(Box<str>),
+    Kept(Range<u16>),
+    Copied(Box<str>),
 }
 
-impl Text {
-    /// Cleans what was read from `body`, and keeps its place if nothing had to be changed.
-    fn new(text: &str, body: &str, secrets: &Secrets<'_>) -> Self {
-        let cleaned = clean(text, secrets);
-        let place = if let Cow::Borrowed(text) = cleaned { Place::of(text, body) } else { None };
-        place.map_or_else(|| Self::Cleaned(cleaned.into()), Self::InBody)
-    }
-}
-
-/// A stretch of a body of less than 4 GiB: every answer carries some of these, so they are small.
-#[derive(Clone, Copy)]
-struct Place {
-    start: u32,
-    len: u32,
-}
-
-impl Place {
-    /// Where a text stands in the body, if it does.
-    fn of(text: &str, body: &str) -> Option<Self> {
-        let start = text.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
-        let is_within = start.checked_add(text.len())? <= body.len();
-        is_within.then_some(Self { start: start.try_into().ok()?, len: text.len().try_into().ok()? })
+impl ErrorBody {
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.as_ref().map(|text| self.get(text))
     }
 
-    fn range(self) -> Range<usize> {
-        let [start, len] = [self.start, self.len].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
-        start..start.saturating_add(len)
-    }
-}
-
-/// The first byte that is not white space, as far as it stands near the beginning.
-#[inline]
-pub(crate) fn first_byte(body: &[u8]) -> Option<u8> {
-    body.iter().take(64).copied().find(|byte| !byte.is_ascii_whitespace())
-}
-
-/// What was read: the message as it came, and all that is to be shown.
-pub(crate) struct Said<'a> {
-    pub(crate) message: Cow<'a, str>,
-    pub(crate) words: Words,
-}
-
-/// The string `message` of a JSON object, the last one if there are several, and the texts under its `errors`, in whatever
-/// shape. `None` if the body is anything else.
-#[expect(clippy::inline_always, reason = "a tenth of what a page of HTML costs")]
-#[inline(always)]
-pub(crate) fn read<'a>(body: &'a [u8], keys: &Keys) -> Option<Said<'a>> {
-    // A page of HTML is told by its first byte, without waking the parser.
-    if first_byte(body) == Some(b'{') { read_object(body, keys) } else { None }
-}
-
-fn read_object<'a>(body: &'a [u8], keys: &Keys) -> Option<Said<'a>> {
-    let (body, secrets) = (std::str::from_utf8(body).ok()?, Secrets::of(keys));
-    let shown = |text: &str| Text::new(text, body, &secrets);
-    // A name is cleaned when its first text comes, for most of a huge body may be names.
-    let (mut name, mut field, mut errors) = (Cow::default(), None, Vec::new());
-    let mut note = |part| match part {
-        Part::Field(next) => (name, field) = (next, None),
-        Part::Text(text) if errors.len() < MAX_FIELD_ERRORS => {
-            let field: &Text = field.get_or_insert_with(|| shown(&name));
-            errors.push((field.clone(), shown(&text)));
-        }
-        Part::Text(_) => {}
-    };
-    let mut message = read_parts(body, Some(&mut note));
-    if message.is_err() {
-        // What cannot be read under `errors` takes nothing from the message.
-        errors.clear();
-        message = read_parts(body, None);
-    }
-    let message = message.ok()??;
-    let words = Words { message: shown(&message), errors: errors.into() };
-    Some(Said { message, words })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{json::MAX_DEPTH, *};
-    use crate::{Api, ApiKey};
-
-    const KEY: &str = "12|canary-secret";
-
-    fn api() -> Api {
-        Api::new(ApiKey::new(KEY).unwrap())
+    pub(super) fn field_errors(&self) -> Vec<FieldError<'_>> {
+        let error = |(field, message)| FieldError { field: self.get(field), message: self.get(message) };
+        self.errors.iter().map(|(field, message)| error((field, message))).collect()
     }
 
-    fn field_errors(body: &str) -> Vec<(String, String)> {
-        let owned = |error: FieldError<'_>| (error.field.into_owned(), error.message.into_owned());
-        let said = read(body.as_bytes(), &api().keys()).unwrap();
-        said.words.field_errors(body.as_bytes()).into_iter().map(owned).collect()
-    }
-
-    fn message(body: &[u8]) -> Option<String> {
-        let api = api();
-        let keys = api.keys();
-        let said = read(body, &keys)?;
-        assert_eq!(said.words.message(body), Some(&*clean(&said.message, &Secrets::of(&keys))));
-        Some(said.message.into_owned())
-    }
-
-    #[test]
-    fn the_message_is_the_string_of_that_name_in_an_object() {
-        for (body, expected) in [
-            (r#"{"message":"Unauthenticated."}"#, Some("Unauthenticated.")),
-            ("{\n    \"message\": \"This action is unauthorized.\"\n}", Some("This action is unauthorized.")),
-            (" \n {\"message\":\"x\"}", Some("x")),
-            (r#"{"message":""}"#, Some("")),
-            (r#"{"a":[{"message":"inner"}],"message":"outer","z":{}}"#, Some("outer")),
-            (r#"{"message":"one","message":"two"}"#, Some("two")),
-            (r#"{"message":"line\nand \u00e9"}"#, Some("line\nand é")),
-            (r#"{"message":null}"#, None),
-            (r#"{"message":7}"#, None),
-            (r#"{"message":-7.5}"#, None),
-            (r#"{"message":true}"#, None),
-            (r#"{"message":["x"]}"#, None),
-            (r#"{"message":{"message":"x"}}"#, None),
-            (r#"{"error":"x"}"#, None),
-            (r#"{"message":"x""#, None),
-            (r#"{"message":"x"} trailing"#, None),
-            (r#"["message"]"#, None),
-            (r#""message""#, None),
-            ("<html>", None),
-            ("\u{feff}{\"message\":\"x\"}", None),
-            ("", None),
-        ] {
-            assert_eq!(message(body.as_bytes()).as_deref(), expected, "{body}");
-        }
-        assert_eq!(message(b"{\"message\":\"\xff\"}"), None);
-    }
-
-    #[test]
-    fn a_text_that_may_be_shown_as_it_stands_is_not_copied() {
-        let body = r#"{"message":"m","errors":{"a":["one"]}}"#;
-        let said = read(body.as_bytes(), &api().keys()).unwrap();
-        let [error] = said.words.field_errors(body.as_bytes()).try_into().unwrap();
-        for shown in [said.words.message(body.as_bytes()).unwrap(), &*error.field, &*error.message] {
-            assert!(body.as_bytes().as_ptr_range().contains(&shown.as_ptr()), "{shown}");
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match String::from_utf8_lossy(&self.kept) {
+            Cow::Borrowed(text) => escape(text, MAX_BODY_TEXT),
+            Cow::Owned(text) => escape(&text, MAX_BODY_TEXT).into_owned().into(),
         }
     }
 
-    // Row 28 of the fault list.
-    #[test]
-    fn field_errors_are_read_in_every_shape_that_is_known() {
-        for (errors, expected) in [
-            (r#"{"a":["one","two"],"b.0":["three"]}"#, &[("a", "one"), ("a", "two"), ("b.0", "three")][..]),
-            (r#"{"a":"one"}"#, &[("a", "one")]),
-            (r#"["one"]"#, &[("", "one")]),
-            (r#""one""#, &[("", "one")]),
-            (r#"[{"a":"one"},"two"]"#, &[("a", "one"), ("", "two")]),
-            (r#"{"a":{"b":["one"]}}"#, &[("a", "one")]),
-            (r#"{"a":[7,null,true,1.5,-1]}"#, &[]),
-            (r#"{"a":[7,{"$serde_json::private::Number":"8"},"one"]}"#, &[("a", "one")]),
-            (r#"[{"$serde_json::private::Number":"8"}]"#, &[]),
-            ("{}", &[]),
-        ] {
-            let body = format!(r#"{{"errors":{errors},"message":"m"}}"#);
-            let read = field_errors(&body);
-            let read: Vec<_> = read.iter().map(|(field, message)| (field.as_str(), message.as_str())).collect();
-            assert_eq!(read, expected, "{body}");
+    fn get<'a>(&'a self, text: &'a Text) -> &'a str {
+        match text {
+            Text::Kept(place) => {
+                let bytes = self.kept.get(usize::from(place.start)..usize::from(place.end));
+                std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+            }
+            Text::Copied(text) => text,
+        }
+    }
+}
+
+/// A body under examination: what is kept of it, and what it was found to say.
+pub(super) struct Reader<'a> {
+    body: &'a [u8],
+    secrets: Secrets<'a>,
+    /// Whether the beginning of the body is kept as it was sent.
+    is_kept: bool,
+    kept: Box<[u8]>,
+}
+
+/// What the JSON of a refusal says.
+#[derive(Default)]
+pub(super) struct Said<'a> {
+    /// Whether it has a `message`, of any type.
+    pub(super) has_message: bool,
+    /// Whether it has `errors`, of any type.
+    pub(super) has_errors: bool,
+    /// The text of the message, as it was sent.
+    pub(super) message: Option<Cow<'a, str>>,
+    detail: Option<Cow<'a, str>>,
+    errors: Vec<(Text, Text)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(body: &'a [u8], keys: &'a Keys) -> Self {
+        let secrets = Secrets::of(keys);
+        // A key that the cut would tear is found first.
+        let near = body.get(..MAX_BODY_TEXT.saturating_add(crate::ApiKey::MAX_LEN)).unwrap_or(body);
+        let kept = near.get(..MAX_BODY_TEXT).unwrap_or(near);
+        let is_kept = !secrets.are_in(near) && !secrets.have_backslash();
+        let kept = if is_kept {
+            // One byte more says that there is more.
+            near.get(..MAX_BODY_TEXT.saturating_add(1)).unwrap_or(kept).into()
+        } else {
+            clean(&String::from_utf8_lossy(near), MAX_BODY_TEXT, &secrets).as_bytes().into()
+        };
+        Self { body, secrets, is_kept, kept }
+    }
+
+    /// Reads the error JSON; `None` if the body is anything else than an object. A body that goes on after
+    /// [`MAX_JUDGED`] bytes counts with what it says within them.
+    pub(super) fn read(&self) -> Option<Said<'a>> {
+        let judged = self.body.get(..MAX_JUDGED).unwrap_or(self.body);
+        // A page of HTML is told by its first byte.
+        if trim_start(judged).first() != Some(&b'{') {
+            return None;
+        }
+        let mut said = Said::default();
+        match self.read_object(Json::new(judged), &mut said) {
+            Ok(()) => Some(said),
+            Err(Broken::End) if judged.len() < self.body.len() => Some(said),
+            Err(_) => None,
         }
     }
 
-    #[test]
-    fn what_is_odd_under_errors_takes_nothing_from_the_message() {
-        let deep = |depth: usize| format!("{}\"one\"{}", "[".repeat(depth), "]".repeat(depth));
-        for (errors, expected) in [
-            (r#"["\ud800"]"#.to_owned(), 0),
-            ("[1e999]".to_owned(), 0),
-            (deep(usize::from(MAX_DEPTH)), 1),
-            (deep(usize::from(MAX_DEPTH) + 1), 0),
-            (deep(100_000), 0),
-        ] {
-            let body = format!(r#"{{"message":"m","errors":{errors}}}"#);
-            assert_eq!((message(body.as_bytes()).as_deref(), field_errors(&body).len()), (Some("m"), expected));
-        }
+    /// The body of an error, with what it was found to say.
+    pub(super) fn finish(self, said: Option<Said<'_>>, takes_detail: bool) -> ErrorBody {
+        let Said { message, detail, errors, .. } = said.unwrap_or_default();
+        let message = message.or(detail.filter(|_| takes_detail)).map(|text| self.shown(&text));
+        ErrorBody { kept: self.kept, message, errors }
     }
 
-    #[test]
-    fn field_errors_are_bounded_and_cleaned() {
-        let many = format!(r#"{{"message":"m","errors":{{"a":[{}"x"]}}}}"#, r#""x","#.repeat(10_000));
-        assert_eq!(field_errors(&many).len(), MAX_FIELD_ERRORS);
-        let errors = field_errors(&format!(r#"{{"message":"m","errors":{{"{KEY}":["\u001b[2J{KEY}"]}}}}"#));
-        assert_eq!(errors, [("[redacted]".to_owned(), "\\u{1b}[2J[redacted]".to_owned())]);
-    }
-
-    // A server that answers with one long name and many values must not make them as many copies.
-    #[test]
-    fn a_fields_name_costs_what_it_is_long_however_often_it_stands() {
-        let name = format!("\\u0061{}", "a".repeat(1 << 20));
-        let lists = format!("{}0{}", "[0,".repeat(100), "]".repeat(100));
-        let body = format!(r#"{{"message":"m","errors":{{"{name}":[{}{lists}]}}}}"#, "0,".repeat(1 << 18));
-        // As many copies would be 256 GiB.
-        assert!(field_errors(&body).is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            for (before, behind) in [("", ""), (r#"{"message":"#, "}"), (r#"{"message":"m","errors":"#, "}")] {
-                let body = [before.as_bytes(), &body, behind.as_bytes()].concat();
-                if let Some(said) = read(&body, &api().keys()) {
-                    prop_assert!(said.words.message(&body).is_some());
-                    prop_assert!(said.words.field_errors(&body).len() <= MAX_FIELD_ERRORS);
-                }
+    fn read_object(&self, mut json: Json<'a>, said: &mut Said<'a>) -> Result<(), Broken> {
+        json.expect(b'{')?;
+        let mut is_first = true;
+        while json.next_entry(b'}', &mut is_first)? {
+            let name = json.name()?;
+            if name.is("message") {
+                said.has_message = true;
+                let mut message = None;
+                let read = first_text(&mut json, &mut message, MAX_DEPTH);
+                said.message = message;
+                read?;
+            } else if name.is("errors") {
+                said.has_errors = true;
+                said.errors.clear();
+                let mut walk = Walk { reader: self, errors: &mut said.errors, name: None, field: None };
+                walk.value(&mut json, MAX_DEPTH)?;
+            } else if name.is("detail") {
+                first_text(&mut json, &mut said.detail, 0)?;
+            } else {
+                json.skip()?;
             }
         }
+        // What comes behind must be nothing, unless it was cut off.
+        json.end()
+    }
+
+    /// A text as it may be shown.
+    fn shown(&self, text: &str) -> Text {
+        if self.is_kept && is_fit_to_show(text, MAX_LEN) {
+            if let Some(place) = self.place_of(text) {
+                return Text::Kept(place);
+            }
+        }
+        Text::Copied(clean(text, MAX_LEN, &self.secrets).into())
+    }
+
+    /// Where a text is in the kept part of the body, if it was sent as it is.
+    fn place_of(&self, text: &str) -> Option<Range<u16>> {
+        let start = text.as_ptr().addr().checked_sub(self.body.as_ptr().addr())?;
+        let end = start.checked_add(text.len())?;
+        let is_kept = end <= self.body.len().min(self.kept.len());
+        if is_kept { Some(start.try_into().ok()?..end.try_into().ok()?) } else { None }
+    }
+}
+
+/// Reads a value and takes the first string in it. Of a string that is cut off, the beginning counts.
+fn first_text<'a>(json: &mut Json<'a>, found: &mut Option<Cow<'a, str>>, levels: u8) -> Result<(), Broken> {
+    let close = match json.peek()? {
+        b'"' => {
+            let start = json.clone();
+            let text = json.string();
+            if found.is_none() {
+                let cut = || start.cut_string();
+                *found = text.as_ref().ok().copied().or_else(cut).map(RawText::text);
+            }
+            return text.map(drop);
+        }
+        b'{' => b'}',
+        b'[' => b']',
+        _ => return json.scalar().map(drop),
+    };
+    let Some(levels) = levels.checked_sub(1) else { return json.skip() };
+    let bracket = json.peek()?;
+    json.expect(bracket)?;
+    let mut is_first = true;
+    while json.next_entry(close, &mut is_first)? {
+        if close == b'}' {
+            json.name()?;
+        }
+        first_text(json, found, levels)?;
+    }
+    Ok(())
+}
+
+/// Collects the texts of a value with the outermost names above them.
+struct Walk<'r, 'a> {
+    reader: &'r Reader<'a>,
+    errors: &'r mut Vec<(Text, Text)>,
+    name: Option<RawText<'a>>,
+    /// The name as shown: made when its first text comes, since most of a huge body may be names.
+    field: Option<Text>,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn value(&mut self, json: &mut Json<'a>, levels: u8) -> Result<(), Broken> {
+        let close = match json.peek()? {
+            b'"' => {
+                let text = json.string()?;
+                self.push(text);
+                return Ok(());
+            }
+            b'{' => b'}',
+            b'[' => b']',
+            _ => return json.scalar().map(drop),
+        };
+        let Some(levels) = levels.checked_sub(1) else { return json.skip() };
+        let bracket = json.peek()?;
+        json.expect(bracket)?;
+        let mut is_first = true;
+        while json.next_entry(close, &mut is_first)? {
+            if close == b']' {
+                self.value(json, levels)?;
+                continue;
+            }
+            let name = json.name()?;
+            let is_outermost = self.name.is_none();
+            if is_outermost {
+                (self.name, self.field) = (Some(name), None);
+            }
+            self.value(json, levels)?;
+            if is_outermost {
+                (self.name, self.field) = (None, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: RawText<'a>) {
+        if self.errors.len() >= MAX_FIELD_ERRORS {
+            return;
+        }
+        let (reader, name) = (self.reader, self.name);
+        let field = self.field.get_or_insert_with(|| reader.shown(&name.map(RawText::text).unwrap_or_default()));
+        self.errors.push((field.clone(), reader.shown(&text.text())));
     }
 }

@@ -1,82 +1,141 @@
-//! What of a text may be shown: the keys in it are masked, characters that steer a terminal are escaped, and its length is
+//! What of a server's text may be shown: keys are masked, characters that steer a terminal are escaped, the length is
 //! capped.
 
 use std::{borrow::Cow, iter, ops::BitOr};
 
+use super::json::read_escape;
 use crate::{ApiKey, key_ring::Keys};
 
-/// The longest text that is told, in bytes.
-pub(crate) const MAX_LEN: usize = 1024;
+/// The longest message or field error, in bytes.
+pub(super) const MAX_LEN: usize = 1024;
 const MASK: &str = "[redacted]";
 
-/// Masks the keys, escapes control and bidirectional characters, and cuts what is too long: in this order, so that no cut
+/// Masks the keys, escapes control and bidirectional characters, and cuts at `max` bytes: in this order, so that no cut
 /// leaves half a key. Reads no more of a long text than it shows.
-pub(crate) fn clean<'a>(text: &'a str, secrets: &Secrets<'_>) -> Cow<'a, str> {
-    // Plain ASCII steers nothing.
-    let is_plain = || !any(text.as_bytes(), |byte| !matches!(byte, b' '..=b'~')) || !text.chars().any(steers_terminal);
-    if text.len() <= MAX_LEN && is_plain() && !secrets.are_in(text.as_bytes()) {
+pub(super) fn clean<'a>(text: &'a str, max: usize, secrets: &Secrets<'_>) -> Cow<'a, str> {
+    if is_fit_to_show(text, max) && !secrets.are_in(text.as_bytes()) {
         return text.into();
     }
-    let mut shown = String::with_capacity(text.len().min(MAX_LEN));
+    let shown = rewrite(text, max, |rest| secrets.at_start_of(rest.as_bytes()));
+    // A key with a backslash may come about by escaping.
+    if secrets.are_in(shown.as_bytes()) { MASK.into() } else { shown.into() }
+}
+
+/// The same for a text that is known to hold no key.
+pub(super) fn escape(text: &str, max: usize) -> Cow<'_, str> {
+    if is_fit_to_show(text, max) { text.into() } else { rewrite(text, max, |_| None).into() }
+}
+
+/// Whether a text is shown as it is, if no key is in it.
+pub(super) fn is_fit_to_show(text: &str, max: usize) -> bool {
+    text.len() <= max && (is_plain(text.as_bytes()) || !text.chars().any(steers_terminal))
+}
+
+/// Copies a text up to `max` bytes. `secret` gives the length of the key that a rest begins with.
+fn rewrite(text: &str, max: usize, secret: impl Fn(&str) -> Option<usize>) -> String {
+    let mut shown = String::with_capacity(text.len().min(max));
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
         let before = shown.len();
-        let secret = secrets.at_start_of(rest);
+        let secret = secret(rest);
         match secret {
             Some(_) => shown.push_str(MASK),
             None if steers_terminal(char) => shown.extend(char.escape_default()),
             None => shown.push(char),
         }
-        if shown.len() > MAX_LEN {
-            while shown.len() > before.min(MAX_LEN.saturating_sub('…'.len_utf8())) {
+        if shown.len() > max {
+            while shown.len() > before.min(max.saturating_sub('…'.len_utf8())) {
                 shown.pop();
             }
             shown.push('…');
             break;
         }
-        rest = rest.get(secret.map_or(char.len_utf8(), <[u8]>::len)..).unwrap_or_default();
+        rest = rest.get(secret.unwrap_or(char.len_utf8())..).unwrap_or_default();
     }
-    // A key with a backslash may come about by escaping.
-    if secrets.are_in(shown.as_bytes()) { MASK.into() } else { shown.into() }
+    shown
 }
 
-/// What must not be shown of the keys.
-pub(crate) struct Secrets<'a> {
+/// The keys that must not be shown.
+pub(super) struct Secrets<'a> {
     keys: &'a Keys,
-    /// What any text holds that holds the current key, or its half.
+    /// A part of the current key that is in every text which holds the key or its secret half.
     current: &'a [u8],
 }
 
 impl<'a> Secrets<'a> {
-    pub(crate) fn of(keys: &'a Keys) -> Self {
-        Self { keys, current: least(&keys.current) }
+    pub(super) fn of(keys: &'a Keys) -> Self {
+        Self { keys, current: shortest(&keys.current) }
     }
 
-    fn are_in(&self, text: &[u8]) -> bool {
-        is_in(text, self.current) || self.keys.previous.iter().any(|key| is_in(text, least(key)))
+    /// Whether a key or its secret half is in a text, also as JSON may write it: `\/` for a slash.
+    pub(super) fn are_in(&self, text: &[u8]) -> bool {
+        self.shortest().any(|secret| is_in(text, secret)) || self.are_escaped_in(text)
     }
 
-    /// The longest, for one key may be the beginning of another.
-    fn at_start_of(&self, text: &str) -> Option<&'a [u8]> {
+    fn are_escaped_in(&self, text: &[u8]) -> bool {
+        any(text, |byte| byte == b'\\')
+            && self.shortest().any(|secret| {
+                (0..text.len()).any(|at| text.get(at..).is_some_and(|rest| len_escaped(rest, secret).is_some()))
+            })
+    }
+
+    /// Whether escaping a text can make a key of it.
+    pub(super) fn have_backslash(&self) -> bool {
+        iter::once(&self.keys.current).chain(&self.keys.previous).any(|key| {
+            let whole = key.secrets().next().unwrap_or_default();
+            any(whole, |byte| byte == b'\\')
+        })
+    }
+
+    fn shortest(&self) -> impl Iterator<Item = &'a [u8]> {
+        iter::once(self.current).chain(self.keys.previous.iter().map(shortest))
+    }
+
+    /// The length of the key at the beginning of a text: the longest one, as one key may be the beginning of another.
+    fn at_start_of(&self, text: &[u8]) -> Option<usize> {
         let secrets = iter::once(&self.keys.current).chain(&self.keys.previous).flat_map(ApiKey::secrets);
-        secrets.filter(|secret| text.as_bytes().starts_with(secret)).max_by_key(|secret| secret.len())
+        secrets.filter_map(|secret| len_at_start(text, secret)).max()
     }
 }
 
 /// The last is in all others.
-fn least(key: &ApiKey) -> &[u8] {
+fn shortest(key: &ApiKey) -> &[u8] {
     key.secrets().last().unwrap_or_default()
+}
+
+fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
+    if text.starts_with(secret) { Some(secret.len()) } else { len_escaped(text, secret) }
+}
+
+/// The length of the secret at the beginning of a JSON string, in which each character may be written as an escape.
+fn len_escaped(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    for byte in secret {
+        let (char, len) = match rest.first()? {
+            b'\\' => read_escape(rest)?,
+            plain => (char::from(*plain), 1),
+        };
+        if char != char::from(*byte) {
+            return None;
+        }
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    Some(text.len().saturating_sub(rest.len()))
 }
 
 fn is_in(text: &[u8], secret: &[u8]) -> bool {
     let Some(first) = secret.first() else { return false };
     text.len() >= secret.len()
         && any(text, |byte| byte == *first)
-        && text.windows(secret.len()).any(|window| window == secret)
+        && text.windows(secret.len()).any(|window| window.first() == Some(first) && window == secret)
 }
 
-/// As of an iterator, but many bytes at a time: a chunk of fixed length is compiled to a few instructions, and the last
-/// one may overlap the one before, so that no rest is left.
+fn is_plain(text: &[u8]) -> bool {
+    !any(text, |byte| !matches!(byte, b' '..=b'~'))
+}
+
+/// `Iterator::any`, but many bytes at a time: a chunk of fixed length is compiled to a few instructions, and the last chunk
+/// may overlap the one before, so that no rest is left.
 fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
     let is_in = |chunk: &[u8]| chunk.iter().map(|byte| is(*byte)).fold(false, BitOr::bitor);
     match text.last_chunk::<16>() {
@@ -106,7 +165,7 @@ mod tests {
     }
 
     fn cleaned(text: &str) -> String {
-        clean(text, &Secrets::of(&keys())).into_owned()
+        clean(text, MAX_LEN, &Secrets::of(&keys())).into_owned()
     }
 
     #[test]
@@ -114,14 +173,17 @@ mod tests {
         // The second and third begin as the key does.
         for text in ["Too Many Attempts.", "1 more error", "12|canary", "Ünïcödé stays – 完", &"x".repeat(MAX_LEN)]
         {
-            assert!(matches!(clean(text, &Secrets::of(&keys())), Cow::Borrowed(shown) if shown == text), "{text}");
+            assert!(
+                matches!(clean(text, MAX_LEN, &Secrets::of(&keys())), Cow::Borrowed(shown) if shown == text),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_key_that_escaping_would_write_is_masked() {
         let keys = Api::new(ApiKey::new(r"12|abcdefgh\nsecret").unwrap()).keys();
-        assert_eq!(clean("12|abcdefgh\nsecret", &Secrets::of(&keys)), MASK);
+        assert_eq!(clean("12|abcdefgh\nsecret", MAX_LEN, &Secrets::of(&keys)), MASK);
     }
 
     // Texts are looked through in chunks.
@@ -149,14 +211,26 @@ mod tests {
             ("1|a|1234567", "in a|1234567 s", "in [redacted] s"),
             ("aaaa", "aaaa", "[redacted]"),
         ] {
-            assert_eq!(clean(text, &Secrets::of(&Api::new(ApiKey::new(key).unwrap()).keys())), shown);
+            assert_eq!(clean(text, MAX_LEN, &Secrets::of(&Api::new(ApiKey::new(key).unwrap()).keys())), shown);
         }
+    }
+
+    // PHP writes a slash as `\/`, and any character may be written by its number.
+    #[test]
+    fn our_key_is_masked_as_json_writes_it() {
+        let keys = Api::new(ApiKey::new(r"12|ab/cdef\gh").unwrap()).keys();
+        for text in [r"ab/cdef\gh", r"ab\/cdef\\gh", r"12\u007cab/\u0063def\u005Cgh", r"\u0061b\/cdef\\gh"] {
+            assert_eq!(clean(text, MAX_LEN, &Secrets::of(&keys)), MASK);
+            let shown = clean(&format!("\\ \"{text}\" \\u00"), MAX_LEN, &Secrets::of(&keys)).into_owned();
+            assert_eq!(shown, "\\ \"[redacted]\" \\u00");
+        }
+        assert_eq!(clean(r"ab\/cdef\u", MAX_LEN, &Secrets::of(&keys)), r"ab\/cdef\u");
     }
 
     #[test]
     fn a_one_letter_key_in_a_huge_message_costs_no_more_than_is_shown() {
         let keys = Api::new(ApiKey::new("x").unwrap()).keys();
-        let shown = clean(&"x".repeat(30 << 20), &Secrets::of(&keys)).into_owned();
+        let shown = clean(&"x".repeat(30 << 20), MAX_LEN, &Secrets::of(&keys)).into_owned();
         assert!(shown.len() <= MAX_LEN && !shown.contains('x'));
     }
 
@@ -166,7 +240,7 @@ mod tests {
         assert!(!cleaned(&text).contains("12|"));
     }
 
-    // Row 38 of the fault list.
+    // `docs/faults.md` 38.
     #[test]
     fn what_steers_a_terminal_is_escaped() {
         assert_eq!(cleaned("\u{1b}[31m\r\n\u{202e}x\u{0}"), "\\u{1b}[31m\\r\\n\\u{202e}x\\u{0}");

@@ -1,20 +1,22 @@
-//! What came back: a success with its body, or an answer with its words.
+//! A success with its body, not yet read.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{error_body::Words, rate_limit};
-use crate::{ApiErrorKind, DecodeError, FieldError, KeyStatus, RateLimit};
+use crate::{DecodeError, KeyStatus, RateLimit, call::CallName};
 
-/// A success: the status, the headers and the body as they came, not yet read.
+/// A success: the status, the headers and the body as they came.
 #[derive(Clone)]
 pub struct Reply<B> {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) tries: u32,
-    pub(crate) body: B,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) attempts: u32,
+    /// Which call it answers, if an [`Operation`](crate::Operation) sent it.
+    pub(super) call: Option<CallName>,
+    pub(super) body: B,
 }
 
 impl<B> Reply<B> {
@@ -24,22 +26,28 @@ impl<B> Reply<B> {
         self.status
     }
 
-    /// The limit that this call counted against.
-    #[must_use]
-    pub fn rate_limit(&self) -> RateLimit {
-        RateLimit::read(&self.headers)
-    }
-
-    /// The headers as they came. `cf-ray`, for one, is what a support desk asks for.
+    /// The headers as they came. A support desk asks for `cf-ray`.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// How often the call was sent until it succeeded, if an [`Attempt`](crate::Attempt) counted it; else 1.
+    /// The limit that this call counted against, if the answer has one.
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.tries
+    pub fn rate_limit(&self) -> RateLimit {
+        RateLimit::read(&self.headers)
+    }
+
+    /// What a success says of the key: [`KeyStatus::Accepted`].
+    #[must_use]
+    pub fn key_status(&self) -> KeyStatus {
+        KeyStatus::Accepted
+    }
+
+    /// How many times the call was sent until it succeeded, if an [`Operation`](crate::Operation) counted; else 1.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// The body as it came.
@@ -59,7 +67,7 @@ impl<B: AsRef<[u8]>> Reply<B> {
     /// Reads the body as JSON; texts can be borrowed from it.
     ///
     /// # Errors
-    /// [`DecodeError`] says what kind of thing is wrong and where, and never shows the body.
+    /// [`DecodeError`] says where and what is wrong, and shows no value of the body.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, http};
@@ -70,7 +78,29 @@ impl<B: AsRef<[u8]>> Reply<B> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
-        serde_json::from_slice(self.body.as_ref()).map_err(|error| DecodeError::new(&error))
+        let body = self.body.as_ref();
+        serde_json::from_slice(body)
+            .map_err(|error| DecodeError::new::<T>(&error, body, self.call.clone(), self.attempts))
+    }
+}
+
+impl Reply<Bytes> {
+    /// Reads the body as JSON that owns its texts.
+    ///
+    /// # Errors
+    /// [`DecodeError`], as from [`json`](Self::json). The reply can be taken back out of it.
+    ///
+    /// ```
+    /// # use cometly_core::{Api, ApiKey, bytes::Bytes, http};
+    /// # let api = Api::new(ApiKey::new("12|abcdef")?);
+    /// # let reply = api.read(http::Response::new(Bytes::from_static(b"{\"data\": [1, \"two\"]}"))).into_result()?;
+    /// let error = reply.decode::<std::collections::HashMap<String, Vec<u32>>>().unwrap_err();
+    /// assert_eq!(error.path(), "*[1]");
+    /// assert_eq!(error.into_reply().unwrap().into_body(), "{\"data\": [1, \"two\"]}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decode<T: DeserializeOwned>(self) -> Result<T, DecodeError> {
+        self.json().map_err(|error| error.with_reply(self))
     }
 }
 
@@ -80,88 +110,28 @@ impl<B: AsRef<[u8]>> fmt::Debug for Reply<B> {
         f.debug_struct("Reply")
             .field("status", &self.status)
             .field("rate_limit", &self.rate_limit())
-            .field("tries", &self.tries)
+            .field("attempts", &self.attempts)
             .field("body_len", &self.body.as_ref().len())
             .finish_non_exhaustive()
     }
 }
 
-/// An answer that is not a success: its status, its headers, and the API's words, with our key masked.
-#[derive(Clone)]
-pub struct Answer<B> {
-    pub(crate) kind: ApiErrorKind,
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) tries: u32,
-    pub(crate) words: Option<Words>,
-    pub(crate) body: B,
-}
-
-impl<B> Answer<B> {
-    /// What it says of the key.
-    #[must_use]
-    pub fn key_status(&self) -> KeyStatus {
-        self.kind.key_status(self.status, self.rate_limit())
-    }
-
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The limit that this call counted against, if it did.
-    #[must_use]
-    pub fn rate_limit(&self) -> RateLimit {
-        RateLimit::read(&self.headers)
-    }
-
-    /// The headers as they came. `cf-ray`, for one, is what a support desk asks for.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// How long the server asks to wait before the next try: seconds or a date, measured against the answer's own
-    /// `Date`. At most [`RateLimit::MAX_RETRY_AFTER`].
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        rate_limit::retry_after(&self.headers)
-    }
-
-    /// How often the call was sent, if an [`Attempt`](crate::Attempt) counted it; else 1.
-    #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.tries
-    }
-}
-
-impl<B: AsRef<[u8]>> Answer<B> {
-    /// The API's `message`: at most 1 KiB, our key masked, control and bidirectional characters escaped. `None` if the
-    /// API did not answer or said nothing.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.words.as_ref()?.message(self.body.as_ref())
-    }
-
-    /// What the API found wrong with each field, for a 422; cleaned as the message is, at most 256, and no deeper than in
-    /// eight lists or objects.
-    #[must_use]
-    pub fn field_errors(&self) -> Vec<FieldError<'_>> {
-        self.words.as_ref().map(|words| words.field_errors(self.body.as_ref())).unwrap_or_default()
-    }
-}
-
-/// Shows the message, and the length of the body.
-impl<B: AsRef<[u8]>> fmt::Debug for Answer<B> {
+/// The status, the length of the body, and what is left of the rate limit.
+impl<B: AsRef<[u8]>> fmt::Display for Reply<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("kind", &self.kind)
-            .field("status", &self.status)
-            .field("rate_limit", &self.rate_limit())
-            .field("retry_after", &self.retry_after())
-            .field("message", &self.message())
-            .field("body_len", &self.body.as_ref().len())
-            .finish_non_exhaustive()
+        if let Some(call) = &self.call {
+            write!(f, "{call}: ")?;
+        }
+        write!(f, "the call succeeded (HTTP {}, {} bytes", self.status.as_u16(), self.body.as_ref().len())?;
+        let rate = self.rate_limit();
+        match (rate.remaining(), rate.limit()) {
+            (Some(remaining), Some(limit)) => write!(f, ", {remaining} of {limit} calls left in this window")?,
+            (Some(remaining), None) => write!(f, ", {remaining} calls left in this window")?,
+            (None, _) => {}
+        }
+        if self.attempts > 1 {
+            write!(f, ", sent {} times", self.attempts)?;
+        }
+        f.write_str(")")
     }
 }

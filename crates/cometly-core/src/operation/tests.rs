@@ -128,7 +128,10 @@ fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_the_new_one() {
         assert_eq!(attempt.request().headers()["authorization"], "Bearer 8|second");
         api.rotate(ApiKey::new("9|third").unwrap());
         let outcome = done(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO)).unwrap();
-        assert!(matches!(outcome, AuthOutcome::Unauthenticated(_)), "once, not as often as keys are rotated: {outcome}");
+        assert!(
+            matches!(outcome, AuthOutcome::Unauthenticated(_)),
+            "once, not as often as keys are rotated: {outcome}"
+        );
     }
 }
 
@@ -165,7 +168,10 @@ fn what_is_wrong_with_a_call_is_said_before_the_first_attempt() {
     let call = api().get("contacts/{id}");
     let started = call.start::<Bytes, ()>(&RetryPolicy::default(), &TransportLimits::default(), 1, at(ZERO));
     let error = started.err().unwrap();
-    assert_eq!((error.kind(), error.attempts(), error.path_template()), (CallErrorKind::Request, 0, Some("contacts/{id}")));
+    assert_eq!(
+        (error.kind(), error.attempts(), error.path_template()),
+        (CallErrorKind::Request, 0, Some("contacts/{id}"))
+    );
     assert!(matches!(error.request_error(), Some(RequestError::MissingSegment)));
     assert!(error.to_string().starts_with("GET contacts/{id}: "), "{error}");
 }
@@ -356,9 +362,13 @@ fn the_time_of_the_call_is_what_is_left_for_attempts_and_waits() {
 
 #[test]
 fn a_call_without_time_is_not_sent() {
-    let (_, operation) = wait(failed(start(&api().post("a"), &RetryPolicy::default()), Delivery::NotSent, at(ZERO)), at(ZERO));
+    let (_, operation) =
+        wait(failed(start(&api().post("a"), &RetryPolicy::default()), Delivery::NotSent, at(ZERO)), at(ZERO));
     let error = done(operation, at(secs(61))).unwrap_err();
-    assert_eq!((error.kind(), error.delivery(), error.attempts()), (CallErrorKind::Timeout, Some(Delivery::NotSent), 1));
+    assert_eq!(
+        (error.kind(), error.delivery(), error.attempts()),
+        (CallErrorKind::Timeout, Some(Delivery::NotSent), 1)
+    );
     assert_eq!(error.limit(), Some(ReachedLimit::Timeout(secs(60))));
 }
 
@@ -484,7 +494,8 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
 #[test]
 fn a_second_attempt_that_the_pacer_refuses_tells_of_the_first() {
     let api = paced_api();
-    let (pause, again) = wait(failed(start(&api.get("events"), &RetryPolicy::default()), Delivery::Unknown, at(ZERO)), at(ZERO));
+    let (pause, again) =
+        wait(failed(start(&api.get("events"), &RetryPolicy::default()), Delivery::Unknown, at(ZERO)), at(ZERO));
     let now = at(pause);
     let other = match start(&api.get("events"), &RetryPolicy::default()).next(at(ZERO)) {
         Next::Send(attempt) => attempt,

@@ -78,8 +78,9 @@ impl<B> From<&AuthOutcome<B>> for Told {
     fn from(outcome: &AuthOutcome<B>) -> Self {
         let rate = outcome.rate_limit();
         Self {
-            is_refused: outcome.is_rate_limited(),
-            retry_after: outcome.retry_after(),
+            is_refused: matches!(outcome, AuthOutcome::RateLimited(_)),
+            // What cannot be read counts as a window.
+            retry_after: outcome.wait().known(),
             limit: rate.limit(),
             remaining: rate.remaining(),
         }
@@ -299,9 +300,7 @@ impl Lane {
     fn learn(&mut self, grant: Grant, wait: Duration, now: Moment) {
         match self.began {
             // Waits are told in whole seconds, rounded up.
-            Some((sent, answered))
-                if grant.at >= answered && grant.at.duration_since(sent) < self.length.get() =>
-            {
+            Some((sent, answered)) if grant.at >= answered && grant.at.duration_since(sent) < self.length.get() => {
                 let above = later(grant.at, wait).duration_since(later(answered, Duration::from_secs(1)));
                 self.length.measured(above, later(now, wait).duration_since(sent));
             }

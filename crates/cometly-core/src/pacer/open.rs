@@ -1,5 +1,7 @@
 //! The window that is open, as it is seen from here.
 
+use std::time::Duration;
+
 use crate::Moment;
 
 /// The most calls under way: so many are refused at worst when somebody else uses the limit up.

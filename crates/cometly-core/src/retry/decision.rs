@@ -42,8 +42,12 @@ impl TryResult {
 
     pub(crate) fn of_failure(failure: TransportFailure) -> Self {
         match failure {
-            TransportFailure::Failed(Delivery::NotSent) | TransportFailure::TimedOut(Delivery::NotSent) => Self::NotSent,
-            TransportFailure::Failed(Delivery::Unknown) | TransportFailure::TimedOut(Delivery::Unknown) => Self::NoAnswer,
+            TransportFailure::Failed(Delivery::NotSent) | TransportFailure::TimedOut(Delivery::NotSent) => {
+                Self::NotSent
+            }
+            TransportFailure::Failed(Delivery::Unknown) | TransportFailure::TimedOut(Delivery::Unknown) => {
+                Self::NoAnswer
+            }
             _ => Self::Final,
         }
     }
@@ -169,8 +173,8 @@ mod tests {
     #[test]
     fn the_decision_is_its_table() {
         use Decision::Stop;
-        use TryResult as H;
         use RetryReason as R;
+        use TryResult as H;
 
         let default = RetryPolicy::default().rules;
         let within = RetryPolicy::within(HOUR).rules;
@@ -283,7 +287,12 @@ mod tests {
                     ..facts(result)
                 };
                 let _ = RetryPolicy::within(Duration::MAX).rules.decide(&most);
-                let _ = RetryPolicy::none().initial_backoff(Duration::MAX).max_attempts(9).max_backoff(Duration::MAX).rules.decide(&most);
+                let _ = RetryPolicy::none()
+                    .initial_backoff(Duration::MAX)
+                    .max_attempts(9)
+                    .max_backoff(Duration::MAX)
+                    .rules
+                    .decide(&most);
             }
         }
     }

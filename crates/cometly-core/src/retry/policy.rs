@@ -81,8 +81,11 @@ impl RetryPolicy {
     /// Tries until it gets through or `timeout` is used up, waiting as long as the server says; after 429s in a row it
     /// spreads over whole windows, so that thousands of such jobs do not refuse each other.
     pub fn within(timeout: Duration) -> Self {
-        let mut policy =
-            Self::default().max_attempts(u32::MAX).max_backoff(Duration::from_secs(60)).max_retry_after(timeout).timeout(timeout);
+        let mut policy = Self::default()
+            .max_attempts(u32::MAX)
+            .max_backoff(Duration::from_secs(60))
+            .max_retry_after(timeout)
+            .timeout(timeout);
         policy.rules.is_patient = true;
         policy
     }
@@ -215,7 +218,11 @@ mod tests {
     #[test]
     fn a_policy_shows_its_rules_and_what_is_left_of_its_budget() {
         let shown = format!("{:?}", RetryPolicy::none());
-        assert!(shown.starts_with("RetryPolicy { rules: Rules { max_attempts: 1, initial_backoff: 500ms, max_backoff: 20s,"), "{shown}");
+        assert!(
+            shown
+                .starts_with("RetryPolicy { rules: Rules { max_attempts: 1, initial_backoff: 500ms, max_backoff: 20s,"),
+            "{shown}"
+        );
         assert!(shown.ends_with("is_patient: false }, budget: RetryBudget { retries: 10 } }"), "{shown}");
     }
 
@@ -230,7 +237,8 @@ mod tests {
 
     #[test]
     fn what_would_never_send_or_never_wait_is_raised_to_the_least() {
-        let rules = RetryPolicy::default().max_attempts(0).initial_backoff(Duration::ZERO).max_backoff(Duration::ZERO).rules;
+        let rules =
+            RetryPolicy::default().max_attempts(0).initial_backoff(Duration::ZERO).max_backoff(Duration::ZERO).rules;
         assert_eq!((rules.max_attempts, rules.initial_backoff, rules.max_backoff), (1, SHORTEST, SHORTEST));
     }
 
