@@ -164,7 +164,7 @@ impl Attempt {
     pub fn request(&self) -> Request<Bytes> {
         let State { api, source, .. } = &*self.state;
         match source {
-            Source::Call { method, uri, body, .. } => api.stamped(method, uri.clone(), body),
+            Source::Call { method, uri, body, .. } => api.stamped(method, uri.clone(), None, body),
             Source::Request(prototype) => {
                 let mut request = prototype.clone();
                 let has_key = request.headers().contains_key(header::AUTHORIZATION);

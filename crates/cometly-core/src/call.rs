@@ -251,19 +251,16 @@ impl Call {
     /// infinite (which JSON does not have) or a map key that is not text, or if its `Serialize` fails.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match json::to_vec(value) {
-            Ok(body) => self.body(body),
-            Err(error) => {
-                self.note(Err(error.into()));
-                self
-            }
+            Ok(body) => self.set_body(body.into()),
+            Err(error) => self.note(Err(error.into())),
         }
+        self
     }
 
     /// Sets the body, which must be JSON and is sent as it is: a number keeps all its digits. Whether it is JSON is not
     /// checked, unless the call has an [idempotency key](Call::idempotency_key).
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self.add_idempotency_key();
+        self.set_body(body.into());
         self
     }
 
@@ -291,6 +288,13 @@ impl Call {
         self.options().idempotency_key = Some(key.into());
         self.add_idempotency_key();
         self
+    }
+
+    fn set_body(&mut self, body: Bytes) {
+        self.body = body;
+        if self.options.is_some() {
+            self.add_idempotency_key();
+        }
     }
 
     fn add_idempotency_key(&mut self) {
@@ -351,11 +355,8 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
-        let mut request = self.api.stamped(&self.method, self.checked_uri()?, &self.body);
-        if let Some(options) = &self.options {
-            request.headers_mut().extend(options.headers.clone());
-        }
-        Ok(request)
+        let headers = self.options.as_ref().map(|options| &options.headers);
+        Ok(self.api.stamped(&self.method, self.checked_uri()?, headers, &self.body))
     }
 
     /// The call's parts, checked, for what drives it.
