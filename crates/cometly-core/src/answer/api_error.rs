@@ -76,7 +76,7 @@ impl ApiError {
         self.kind().key_status(self.status(), || self.rate_limit())
     }
 
-    /// How many times the call was sent, if an [`Attempt`](crate::Attempt) counted; else 1.
+    /// How many times the call was tried, if an [`Attempt`](crate::Attempt) counted; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -120,7 +120,7 @@ impl fmt::Display for ApiError {
             write!(f, ", retry after {} s", wait.as_secs_f64().ceil())?;
         }
         if self.attempts() > 1 {
-            write!(f, ", sent {} times", self.attempts())?;
+            write!(f, ", tried {} times", self.attempts())?;
         }
         f.write_str(")")?;
         let message = self.message().unwrap_or_default();

@@ -42,7 +42,7 @@ impl<B> Reply<B> {
         KeyStatus::Accepted
     }
 
-    /// How many times the call was sent until it succeeded, if an [`Attempt`](crate::Attempt) counted; else 1.
+    /// How many times the call was tried until it succeeded, if an [`Attempt`](crate::Attempt) counted; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -124,7 +124,7 @@ impl<B: AsRef<[u8]>> fmt::Display for Reply<B> {
             (None, _) => {}
         }
         if self.attempts > 1 {
-            write!(f, ", sent {} times", self.attempts)?;
+            write!(f, ", tried {} times", self.attempts)?;
         }
         f.write_str(")")
     }

@@ -47,6 +47,22 @@ fn done(step: Answered) -> Result<AuthOutcome<Bytes>, CallError<&'static str>> {
     }
 }
 
+fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
+    match outcome {
+        AuthOutcome::Success(reply) => reply.attempts(),
+        other => other.error().unwrap().attempts(),
+    }
+}
+
+/// The wait of an outcome that is `RateLimited`.
+#[track_caller]
+fn limited_wait(outcome: &AuthOutcome<Bytes>) -> Option<Duration> {
+    match outcome {
+        AuthOutcome::RateLimited(error) => error.retry_after(),
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn a_refused_call_is_sent_again_after_the_wait_and_counts_its_tries() {
     let attempt = start(&api().post("events"), &RetryPolicy::default());
@@ -55,8 +71,8 @@ fn a_refused_call_is_sent_again_after_the_wait_and_counts_its_tries() {
     assert!(after >= secs(7) && after < secs(8), "{after:?}");
     assert_eq!((next.number(), next.reason()), (2, Some(RetryReason::RateLimited)));
     let outcome = done(next.on_response(answer(200, None), secs(8))).unwrap();
-    assert!(outcome.is_success());
-    assert_eq!(outcome.tries(), 2);
+    assert!(outcome.error().is_none());
+    assert_eq!(attempts(&outcome), 2);
 }
 
 #[test]
@@ -66,8 +82,8 @@ fn what_stops_after_several_tries_says_how_many_there_were() {
         attempt = retry(attempt.on_response(answer(429, Some(1)), ZERO)).1;
     }
     let outcome = done(attempt.on_response(answer(429, Some(1)), ZERO)).unwrap();
-    assert!(outcome.is_rate_limited() && outcome.to_string().contains("tried 3 times"), "{outcome}");
-    assert_eq!((outcome.tries(), outcome.retry_after()), (3, Some(secs(1))));
+    assert!(outcome.to_string().contains("tried 3 times"), "{outcome}");
+    assert_eq!((attempts(&outcome), limited_wait(&outcome)), (3, Some(secs(1))));
     assert_eq!(CallError::<()>::from(outcome.into_result().unwrap_err()).tries(), 3);
 }
 
@@ -152,7 +168,7 @@ fn a_call_is_as_delivered_as_the_worst_of_its_tries() {
     let error = failed(after_5xx, Untrusted);
     assert_eq!((error.delivery(), error.last_answer()), (Some(Unknown), Some(ApiErrorKind::ServerError)));
 
-    let after_429 = retry(again().on_response(answer(429, None), ZERO)).1;
+    let after_429 = retry(again().on_response(answer(429, Some(1)), ZERO)).1;
     let error = failed(after_429, Untrusted);
     assert_eq!((error.delivery(), error.last_answer()), (Some(Untrusted), Some(ApiErrorKind::RateLimited)));
 
@@ -193,7 +209,25 @@ fn a_timeout_is_a_failure_like_others_and_what_is_too_large_is_final() {
 fn a_wait_longer_than_allowed_ends_the_call_at_once_with_that_wait() {
     let attempt = start(&api().get("events"), &RetryPolicy::default());
     let outcome = done(attempt.on_response(answer(429, Some(3600)), ZERO)).unwrap();
-    assert_eq!((outcome.is_rate_limited(), outcome.retry_after()), (true, Some(secs(3600))));
+    assert_eq!(limited_wait(&outcome), Some(secs(3600)));
+}
+
+#[test]
+fn a_429_whose_wait_is_missing_or_cannot_be_read_waits_for_a_window() {
+    for retry_after in [None, Some("soon"), Some("Tue, 24 Nov 2026 10:00:30 GMT")] {
+        let response = || {
+            let mut response = answer(429, None);
+            let value = retry_after.map(http::HeaderValue::from_static);
+            response.headers_mut().extend(value.map(|value| (header::RETRY_AFTER, value)));
+            response
+        };
+        let (after, _) =
+            retry(start(&api().get("events"), &RetryPolicy::within(secs(600))).on_response(response(), ZERO));
+        assert!(after >= secs(60), "{retry_after:?}: {after:?}");
+        // The default's minute is over by then.
+        let done = done(start(&api().get("events"), &RetryPolicy::default()).on_response(response(), ZERO)).unwrap();
+        assert_eq!(limited_wait(&done), None);
+    }
 }
 
 #[test]
@@ -206,7 +240,7 @@ fn the_total_time_is_what_is_left_for_tries_and_waits() {
     assert_eq!(next.remaining(ZERO), secs(50).saturating_sub(after), "a clock that steps back gives no time back");
     assert_eq!(next.remaining(secs(500)), ZERO);
     let outcome = done(next.on_response(answer(429, Some(51)), ZERO)).unwrap();
-    assert!(outcome.is_rate_limited(), "less than 51 s are left, whatever the clock says now");
+    assert!(limited_wait(&outcome).is_some(), "less than 51 s are left, whatever the clock says now");
     assert_eq!(start(&api().get("events"), &RetryPolicy::none()).remaining(ZERO), Duration::MAX);
 }
 
@@ -314,7 +348,7 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
     let mut other = start(&api.get("contacts"), &RetryPolicy::default());
     assert_eq!(other.pace::<()>(now, ZERO).unwrap(), None, "another endpoint");
 
-    assert!(done(first.on_response(limited(1), ZERO)).unwrap().is_success());
+    assert!(done(first.on_response(limited(1), ZERO)).unwrap().error().is_none());
     assert_eq!(second.pace::<()>(now, ZERO).unwrap(), None);
     // Refused, because somebody else took the last one: the wait is the pacer's, and its place is the first.
     let (after, mut second) = retry(second.on_response(answer(429, Some(30)), ZERO));
@@ -347,7 +381,7 @@ fn a_turn_that_leaves_no_time_for_the_try_is_too_late() {
     let call = api.get("events");
     let mut first = start(&call, &RetryPolicy::none());
     assert!(matches!(first.pace::<()>(now, Duration::ZERO), Ok(None)));
-    assert!(done(first.on_response(answer(429, Some(60)), Duration::ZERO)).unwrap().is_rate_limited());
+    limited_wait(&done(first.on_response(answer(429, Some(60)), Duration::ZERO)).unwrap());
 
     let turn = start(&call, &RetryPolicy::within(secs(1))).pace::<()>(now, Duration::ZERO).unwrap_err().retry_after();
     // Half a second would be left after the wait.
@@ -384,7 +418,7 @@ fn a_pacers_turn_too_late_for_the_policy_is_a_rate_limited_answer_at_once() {
     let mut attempt = start(&api.get("events"), &RetryPolicy::default());
     assert_eq!(attempt.pace::<()>(Instant::now(), ZERO).unwrap(), None);
     let outcome = done(attempt.on_response(answer(429, Some(59)), secs(2))).unwrap();
-    assert_eq!(outcome.retry_after(), Some(secs(59)));
+    assert_eq!(limited_wait(&outcome), Some(secs(59)));
 }
 
 #[test]

@@ -246,13 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_or_a_page_is_final_on_any_status() {
+    fn a_challenge_is_final_on_any_status_and_a_429_is_a_refusal_whatever_its_body() {
         let api = crate::Api::new(crate::ApiKey::new("k").unwrap());
         let challenge = http::Response::builder().status(503).header("cf-mitigated", "challenge").body("").unwrap();
         let page = http::Response::builder().status(429).header("retry-after", "1").body("<html>").unwrap();
-        for response in [challenge, page] {
-            assert_eq!(Happened::answered(&api.read(response)), Happened::Final);
-        }
+        assert_eq!(Happened::answered(&api.read(challenge)), Happened::Final);
+        assert_eq!(Happened::answered(&api.read(page)), Happened::Refused);
     }
 
     #[test]

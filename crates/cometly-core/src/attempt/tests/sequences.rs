@@ -145,7 +145,7 @@ proptest! {
             let step: Step<Bytes, &str> = match &event.what {
                 What::Answer { status, retry_after, page } => {
                     let response = response(*status, retry_after.as_deref(), *page);
-                    asked = api.read(response.clone()).retry_after().unwrap_or_default();
+                    asked = api.read(response.clone()).wait().known().unwrap_or_default();
                     unknown |= (500..600).contains(status);
                     let is_worth_it = *status == 429 || (502..505).contains(status);
                     let step = attempt.on_response(response, elapsed);
@@ -171,7 +171,7 @@ proptest! {
                     attempt = next;
                 }
                 Step::Done(Ok(outcome)) => {
-                    prop_assert_eq!(outcome.tries(), sent);
+                    prop_assert_eq!(attempts(&outcome), sent);
                     return Ok(());
                 }
                 Step::Done(Err(error)) => {
