@@ -591,7 +591,7 @@ mod tests {
             (r#"{"message":"7|canary-canary"}"#, "[redacted]"),
         ] {
             let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-            assert_eq!(outcome.message(), Some(shown));
+            assert_eq!(outcome.error().and_then(crate::ApiError::message), Some(shown));
         }
     }
 
@@ -603,7 +603,10 @@ mod tests {
         }
         let body = r#"{"message":"7|canary-canary, 8|second-canary, 8|second-canary-tail, 8|second"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-        assert_eq!(outcome.message(), Some("[redacted], [redacted], [redacted], [redacted]"));
+        assert_eq!(
+            outcome.error().and_then(crate::ApiError::message),
+            Some("[redacted], [redacted], [redacted], [redacted]")
+        );
     }
 
     #[test]
@@ -614,7 +617,7 @@ mod tests {
         }
         let body = r#"{"message":"3|canary-of-c was revoked"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-        assert_eq!(outcome.message(), Some("[redacted] was revoked"));
+        assert_eq!(outcome.error().and_then(crate::ApiError::message), Some("[redacted] was revoked"));
     }
 
     #[test]
