@@ -130,7 +130,7 @@ proptest! {
                 }
                 Next::Send(attempt) => {
                     let Some(event) = events.next() else { break };
-                    (sent, waits) = (sent + 1, 0);
+                    (sent, waits, asked) = (sent + 1, 0, ZERO);
                     prop_assert!(sent <= attempts, "never more attempts than allowed");
                     prop_assert_eq!(attempt.number(), sent);
                     prop_assert!(is_get || !unknown, "a POST that may have arrived is never sent again");
