@@ -29,7 +29,7 @@ pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: &Keys) -> Au
         Verdict::Kind(kind) => (kind, None),
         Verdict::AskBody => by_body(&head, &reader),
     };
-    let body = reader.finish(said, is_problem(&head.headers));
+    let body = reader.finish(said, || is_problem(&head.headers));
     AuthOutcome::of_error(kind, ApiError::new(kind, head.status, head.headers, body))
 }
 

@@ -159,7 +159,7 @@ fn words_of_a_type_of_its_own_are_not_repeated() {
     assert_eq!(mismatch::<Vec<Day>>(r#"["SECRET"]"#), "[0]: a value that its type refuses");
     let raw = r#"{"a":[{"deep":"#.repeat(30);
     assert_eq!(
-        mismatch::<Vec<u8>>(&format!(r#"[{raw}0{}]"#, "}]}".repeat(30))),
+        mismatch::<Vec<u8>>(&format!(r"[{raw}0{}]", "}]}".repeat(30))),
         "[0]: expected a whole number (u8), found an object"
     );
 }
