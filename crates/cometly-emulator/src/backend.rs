@@ -7,27 +7,27 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::accept::expects_json;
-use crate::answer::Answer;
 use crate::builder::EmulatorBuilder;
-use crate::changes::Changes;
 use crate::clock::Clock;
-use crate::control::{self, Live};
-use crate::exports::Exports;
-use crate::fault::Kind;
-use crate::faults::Faults;
-use crate::forged::{Scene, no_answer};
-use crate::input::Input;
+use crate::endpoints::download;
+use crate::endpoints::routes::{self, Found, Route};
+use crate::faults::active::Faults;
+use crate::faults::delivery::Sending;
+use crate::faults::fault::Kind;
+use crate::faults::responses::{Scene, no_answer};
+use crate::keys;
 use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token};
-use crate::limits::{Allowance, Limits};
-use crate::record::{End, Record};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::routes::{self, Found, Route};
-use crate::seeds::Seeds;
-use crate::sending::Sending;
-use crate::store::{Row, Store};
-use crate::tracked::TrackedEvents;
-use crate::{files, keys};
+use crate::laravel::answer::Answer;
+use crate::laravel::expects_json::expects_json;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::Refusal;
+use crate::laravel::throttle::{Allowance, Limits};
+use crate::live::Live;
+use crate::record::{self, End, Record};
+use crate::store::records::Records;
+use crate::store::row::Row;
+use crate::store::seeds::Seeds;
+use crate::visit::Visit;
 
 pub(crate) struct Backend {
     /// Scheme, host and port, without a trailing slash.
@@ -58,62 +58,16 @@ impl State {
     pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> String {
         let key = keys::new_key();
         // If it cannot be kept, it is good for as long as the emulator runs.
-        let _ = self.records.store.write(&[keys::row(&key, space, abilities)]);
+        let _ = self.records.store.write(&[Row::of_key(&key, space, abilities)]);
         self.keys.insert(key.clone(), space, abilities);
         key
     }
 
     pub(crate) fn revoke_key(&mut self, key: &str) {
         if let Some(grant) = self.keys.revoke(key) {
-            let row = Row { body: None, ..keys::row(key, grant.space, &[]) };
+            let row = Row { body: None, ..Row::of_key(key, grant.space, &[]) };
             let _ = self.records.store.write(&[row]);
         }
-    }
-}
-
-/// The data of all Spaces, as far as it is not seeded.
-pub(crate) struct Records {
-    pub(crate) store: Store,
-    pub(crate) tracked: TrackedEvents,
-    pub(crate) contacts: Changes,
-    pub(crate) companies: Changes,
-    pub(crate) exports: Exports,
-}
-
-/// What an endpoint sees of a call that got as far as to it.
-pub(crate) struct Visit<'a> {
-    pub(crate) input: &'a Input,
-    /// What stands in the path in place of `{id}`.
-    pub(crate) id: &'a str,
-    /// The Space of the key.
-    pub(crate) space: Space,
-    pub(crate) records: &'a mut Records,
-    pub(crate) seeds: Seeds,
-    /// Seconds since 1970.
-    pub(crate) now: u64,
-    /// Whether an export that is ordered now is to fail.
-    pub(crate) doomed: bool,
-    /// The origin of the host from which exports are downloaded.
-    pub(crate) files: &'a str,
-    site: &'a str,
-    route: &'static Route,
-}
-
-impl Visit<'_> {
-    /// The endpoint's own URL.
-    pub(crate) fn url(&self) -> String {
-        format!("{}{}", self.site, self.route.endpoint.1)
-    }
-
-    /// The id in the path, which must be a number.
-    pub(crate) fn number(&self, errors: &mut FieldErrors) -> u64 {
-        let wrong = match self.id.parse::<i64>() {
-            Ok(id @ 1..) => return id.unsigned_abs(),
-            Ok(_) => "The :attribute field must be at least 1.",
-            Err(_) => "The :attribute field must be an integer.",
-        };
-        errors.add("id", wrong);
-        0
     }
 }
 
@@ -200,7 +154,7 @@ impl Backend {
         let (status, fault, at) = (answer.status(), fault.map(|fault| fault.name()), self.clock.seconds());
         let end = End { status, fault, carried_out, began, at };
         let call = state.record.note(parts, body.unwrap_or_default(), end);
-        self.live.tell("call", || control::call(&call, &state.keys).to_string());
+        self.live.tell("call", || record::call(&call, &state.keys).to_string());
         state.record.keep(call);
         (answer, kind.map_or(Sending::Whole, Sending::under))
     }
@@ -216,8 +170,8 @@ impl Backend {
     /// Answers a request to the host of the exports.
     pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> Answer {
         let state = &mut *self.state();
-        let leaks = files::leaks(&parts, &state.keys);
-        let answer = files::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
+        let leaks = download::leaks(&parts, &state.keys);
+        let answer = download::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
         let answer = self.dated(answer);
         let body = body.unwrap_or_default();
         let (status, at) = (answer.status(), self.clock.seconds());
@@ -272,8 +226,7 @@ impl Backend {
             now: self.clock.seconds(),
             doomed: fault == Some(Kind::ExportFailed),
             files: &self.files,
-            site: &self.site,
-            route,
+            url: format!("{}{}", self.site, route.endpoint.1),
         };
         // From here on, a refusal carries the rate headers as well.
         let mut answer = authorize(route, grant, fault)

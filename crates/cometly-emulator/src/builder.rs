@@ -1,23 +1,20 @@
 //! How an emulator is set up.
 
-use std::collections::HashMap;
 use std::io;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use crate::clock::Clock;
-use crate::emulator::Emulator;
-use crate::limits::Limits;
-use crate::routes::{API, Endpoint, ROUTES, limitable};
-use crate::seeds::Seeds;
+use crate::endpoints::routes::{ROUTES, Route, limitable};
+use crate::laravel::throttle::Limits;
+use crate::path::{API, Endpoint};
+use crate::store::persistence::Store;
+use crate::store::seeds::Wanted;
 #[cfg(feature = "sqlite")]
-use crate::sqlite::Database;
-use crate::store::Store;
+use crate::store::sqlite::Database;
 
-/// Settings for an [`Emulator`]; made by [`Emulator::builder`].
+/// Settings for an [`Emulator`](crate::Emulator); made by [`Emulator::builder`](crate::Emulator::builder).
 ///
 /// ```
 /// use std::time::Duration;
@@ -160,83 +157,20 @@ impl EmulatorBuilder {
         Ok(Store::default())
     }
 
-    /// Starts the emulator.
-    ///
-    /// # Errors
-    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be,
-    /// the [`port`](Self::port) is in use, the data folder cannot be used, or the system gives no port, no thread or no event queue.
-    pub fn start(self) -> io::Result<Emulator> {
-        let limits = self.limits()?;
-        Emulator::run(self, limits)
-    }
-
     pub(crate) fn limits(&self) -> io::Result<Limits> {
-        let documented = ROUTES.iter().filter(|_| self.documented_limits);
-        let mut most: HashMap<_, _> =
-            documented.filter_map(|route| route.limit.map(|limit| (route.endpoint, limit))).collect();
+        let documented = |route: &Route| route.limit.filter(|_| self.documented_limits);
+        let mut most: Vec<(Endpoint, Option<u32>)> =
+            ROUTES.iter().map(|route| (route.endpoint, documented(route))).collect();
         for (method, path, calls) in &self.own_limits {
             let named = |&(verb, full): &Endpoint| verb == method && full.strip_prefix(API) == Some(path);
-            let endpoint = ROUTES.iter().map(|route| route.endpoint).find(named).ok_or_else(|| {
+            let limited = most.iter_mut().find(|(endpoint, _)| named(endpoint)).ok_or_else(|| {
                 let known: Vec<_> = limitable().map(|(verb, path)| format!("{verb} {path}")).collect();
                 let message = format!("no endpoint {method} {path} to limit; there are: {}", known.join(", "));
                 io::Error::new(io::ErrorKind::InvalidInput, message)
             })?;
-            most.insert(endpoint, *calls);
+            limited.1 = Some(*calls);
         }
         let seconds = self.window.as_secs().saturating_add(u64::from(self.window.subsec_nanos() > 0)).max(1);
-        Ok(Limits::new(seconds, most))
-    }
-}
-
-/// What the data is to be seeded with, as far as it was said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wanted {
-    seed: Option<u64>,
-    events: Option<u64>,
-    contacts: Option<u64>,
-    companies: Option<u64>,
-}
-
-impl Wanted {
-    /// What a data folder was seeded with stays.
-    pub(crate) fn seeds(&self, kept: Option<&Map<String, Value>>) -> io::Result<Seeds> {
-        let one = |what: &str, wanted: Option<u64>, default: u64, most: u64| {
-            let kept = kept.and_then(|kept| kept.get(what)?.as_u64());
-            let refuse = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-            match (wanted, kept) {
-                (Some(wanted), _) if wanted > most => refuse(format!("{wanted} {what} cannot be seeded; {most} can")),
-                (Some(wanted), Some(kept)) if wanted != kept => refuse(format!(
-                    "the data folder was seeded with {what} {kept}, which cannot become {wanted}; leave the setting out, or \
-                     choose another folder"
-                )),
-                _ => Ok(kept.or(wanted).unwrap_or(default)),
-            }
-        };
-        Ok(Seeds {
-            seed: one("seed", self.seed, 0, u64::MAX)?,
-            events: one("events", self.events, 1000, 10_000_000)?,
-            contacts: one("contacts", self.contacts, 250, 100_000)?,
-            companies: one("companies", self.companies, 250, 100_000)?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_needs_an_endpoint() {
-        let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let text = error.to_string();
-        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
-        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
-    }
-
-    #[test]
-    fn seeding_has_an_end() {
-        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
-        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
+        Ok(Limits::new(seconds, most.into_iter().filter_map(|(endpoint, limit)| Some((endpoint, limit?))).collect()))
     }
 }

@@ -13,12 +13,11 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
 use crate::backend::Backend;
-use crate::routes;
+use crate::laravel::answer::Answer;
+use crate::path::fits;
 
-pub(crate) use self::stream::{Live, open};
-pub(crate) use self::view::{call, hidden};
+pub(crate) use self::stream::open;
 
 pub(crate) const HOME: &str = "/_emulator";
 pub(crate) const STREAM: &str = "/_emulator/stream";
@@ -78,7 +77,7 @@ pub(crate) fn answer(backend: &Backend, parts: &Parts, body: Option<&Bytes>) -> 
         return write(refused);
     }
     let path = parts.uri.path().strip_prefix(HOME).unwrap_or_default().trim_end_matches('/');
-    let here = || ACTIONS.iter().filter_map(|action| Some((action, routes::fits(action.path, path)?)));
+    let here = || ACTIONS.iter().filter_map(|action| Some((action, fits(action.path, path)?)));
     let Some((action, id)) = here().find(|(action, _)| action.method == parts.method.as_str()) else {
         let allowed: Vec<_> = here().map(|(action, _)| action.method).collect();
         if allowed.is_empty() {

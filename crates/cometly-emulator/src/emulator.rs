@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 use crate::backend::Backend;
 use crate::builder::EmulatorBuilder;
 use crate::control::HOME;
-use crate::fault::Fault;
-use crate::faults::{FaultId, InjectedFault};
+use crate::faults::active::{FaultId, InjectedFault};
+use crate::faults::fault::Fault;
 use crate::keys::{Ability, Keys, Space};
-use crate::limits::Limits;
+use crate::laravel::throttle::Limits;
+use crate::path::API;
 use crate::record::ReceivedRequest;
-use crate::restore::Beginning;
-use crate::routes::API;
-use crate::server;
+use crate::server::connections;
+use crate::store::restore::Beginning;
 
 /// A running Cometly on a port of 127.0.0.1, served by a thread of its own.
 ///
@@ -60,7 +60,7 @@ impl Emulator {
         let served = Arc::clone(&backend);
         let thread = thread::Builder::new()
             .name("cometly-emulator".into())
-            .spawn(move || server::run(listener, files, served, &report, stopped))?;
+            .spawn(move || connections::run(listener, files, served, &report, stopped))?;
         started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
 
         let base_url = format!("http://{address}{API}");
@@ -177,6 +177,18 @@ impl Emulator {
     }
 }
 
+impl EmulatorBuilder {
+    /// Starts the emulator.
+    ///
+    /// # Errors
+    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be,
+    /// the [`port`](Self::port) is in use, the data folder cannot be used, or the system gives no port, no thread or no event queue.
+    pub fn start(self) -> io::Result<Emulator> {
+        let limits = self.limits()?;
+        Emulator::run(self, limits)
+    }
+}
+
 fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -226,5 +238,20 @@ mod tests {
             drop(emulator);
             assert_eq!(backend.strong_count(), 0);
         }
+    }
+
+    #[test]
+    fn a_limit_needs_an_endpoint() {
+        let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let text = error.to_string();
+        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
+        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
+    }
+
+    #[test]
+    fn seeding_has_an_end() {
+        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
+        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
     }
 }

@@ -9,9 +9,9 @@ use crate::backend::Backend;
 use crate::builder::EmulatorBuilder;
 use crate::clock::Clock;
 use crate::control;
+use crate::endpoints::routes::limitable;
 use crate::keys::Keys;
-use crate::restore::Beginning;
-use crate::routes::limitable;
+use crate::store::restore::Beginning;
 
 /// One emulator, at the given moment and with keys of its own.
 pub struct Socketless {

@@ -7,12 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value, json};
-
-use crate::control::hidden;
-use crate::store::Row;
-
-pub(crate) const KIND: &str = "key";
+use serde_json::{Map, Value};
 
 /// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
 /// is changed in one is not changed in another.
@@ -142,7 +137,7 @@ impl KeyRing {
         self.grants.insert(key, Grant { space, abilities: abilities.to_vec() });
     }
 
-    /// Puts back what [`row`] wrote.
+    /// Puts back a key that was kept.
     pub(crate) fn restore(&mut self, key: &str, space: u64, body: &Map<String, Value>) -> Option<()> {
         let abilities = body.get("abilities")?.as_array()?.iter().map(Ability::named).collect::<Option<Vec<_>>>()?;
         let number = number(key).parse::<u64>().ok()?;
@@ -187,13 +182,6 @@ impl KeyRing {
     }
 }
 
-/// A key as it is kept.
-pub(crate) fn row(key: &str, space: Space, abilities: &[Ability]) -> Row {
-    let abilities: Vec<_> = abilities.iter().map(|ability| ability.name()).collect();
-    let body = json!({ "active": space.active, "abilities": abilities });
-    Row { kind: KIND, space: space.id, id: key.to_owned(), body: Some(body.to_string()) }
-}
-
 /// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer ";
@@ -208,6 +196,12 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 /// Whether a header is there to bring a secret.
 pub(crate) fn is_secret(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+}
+
+/// A key's last four letters, if it is long enough to have others.
+pub(crate) fn hidden(key: &str) -> String {
+    let last = key.char_indices().rev().nth(3).and_then(|(start, _)| key.get(start..));
+    format!("••••{}", last.filter(|_| key.chars().count() >= 12).unwrap_or_default())
 }
 
 /// What a key goes by where it is not shown: the number before the bar.

@@ -3,14 +3,20 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
 
-use crate::keys::is_secret;
+use crate::dates::iso;
+use crate::keys::{KeyRing, bearer_token, hidden, is_secret};
 use crate::ring::Ring;
 
 /// However many requests are kept, their headers and bodies take no more than this.
 const MAX_BYTES: usize = 64 << 20;
+
+/// How much is shown of a body, a header or anything else.
+const MOST: usize = 2048;
 
 /// A request that the emulator answered.
 ///
@@ -103,6 +109,44 @@ impl Record {
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
+}
+
+/// A call as the page shows it.
+pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
+    let token = bearer_token(&call.headers).unwrap_or_default();
+    // A key that is cut in two would not be found, so nothing is cut before it is masked.
+    let mask = |text: &str| keys.mask(&mask(text, token)).chars().take(MOST).collect::<String>();
+    json!({
+        "number": call.number,
+        "time": iso(call.at),
+        "method": mask(call.method.as_str()),
+        "path": mask(&call.path),
+        "query": call.query.as_deref().map(mask),
+        "status": call.status.as_u16(),
+        "fault": call.fault,
+        "carried_out": call.carried_out,
+        "milliseconds": u64::try_from(call.took.as_millis()).ok(),
+        "headers": headers(&call.headers, &mask),
+        "body": mask(&String::from_utf8_lossy(&call.body)),
+        "body_bytes": call.body.len(),
+    })
+}
+
+fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
+    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let shown = match text.split_once(' ') {
+            _ if !is_secret(name) => mask(&text),
+            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
+            _ => hidden(&text),
+        };
+        json!([name.as_str(), shown])
+    };
+    headers.iter().map(line).collect()
+}
+
+fn mask(text: &str, token: &str) -> String {
+    if token.len() < 4 { text.to_owned() } else { text.replace(token, &hidden(token)) }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::view::fault_json;
 use super::{Request, Said, error, say};
-use crate::fault::Fault;
-use crate::faults::FaultId;
+use crate::faults::active::FaultId;
+use crate::faults::fault::Fault;
 use crate::keys::{Ability, Space, number};
 
 /// More keys than these are not made from outside.

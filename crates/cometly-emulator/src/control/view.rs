@@ -1,26 +1,22 @@
 //! What can be seen from outside. No key is shown, but for its last four letters.
 
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Request, Said, error, say};
 use crate::backend::{Backend, State};
-use crate::catalog::CATALOG;
-use crate::faults::InjectedFault;
-use crate::input::Input;
-use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token, is_secret, number};
-use crate::page::Ids;
-use crate::period;
-use crate::record::ReceivedRequest;
-use crate::routes::{self, API};
-use crate::{companies, contact, contacts, events};
+use crate::endpoints::{companies, contact, contacts, events, routes};
+use crate::faults::active::InjectedFault;
+use crate::faults::json::CATALOG;
+use crate::keys::{Ability, Grant, Space, hidden, number};
+use crate::laravel::input::Input;
+use crate::laravel::page::Ids;
+use crate::path::API;
+use crate::record::call;
 
 const CALLS: usize = 200;
 const ROWS: usize = 50;
 const SPACES: usize = 20;
-/// How much is shown of a body, a header or anything else.
-const MOST: usize = 2048;
 
 pub(super) fn state(request: &Request<'_>) -> Said {
     let backend = request.backend;
@@ -103,50 +99,6 @@ fn list_limits(backend: &Backend, state: &State) -> Value {
         })
     });
     all.collect()
-}
-
-/// A call as the page shows it.
-pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
-    let token = bearer_token(&call.headers).unwrap_or_default();
-    // A key that is cut in two would not be found, so nothing is cut before it is masked.
-    let mask = |text: &str| keys.mask(&mask(text, token)).chars().take(MOST).collect::<String>();
-    json!({
-        "number": call.number,
-        "time": period::iso(call.at),
-        "method": mask(call.method.as_str()),
-        "path": mask(&call.path),
-        "query": call.query.as_deref().map(mask),
-        "status": call.status.as_u16(),
-        "fault": call.fault,
-        "carried_out": call.carried_out,
-        "milliseconds": u64::try_from(call.took.as_millis()).ok(),
-        "headers": headers(&call.headers, &mask),
-        "body": mask(&String::from_utf8_lossy(&call.body)),
-        "body_bytes": call.body.len(),
-    })
-}
-
-fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
-    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let shown = match text.split_once(' ') {
-            _ if !is_secret(name) => mask(&text),
-            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
-            _ => hidden(&text),
-        };
-        json!([name.as_str(), shown])
-    };
-    headers.iter().map(line).collect()
-}
-
-fn mask(text: &str, token: &str) -> String {
-    if token.len() < 4 { text.to_owned() } else { text.replace(token, &hidden(token)) }
-}
-
-/// A key's last four letters, if it is long enough to have others.
-pub(crate) fn hidden(key: &str) -> String {
-    let last = key.char_indices().rev().nth(3).and_then(|(start, _)| key.get(start..));
-    format!("••••{}", last.filter(|_| key.chars().count() >= 12).unwrap_or_default())
 }
 
 /// Rows of a kind, from the id after `after` on, of the Space `space`.

@@ -4,16 +4,10 @@
 
 use std::ops::Range;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
-
-use crate::input::Input;
-use crate::refusal::FieldErrors;
-
-pub(crate) const FIRST: i64 = 1_767_225_600; // 2026-01-01 00:00:00
-pub(crate) const MINUTE: i64 = 60;
-pub(crate) const HOUR: i64 = 60 * MINUTE;
-pub(crate) const DAY: i64 = 24 * HOUR;
-const DATE: &str = "%Y-%m-%d %H:%M:%S";
+use crate::dates;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::FieldErrors;
+use crate::store::seeds::{DAY, FIRST};
 
 /// From the first to the last second asked for, both included, in seconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,16 +37,14 @@ impl Period {
                 None
             }
             Some(value) => {
-                let text = value.as_str().unwrap_or_default();
-                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-                let day = day.filter(|day| day.to_string() == text).and_then(|day| day.and_hms_opt(0, 0, 0));
+                let day = value.as_str().and_then(dates::read_day);
                 if day.is_none() {
                     errors.add("date", "The :attribute field must match the format Y-m-d.");
                 }
                 day
             }
         };
-        let start = day.map_or(0, |day| day.and_utc().timestamp());
+        let start = day.unwrap_or_default();
         Self { start, end: start.saturating_add(DAY).saturating_sub(1) }
     }
 
@@ -72,28 +64,6 @@ impl Period {
     }
 }
 
-/// When seeded item `id` happened, in seconds since 1970.
-pub(crate) fn seconds_of(id: u64, step: i64) -> i64 {
-    let steps = i64::try_from(id.saturating_sub(1)).unwrap_or(i64::MAX);
-    FIRST.saturating_add(steps.saturating_mul(step))
-}
-
-/// The same, as the API writes it.
-pub(crate) fn time_of(id: u64, step: i64) -> Option<String> {
-    written(seconds_of(id, step))
-}
-
-/// A moment as the API writes it.
-pub(crate) fn written(seconds: i64) -> Option<String> {
-    DateTime::from_timestamp(seconds, 0).map(|time| time.format(DATE).to_string())
-}
-
-/// A moment as Laravel writes it into JSON.
-pub(crate) fn iso(seconds: u64) -> Option<String> {
-    let time = DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?;
-    Some(time.format("%Y-%m-%dT%H:%M:%S.000000Z").to_string())
-}
-
 fn date(input: &Input, field: &str, required: bool, errors: &mut FieldErrors) -> Option<i64> {
     let Some(value) = input.get(field) else {
         if required {
@@ -101,18 +71,17 @@ fn date(input: &Input, field: &str, required: bool, errors: &mut FieldErrors) ->
         }
         return None;
     };
-    let text = value.as_str().unwrap_or_default();
-    // As PHP does it: what was read, written again, must be what came.
-    let date = NaiveDateTime::parse_from_str(text, DATE).ok().filter(|date| date.format(DATE).to_string() == text);
+    let date = value.as_str().and_then(dates::read);
     if date.is_none() {
         errors.add(field, "The :attribute field must match the format Y-m-d H:i:s.");
     }
-    date.map(|date| date.and_utc().timestamp())
+    date
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::seeds::HOUR;
 
     #[test]
     fn both_ends_of_the_time_asked_for_are_included() {
@@ -135,10 +104,5 @@ mod tests {
         for wrong in ["", "date=2026-1-2", "date=2026-02-30", "date[]=2026-01-02"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn items_lie_a_step_apart() {
-        assert_eq!(time_of(1441, 60).as_deref(), Some("2026-01-02 00:00:00"));
     }
 }

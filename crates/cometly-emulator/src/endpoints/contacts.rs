@@ -3,19 +3,21 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer};
-use crate::backend::{Records, Visit};
-use crate::contact::{self, Named, Parts};
-use crate::events;
-use crate::input::Input;
+use crate::endpoints::contact::{self, Named, Parts};
+use crate::endpoints::events;
+use crate::endpoints::period::Period;
 use crate::keys::Space;
-use crate::page::{self, Ids};
-use crate::period::{HOUR, Period};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::rules;
-use crate::seeds::Seeds;
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::input::Input;
+use crate::laravel::page::{self, Ids};
+use crate::laravel::refusal::{FieldErrors, Refusal};
+use crate::laravel::rules;
+use crate::store::changes::created_at;
+use crate::store::records::Records;
+use crate::store::seeds::HOUR;
+use crate::store::seeds::Seeds;
+use crate::visit::Visit;
 
-pub(crate) const KIND: &str = "contact";
 /// How many of a contact's events come with it.
 const EVENTS: usize = 100;
 
@@ -28,7 +30,7 @@ pub(crate) fn list(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     errors.into_result()?;
     let (records, seeds, space) = (&*visit.records, visit.seeds, visit.space);
     let ids = ids(&period, records, seeds, space);
-    Ok(page::answer(visit, &ids, per_page, |id| row(records, seeds, space, id, &parts)))
+    Ok(page::answer(&visit.url, visit.input, &ids, per_page, |id| row(records, seeds, space, id, &parts)))
 }
 
 /// `POST /contacts`.
@@ -118,11 +120,6 @@ pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64, parts:
 
 pub(crate) fn find(records: &Records, seeds: Seeds, space: Space, id: u64) -> Option<Map<String, Value>> {
     records.contacts.get(space, id).cloned().or_else(|| seeds.contact(id))
-}
-
-/// When a stored item was made, in seconds since 1970.
-pub(crate) fn created_at(item: &Map<String, Value>) -> i64 {
-    item.get("created").and_then(Value::as_i64).unwrap_or_default()
 }
 
 /// The latest events that name one of the contact's addresses, or that were seeded as the contact's.

@@ -4,15 +4,14 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
-use crate::backend::Records;
-use crate::builder::Wanted;
-use crate::changes::Changes;
-use crate::exports::{self, Exports};
 use crate::keys::{self, Ability, KeyRing, Keys, Space};
-use crate::seeds::{Seeds, fields};
-use crate::store::{Kept, Row, Store};
-use crate::tracked::{self, TrackedEvents};
-use crate::{companies, contacts};
+use crate::store::changes::Changes;
+use crate::store::exports::Exports;
+use crate::store::persistence::Store;
+use crate::store::records::Records;
+use crate::store::row::{self, Kept, Row};
+use crate::store::seeds::{Seeds, Wanted};
+use crate::store::tracked::TrackedEvents;
 
 const META: &str = "meta";
 
@@ -41,8 +40,8 @@ impl Beginning {
         let mut records = Records {
             store,
             tracked: TrackedEvents::new(seeds.events),
-            contacts: Changes::new(contacts::KIND),
-            companies: Changes::new(companies::KIND),
+            contacts: Changes::new(row::CONTACT),
+            companies: Changes::new(row::COMPANY),
             exports: Exports::new(),
         };
         for row in kept {
@@ -53,8 +52,8 @@ impl Beginning {
 }
 
 /// What kind of row it is, and which one; a key is not shown.
-fn describe(row: &Kept) -> String {
-    if row.kind == keys::KIND { row.kind.clone() } else { format!("{} {}", row.kind, row.id) }
+fn describe(kept: &Kept) -> String {
+    if kept.kind == row::KEY { kept.kind.clone() } else { format!("{} {}", kept.kind, kept.id) }
 }
 
 fn unreadable(what: &str) -> io::Error {
@@ -74,7 +73,7 @@ impl First {
         let mut rows = Vec::new();
         let mut issue = |space, abilities: &[Ability]| {
             let key = keys::new_key();
-            rows.push(keys::row(&key, space, abilities));
+            rows.push(Row::of_key(&key, space, abilities));
             ring.insert(key.clone(), space, abilities);
             key
         };
@@ -107,23 +106,17 @@ impl First {
 }
 
 /// Puts one row back where it belongs.
-fn restore(row: &Kept, ring: &mut KeyRing, records: &mut Records) -> Option<()> {
-    let (Records { store, tracked, contacts, companies, exports }, fields) = (records, row.fields());
-    let number = || row.id.parse::<u64>().ok();
-    match row.kind.as_str() {
+fn restore(kept: &Kept, ring: &mut KeyRing, records: &mut Records) -> Option<()> {
+    let (Records { store, tracked, contacts, companies, exports }, fields) = (records, kept.fields());
+    let number = || kept.id.parse::<u64>().ok();
+    match kept.kind.as_str() {
         META => {}
-        keys::KIND => ring.restore(&row.id, row.space, &fields)?,
-        tracked::KIND => tracked.restore(store, number()?, row.space, &fields)?,
-        exports::KIND => exports.restore(store, &row.id, row.space, &fields)?,
-        contacts::KIND => contacts.insert(row.space, number()?, fields, row.body.len()),
-        companies::KIND => companies.insert(row.space, number()?, fields, row.body.len()),
+        row::KEY => ring.restore(&kept.id, kept.space, &fields)?,
+        row::EVENT => tracked.restore(store, number()?, kept.space, &fields)?,
+        row::EXPORT => exports.restore(store, &kept.id, kept.space, &fields)?,
+        row::CONTACT => contacts.insert(kept.space, number()?, fields, kept.body.len()),
+        row::COMPANY => companies.insert(kept.space, number()?, fields, kept.body.len()),
         _ => return None,
     }
     Some(())
-}
-
-impl Kept {
-    fn fields(&self) -> Map<String, Value> {
-        serde_json::from_str(&self.body).map(fields).unwrap_or_default()
-    }
 }

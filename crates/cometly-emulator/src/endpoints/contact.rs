@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::input::Input;
-use crate::refusal::FieldErrors;
-use crate::rules::Rule;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::FieldErrors;
+use crate::laravel::rules::Rule;
 
 /// The first item of each is the primary one.
 const LISTS: &[(&str, Rule)] =
@@ -141,7 +141,7 @@ fn read_custom_fields(input: &Input, errors: &mut FieldErrors) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusal::Refusal;
+    use crate::laravel::refusal::Refusal;
 
     fn read_body(body: &str) -> Result<String, String> {
         let mut errors = FieldErrors::default();

@@ -3,18 +3,13 @@
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use crate::answer::{self, Answer};
-use crate::backend::Visit;
-use crate::exports::{self, What};
+use crate::endpoints::{companies, contacts, events, exports, track};
 use crate::keys::Ability;
-use crate::refusal::Refusal;
-use crate::{companies, contacts, events, track};
-
-/// Where the API lives on its host.
-pub(crate) const API: &str = "/public-api/v1";
-
-/// A method and a path.
-pub(crate) type Endpoint = (&'static str, &'static str);
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::refusal::Refusal;
+use crate::path::{API, Endpoint, fits};
+use crate::store::exports::What;
+use crate::visit::Visit;
 
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
@@ -154,14 +149,6 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Found, Refusal> {
 pub(crate) fn limitable() -> impl Iterator<Item = Endpoint> {
     let routes = ROUTES.iter().filter(|route| route.needs.is_some()).map(|route| route.endpoint);
     routes.map(|(method, path)| (method, path.strip_prefix(API).unwrap_or(path)))
-}
-
-/// Whether a path fits a template, and what it has in place of `{id}`.
-pub(crate) fn fits<'a>(template: &str, path: &'a str) -> Option<&'a str> {
-    match template.strip_suffix("{id}") {
-        None => (template == path).then_some(""),
-        Some(before) => path.strip_prefix(before).filter(|id| !id.is_empty() && !id.contains('/')),
-    }
 }
 
 /// Whatever answers GET answers HEAD.

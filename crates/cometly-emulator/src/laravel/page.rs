@@ -5,11 +5,10 @@ use std::ops::Range;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::answer::{self, Answer};
-use crate::backend::Visit;
-use crate::cursor::Cursor;
-use crate::input::Input;
-use crate::refusal::FieldErrors;
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::cursor::Cursor;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::FieldErrors;
 
 /// How many items a page holds: `per_page`, at most `most`, 200 unless told.
 pub(crate) fn per_page(input: &Input, most: i64, errors: &mut FieldErrors) -> u64 {
@@ -55,9 +54,8 @@ impl Ids<'_> {
 }
 
 /// Answers with the page of `ids` that the cursor in the input points to.
-pub(crate) fn answer(visit: &Visit<'_>, ids: &Ids<'_>, per_page: u64, item: impl Fn(u64) -> Value) -> Answer {
-    let url = visit.url();
-    let cursor = visit.input.text("cursor").and_then(Cursor::decode);
+pub(crate) fn answer(url: &str, input: &Input, ids: &Ids<'_>, per_page: u64, item: impl Fn(u64) -> Value) -> Answer {
+    let cursor = input.text("cursor").and_then(Cursor::decode);
     let page = Page::of(ids, per_page, cursor);
     let data: Vec<Value> = page.ids.into_iter().map(item).collect();
     let (next, prev) = (page.next.map(Cursor::encode), page.prev.map(Cursor::encode));

@@ -5,8 +5,7 @@ use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer};
-use crate::limits::TooMany;
+use crate::laravel::answer::{self, Answer};
 
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -81,6 +80,14 @@ impl Refusal {
             }
         }
     }
+}
+
+/// What a call that was turned away is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) limit: u32,
+    pub(crate) retry_after: u64,
+    pub(crate) reset: u64,
 }
 
 /// Laravel's `$request->path()`.

@@ -9,10 +9,11 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::answer::Answer;
-use crate::backend::Records;
+use crate::endpoints::exports;
 use crate::keys::{KeyRing, is_secret};
-use crate::seeds::Seeds;
+use crate::laravel::answer::Answer;
+use crate::store::records::Records;
+use crate::store::seeds::Seeds;
 
 /// Answers in the words of an object store, which are XML. A request that signs in twice, by its URL and by a header, is
 /// refused there.
@@ -38,7 +39,7 @@ pub(crate) fn answer(parts: &Parts, leaks: bool, records: &Records, seeds: Seeds
         _ => return refusal(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", "The URL was not signed like this."),
     }
     let mut file = GzEncoder::new(Vec::new(), Compression::fast());
-    for row in export.rows(records, seeds) {
+    for row in exports::rows(export, records, seeds) {
         // Writing to memory does not fail.
         drop(writeln!(file, "{row}"));
     }

@@ -1,9 +1,6 @@
 //! What goes wrong on demand, and when.
 
-use std::fmt;
 use std::time::Duration;
-
-use serde_json::Value;
 
 /// However slow a fault makes an answer, it ends.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
@@ -220,13 +217,6 @@ impl Fault {
             self.carried_out = carried_out;
         }
         self
-    }
-}
-
-/// For people: its name and what it is narrowed down to.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Value::from(self.to_json()))
     }
 }
 

@@ -2,17 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use crate::answer::Answer;
-use crate::backend::{Records, Visit};
-use crate::input::Input;
+use crate::dates;
+use crate::endpoints::period::Period;
+use crate::endpoints::track;
 use crate::keys::Space;
-use crate::page::{self, Ids};
-use crate::period::{self, MINUTE, Period};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::rules::{self, Rule};
-use crate::seeds::Seeds;
-use crate::track;
-use crate::tracked::Tracked;
+use crate::laravel::answer::Answer;
+use crate::laravel::input::Input;
+use crate::laravel::page::{self, Ids};
+use crate::laravel::refusal::{FieldErrors, Refusal};
+use crate::laravel::rules::{self, Rule};
+use crate::store::records::Records;
+use crate::store::seeds::MINUTE;
+use crate::store::seeds::Seeds;
+use crate::store::tracked::Tracked;
+use crate::visit::Visit;
 
 const MODELS: &[&str] = &[
     "first_touch",
@@ -33,7 +36,7 @@ pub(crate) fn list(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     let (filter, per_page) = validate(visit.input)?;
     let (records, seeds) = (&*visit.records, visit.seeds);
     let ids = filter.ids(records, seeds, visit.space);
-    Ok(page::answer(visit, &ids, per_page, |id| filter.row(records, seeds, id)))
+    Ok(page::answer(&visit.url, visit.input, &ids, per_page, |id| filter.row(records, seeds, id)))
 }
 
 /// Which events are asked for, and what of each.
@@ -88,7 +91,7 @@ pub(crate) fn whole(records: &Records, seeds: Seeds, id: u64) -> Map<String, Val
     let Some(tracked) = records.tracked.get(id) else { return seeds.event(id) };
     let own = [
         ("id", tracked.id.into()),
-        ("event_time_utc", period::written(tracked.time).into()),
+        ("event_time_utc", dates::written(tracked.time).into()),
         ("source", tracked.source.clone().into()),
     ];
     own.into_iter().map(|(field, value)| (field.to_owned(), value)).chain(tracked.body()).collect()

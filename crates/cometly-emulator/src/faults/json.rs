@@ -1,10 +1,12 @@
 //! All faults by name, and how one is written in JSON.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::fault::{Fault, Kind};
+use crate::faults::fault::{Fault, Kind};
+use crate::json::fields;
 
 /// One line of the list of all faults.
 pub(crate) struct Entry {
@@ -124,7 +126,14 @@ impl Fault {
             "seed": self.share.map(|(_, seed)| seed),
             "carried_out": self.carried_out,
         });
-        crate::seeds::fields(all).into_iter().filter(|(_, value)| !value.is_null()).collect()
+        fields(all).into_iter().filter(|(_, value)| !value.is_null()).collect()
+    }
+}
+
+/// For people: its name and what it is narrowed down to.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Value::from(self.to_json()))
     }
 }
 

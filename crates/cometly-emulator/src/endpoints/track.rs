@@ -3,11 +3,11 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::answer::{self, Answer};
-use crate::backend::Visit;
-use crate::input::Input;
-use crate::refusal::{FieldErrors, Refusal};
-use crate::rules::{self, Rule};
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::input::Input;
+use crate::laravel::refusal::{FieldErrors, Refusal};
+use crate::laravel::rules::{self, Rule};
+use crate::visit::Visit;
 
 const EVENT_NAMES: &[&str] = &[
     "lead_generated",

@@ -1,8 +1,17 @@
 //! The data that is there from the start. It is computed from the seed and the number of an item, so none of it is stored.
 
+use std::io;
+
 use serde_json::{Map, Value, json};
 
-use crate::period::{self, DAY, HOUR, MINUTE};
+use crate::dates;
+use crate::json::fields;
+use crate::scramble::scramble;
+
+pub(crate) const FIRST: i64 = 1_767_225_600; // 2026-01-01 00:00:00
+pub(crate) const MINUTE: i64 = 60;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 const FIRST_NAMES: &[&str] = &["Ada", "Blaise", "Charles", "Grace", "Hedy", "Joan", "Katherine", "Radia"];
 const LAST_NAMES: &[&str] = &["Archer", "Baker", "Cooper", "Fisher", "Mason", "Potter", "Taylor", "Weaver"];
@@ -44,7 +53,7 @@ impl Seeds {
         let name = self.event_name(id);
         let mut event = fields(json!({
             "id": id,
-            "event_time_utc": period::time_of(id, MINUTE),
+            "event_time_utc": dates::written(seconds_of(id, MINUTE)),
             "event_name": name,
             "contact_id": contact,
             "source": self.event_source(id),
@@ -57,7 +66,7 @@ impl Seeds {
         event
     }
 
-    /// A contact as it is stored; see [`crate::contact`].
+    /// A contact as it is stored; see [`crate::endpoints::contact`].
     pub(crate) fn contact(self, id: u64) -> Option<Map<String, Value>> {
         let first = self.pick("first name", id, FIRST_NAMES);
         let name = format!("{first} {}", self.pick("last name", id, LAST_NAMES));
@@ -73,7 +82,7 @@ impl Seeds {
             vec![email(id)]
         };
         let contact = json!({
-            "created": period::seconds_of(id, HOUR),
+            "created": seconds_of(id, HOUR),
             "emails": emails,
             "phones": phones,
             "names": [name],
@@ -85,7 +94,7 @@ impl Seeds {
 
     pub(crate) fn company(self, id: u64) -> Option<Map<String, Value>> {
         let company = json!({
-            "created": period::seconds_of(id, DAY),
+            "created": seconds_of(id, DAY),
             "domain": format!("company-{id}.example"),
             "name": format!("Company {id}"),
         });
@@ -108,23 +117,46 @@ impl Seeds {
     }
 }
 
-/// The finaliser of `SplitMix64`: near numbers give far ones, on every machine the same.
-pub(crate) fn scramble(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// When seeded item `id` happened, in seconds since 1970.
+fn seconds_of(id: u64, step: i64) -> i64 {
+    let steps = i64::try_from(id.saturating_sub(1)).unwrap_or(i64::MAX);
+    FIRST.saturating_add(steps.saturating_mul(step))
 }
 
 fn email(contact: u64) -> String {
     format!("contact-{contact}@example.com")
 }
 
-/// The fields of an object literal.
-pub(crate) fn fields(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
+/// What the data is to be seeded with, as far as it was said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) seed: Option<u64>,
+    pub(crate) events: Option<u64>,
+    pub(crate) contacts: Option<u64>,
+    pub(crate) companies: Option<u64>,
+}
+
+impl Wanted {
+    /// What a data folder was seeded with stays.
+    pub(crate) fn seeds(&self, kept: Option<&Map<String, Value>>) -> io::Result<Seeds> {
+        let one = |what: &str, wanted: Option<u64>, default: u64, most: u64| {
+            let kept = kept.and_then(|kept| kept.get(what)?.as_u64());
+            let refuse = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            match (wanted, kept) {
+                (Some(wanted), _) if wanted > most => refuse(format!("{wanted} {what} cannot be seeded; {most} can")),
+                (Some(wanted), Some(kept)) if wanted != kept => refuse(format!(
+                    "the data folder was seeded with {what} {kept}, which cannot become {wanted}; leave the setting out, or \
+                     choose another folder"
+                )),
+                _ => Ok(kept.or(wanted).unwrap_or(default)),
+            }
+        };
+        Ok(Seeds {
+            seed: one("seed", self.seed, 0, u64::MAX)?,
+            events: one("events", self.events, 1000, 10_000_000)?,
+            contacts: one("contacts", self.contacts, 250, 100_000)?,
+            companies: one("companies", self.companies, 250, 100_000)?,
+        })
     }
 }
 

@@ -10,9 +10,9 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Channel, Full, channel};
 use tokio::time::{sleep, timeout};
 
-use crate::answer::Answer;
-use crate::fault::{Kind, LONGEST};
-use crate::wire::Breaker;
+use crate::faults::fault::{Kind, LONGEST};
+use crate::faults::reset::Breaker;
+use crate::laravel::answer::Answer;
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 

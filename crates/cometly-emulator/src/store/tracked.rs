@@ -4,17 +4,17 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use crate::input::Input;
+use crate::json::fields;
 use crate::keys::Space;
-use crate::refusal::Refusal;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::Refusal;
+use crate::laravel::rules;
 use crate::ring::Ring;
-use crate::rules;
-use crate::seeds::fields;
-use crate::store::{Row, Store};
+use crate::store::persistence::Store;
+use crate::store::row::{EVENT, Row};
 
 const MAX_EVENTS: usize = 65_536;
 const MAX_BYTES: usize = 64 << 20;
-pub(crate) const KIND: &str = "event";
 
 pub(crate) struct TrackedEvents {
     latest: Ring<Tracked>,
@@ -88,7 +88,7 @@ impl TrackedEvents {
         let id = event.id.to_string();
         // An event without a time of its own happened when it came.
         let body = format!(r#"{{"at":{now},"event":{}}}"#, event.json);
-        store.keep(&[Row { kind: KIND, space: space.id(), id, body: Some(body) }])?;
+        store.keep(&[Row { kind: EVENT, space: space.id(), id, body: Some(body) }])?;
         self.push(store, event);
         Ok(())
     }
@@ -108,7 +108,7 @@ impl TrackedEvents {
         for mark in forgotten.iter().flat_map(|event| &event.marks) {
             self.known.remove(mark);
         }
-        let forget = |event: &Tracked| Row { kind: KIND, space: event.space, id: event.id.to_string(), body: None };
+        let forget = |event: &Tracked| Row { kind: EVENT, space: event.space, id: event.id.to_string(), body: None };
         // If this fails, they are forgotten when the folder is opened the next time.
         drop(store.write(&forgotten.iter().map(forget).collect::<Vec<_>>()));
     }

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-use crate::input::is_json;
+use crate::laravel::input::is_json;
 
 /// Only the first acceptable type counts, where "first" means the highest `q`, then the order written.
 pub(crate) fn expects_json(headers: &HeaderMap) -> bool {

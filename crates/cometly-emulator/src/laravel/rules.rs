@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::Value;
 
-use crate::clock::END_OF_TIME;
-use crate::input::Input;
-use crate::refusal::FieldErrors;
+use crate::dates;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::FieldErrors;
 
 /// What a field that is there must be.
 #[derive(Clone, Copy)]
@@ -129,26 +128,17 @@ fn is_email(text: &str) -> bool {
 
 /// ISO 8601, with or without a time and an offset, or Unix seconds; as seconds since 1970.
 pub(crate) fn moment(value: &Value) -> Option<i64> {
-    let Some(text) = value.as_str() else { return value.as_i64().filter(|seconds| in_range(*seconds)) };
-    let local = |format| NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.and_utc().timestamp());
-    text.parse()
-        .ok()
-        .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp()))
-        .or_else(|| local("%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(|| local("%Y-%m-%d %H:%M:%S"))
-        .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)?.and_utc().timestamp()))
-        .filter(|seconds| in_range(*seconds))
-}
-
-/// The years that a date can be written for.
-fn in_range(seconds: i64) -> bool {
-    u64::try_from(seconds).is_ok_and(|seconds| seconds <= END_OF_TIME)
+    let seconds = match value {
+        Value::String(text) => text.parse().ok().or_else(|| dates::read_iso(text)),
+        value => value.as_i64(),
+    };
+    seconds.filter(|seconds| u64::try_from(*seconds).is_ok_and(|seconds| seconds <= dates::END_OF_TIME))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusal::Refusal;
+    use crate::laravel::refusal::Refusal;
     use serde_json::json;
 
     #[test]

@@ -3,18 +3,19 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer};
-use crate::backend::{Records, Visit};
-use crate::contacts::created_at;
-use crate::input::Input;
+use crate::endpoints::period::Period;
 use crate::keys::Space;
-use crate::page::{self, Ids};
-use crate::period::{DAY, Period};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::rules::Rule;
-use crate::seeds::Seeds;
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::input::Input;
+use crate::laravel::page::{self, Ids};
+use crate::laravel::refusal::{FieldErrors, Refusal};
+use crate::laravel::rules::Rule;
+use crate::store::changes::created_at;
+use crate::store::records::Records;
+use crate::store::seeds::DAY;
+use crate::store::seeds::Seeds;
+use crate::visit::Visit;
 
-pub(crate) const KIND: &str = "company";
 const FIELDS: [(&str, &str); 2] = [("domain", "name"), ("name", "domain")];
 
 /// `GET /companies`.
@@ -25,7 +26,7 @@ pub(crate) fn list(visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
     errors.into_result()?;
     let (records, seeds, space) = (&*visit.records, visit.seeds, visit.space);
     let ids = ids(&period, records, seeds, space);
-    Ok(page::answer(visit, &ids, per_page, |id| row(records, seeds, space, id)))
+    Ok(page::answer(&visit.url, visit.input, &ids, per_page, |id| row(records, seeds, space, id)))
 }
 
 /// `GET /companies/{id}`.

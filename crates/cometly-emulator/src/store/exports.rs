@@ -1,24 +1,17 @@
-//! Exports: asked for, queued, processed, and completed by a file on another host.
+//! The exports that were ordered, and how far each is.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer};
-use crate::backend::{Records, Visit};
-use crate::contacts;
-use crate::events::Filter;
-use crate::input::Input;
+use crate::dates::iso;
 use crate::keys::Space;
-use crate::page::Ids;
-use crate::period::{self, Period};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::seeds::{Seeds, fields, scramble};
-use crate::store::{Row, Store};
-use crate::{companies, ring::Ring};
+use crate::laravel::refusal::Refusal;
+use crate::ring::Ring;
+use crate::scramble::scramble;
+use crate::store::persistence::Store;
+use crate::store::row::{EXPORT, Row};
 
-pub(crate) const KIND: &str = "export";
 /// Older ones are forgotten.
 const MAX_EXPORTS: usize = 1000;
 const MAX_BYTES: usize = 16 << 20;
@@ -35,37 +28,7 @@ pub(crate) enum What {
     Companies,
 }
 
-/// Gives every line of what was ordered.
-type Order = Box<dyn Fn(&Records, Seeds, Space) -> Vec<Value>>;
-
 impl What {
-    /// Reads what is asked for.
-    fn read(self, input: &Input, errors: &mut FieldErrors) -> Order {
-        let all = |ids: &Ids<'_>, row: &dyn Fn(u64) -> Value| ids.between(None, None).map(row).collect();
-        match self {
-            Self::Events => {
-                let filter = Filter::read(input, Period::read_day(input, errors), errors);
-                Box::new(move |records, seeds, space| {
-                    all(&filter.ids(records, seeds, space), &|id| filter.row(records, seeds, id))
-                })
-            }
-            Self::Contacts => {
-                let (period, parts) = (Period::read(input, true, errors), contacts::parts(input, errors));
-                Box::new(move |records, seeds, space| {
-                    let row = |id| contacts::row(records, seeds, space, id, &parts);
-                    all(&contacts::ids(&period, records, seeds, space), &row)
-                })
-            }
-            Self::Companies => {
-                let period = Period::read(input, true, errors);
-                Box::new(move |records, seeds, space| {
-                    let row = |id| companies::row(records, seeds, space, id);
-                    all(&companies::ids(&period, records, seeds, space), &row)
-                })
-            }
-        }
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
@@ -81,16 +44,16 @@ pub(crate) struct Export {
     pub(crate) what: What,
     pub(crate) space: u64,
     /// What was asked for, as it came: validated once, so that it can be read again at any time.
-    input: Map<String, Value>,
-    created: u64,
+    pub(crate) input: Map<String, Value>,
+    pub(crate) created: u64,
     /// How often it was asked for.
-    asked: u64,
-    completed: Option<u64>,
-    doomed: bool,
+    pub(crate) asked: u64,
+    pub(crate) completed: Option<u64>,
+    pub(crate) doomed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+pub(crate) enum Status {
     Queued,
     Processing,
     Completed,
@@ -98,7 +61,7 @@ enum Status {
 }
 
 impl Status {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Processing => "processing",
@@ -109,7 +72,7 @@ impl Status {
 }
 
 impl Export {
-    fn status(&self, now: u64) -> Status {
+    pub(crate) fn status(&self, now: u64) -> Status {
         let steps = now.saturating_sub(self.created).checked_div(STEP_SECONDS).unwrap_or_default();
         match steps.saturating_add(self.asked) {
             0..=1 => Status::Queued,
@@ -136,20 +99,13 @@ impl Export {
         hasher.finish()
     }
 
-    /// Every line of its file.
-    pub(crate) fn rows(&self, records: &Records, seeds: Seeds) -> Vec<Value> {
-        // It was found valid when it was asked for.
-        let order = self.what.read(&Input::of(self.input.clone()), &mut FieldErrors::default());
-        order(records, seeds, Space::of(self.space))
-    }
-
     /// What the page shows of it.
     pub(crate) fn shown(&self, now: u64) -> Value {
         let status = self.status(now).name();
-        json!({ "id": self.id, "what": self.what.name(), "status": status, "created_at": period::iso(self.created) })
+        json!({ "id": self.id, "what": self.what.name(), "status": status, "created_at": iso(self.created) })
     }
 
-    fn to_row(&self) -> Row {
+    pub(crate) fn to_row(&self) -> Row {
         let body = json!({
             "what": self.what.name(),
             "input": self.input,
@@ -158,7 +114,7 @@ impl Export {
             "completed": self.completed,
             "doomed": self.doomed,
         });
-        Row { kind: KIND, space: self.space, id: self.id.clone(), body: Some(body.to_string()) }
+        Row { kind: EXPORT, space: self.space, id: self.id.clone(), body: Some(body.to_string()) }
     }
 }
 
@@ -177,7 +133,15 @@ impl Exports {
         self.latest.iter()
     }
 
-    fn add(&mut self, store: &Store, export: Export) -> Result<(), Refusal> {
+    /// An id that no export has.
+    pub(crate) fn free_id(&self, seed: u64, space: u64) -> String {
+        let ids = (self.count..).map(|count| uuid(seed, space, count));
+        // The count began anew if a data folder was opened.
+        let mut free = ids.filter(|id| self.iter().all(|export| export.id != *id));
+        free.next().unwrap_or_default()
+    }
+
+    pub(crate) fn add(&mut self, store: &Store, export: Export) -> Result<(), Refusal> {
         let row = export.to_row();
         let bytes = row.body.as_ref().map_or(0, String::len);
         store.keep(&[row])?;
@@ -212,61 +176,10 @@ impl Exports {
         }
     }
 
-    fn get_mut(&mut self, what: What, space: Space, id: &str) -> Option<&mut Export> {
+    pub(crate) fn get_mut(&mut self, what: What, space: Space, id: &str) -> Option<&mut Export> {
         let is_it = |export: &&mut Export| export.what == what && export.space == space.id() && export.id == id;
         self.latest.iter_mut().find(is_it)
     }
-}
-
-pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
-    let mut errors = FieldErrors::default();
-    drop(what.read(visit.input, &mut errors));
-    errors.into_result()?;
-    let (records, space) = (&mut *visit.records, visit.space.id());
-    let ids = (records.exports.count..).map(|count| uuid(visit.seeds.seed, space, count));
-    // The count began anew if a data folder was opened.
-    let mut free = ids.filter(|id| records.exports.iter().all(|export| export.id != *id));
-    let id = free.next().unwrap_or_default();
-    let export = Export {
-        id: id.clone(),
-        what,
-        space,
-        input: visit.input.fields().clone(),
-        created: visit.now,
-        asked: 0,
-        completed: None,
-        doomed: visit.doomed,
-    };
-    records.exports.add(&records.store, export)?;
-    let body = json!({ "export_id": id, "status": "queued" });
-    Ok(answer::compact(StatusCode::ACCEPTED, &body))
-}
-
-pub(crate) fn get(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
-    let (id, now) = (visit.id, visit.now);
-    let no_export = || Refusal::no_record("Export", id);
-    let export = visit.records.exports.get_mut(what, visit.space, id).ok_or_else(no_export)?;
-    let mut next = export.clone();
-    next.asked = next.asked.saturating_add(1);
-    let status = next.status(now);
-    let mut body = fields(json!({
-        "export_id": id,
-        "status": status.name(),
-        "created_at": period::iso(next.created),
-        "message": format!("The export is {}.", status.name()),
-    }));
-    if status == Status::Completed {
-        let completed = *next.completed.get_or_insert(now);
-        let expires = now.saturating_add(VALID_SECONDS);
-        body.insert("download_url".into(), format!("{}{}", visit.files, next.file(expires)).into());
-        body.insert("completed_at".into(), period::iso(completed).into());
-        body.insert("expires_at".into(), period::iso(expires).into());
-    }
-    visit.records.store.keep(&[next.to_row()])?;
-    if let Some(export) = visit.records.exports.get_mut(what, visit.space, id) {
-        *export = next;
-    }
-    Ok(answer::compact(StatusCode::OK, &body.into()))
 }
 
 /// An id as other systems make them, and the same for the same seed.

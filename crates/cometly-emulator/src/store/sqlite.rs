@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::store::{Kept, Row};
+use crate::store::row::{Kept, Row};
 
 const FILE: &str = "cometly-emulator.sqlite3";
 /// Tells our files from those of other programs: `CMLY`.

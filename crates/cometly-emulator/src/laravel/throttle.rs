@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use crate::keys::Space;
-use crate::routes::{Endpoint, ROUTES};
+use crate::laravel::refusal::TooMany;
+use crate::path::Endpoint;
 
 pub(crate) struct Limits {
     window_seconds: u64,
-    most: HashMap<Endpoint, u32>,
+    /// What each endpoint allows in a window, in the order in which they are shown.
+    most: Vec<(Endpoint, u32)>,
     windows: HashMap<(Space, Endpoint), Window>,
 }
 
@@ -25,28 +27,19 @@ pub(crate) struct Allowance {
     pub(crate) remaining: u32,
 }
 
-/// What a call that was turned away is told.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooMany {
-    pub(crate) limit: u32,
-    pub(crate) retry_after: u64,
-    pub(crate) reset: u64,
-}
-
 impl Limits {
-    pub(crate) fn new(window_seconds: u64, most: HashMap<Endpoint, u32>) -> Self {
+    pub(crate) fn new(window_seconds: u64, most: Vec<(Endpoint, u32)>) -> Self {
         Self { window_seconds, most, windows: HashMap::new() }
     }
 
     /// What an endpoint allows in a window.
     pub(crate) fn of(&self, endpoint: Endpoint) -> Option<u32> {
-        self.most.get(&endpoint).copied()
+        self.most.iter().find(|(limited, _)| *limited == endpoint).map(|(_, limit)| *limit)
     }
 
     /// Every limit as it stands for a Space: what it allows, how much of it is used, and in how many seconds it starts afresh.
     pub(crate) fn look(&self, space: Space, now: u64) -> impl Iterator<Item = (Endpoint, u32, u32, u64)> {
-        let limits = ROUTES.iter().filter_map(|route| Some((route.endpoint, self.of(route.endpoint)?)));
-        limits.map(move |(endpoint, limit)| {
+        self.most.iter().map(move |&(endpoint, limit)| {
             let window = self.windows.get(&(space, endpoint)).filter(|window| now < window.ends);
             let (used, resets) = window.map_or((0, 0), |window| (window.calls, window.ends.saturating_sub(now)));
             (endpoint, limit, used, resets)
@@ -55,7 +48,7 @@ impl Limits {
 
     /// Counts a call; `None` if nothing limits it.
     pub(crate) fn take(&mut self, space: Space, endpoint: Endpoint, now: u64) -> Result<Option<Allowance>, TooMany> {
-        let Some(&limit) = self.most.get(&endpoint) else { return Ok(None) };
+        let Some(limit) = self.of(endpoint) else { return Ok(None) };
         let fresh = Window { ends: now.saturating_add(self.window_seconds), calls: 0 };
         let window = self.windows.entry((space, endpoint)).or_insert_with(|| fresh.clone());
         if now >= window.ends {
@@ -76,7 +69,7 @@ mod tests {
     const EVENTS: Endpoint = ("GET", "/events");
 
     fn limits(most: u32) -> Limits {
-        Limits::new(60, HashMap::from([(EVENTS, most)]))
+        Limits::new(60, vec![(EVENTS, most)])
     }
 
     #[test]

@@ -4,11 +4,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SERVER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::answer::{self, Answer};
-use crate::clock::http_date;
-use crate::fault::Kind;
-use crate::limits::TooMany;
-use crate::refusal::Refusal;
+use crate::dates::http_date;
+use crate::faults::fault::Kind;
+use crate::laravel::answer::{self, Answer};
+use crate::laravel::refusal::{Refusal, TooMany};
 
 /// What stands for the status where no answer was sent: what nginx logs for a connection closed without one.
 pub(crate) const NO_ANSWER: u16 = 444;

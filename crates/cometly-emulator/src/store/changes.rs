@@ -6,14 +6,20 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::keys::Space;
-use crate::refusal::Refusal;
-use crate::store::{Row, Store};
+use crate::laravel::refusal::Refusal;
+use crate::store::persistence::Store;
+use crate::store::row::Row;
 
 const MAX_ITEMS: usize = 65_536;
 const MAX_BYTES: usize = 64 << 20;
 
 /// By id, each with its size in bytes.
 type Items = BTreeMap<u64, (usize, Map<String, Value>)>;
+
+/// When a stored item was made, in seconds since 1970.
+pub(crate) fn created_at(item: &Map<String, Value>) -> i64 {
+    item.get("created").and_then(Value::as_i64).unwrap_or_default()
+}
 
 pub(crate) struct Changes {
     kind: &'static str,
@@ -78,7 +84,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seeds::fields;
+    use crate::json::fields;
     use serde_json::json;
 
     #[test]
