@@ -80,28 +80,30 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many events `GET /events` lists before any is tracked: 1000 unless told, at most 10 million. They are a minute
-    /// apart, from 2026-01-01 00:00:00 on, and numbered from 1.
+    /// How many events `GET /events` lists before any is tracked: 1000 by default, at most 10 million. They are numbered from
+    /// 1 and spread evenly over the 30 days before the emulator started, by its clock; with a [`seed`](Self::seed), over the
+    /// 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00.
     pub fn seeded_events(mut self, count: u32) -> Self {
         self.wanted.events = Some(count.into());
         self
     }
 
-    /// How many contacts there are before any is created: 250 unless told, at most 100,000. They were created an hour apart,
-    /// from 2026-01-01 00:00:00 on, and are numbered from 1.
+    /// How many contacts there are before any is created: 250 by default, at most 100,000. They were created in the same 30
+    /// days as the [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
-    /// How many companies there are: 250 unless told, at most 100,000. They were created a day apart, from 2026-01-01
-    /// 00:00:00 on, and are numbered from 1.
+    /// How many companies there are: 250 by default, at most 100,000. They were created in the same 30 days as the
+    /// [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
     }
 
-    /// What the seeded data is drawn from: 0 unless told. The same seed gives the same data on every machine.
+    /// The number that the seeded data is drawn from, 0 by default. With a seed, dates are fixed too: the same seed gives the
+    /// same data on every machine and on every day.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self

@@ -49,7 +49,8 @@ impl Emulator {
 
     pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
         let listener = bind(settings.port)?;
-        let Beginning { seeds, ring, records, keys, space } = Beginning::of(settings.store()?, &settings.wanted)?;
+        let Beginning { seeds, ring, records, keys, space } =
+            Beginning::of(settings.store()?, &settings.wanted, settings.clock.seconds())?;
         let address = listener.local_addr()?;
         let files = bind(0)?;
         let files_site = format!("http://{}", files.local_addr()?);

@@ -33,8 +33,9 @@ impl Socketless {
         let settings =
             limitable().fold(EmulatorBuilder::new(), |settings, (method, path)| settings.limit(method, path, 9));
         let settings = settings.clock(Clock::stopped_at(now)).keep_requests(100);
-        let settings = settings.seeded_events(40).seeded_contacts(20).seeded_companies(20);
-        let Beginning { seeds, ring, records, keys, .. } = Beginning::of(settings.store()?, &settings.wanted)?;
+        let settings = settings.seed(0).seeded_events(40).seeded_contacts(20).seeded_companies(20);
+        let Beginning { seeds, ring, records, keys, .. } =
+            Beginning::of(settings.store()?, &settings.wanted, now / 1000)?;
         let limits = settings.limits()?;
         let backend = Backend::new(Self::PORT, Self::FILES.into(), settings, limits, (seeds, ring, records));
         Ok(Self { backend, keys })

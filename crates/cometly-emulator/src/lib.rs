@@ -12,7 +12,7 @@
 //! use cometly_emulator::Emulator;
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let emulator = Emulator::start()?;
+//! let emulator = Emulator::builder().seed(0).start()?;
 //! let key = &emulator.keys().full;
 //!
 //! // Any HTTP client will do, pointed at `emulator.base_url()`; here, none at all.

@@ -1,4 +1,4 @@
-//! The endpoints of companies: seeded ones, one a day.
+//! The endpoints of companies: all of them seeded.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,6 @@ use crate::laravel::refusal::{FieldErrors, Refusal};
 use crate::laravel::rules::Rule;
 use crate::store::changes::created_at;
 use crate::store::records::Records;
-use crate::store::seeds::DAY;
 use crate::store::seeds::Seeds;
 use crate::visit::Visit;
 
@@ -76,7 +75,7 @@ fn read(input: &Input, errors: &mut FieldErrors) -> Map<String, Value> {
 pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space) -> Ids<'static> {
     let created = records.companies.beyond(space, seeds.companies);
     let created = created.filter(|(_, company)| period.contains(created_at(company)));
-    Ids::all(period.ids(DAY, seeds.companies), created.map(|(id, _)| id))
+    Ids::all(period.ids(seeds, seeds.companies), created.map(|(id, _)| id))
 }
 
 pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64) -> Value {

@@ -1,4 +1,4 @@
-//! The endpoints of contacts: seeded ones, one an hour, and those created since.
+//! The endpoints of contacts: seeded ones and those created since.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,6 @@ use crate::laravel::refusal::{FieldErrors, Refusal};
 use crate::laravel::rules;
 use crate::store::changes::created_at;
 use crate::store::records::Records;
-use crate::store::seeds::HOUR;
 use crate::store::seeds::Seeds;
 use crate::visit::Visit;
 
@@ -111,7 +110,7 @@ pub(crate) fn parts(input: &Input, errors: &mut FieldErrors) -> Parts {
 pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space) -> Ids<'static> {
     let created = records.contacts.beyond(space, seeds.contacts);
     let created = created.filter(|(_, contact)| period.contains(created_at(contact)));
-    Ids::all(period.ids(HOUR, seeds.contacts), created.map(|(id, _)| id))
+    Ids::all(period.ids(seeds, seeds.contacts), created.map(|(id, _)| id))
 }
 
 pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64, parts: &Parts) -> Value {

@@ -1,4 +1,4 @@
-//! `GET /events`: a cursor page over the seeded events, one a minute, and those tracked since.
+//! `GET /events`: a cursor page over the seeded events and those tracked since.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,6 @@ use crate::laravel::page::{self, Ids};
 use crate::laravel::refusal::{FieldErrors, Refusal};
 use crate::laravel::rules::{self, Rule};
 use crate::store::records::Records;
-use crate::store::seeds::MINUTE;
 use crate::store::seeds::Seeds;
 use crate::store::tracked::Tracked;
 use crate::visit::Visit;
@@ -63,7 +62,7 @@ impl Filter {
         let fits =
             |event: &&Tracked| self.period.contains(event.time) && self.asks_for(&event.name, event.source.as_deref());
         Ids {
-            seeded: self.period.ids(MINUTE, seeds.events),
+            seeded: self.period.ids(seeds, seeds.events),
             keep: Box::new(move |id| self.asks_for(seeds.event_name(id), Some(seeds.event_source(id)))),
             added: records.tracked.of(space).filter(fits).map(|event| event.id).collect(),
         }

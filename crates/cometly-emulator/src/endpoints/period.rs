@@ -1,13 +1,13 @@
-//! The time that a list is asked for, and which of the seeded items happened in it.
-//!
-//! Item `n` has the id `n` and happened `n - 1` steps into 2026, so nothing has to be stored. Spaces live in UTC.
+//! The time that a list is asked for.
 
 use std::ops::Range;
 
 use crate::dates;
 use crate::laravel::input::Input;
 use crate::laravel::refusal::FieldErrors;
-use crate::store::seeds::{DAY, FIRST};
+use crate::store::seeds::Seeds;
+
+const DAY: i64 = 24 * 60 * 60;
 
 /// From the first to the last second asked for, both included, in seconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,15 +52,9 @@ impl Period {
         (self.start..=self.end).contains(&seconds)
     }
 
-    /// The ids of the items in it, of those `seeded` that lie `step` seconds apart.
-    pub(crate) fn ids(&self, step: i64, seeded: u64) -> Range<u64> {
-        let steps_until = |moment: i64| {
-            let seconds = moment.saturating_sub(FIRST).max(0);
-            let steps = seconds.saturating_add(step).saturating_sub(1).checked_div(step);
-            u64::try_from(steps.unwrap_or_default()).unwrap_or_default()
-        };
-        let first = steps_until(self.start).saturating_add(1);
-        first..steps_until(self.end.saturating_add(1)).min(seeded).saturating_add(1).max(first)
+    /// The ids of those of `count` seeded items that happened in it.
+    pub(crate) fn ids(&self, seeds: Seeds, count: u64) -> Range<u64> {
+        seeds.ids(self.start, self.end, count)
     }
 }
 
@@ -81,26 +75,15 @@ fn date(input: &Input, field: &str, required: bool, errors: &mut FieldErrors) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::seeds::HOUR;
-
-    #[test]
-    fn both_ends_of_the_time_asked_for_are_included() {
-        let ids = |start, end| Period { start, end }.ids(60, 100);
-        assert_eq!(ids(FIRST, FIRST + 120), 1..4);
-        assert_eq!(ids(FIRST + 1, FIRST + 119), 2..3);
-        assert_eq!(ids(FIRST - 9, FIRST - 1), 1..1);
-        assert_eq!(ids(i64::MIN, i64::MAX), 1..101);
-        assert_eq!(ids(FIRST + 6000, i64::MAX), 101..101);
-    }
 
     #[test]
     fn a_day_is_read_whole() {
         let read = |query| {
             let mut errors = FieldErrors::default();
             let day = Period::read_day(&Input::of_query(query), &mut errors);
-            errors.into_result().map(|()| day.ids(HOUR, 100))
+            errors.into_result().map(|()| day)
         };
-        assert_eq!(read("date=2026-01-02").unwrap(), 25..49);
+        assert_eq!(read("date=2026-01-02").unwrap(), Period { start: 1_767_312_000, end: 1_767_398_399 });
         for wrong in ["", "date=2026-1-2", "date=2026-02-30", "date[]=2026-01-02"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -25,13 +25,13 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    pub(crate) fn of(store: Store, wanted: &Wanted) -> io::Result<Self> {
+    pub(crate) fn of(store: Store, wanted: &Wanted, now: u64) -> io::Result<Self> {
         let mut kept = store.load()?;
         // In the order in which they were made: ids tell that, but for exports.
         let created = |row: &Kept| row.fields().get("created").and_then(Value::as_u64);
         kept.sort_by_cached_key(|row| row.id.parse::<u64>().ok().or_else(|| created(row)));
         let meta = |id: &str| kept.iter().find(|row| row.kind == META && row.id == id).map(Kept::fields);
-        let seeds = wanted.seeds(meta("seeds").as_ref())?;
+        let seeds = wanted.seeds(meta("seeds").as_ref(), now)?;
         let mut ring = KeyRing::default();
         let first = match meta("keys") {
             Some(first) => First::read(&first).ok_or_else(|| unreadable("its keys"))?,

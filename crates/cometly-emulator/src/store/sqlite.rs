@@ -12,7 +12,7 @@ const FILE: &str = "cometly-emulator.sqlite3";
 /// Tells our files from those of other programs: `CMLY`.
 const APPLICATION: i64 = 0x434d_4c59;
 /// Goes up whenever older files cannot be read as they are.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 pub(crate) struct Database {
     connection: Connection,
