@@ -1,18 +1,20 @@
 //! How an emulator is set up.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::endpoints::routes::{ROUTES, Route, limitable};
+use crate::keys::Ability;
 use crate::laravel::throttle::Limits;
 use crate::path::{API, Endpoint};
+use crate::server::network::Network;
 use crate::store::persistence::Store;
+use crate::store::row::Kept;
 use crate::store::seeds::Wanted;
-#[cfg(feature = "sqlite")]
-use crate::store::sqlite::Database;
 
 /// Settings for an [`Emulator`](crate::Emulator); made by [`Emulator::builder`](crate::Emulator::builder).
 ///
@@ -38,7 +40,10 @@ pub struct EmulatorBuilder {
     pub(crate) wanted: Wanted,
     #[cfg(feature = "sqlite")]
     data_dir: Option<PathBuf>,
-    pub(crate) port: u16,
+    /// Only the latest so many events are kept.
+    pub(crate) kept_events: Option<usize>,
+    pub(crate) network: Network,
+    pub(crate) fixed_keys: Vec<(String, Vec<Ability>)>,
     documented_limits: bool,
     own_limits: Vec<(String, String, u32)>,
     window: Duration,
@@ -53,7 +58,15 @@ impl EmulatorBuilder {
             wanted: Wanted::default(),
             #[cfg(feature = "sqlite")]
             data_dir: None,
-            port: 0,
+            kept_events: None,
+            network: Network {
+                listen: (Ipv4Addr::LOCALHOST, 0).into(),
+                downloads_port: 0,
+                public_url: None,
+                public_downloads_url: None,
+                page_token: None,
+            },
+            fixed_keys: Vec::new(),
             documented_limits: true,
             own_limits: Vec::new(),
             window: Duration::from_secs(60),
@@ -74,7 +87,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How long the limits' window is: a minute unless told. Laravel counts whole seconds, so this is rounded up to them.
+    /// How long the limits' window is: a minute by default. Laravel counts whole seconds, so this is rounded up to them.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
@@ -109,26 +122,77 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The port of 127.0.0.1 to listen on: a free one unless told.
+    /// The port to listen on: a free one by default.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.network.listen.set_port(port);
         self
     }
 
-    /// The clock that the rate limits go by: the system's unless told.
+    /// The address to listen on: 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, others can
+    /// reach it: whoever has a key can call the API, and the page wants a token then, which is in
+    /// [`Emulator::page_url`](crate::Emulator::page_url).
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.network.listen = address;
+        self
+    }
+
+    /// The port of the host from which exports are downloaded, on the address of [`listen`](Self::listen): a free one by
+    /// default.
+    pub fn downloads_port(mut self, port: u16) -> Self {
+        self.network.downloads_port = port;
+        self
+    }
+
+    /// By which URL clients reach it, `http://emulator:8080` say: what it shows and puts into its answers, and the name by
+    /// which the page may be opened, beside those of this machine. Exports are downloaded from the same host, by the port that
+    /// [`downloads_port`](Self::downloads_port) has.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.network.public_url = Some(url.into());
+        self
+    }
+
+    /// By which URL exports are downloaded, if that does not follow from [`public_url`](Self::public_url).
+    pub fn public_downloads_url(mut self, url: impl Into<String>) -> Self {
+        self.network.public_downloads_url = Some(url.into());
+        self
+    }
+
+    /// The token that the page wants, of ASCII letters and digits: a random one by default where others can reach it, and none
+    /// on loopback.
+    pub fn page_token(mut self, token: impl Into<String>) -> Self {
+        self.network.page_token = Some(token.into());
+        self
+    }
+
+    /// A further key of the emulator's first Space, one that can be written down beforehand: printable ASCII without blanks and
+    /// commas, in Cometly's form `12|abc…` or any other. It is valid from each start on.
+    pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
+        self.fixed_keys.push((key.into(), abilities.to_vec()));
+        self
+    }
+
+    /// The clock that the rate limits go by: the system's by default.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many requests are remembered, the latest ones: 65,536 unless told. Their bodies and headers together never take
+    /// How many requests are remembered, the latest ones: 65,536 by default. Their bodies and headers together never take
     /// more than 64 MiB.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
     }
 
-    /// How many bytes a body may have before it is answered by 413: 8 MiB unless told, PHP's own default.
+    /// Keeps only the latest `count` tracked events, and forgets older ones together with their idempotency keys: for programs
+    /// that track without end. By default none is forgotten, and when a million or 256 MiB of them are kept, further ones are
+    /// answered by 507.
+    pub fn keep_events(mut self, count: usize) -> Self {
+        self.kept_events = Some(count);
+        self
+    }
+
+    /// How many bytes a body may have before it is answered by 413: 8 MiB by default, PHP's own default.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -151,12 +215,25 @@ impl EmulatorBuilder {
         not(feature = "sqlite"),
         expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with a folder")
     )]
-    pub(crate) fn store(&self) -> io::Result<Store> {
+    pub(crate) fn store(&self) -> io::Result<(Store, Vec<Kept>)> {
         #[cfg(feature = "sqlite")]
         if let Some(folder) = &self.data_dir {
-            return Ok(Store::Folder(Database::open(folder)?));
+            return Store::folder(folder);
         }
-        Ok(Store::default())
+        Ok((Store::default(), Vec::new()))
+    }
+
+    /// Checks the keys that were named.
+    pub(crate) fn check_keys(&self) -> io::Result<()> {
+        let is_sound = |key: &str| {
+            let bytes = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+            bytes && (4..=512).contains(&key.len())
+        };
+        if self.fixed_keys.iter().all(|(key, _)| is_sound(key)) {
+            return Ok(());
+        }
+        let message = "a key of its own has 4 to 512 printable ASCII characters, no blank and no comma";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 
     pub(crate) fn limits(&self) -> io::Result<Limits> {

@@ -4,7 +4,6 @@
 pub(crate) mod companies;
 pub(crate) mod contact;
 pub(crate) mod contacts;
-pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod period;

@@ -2,8 +2,8 @@
 //! backend's, and how an answer is spoiled on its way to the client.
 
 pub(crate) mod active;
+pub(crate) mod cursors;
 pub(crate) mod delivery;
 pub(crate) mod fault;
 pub(crate) mod json;
-pub(crate) mod reset;
 pub(crate) mod responses;

@@ -67,6 +67,7 @@ mod builder;
 mod clock;
 mod control;
 mod dates;
+mod downloads;
 mod emulator;
 mod endpoints;
 mod faults;

@@ -1,5 +1,5 @@
 //! The data of all Spaces: what is computed from the seed, and what was changed on top of it. All of it is in memory; with a
-//! data folder, a change is written there first, and `restore` reads it back.
+//! data folder, a change is also written there before its call is answered, and `restore` reads it back.
 
 pub(crate) mod changes;
 pub(crate) mod exports;
@@ -11,3 +11,5 @@ pub(crate) mod seeds;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod tracked;
+#[cfg(feature = "sqlite")]
+pub(crate) mod writer;

@@ -10,7 +10,6 @@ use crate::laravel::input::Input;
 use crate::laravel::page::{self, Ids};
 use crate::laravel::refusal::{FieldErrors, Refusal};
 use crate::laravel::rules::Rule;
-use crate::store::changes::created_at;
 use crate::store::records::Records;
 use crate::store::seeds::Seeds;
 use crate::visit::Visit;
@@ -74,7 +73,7 @@ fn read(input: &Input, errors: &mut FieldErrors) -> Map<String, Value> {
 
 pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space) -> Ids<'static> {
     let created = records.companies.beyond(space, seeds.companies);
-    let created = created.filter(|(_, company)| period.contains(created_at(company)));
+    let created = created.filter(|(_, created)| period.contains(*created));
     Ids::all(period.ids(seeds, seeds.companies), created.map(|(id, _)| id))
 }
 
@@ -83,7 +82,7 @@ pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64) -> Val
 }
 
 fn find(records: &Records, seeds: Seeds, space: Space, id: u64) -> Option<Map<String, Value>> {
-    records.companies.get(space, id).cloned().or_else(|| seeds.company(id))
+    records.companies.get(space, id).or_else(|| seeds.company(id))
 }
 
 fn called_for(visit: &Visit<'_>, id: u64) -> Result<Map<String, Value>, Refusal> {

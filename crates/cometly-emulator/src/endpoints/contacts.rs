@@ -12,9 +12,9 @@ use crate::laravel::input::Input;
 use crate::laravel::page::{self, Ids};
 use crate::laravel::refusal::{FieldErrors, Refusal};
 use crate::laravel::rules;
-use crate::store::changes::created_at;
 use crate::store::records::Records;
 use crate::store::seeds::Seeds;
+use crate::store::tracked::Tracked;
 use crate::visit::Visit;
 
 /// How many of a contact's events come with it.
@@ -109,7 +109,7 @@ pub(crate) fn parts(input: &Input, errors: &mut FieldErrors) -> Parts {
 
 pub(crate) fn ids(period: &Period, records: &Records, seeds: Seeds, space: Space) -> Ids<'static> {
     let created = records.contacts.beyond(space, seeds.contacts);
-    let created = created.filter(|(_, contact)| period.contains(created_at(contact)));
+    let created = created.filter(|(_, created)| period.contains(*created));
     Ids::all(period.ids(seeds, seeds.contacts), created.map(|(id, _)| id))
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn row(records: &Records, seeds: Seeds, space: Space, id: u64, parts:
 }
 
 pub(crate) fn find(records: &Records, seeds: Seeds, space: Space, id: u64) -> Option<Map<String, Value>> {
-    records.contacts.get(space, id).cloned().or_else(|| seeds.contact(id))
+    records.contacts.get(space, id).or_else(|| seeds.contact(id))
 }
 
 /// The latest events that name one of the contact's addresses, or that were seeded as the contact's.
@@ -126,8 +126,11 @@ fn events_of(visit: &Visit<'_>, id: u64, contact: &Map<String, Value>) -> Value 
     let (records, seeds) = (&*visit.records, visit.seeds);
     let emails = contact.get("emails").and_then(Value::as_array).cloned().unwrap_or_default();
     let is_his = |event: &Map<String, Value>| event.get("email").is_some_and(|email| emails.contains(email));
-    let tracked = records.tracked.of(visit.space).rev().map(|event| events::whole(records, seeds, event.id));
     // A look further back would take too long.
+    let tracked = records.tracked.of(visit.space).rev().take(100_000);
+    // Few are worth the parsing.
+    let mentions = |event: &&Tracked| emails.iter().filter_map(Value::as_str).any(|email| event.mentions(email));
+    let tracked = tracked.filter(mentions).map(|event| events::whole(records, seeds, event.id));
     let seeded = (1..=seeds.events).rev().take(100_000).filter(|event| seeds.contact_of(*event) == Some(id));
     let seeded = seeded.map(|event| seeds.event(event));
     tracked.filter(is_his).chain(seeded).take(EVENTS).map(Value::Object).collect()

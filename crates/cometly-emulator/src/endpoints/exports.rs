@@ -18,41 +18,49 @@ use crate::store::records::Records;
 use crate::store::seeds::Seeds;
 use crate::visit::Visit;
 
-/// Gives every line of what was ordered.
-type Order = Box<dyn Fn(&Records, Seeds, Space) -> Vec<Value>>;
+/// Gives the lines of what was ordered, each with its id: of those after an id, so many at most.
+type Order = Box<dyn Fn(&Records, Seeds, Space, Option<u64>, usize) -> Vec<(u64, Value)>>;
 
 /// Reads what is asked for.
 fn read(what: What, input: &Input, errors: &mut FieldErrors) -> Order {
-    let all = |ids: &Ids<'_>, row: &dyn Fn(u64) -> Value| ids.between(None, None).map(row).collect();
+    let some = |ids: &Ids<'_>, after, most, row: &dyn Fn(u64) -> Value| {
+        ids.between(after, None).take(most).map(|id| (id, row(id))).collect()
+    };
     match what {
         What::Events => {
             let filter = Filter::read(input, Period::read_day(input, errors), errors);
-            Box::new(move |records, seeds, space| {
-                all(&filter.ids(records, seeds, space), &|id| filter.row(records, seeds, id))
+            Box::new(move |records, seeds, space, after, most| {
+                some(&filter.ids(records, seeds, space), after, most, &|id| filter.row(records, seeds, id))
             })
         }
         What::Contacts => {
             let (period, parts) = (Period::read(input, true, errors), contacts::parts(input, errors));
-            Box::new(move |records, seeds, space| {
+            Box::new(move |records, seeds, space, after, most| {
                 let row = |id| contacts::row(records, seeds, space, id, &parts);
-                all(&contacts::ids(&period, records, seeds, space), &row)
+                some(&contacts::ids(&period, records, seeds, space), after, most, &row)
             })
         }
         What::Companies => {
             let period = Period::read(input, true, errors);
-            Box::new(move |records, seeds, space| {
+            Box::new(move |records, seeds, space, after, most| {
                 let row = |id| companies::row(records, seeds, space, id);
-                all(&companies::ids(&period, records, seeds, space), &row)
+                some(&companies::ids(&period, records, seeds, space), after, most, &row)
             })
         }
     }
 }
 
-/// Every line of an export's file.
-pub(crate) fn rows(export: &Export, records: &Records, seeds: Seeds) -> Vec<Value> {
+/// The lines of an export's file after that of an id, so many at most.
+pub(crate) fn rows(
+    export: &Export,
+    records: &Records,
+    seeds: Seeds,
+    after: Option<u64>,
+    most: usize,
+) -> Vec<(u64, Value)> {
     // It was found valid when it was ordered.
     let order = read(export.what, &Input::of(export.input.clone()), &mut FieldErrors::default());
-    order(records, seeds, Space::of(export.space))
+    order(records, seeds, Space::of(export.space), after, most)
 }
 
 pub(crate) fn create(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> {
@@ -96,7 +104,8 @@ pub(crate) fn get(what: What, visit: &mut Visit<'_>) -> Result<Answer, Refusal> 
         body.insert("completed_at".into(), iso(completed).into());
         body.insert("expires_at".into(), iso(expires).into());
     }
-    visit.records.store.keep(&[next.to_row()])?;
+    visit.records.store.has_room()?;
+    visit.records.store.keep(vec![next.to_row()]);
     if let Some(export) = visit.records.exports.get_mut(what, visit.space, id) {
         *export = next;
     }

@@ -5,12 +5,15 @@ use std::collections::VecDeque;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::faults::fault::{Fault, Kind};
+use crate::faults::fault::{Fault, Target};
 use crate::path::{API, fits};
 use crate::scramble::scramble;
 
 /// The oldest fault gives way to one beyond these.
 const MAX_FAULTS: usize = 256;
+
+/// What [`Target::Lists`] strikes.
+const LISTS: [&str; 3] = ["/events", "/contacts", "/companies"];
 
 /// Names a fault that was switched on, so that it can be switched off again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +68,22 @@ impl Faults {
     pub(crate) fn strike(&mut self, method: &Method, path: &str) -> Option<Fault> {
         let path = percent_decode_str(path).decode_utf8().ok()?;
         let path = path.trim_end_matches('/').strip_prefix(API)?;
-        let fault = self.active.iter_mut().find_map(|active| active.meet(method, path))?;
+        self.strike_one(method, path, |target| match target {
+            Target::Api => true,
+            Target::Lists => method == Method::GET && LISTS.contains(&path),
+            Target::ExportOrders => method == Method::POST && path.ends_with("/exports"),
+            Target::Downloads => false,
+        })
+    }
+
+    /// The fault that strikes this request to the host of the exports.
+    pub(crate) fn strike_download(&mut self, method: &Method, path: &str) -> Option<Fault> {
+        self.strike_one(method, path, |target| target == Target::Downloads)
+    }
+
+    fn strike_one(&mut self, method: &Method, path: &str, is_hit: impl Fn(Target) -> bool) -> Option<Fault> {
+        let hit = self.active.iter_mut().filter(|active| is_hit(active.fault.kind.target()));
+        let fault = hit.into_iter().find_map(|active| active.meet(method, path))?;
         self.active.retain(|active| active.fault.times.is_none_or(|times| active.struck < times));
         Some(fault)
     }
@@ -83,10 +101,9 @@ impl FaultId {
 
 impl InjectedFault {
     fn meet(&mut self, method: &Method, path: &str) -> Option<Fault> {
-        let Fault { kind, method: wanted, path: template, after, share, times, .. } = &self.fault;
+        let Fault { method: wanted, path: template, after, share, times, .. } = &self.fault;
         let it_fits = wanted.as_deref().is_none_or(|wanted| wanted == method.as_str())
-            && template.as_deref().is_none_or(|template| fits(template, path).is_some())
-            && (*kind != Kind::ExportFailed || (method == Method::POST && path.ends_with("/exports")));
+            && template.as_deref().is_none_or(|template| fits(template, path).is_some());
         if !it_fits {
             return None;
         }

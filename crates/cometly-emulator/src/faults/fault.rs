@@ -1,6 +1,11 @@
 //! What goes wrong on demand, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 /// However slow a fault makes an answer, it ends.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
@@ -37,8 +42,9 @@ pub struct Fault {
     pub(crate) carried_out: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Stub(Arc<Stub>),
     Unauthenticated,
     RevokedKey,
     Forbidden,
@@ -53,12 +59,43 @@ pub(crate) enum Kind {
     WafCaptcha,
     HtmlPage,
     ExportFailed,
+    CursorCycle,
+    CursorFirstPage,
+    CursorEmpty,
+    CursorMissing,
+    CursorLong,
+    SlowDownload { pause: Duration },
+    CutDownload { bytes: Option<u64> },
+    ExpiredDownload,
+    ChangedDownload,
+    IgnoredRange,
     Slow { pause: Duration },
     Trickle { pause: Duration },
     CutBody,
     Endless,
     Reset,
     Silence,
+}
+
+/// An answer that a test makes up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stub {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+}
+
+/// Which requests a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Any call to the API.
+    Api,
+    /// Calls that list something.
+    Lists,
+    /// Calls that order an export.
+    ExportOrders,
+    /// Requests to the host from which exports are downloaded.
+    Downloads,
 }
 
 impl Fault {
@@ -68,6 +105,47 @@ impl Fault {
 
     fn spoiled(kind: Kind) -> Self {
         Self { carried_out: true, ..Self::instead(kind) }
+    }
+
+    /// An answer of your own: any status from 200 to 599 (500 otherwise), without a body and with no header but those that
+    /// [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that the emulator
+    /// does not serve.
+    ///
+    /// ```
+    /// use cometly_emulator::{Emulator, Fault};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let emulator = Emulator::start()?;
+    /// let answer = Fault::stub(200).header("Content-Type", "application/json").body(r#"{"data":{"id":7}}"#);
+    /// emulator.inject(answer.for_method("GET").for_path("/spaces/{id}"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stub(status: u16) -> Self {
+        let status = Some(status).filter(|status| (200..600).contains(status));
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::instead(Kind::Stub(Arc::new(Stub { status, ..Stub::default() })))
+    }
+
+    /// Adds a header to a [`stub`](Self::stub); it may come several times. A name or a value that HTTP does not allow, and
+    /// `Content-Length`, `Transfer-Encoding` and `Connection`, which follow from the body, are left out. Other faults have no
+    /// headers of their own.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Kind::Stub(stub) = &mut self.kind
+            && let Ok((name, value)) = header(name, value)
+        {
+            Arc::make_mut(stub).headers.push((name, value));
+        }
+        self
+    }
+
+    /// Sets the body of a [`stub`](Self::stub). Other faults have no body of their own.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        if let Kind::Stub(stub) = &mut self.kind {
+            Arc::make_mut(stub).body = body.into();
+        }
+        self
     }
 
     /// 401, as for an unknown key.
@@ -143,6 +221,66 @@ impl Fault {
         Self::spoiled(Kind::ExportFailed)
     }
 
+    /// The cursor of a page leads back to the page before, so that a walk never ends. It strikes calls that list something,
+    /// and changes pages that have one before them.
+    pub fn cursor_cycle() -> Self {
+        Self::spoiled(Kind::CursorCycle)
+    }
+
+    /// The cursor that a call brings is passed over, and the first page comes again, as Laravel answers a cursor that it cannot
+    /// read. It strikes calls that list something.
+    pub fn cursor_first_page() -> Self {
+        Self::spoiled(Kind::CursorFirstPage)
+    }
+
+    /// `next_cursor` is an empty text where there is a next page. It strikes calls that list something.
+    pub fn cursor_empty() -> Self {
+        Self::spoiled(Kind::CursorEmpty)
+    }
+
+    /// A page comes without `next_cursor` and `next_page_url`, neither of which is null then. It strikes calls that list
+    /// something.
+    pub fn cursor_missing() -> Self {
+        Self::spoiled(Kind::CursorMissing)
+    }
+
+    /// `next_cursor` is 1 MiB long where there is a next page. It strikes calls that list something.
+    pub fn cursor_long() -> Self {
+        Self::spoiled(Kind::CursorLong)
+    }
+
+    /// The file of an export comes in pieces of 1024 bytes, with such a pause before each. It strikes downloads.
+    pub fn slow_download(pause: Duration) -> Self {
+        Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
+    }
+
+    /// The connection is closed in the middle of the file of an export, after half of what was asked for. It strikes
+    /// downloads.
+    pub fn cut_download() -> Self {
+        Self::spoiled(Kind::CutDownload { bytes: None })
+    }
+
+    /// The same after so many bytes of an answer, if it has more than those.
+    pub fn cut_download_after(bytes: u64) -> Self {
+        Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
+    }
+
+    /// 403, as for a download URL that has expired: the export gives another one when it is asked for. It strikes downloads.
+    pub fn expired_download() -> Self {
+        Self::instead(Kind::ExpiredDownload)
+    }
+
+    /// The file of an export is another one than before: its `ETag` differs, so that `If-Range` brings it whole. It strikes
+    /// downloads.
+    pub fn changed_download() -> Self {
+        Self::spoiled(Kind::ChangedDownload)
+    }
+
+    /// The `Range` that a download asks for is passed over: 200 and the whole file. It strikes downloads.
+    pub fn ignored_range() -> Self {
+        Self::spoiled(Kind::IgnoredRange)
+    }
+
     /// The call is carried out, and its answer comes so much later: ten minutes at most.
     pub fn slow(pause: Duration) -> Self {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
@@ -185,19 +323,19 @@ impl Fault {
     }
 
     /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
-    /// `/contacts/{id}` for any contact.
+    /// `/contacts/{id}` for any contact. The paths of downloads are those of their URLs, `/exports/events/{id}` say.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// Lets so many of the calls that it would strike pass first.
+    /// Skips the first `calls` matching calls.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
         self
     }
 
-    /// Strikes so often and is gone then.
+    /// Applies to `times` calls, then removes itself.
     pub fn up_to_n_times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
@@ -221,16 +359,42 @@ impl Fault {
 }
 
 impl Kind {
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Self::ExportFailed => Target::ExportOrders,
+            Self::CursorCycle | Self::CursorFirstPage | Self::CursorEmpty | Self::CursorMissing | Self::CursorLong => {
+                Target::Lists
+            }
+            Self::SlowDownload { .. }
+            | Self::CutDownload { .. }
+            | Self::ExpiredDownload
+            | Self::ChangedDownload
+            | Self::IgnoredRange => Target::Downloads,
+            _ => Target::Api,
+        }
+    }
+
     /// Whether the backend gives the answer, as one of its own.
-    pub(crate) fn is_for_the_backend(self) -> bool {
-        matches!(self, Self::RevokedKey | Self::Forbidden | Self::InactiveSubscription | Self::ExportFailed)
+    pub(crate) fn is_for_the_backend(&self) -> bool {
+        let own = matches!(self, Self::RevokedKey | Self::Forbidden | Self::InactiveSubscription);
+        own || self.target() != Target::Api
     }
 
     /// Whether it follows from the fault alone if the call is carried out.
-    fn is_settled(self) -> bool {
+    fn is_settled(&self) -> bool {
         let spoils = matches!(self, Self::Slow { .. } | Self::Trickle { .. } | Self::CutBody | Self::Endless);
         spoils || self.is_for_the_backend()
     }
+}
+
+/// A header that a stub may have; an error says why it may not.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
+    if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+        return Err(format!("`{name}` follows from the body; leave it out"));
+    }
+    let value = HeaderValue::try_from(value).map_err(|_| format!("the value of `{name}` is none of a header"))?;
+    Ok((parsed, value))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, SERVER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::dates::http_date;
-use crate::faults::fault::Kind;
+use crate::faults::fault::{Kind, Stub};
 use crate::laravel::answer::{self, Answer};
 use crate::laravel::refusal::{Refusal, TooMany};
 
@@ -23,7 +23,7 @@ pub(crate) struct Scene<'a> {
 
 impl Kind {
     /// What the backend says to a call that is not allowed.
-    pub(crate) fn forbidding(self) -> Option<&'static str> {
+    pub(crate) fn forbidding(&self) -> Option<&'static str> {
         match self {
             Self::Forbidden => Some("This action is unauthorized."),
             Self::InactiveSubscription => Some("Your subscription is inactive."),
@@ -32,9 +32,10 @@ impl Kind {
     }
 
     /// The answer in place of the backend's; `None` if the backend's own is sent, or nothing at all.
-    pub(crate) fn forge(self, scene: &Scene<'_>) -> Option<Answer> {
+    pub(crate) fn forge(&self, scene: &Scene<'_>) -> Option<Answer> {
         let backend = |refusal: Refusal| refusal.into_answer(scene.expects_json, scene.site);
-        let answer = match self {
+        let answer = match *self {
+            Self::Stub(ref stub) => stubbed(stub),
             Self::Unauthenticated => backend(Refusal::Unauthenticated),
             Self::TooManyRequests { seconds } => backend(Refusal::too_many(&TooMany {
                 limit: scene.limit.unwrap_or(60),
@@ -62,6 +63,15 @@ impl Kind {
         };
         Some(answer)
     }
+}
+
+fn stubbed(stub: &Stub) -> Answer {
+    let mut answer = Response::new(stub.body.clone());
+    *answer.status_mut() = stub.status;
+    for (name, value) in &stub.headers {
+        answer.headers_mut().append(name.clone(), value.clone());
+    }
+    answer
 }
 
 /// What is on record for a call that was not answered.

@@ -59,6 +59,10 @@ impl Input {
         self.get(name)?.as_str()
     }
 
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.fields.shift_remove(name);
+    }
+
     /// All fields, for those who keep them.
     pub(crate) fn fields(&self) -> &Map<String, Value> {
         &self.fields
@@ -91,11 +95,12 @@ fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Laravel's `TrimStrings` and `ConvertEmptyStringsToNull`, at any depth.
+/// Laravel's `TrimStrings` and `ConvertEmptyStringsToNull`, at any depth. `Str::trim` takes off what PCRE calls a space in
+/// Unicode mode, which is white space and U+180E, and NUL, U+FEFF, U+200B and U+200E.
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) => {
-            let invisible = |char: char| char.is_whitespace() || "\0\u{FEFF}\u{200B}\u{200E}".contains(char);
+            let invisible = |char: char| char.is_whitespace() || "\0\u{180E}\u{FEFF}\u{200B}\u{200E}".contains(char);
             let trimmed = text.trim_matches(invisible);
             *value = if trimmed.is_empty() { Value::Null } else { trimmed.into() };
         }

@@ -143,8 +143,9 @@ impl Exports {
 
     pub(crate) fn add(&mut self, store: &Store, export: Export) -> Result<(), Refusal> {
         let row = export.to_row();
+        store.has_room()?;
         let bytes = row.body.as_ref().map_or(0, String::len);
-        store.keep(&[row])?;
+        store.keep(vec![row]);
         self.push(store, export, bytes);
         Ok(())
     }
@@ -170,10 +171,8 @@ impl Exports {
 
     fn push(&mut self, store: &Store, export: Export, bytes: usize) {
         self.count = self.count.saturating_add(1);
-        for forgotten in self.latest.push(export, bytes) {
-            // If this fails, it is forgotten when the folder is opened the next time.
-            drop(store.write(&[Row { body: None, ..forgotten.to_row() }]));
-        }
+        let evicted = self.latest.push(export, bytes.saturating_mul(8));
+        store.keep(evicted.iter().map(|export| Row { body: None, ..export.to_row() }).collect());
     }
 
     pub(crate) fn get_mut(&mut self, what: What, space: Space, id: &str) -> Option<&mut Export> {

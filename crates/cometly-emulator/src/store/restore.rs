@@ -25,8 +25,12 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    pub(crate) fn of(store: Store, wanted: &Wanted, now: u64) -> io::Result<Self> {
-        let mut kept = store.load()?;
+    pub(crate) fn of(
+        (store, mut kept): (Store, Vec<Kept>),
+        wanted: &Wanted,
+        keep: Option<usize>,
+        now: u64,
+    ) -> io::Result<Self> {
         // In the order in which they were made: ids tell that, but for exports.
         let created = |row: &Kept| row.fields().get("created").and_then(Value::as_u64);
         kept.sort_by_cached_key(|row| row.id.parse::<u64>().ok().or_else(|| created(row)));
@@ -39,7 +43,7 @@ impl Beginning {
         };
         let mut records = Records {
             store,
-            tracked: TrackedEvents::new(seeds.events),
+            tracked: TrackedEvents::new(seeds.events, keep),
             contacts: Changes::new(row::CONTACT),
             companies: Changes::new(row::COMPANY),
             exports: Exports::new(),
@@ -94,7 +98,7 @@ impl First {
             }),
         ));
         // Together, so that a folder has all of them or is still new.
-        store.write(&rows)?;
+        store.write(rows)?;
         Ok(Self { keys, space })
     }
 
@@ -114,8 +118,8 @@ fn restore(kept: &Kept, ring: &mut KeyRing, records: &mut Records) -> Option<()>
         row::KEY => ring.restore(&kept.id, kept.space, &fields)?,
         row::EVENT => tracked.restore(store, number()?, kept.space, &fields)?,
         row::EXPORT => exports.restore(store, &kept.id, kept.space, &fields)?,
-        row::CONTACT => contacts.insert(kept.space, number()?, fields, kept.body.len()),
-        row::COMPANY => companies.insert(kept.space, number()?, fields, kept.body.len()),
+        row::CONTACT => contacts.insert(kept.space, number()?, kept.body.clone()),
+        row::COMPANY => companies.insert(kept.space, number()?, kept.body.clone()),
         _ => return None,
     }
     Some(())

@@ -22,6 +22,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// About how many bytes it takes in memory.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn bytes(&self) -> usize {
+        let text = self.id.len().saturating_add(self.body.as_ref().map_or(0, String::len));
+        text.saturating_add(size_of::<Self>())
+    }
+
     /// A key as it is kept.
     pub(crate) fn of_key(key: &str, space: Space, abilities: &[Ability]) -> Self {
         let abilities: Vec<_> = abilities.iter().map(|ability| ability.name()).collect();
