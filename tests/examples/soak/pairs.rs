@@ -1,7 +1,8 @@
-//! `cargo xtask soak`: every flavour for minutes under seeded faults, each in a process of its own with servers of its own.
+//! All flavours at once, each a process of this program beside one with its servers.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    env,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
     thread,
@@ -12,65 +13,42 @@ use cometly_conformance::adapters;
 use lexopt::ValueExt as _;
 use serde_json::Value;
 
-use crate::{Outcome, Result, say, tool};
-
-mod report;
-
-use report::Report;
-
-const HELP: &str = "\
-cargo xtask soak               every flavour for two minutes under seeded faults, 64 calls at once
-cargo xtask soak --minutes N   for so long; a fraction will do
-cargo xtask soak --seed N      other faults, in another order
-
-Each flavour is a process with servers of its own: the emulator with its faults, and the fault server, plain and by TLS. What
-becomes of each call is written in its plan. Ends with 1 if an outcome is not as planned, if arrivals are not tries, or if
-memory, sockets or threads grow. Reads /proc, so it needs Linux.
-";
+use crate::{
+    Result,
+    report::{self, Report},
+};
 
 /// Until a process that was to end is ended: the last calls, and a client's own farewell.
 const GRACE: Duration = Duration::from_secs(75);
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    let (mut minutes, mut seed) = (2.0_f64, 1_u64);
+/// Whether all outcomes were as planned, all tries arrived, and nothing grew.
+pub(crate) fn run() -> Result<bool> {
+    let (mut minutes, mut seed, mut arguments) = (2.0_f64, 1_u64, lexopt::Parser::from_env());
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Long("minutes") => minutes = arguments.value()?.parse()?,
             lexopt::Arg::Long("seed") => seed = arguments.value()?.parse()?,
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
-            other => return Err(other.unexpected().into()),
+            other => return Err(format!("{}; `cargo xtask soak --help` says what is known", other.unexpected()).into()),
         }
     }
     let time = Duration::try_from_secs_f64(minutes * 60.0)?;
-    let program = built()?;
+    let program = env::current_exe()?;
     let mut pairs = Vec::new();
     for (flavour, seed) in adapters::all().iter().map(|flavour| flavour.name()).zip(seed..) {
         pairs.push(Pair::start(&program, flavour, time, seed)?);
     }
-    let deadline = Instant::now().checked_add(time.saturating_add(GRACE)).ok_or("nobody waits for so long")?;
+    let deadline = Instant::now().checked_add(time.saturating_add(GRACE)).ok_or("--minutes is too long")?;
     let reports: Result<Vec<_>> = pairs.into_iter().map(|pair| pair.end(deadline)).collect();
     let reports = reports?;
-    say(&report::table(&reports))?;
+    let mut output = io::stdout();
+    output.write_all(report::table(&reports).as_bytes())?;
     let violations: Vec<_> = reports.iter().flat_map(Report::violations).collect();
-    say(&match violations.as_slice() {
+    let verdict = match violations.as_slice() {
         [] => "\nAll outcomes were as planned, all tries arrived, and nothing grew.\n".to_owned(),
         violations => format!("\n{}\n", violations.join("\n")),
-    })?;
+    };
+    output.write_all(verdict.as_bytes())?;
     Ok(violations.is_empty())
-}
-
-/// The program that each flavour runs, optimised.
-fn built() -> Result<PathBuf> {
-    let arguments = ["build", "--release", "--quiet", "--package", "cometly-conformance", "--example", "soak"];
-    let output = tool::cargo()
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()?;
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut programs = messages.filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)));
-    programs.next_back().ok_or_else(|| "the soak program was not built".into())
 }
 
 /// The process of a flavour, and that of its servers.

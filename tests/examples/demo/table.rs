@@ -1,6 +1,10 @@
 //! The table of the demo: a row a call, a column a stack.
 
-use std::{error::Error, fmt, iter};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    iter,
+};
 
 use cometly_conformance::Sent;
 use cometly_core::{ApiErrorKind, CallError};
@@ -49,8 +53,8 @@ fn with_sources(error: &(dyn Error + 'static)) -> String {
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Fits a terminal that is not narrow.
-const WIDTH: u16 = 130;
+/// Fits the narrowest terminal.
+const WIDTH: u16 = 80;
 
 pub(crate) struct Table {
     stacks: Vec<&'static str>,
@@ -101,28 +105,31 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-        let stacks = self.stacks.iter().map(|stack| stack.replace('-', "\n"));
-        let header =
-            ["what was asked\n→ what it means, and what to do next", "what each stack\nmade of it"].map(str::to_owned);
-        table.set_header(header.into_iter().chain(stacks));
+        table.set_header(["what was asked\n→ what it means, and what to do next", "what came of it", "stacks"]);
+        let mut different = String::new();
         for row in &self.rows {
             let first = row.made.first();
             let outcome = row.expected.or(first.map(|made| made.outcome.as_str())).unwrap_or_default();
             let shown = outcome.replace(", ", "\n").replace(" (", "\n(");
             let advice = first.map(|made| made.advice.as_str()).unwrap_or_default();
-            let cells = row.made.iter().map(|made| if made.outcome == outcome { "✓" } else { &made.outcome });
-            table.add_row([&format!("{}\n→ {advice}", row.asked), shown.as_str()].into_iter().chain(cells));
+            let mut marks = String::new();
+            for (stack, made) in self.stacks.iter().zip(&row.made) {
+                marks.push(if made.outcome == outcome { '✓' } else { '✗' });
+                if made.outcome != outcome {
+                    writeln!(different, "✗ {}, {stack}: {}, not {outcome}", row.asked, made.outcome)?;
+                }
+            }
+            table.add_row([format!("{}\n→ {advice}", row.asked), shown, marks]);
         }
+        let names = self.stacks.join(", ");
         let (calls, stacks) = (self.rows.len(), self.stacks.len());
         let verdict = if !self.rows.iter().all(Row::is_same_everywhere) {
-            "The stacks disagree: see the rows that do not have a ✓ for each.".to_owned()
+            "The stacks disagree."
         } else if !self.is_as_expected() {
-            "The stacks agree, but not on what was expected.".to_owned()
+            "The stacks agree, but not on what was expected."
         } else {
-            format!(
-                "✓ came out as the second column says. {calls} calls on {stacks} HTTP stacks: each as expected, and the same on every stack."
-            )
+            "Each as expected, and the same on every stack."
         };
-        writeln!(f, "{table}\n{verdict}")
+        writeln!(f, "{table}\n{calls} calls on {stacks} HTTP stacks:\n{names}.\n{different}{verdict}")
     }
 }

@@ -1,24 +1,21 @@
-//! `cargo xtask samples`: the four programs of Cometly's authentication page, against the emulator, beside our own calls.
+//! The four programs of Cometly's authentication page, against the emulator, beside our own calls: as they stand on the
+//! page, but for base URL and key.
+//!
+//! `cargo xtask samples` shows the table. A sample whose interpreter is missing is named and skipped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::{self, Write as _},
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use cometly_conformance::{Settings, adapters};
+use cometly_conformance::{BoxError, Settings, adapters};
 use cometly_core::{Api, ApiKey, http::HeaderValue};
 use cometly_emulator::{Emulator, ReceivedRequest};
 
-use crate::{Outcome, Result, asks_for_help, say};
-
-const HELP: &str = "\
-cargo xtask samples   the curl, fetch, PHP and Python programs of Cometly's authentication page, against the emulator
-
-They run as they stand on the page, but for base URL and key, and their requests are shown beside ours, header by header.
-A sample whose interpreter is not there is named and passed over. Ends with 1 if a header that the API requires differs.
-";
+type Result<T> = std::result::Result<T, BoxError>;
 
 struct Sample {
     name: &'static str,
@@ -64,15 +61,13 @@ const SAMPLES: &[Sample] = &[
 /// What the page says that every request must have.
 const REQUIRED: [&str; 3] = ["authorization", "accept", "content-type"];
 
-pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
-    if asks_for_help(arguments)? {
-        return say(HELP);
-    }
-    let mut seen = Vec::new();
+#[test]
+fn every_program_sends_the_headers_that_the_page_requires() -> Result<()> {
+    let (mut seen, mut output) = (Vec::new(), io::stdout());
     for sample in SAMPLES {
         match sample.run()? {
             Some(request) => seen.push((sample.name, request)),
-            None => drop(say(&format!("{} was not run: there is no `{}`\n", sample.name, sample.probe.join(" ")))?),
+            None => writeln!(output, "{} was not run: there is no `{}`", sample.name, sample.probe.join(" "))?,
         }
     }
     for flavour in adapters::all() {
@@ -83,12 +78,9 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
         let _validated = client.send(api.get("events"))?;
         seen.push((flavour.name(), Request::of(&emulator)?));
     }
-    say(&table(&seen))?;
-    let differing = differing(&seen);
-    if !differing.is_empty() {
-        say(&format!("\nNot the same everywhere: {}\n", differing.join(", ")))?;
-    }
-    Ok(differing.is_empty())
+    output.write_all(table(&seen).as_bytes())?;
+    assert_eq!(differing(&seen), <[&str; 0]>::default(), "not the same everywhere");
+    Ok(())
 }
 
 fn emulator() -> std::io::Result<Emulator> {
@@ -185,24 +177,19 @@ fn differing(seen: &[(&str, Request)]) -> Vec<&'static str> {
     differing
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn request(accept: &str) -> Request {
+    let headers = [("authorization", "Bearer KEY"), ("accept", accept), ("content-type", "application/json")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Request { line: "GET /events".into(), status: 422, headers }
+}
 
-    fn request(accept: &str) -> Request {
-        let headers = [("authorization", "Bearer KEY"), ("accept", accept), ("content-type", "application/json")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Request { line: "GET /events".into(), status: 422, headers }
-    }
-
-    #[test]
-    fn a_required_header_that_differs_is_named() {
-        let json = "application/json";
-        assert_eq!(differing(&[("a", request(json)), ("b", request(json))]), <[&str; 0]>::default());
-        assert_eq!(differing(&[("a", request(json)), ("b", request("*/*"))]), ["accept"]);
-        let mut bare = request(json);
-        bare.headers.remove("authorization");
-        bare.status = 401;
-        assert_eq!(differing(&[("a", request(json)), ("b", bare)]), ["authorization", "the answer"]);
-    }
+#[test]
+fn a_required_header_that_differs_is_named() {
+    let json = "application/json";
+    assert_eq!(differing(&[("a", request(json)), ("b", request(json))]), <[&str; 0]>::default());
+    assert_eq!(differing(&[("a", request(json)), ("b", request("*/*"))]), ["accept"]);
+    let mut bare = request(json);
+    bare.headers.remove("authorization");
+    bare.status = 401;
+    assert_eq!(differing(&[("a", request(json)), ("b", bare)]), ["authorization", "the answer"]);
 }

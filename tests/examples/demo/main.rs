@@ -1,11 +1,13 @@
 //! `cargo xtask demo`: what a key is worth, on every HTTP stack.
+#![forbid(unsafe_code)]
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
-use cometly_conformance::{Flavour, Settings, adapters};
+use cometly_conformance::{BoxError, Flavour, Settings, adapters};
 use cometly_core::{Api, ApiKey, BaseUrl};
-
-use crate::{Outcome, Result, say};
 
 mod calls;
 mod command_line;
@@ -14,32 +16,35 @@ mod table;
 
 use table::{Made, Table};
 
-const HELP: &str = "\
-cargo xtask demo                  the calls of Cometly's authentication page, on the built-in emulator, and on the command line
-cargo xtask demo --base-url URL   one call that reads, on another server; the key is taken from COMETLY_API_KEY
-cargo xtask demo --live           the same on Cometly itself; it changes nothing, and counts against the Space's limit
-
-Prints what every HTTP stack made of each call. Ends with 1 if two of them disagree, or an outcome is not the one
-expected.
-";
+type Result<T> = std::result::Result<T, BoxError>;
 
 enum Place {
     Emulator,
     Server(BaseUrl),
 }
 
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
-    let mut place = Place::Emulator;
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // There is nowhere to say that standard error is closed.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all came out as expected.
+fn run() -> Result<bool> {
+    let (mut place, mut arguments) = (Place::Emulator, lexopt::Parser::from_env());
     while let Some(argument) = arguments.next()? {
         place = match argument {
             lexopt::Arg::Long("live") => Place::Server(BaseUrl::default()),
             lexopt::Arg::Long("base-url") => Place::Server(arguments.value()?.to_string_lossy().parse()?),
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return say(HELP),
-            other => return Err(other.unexpected().into()),
+            other => return Err(format!("{}; `cargo xtask demo --help` says what is known", other.unexpected()).into()),
         };
     }
-    // Standard error may be closed, and nobody then waits for a word on it.
-    let _ = writeln!(io::stderr(), "This takes half a minute: some calls wait for a rate limit.");
     let flavours = adapters::all();
     match place {
         Place::Emulator => {
@@ -53,6 +58,10 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
             Ok(table.is_as_expected())
         }
     }
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
 fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table> {
