@@ -1,4 +1,9 @@
-//! `cometly auth login` and `logout`: a key is kept once the server has taken it.
+//! Whose key a command uses: the environment's, or a stored one. `login` stores a key once the server has taken it, `status`
+//! asks the server about it, `logout` removes it. A key is bound to the address that it was checked against.
+
+mod credentials;
+pub(crate) mod session;
+mod status;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
@@ -8,13 +13,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     arguments::{AuthCommand, Global},
-    argv,
-    console::Console,
-    credentials,
+    auth::{
+        credentials,
+        session::{self, KeySource, Session},
+        status,
+    },
     exit::Exit,
-    failure::Failure,
-    session::{self, INTEGRATIONS, KeySource, Session},
-    status,
+    failure::{Failure, INTEGRATIONS},
+    terminal::{argv, console::Console},
     transport::{Patience, Transport},
 };
 

@@ -2,10 +2,16 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, CallError, FieldError, http::StatusCode};
+use cometly_core::{ApiError, ApiErrorKind, CallError, FieldError, http::StatusCode};
 use serde_json::{Value, json};
 
-use crate::{exit::Exit, transport::SendError};
+use crate::exit::Exit;
+
+/// Where keys are made and deleted.
+pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
+
+/// The client's own error is told, not branched on.
+pub(crate) type SendError = CallError<Box<dyn std::error::Error + Send + Sync>>;
 
 /// What happened, and what to do next. Holds no key, no body and no URL with a query.
 #[derive(Debug)]
@@ -140,6 +146,31 @@ impl From<SendError> for Failure {
                 retry_after: error.retry_after(),
                 ..Self::new((&error).into(), error.to_string())
             },
+        }
+    }
+}
+
+impl From<ApiErrorKind> for Exit {
+    fn from(kind: ApiErrorKind) -> Self {
+        match kind {
+            ApiErrorKind::Unauthenticated => Exit::Unauthenticated,
+            ApiErrorKind::Forbidden(_) => Exit::Forbidden,
+            ApiErrorKind::RateLimited => Exit::RateLimited,
+            ApiErrorKind::Rejected => Exit::Rejected,
+            ApiErrorKind::ServerError => Exit::Server,
+            _ => Exit::Unexpected,
+        }
+    }
+}
+
+impl<T> From<&CallError<T>> for Exit {
+    fn from(error: &CallError<T>) -> Self {
+        match error {
+            CallError::Request(_) => Exit::Usage,
+            CallError::Api(error) => error.kind().into(),
+            CallError::Transport { .. } | CallError::Timeout { .. } => Exit::Network,
+            CallError::Paced { .. } => Exit::RateLimited,
+            _ => Exit::Unexpected,
         }
     }
 }

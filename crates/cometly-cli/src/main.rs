@@ -4,40 +4,23 @@
 //! | to see | read |
 //! | --- | --- |
 //! | what can be asked for, and how a command ends | `arguments`, `exit`, `failure` |
-//! | where words and data go | `console`, `progress` |
-//! | whose key is used, and where it is kept | `argv`, `credentials`, `session`, `auth`, `status` |
-//! | one call, and a list to its end | `request`, `target`, `body`, `paginate`, `transport` |
-//! | events | `track`, `source`, `lines`, `event` (the rules), `event_key`, `plan`, `journal`, `sending`, `verdict`, `summary` |
+//! | where words and data go | `terminal` |
+//! | whose key is used, and where it is kept | `auth` |
+//! | one call, and a list to its end | `request` |
+//! | events from a file | `track` |
+//! | the HTTP client | `transport` |
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod argv;
 mod auth;
-mod body;
-mod console;
-mod credentials;
 mod emulator;
-mod event;
-mod event_key;
 mod exit;
 mod failure;
-mod interrupt;
-mod journal;
-mod lines;
 mod manual;
-mod paginate;
-mod plan;
-mod progress;
 mod request;
-mod sending;
-mod session;
-mod source;
-mod status;
-mod summary;
-mod target;
+mod terminal;
 mod track;
 mod transport;
-mod verdict;
 
 use std::{
     env,
@@ -52,10 +35,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
     arguments::{Arguments, Color, Command, EventsCommand, Global},
-    console::Console,
     exit::Exit,
     failure::Failure,
-    progress::Progress,
+    terminal::{argv, console::Console, progress::Progress},
 };
 
 fn main() -> ExitCode {

@@ -1,4 +1,9 @@
-//! `cometly request`: any call of the API.
+//! `cometly request`: any call of the API. Method, path, query and body come from the command line; the answer's body goes
+//! to stdout as it came. With `--paginate` the call is repeated with each page's cursor, and each item is a line.
+
+mod body;
+mod paginate;
+mod target;
 
 use cometly_core::{
     Api, ApiKey, Call, Reply,
@@ -9,13 +14,11 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, RequestArguments},
-    body,
-    console::Console,
+    auth::session::{self, KeySource, Session},
     exit::Exit,
     failure::Failure,
-    paginate,
-    session::{self, KeySource, Session},
-    target,
+    request::{body, paginate, target},
+    terminal::console::Console,
     transport::{Patience, Transport},
 };
 
@@ -86,13 +89,6 @@ fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u
         call = call.idempotent();
     }
     Ok(call)
-}
-
-pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
-    match cursor {
-        Some(cursor) => call.query("cursor", cursor),
-        None => call,
-    }
 }
 
 /// An API that nothing is sent to.

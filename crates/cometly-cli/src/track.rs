@@ -1,4 +1,15 @@
-//! `cometly events track`: each line of a file as an event, each once.
+//! `cometly events track`: each line of a file as an event, each once. All lines are checked and given a key before the
+//! first is sent; each final answer is appended to the journal, so that another run goes on from there.
+
+mod event;
+mod event_key;
+mod journal;
+mod lines;
+mod plan;
+mod sending;
+mod source;
+mod summary;
+mod verdict;
 
 use std::{
     ffi::OsString,
@@ -9,15 +20,17 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, TrackArguments},
-    console::Console,
+    auth::session::Session,
     exit::Exit,
     failure::Failure,
-    journal::{Fate, Journal},
-    plan::{Plan, Planned},
-    sending::Run,
-    session::Session,
-    source::Source,
-    summary::{Summary, remove_refused},
+    terminal::console::Console,
+    track::{
+        journal::{Fate, Journal},
+        plan::{Plan, Planned},
+        sending::Run,
+        source::Source,
+        summary::{Summary, remove_refused},
+    },
     transport::{Patience, Transport},
 };
 
@@ -131,7 +144,7 @@ fn tell_invalid(plan: &Plan, skip: bool, console: &Console) -> Result<(), Failur
 }
 
 fn invalid_json(plan: &Plan) -> Value {
-    let problems: Vec<_> = plan.invalid.iter().map(crate::plan::Invalid::to_json).collect();
+    let problems: Vec<_> = plan.invalid.iter().map(crate::track::plan::Invalid::to_json).collect();
     json!({"invalid_lines": plan.invalid_lines, "problems": problems})
 }
 

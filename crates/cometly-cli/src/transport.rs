@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use clap::ValueEnum;
 use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, SendError};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,9 +24,6 @@ pub(crate) enum Transport {
     #[cfg(feature = "isahc")]
     Isahc(cometly_isahc::blocking::Client),
 }
-
-/// The client's own error is told, not branched on.
-pub(crate) type SendError = CallError<Box<dyn Error + Send + Sync>>;
 
 /// How patient a command is.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +72,15 @@ impl Transport {
         }
     }
 
-    pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, SendError> {
-        match self {
+    pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Failure> {
+        let sent = match self {
             Self::Reqwest(client) => client.send(call).map_err(boxed),
             #[cfg(feature = "ureq")]
             Self::Ureq(client) => client.send(call).map_err(boxed),
             #[cfg(feature = "isahc")]
             Self::Isahc(client) => client.send(call).map_err(boxed),
-        }
+        };
+        sent.map_err(Failure::from)
     }
 }
 

@@ -15,13 +15,14 @@ use serde_json::value::RawValue;
 use crate::{
     exit::Exit,
     failure::Failure,
-    interrupt,
-    journal::{Fate, Journal, Record},
-    plan::Planned,
-    progress::Progress,
-    source::Source,
+    terminal::{interrupt, progress::Progress},
+    track::{
+        journal::{Fate, Journal, Record},
+        plan::Planned,
+        source::Source,
+        verdict::{Verdict, judge},
+    },
     transport::Transport,
-    verdict::{Verdict, judge},
 };
 
 /// As many as a pacer lets go at once.

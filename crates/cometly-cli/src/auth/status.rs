@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::{
     arguments::Global,
-    console::Console,
+    auth::session::{KeySource, Session},
     exit::Exit,
-    failure::Failure,
-    session::{INTEGRATIONS, KeySource, Session},
-    transport::{Patience, SendError, Transport},
+    failure::{Failure, INTEGRATIONS},
+    terminal::console::Console,
+    transport::{Patience, Transport},
 };
 
 /// The call that asks for least and needs no date.
@@ -92,7 +92,7 @@ impl KeyReport {
         }
     }
 
-    fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, SendError>) -> Self {
+    fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, Failure>) -> Self {
         let (source, file) = match &session.source {
             KeySource::Environment => ("environment", None),
             KeySource::File(path) => ("file", Some(path.clone())),
@@ -115,8 +115,7 @@ impl KeyReport {
                 exit: outcome.kind().map_or(Exit::Ok, Exit::from),
                 ..known
             },
-            Err(error) => {
-                let failure = Failure::from(error);
+            Err(failure) => {
                 let next = "see whether this machine reaches the address above, then ask again".to_owned();
                 Self { key: "unknown", answer: failure.to_string(), next, exit: failure.exit, ..known }
             }
@@ -156,9 +155,8 @@ impl Endpoint {
         let name = format!("{} {}", call.method(), call.path_template());
         match transport.send(call) {
             Ok(outcome) => Self::of(name, &outcome),
-            Err(error) => {
-                let answer = Failure::from(error).to_string();
-                Self { call: name, status: None, answer, limit: None, remaining: None }
+            Err(failure) => {
+                Self { call: name, status: None, answer: failure.to_string(), limit: None, remaining: None }
             }
         }
     }

@@ -13,12 +13,14 @@ use serde_json::{Value, json, value::RawValue};
 use tempfile::NamedTempFile;
 
 use crate::{
-    event_key::EventKey,
     failure::Failure,
-    journal::{Fate, Journal},
-    plan::{Plan, Planned},
-    sending::Sent,
-    source::Source,
+    track::{
+        event_key::EventKey,
+        journal::{Fate, Journal},
+        plan::{Plan, Planned},
+        sending::Sent,
+        source::Source,
+    },
 };
 
 /// As much of a file as tells whether we wrote it.

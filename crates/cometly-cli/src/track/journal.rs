@@ -15,7 +15,10 @@ use std::{
 use cometly_core::BaseUrl;
 use serde::{Deserialize, Serialize};
 
-use crate::{event_key::EventKey, failure::Failure, lines::Lines};
+use crate::{
+    failure::Failure,
+    track::{event_key::EventKey, lines::Lines},
+};
 
 const VERSION: u32 = 1;
 /// The most records that are taken in: each line of the longest file, refused and sent again a few times.

@@ -9,7 +9,11 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::{argv, exit::Exit, failure::Failure, progress::Progress};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    terminal::{argv, progress::Progress},
+};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 

@@ -7,9 +7,11 @@ use std::{
 };
 
 use crate::{
-    event_key::fingerprint,
     failure::Failure,
-    plan::{Plan, Planned},
+    track::{
+        event_key::fingerprint,
+        plan::{Plan, Planned},
+    },
 };
 
 /// What stdin may hold.

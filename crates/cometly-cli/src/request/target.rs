@@ -14,6 +14,14 @@ pub(crate) fn call(api: &Api, method: Method, path: &str) -> Result<Call, Failur
     Ok(values.into_iter().fold(call, Call::segment))
 }
 
+/// The same call at the page that begins with `cursor`.
+pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
+    match cursor {
+        Some(cursor) => call.query("cursor", cursor),
+        None => call,
+    }
+}
+
 /// `contacts/42` as `contacts/{id}` and `42`, so that all contacts share one lane of the pacer, as they share one limit.
 fn split<'p>(path: &'p str, base: &str) -> Result<(String, Vec<&'p str>), Failure> {
     if path.contains("://") {

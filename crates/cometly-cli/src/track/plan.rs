@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::track::{
     event::{self, Problem},
     event_key::{EventKey, Fingerprint, fingerprint},
     lines::{self, Line, Lines},

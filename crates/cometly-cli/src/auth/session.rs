@@ -8,10 +8,8 @@ use std::{
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BaseUrl, Pacer};
 
-use crate::{credentials, exit::Exit, failure::Failure};
+use crate::{auth::credentials, exit::Exit, failure::Failure};
 
-/// Where keys are made and deleted.
-pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 const USER_AGENT: &str = concat!("cometly-cli/", env!("CARGO_PKG_VERSION"));
 
