@@ -55,7 +55,8 @@ pub(crate) fn help() -> String {
     text.push_str(
         "  COMETLY_API_KEY   the API key; never on the command line, where every user of this machine sees it\n",
     );
-    text.push_str("  COMETLY_BASE_URL  where the API is, by default https://app.cometly.com/public-api/v1\n");
+    text.push_str("  COMETLY_BASE_URL  where the API is, by default https://app.cometly.com/public-api/v1; a server of\n                    Cometly's or this machine, any other one is named with --base-url\n");
+    text.push_str("  COMETLY_PROFILE   the stored key to use, by the name of its profile\n");
     text.push_str("  NO_COLOR          no colour\n");
     text
 }

@@ -6,6 +6,7 @@ mod event_key;
 mod journal;
 mod lines;
 mod plan;
+mod refused;
 mod sending;
 mod source;
 mod summary;
@@ -27,9 +28,10 @@ use crate::{
     track::{
         journal::{Fate, Journal},
         plan::{Plan, Planned},
+        refused::RefusedFile,
         sending::Run,
         source::Source,
-        summary::{Summary, remove_refused},
+        summary::Summary,
     },
     transport::{Patience, Transport},
 };
@@ -40,7 +42,7 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         return Err(no_place("stdin"));
     }
     let source = Source::open(input)?;
-    let plan = source.plan(&arguments.batch)?;
+    let mut plan = source.plan(&arguments.batch)?;
     tell_invalid(&plan, arguments.skip_invalid, console)?;
     if arguments.dry_run {
         return look(&plan, console);
@@ -60,15 +62,21 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         }
     }
 
-    let session = Session::open()?;
-    let (mut journal, fates) = Journal::open(&journal_path, session.api.base_url())?;
-    let is_open = |planned: &&Planned| match fates.get(&planned.key) {
+    let session = Session::open(global)?;
+    let (mut journal, noted) = Journal::open(&journal_path, session.api.base_url())?;
+    let conflicts = plan.split_conflicts(&noted);
+    let refused_file = RefusedFile::new(refused_path, &noted, &plan);
+    if arguments.refused.is_some() {
+        refused_file.check()?;
+    }
+    tell_invalid(&conflicts, arguments.skip_invalid, console)?;
+    let is_open = |planned: &&Planned| match noted.get(&planned.key) {
         None => true,
-        Some(Fate::Refused) => arguments.retry_refused,
-        Some(Fate::Accepted) => false,
+        Some(noted) if noted.fate == Fate::Refused => arguments.retry_refused || !noted.is_about(planned.content),
+        Some(_) => false,
     };
     let open: Vec<_> = plan.events.iter().filter(is_open).collect();
-    let transport = Transport::new(global.transport, Patience::Job, global.timeout)?;
+    let transport = Transport::new(global, Patience::Job, console)?;
     let progress = console.progress.begin(Some(u64::try_from(open.len()).unwrap_or(u64::MAX)), "events");
     let run = Run::new(&source, &session.api, &mut journal, &transport, progress.clone())?;
     let sent = run.send(open);
@@ -77,10 +85,8 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
 
     journal.sync()?;
     let failure = sent.failure.take();
-    let summary = Summary::build(&plan, &sent, &mut journal, &source, refused_path)?;
-    if summary.refused == 0 {
-        remove_refused(refused_path);
-    }
+    let summary =
+        Summary::build(&plan, conflicts.invalid_lines, &sent, &mut journal, &source, &refused_file, refused_path)?;
     if console.json {
         console.json_line(&summary.to_json())?;
     } else {

@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use crate::{
     arguments::Global,
-    auth::session::{KeySource, Session},
+    auth::{
+        credentials,
+        session::{KeySource, Session},
+    },
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
     terminal::console::Console,
@@ -31,6 +34,7 @@ fn lists(api: &Api) -> [Call; 2] {
 #[derive(Serialize)]
 struct KeyReport {
     source: &'static str,
+    profile: Option<String>,
     file: Option<PathBuf>,
     key_ending: Option<String>,
     base_url: Option<String>,
@@ -55,10 +59,11 @@ struct Endpoint {
 }
 
 pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
-    let status = match Session::find()? {
+    credentials::remove_leftover(&credentials::path()?);
+    let status = match Session::find(global)? {
         None => KeyReport::without_key(),
         Some(session) => {
-            let transport = Transport::new(global.transport, Patience::Call, global.timeout)?;
+            let transport = Transport::new(global, Patience::Call, console)?;
             let sent = transport.send(probe(&session.api));
             let mut status = KeyReport::of(&session, sent);
             if limits && matches!(status.key, "accepted" | "not_allowed") {
@@ -79,6 +84,7 @@ impl KeyReport {
     fn without_key() -> Self {
         Self {
             source: "none",
+            profile: None,
             file: None,
             key_ending: None,
             base_url: None,
@@ -93,12 +99,13 @@ impl KeyReport {
     }
 
     fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, Failure>) -> Self {
-        let (source, file) = match &session.source {
-            KeySource::Environment => ("environment", None),
-            KeySource::File(path) => ("file", Some(path.clone())),
+        let (source, profile, file) = match &session.source {
+            KeySource::Environment => ("environment", None, None),
+            KeySource::Profile { name, file } => ("file", Some(name.clone()), Some(file.clone())),
         };
         let known = Self {
             source,
+            profile,
             file,
             key_ending: session.key_ending.clone(),
             base_url: Some(session.api.base_url().to_string()),
@@ -123,9 +130,9 @@ impl KeyReport {
     }
 
     fn lines(&self) -> Vec<String> {
-        let source = match (self.source, &self.file) {
-            (_, Some(file)) => format!("from the file {}", file.display()),
-            ("environment", None) => format!("from the environment ({API_KEY_VARIABLE})"),
+        let source = match (self.source, &self.profile, &self.file) {
+            (_, Some(name), Some(file)) => format!("of the profile {name}, from the file {}", file.display()),
+            ("environment", ..) => format!("from the environment ({API_KEY_VARIABLE})"),
             _ => "none".to_owned(),
         };
         let ending = self.key_ending.as_ref().map_or(String::new(), |ending| format!(", ends in {ending}"));
@@ -183,7 +190,7 @@ fn key_word(status: KeyStatus) -> &'static str {
 fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
     let replace = match source {
         KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
-        KeySource::File(_) => "run `cometly auth login`".to_owned(),
+        KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
     match (outcome.kind().map(Exit::from), outcome.key_status()) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),

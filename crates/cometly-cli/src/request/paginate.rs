@@ -132,7 +132,7 @@ impl Pages {
             ));
         }
         let items: Vec<_> = page.data.iter().map(|item| one_line(item.get())).collect();
-        console.data(items.iter().map(|item| item.as_bytes()))?;
+        console.json(items.iter().map(|item| item.as_bytes()))?;
         console.progress.step(u64::try_from(items.len()).unwrap_or(u64::MAX));
         Ok(page.next_cursor.filter(|cursor| !cursor.is_empty()).map(Cow::into_owned))
     }

@@ -9,8 +9,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::track::{
-    event::{self, Problem},
+    event::{self, Event, Problem},
     event_key::{EventKey, Fingerprint, fingerprint},
+    journal::Noted,
     lines::{self, Line, Lines},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Planned {
     /// To be sure that what is sent is what was checked.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) key: EventKey,
+    /// What an event says that brings its own key.
+    pub(crate) content: Option<Fingerprint>,
 }
 
 /// A line that is not sent.
@@ -61,6 +64,30 @@ impl Plan {
         }
         Ok(planner.plan)
     }
+
+    /// Takes out the events whose key the server has taken with another content: it would ignore them. The events that are
+    /// taken out are the invalid lines of the plan that comes back.
+    pub(crate) fn split_conflicts(&mut self, noted: &HashMap<EventKey, Noted>) -> Self {
+        let mut conflicts = Self::default();
+        self.events.retain(|planned| {
+            let words = noted.get(&planned.key).and_then(|noted| noted.conflict(planned.content));
+            let is_free = words.is_none();
+            conflicts.refuse(planned.number, words.map(|words| Problem { column: 1, words }));
+            is_free
+        });
+        conflicts
+    }
+
+    /// Counts a line with problems; a line without any is none of those.
+    fn refuse(&mut self, number: u64, problems: impl IntoIterator<Item = Problem>) {
+        let mut problems = problems.into_iter().peekable();
+        if problems.peek().is_none() {
+            return;
+        }
+        self.invalid_lines = self.invalid_lines.saturating_add(1);
+        let room = MAX_TOLD.saturating_sub(self.invalid.len());
+        self.invalid.extend(problems.take(room).map(|problem| Invalid { number, problem }));
+    }
 }
 
 struct Planner<'a> {
@@ -77,7 +104,7 @@ impl Planner<'_> {
         let Line { number, offset, bytes } = line;
         let Some(bytes) = bytes else {
             let words = format!("the line is longer than the {} MiB that are expected", lines::MAX_LEN >> 20);
-            return self.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
+            return self.plan.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
         };
         // Some programs begin a file with it.
         let whole = if number == 1 { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes) } else { &bytes };
@@ -86,9 +113,12 @@ impl Planner<'_> {
             self.plan.blank_lines = self.plan.blank_lines.saturating_add(1);
             return;
         }
-        let checked = event::check(whole).and_then(|event| self.key(event.idempotency_key, text, number));
+        let checked = event::check(whole).and_then(|event| {
+            let content = event.content;
+            self.key(event, text, number).map(|key| key.map(|key| (key, content)))
+        });
         match checked {
-            Ok(Some(key)) => {
+            Ok(Some((key, content))) => {
                 let before = text.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
                 self.plan.events.push(Planned {
                     number,
@@ -96,17 +126,18 @@ impl Planner<'_> {
                     length: text.len(),
                     fingerprint: fingerprint(text),
                     key,
+                    content,
                 });
             }
             Ok(None) => self.plan.repeated_lines = self.plan.repeated_lines.saturating_add(1),
-            Err(problems) => self.refuse(number, problems),
+            Err(problems) => self.plan.refuse(number, problems),
         }
     }
 
     /// The key of a line; `None` if it says again what was said under its own.
-    fn key(&mut self, given: Option<String>, text: &[u8], number: u64) -> Result<Option<EventKey>, Vec<Problem>> {
-        let said = fingerprint(text);
-        let key = if let Some(given) = given {
+    fn key(&mut self, event: Event, text: &[u8], number: u64) -> Result<Option<EventKey>, Vec<Problem>> {
+        let said = event.content.unwrap_or_else(|| fingerprint(text));
+        let key = if let Some(given) = event.idempotency_key {
             EventKey::from(given.as_str())
         } else {
             let equal_before = self.equal_lines.entry(said).or_default();
@@ -129,12 +160,6 @@ impl Planner<'_> {
                 Err(vec![Problem { column: 1, words }])
             }
         }
-    }
-
-    fn refuse(&mut self, number: u64, problems: Vec<Problem>) {
-        self.plan.invalid_lines = self.plan.invalid_lines.saturating_add(1);
-        let room = MAX_TOLD.saturating_sub(self.plan.invalid.len());
-        self.plan.invalid.extend(problems.into_iter().take(room).map(|problem| Invalid { number, problem }));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     terminal::{interrupt, progress::Progress},
     track::{
-        journal::{Fate, Journal, Record},
+        journal::{Fate, Journal, Record, Said},
         plan::Planned,
         source::Source,
         verdict::{Verdict, judge},
@@ -171,7 +171,8 @@ impl<'a> Run<'a> {
             }
         };
         let key = planned.key.to_string();
-        self.journal.append(&Record { key: key.into(), outcome: fate, reason: reason.map(Into::into) })?;
+        let said = planned.content.map(|content| Said::new(planned.number, content));
+        self.journal.append(&Record { key: key.into(), outcome: fate, reason: reason.map(Into::into), said })?;
         self.failures_in_a_row = 0;
         let count = match fate {
             Fate::Accepted => &mut self.sent.accepted,

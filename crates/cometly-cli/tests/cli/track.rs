@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -331,4 +331,92 @@ fn no_file_is_two_things_at_once_and_none_of_somebody_elses_is_taken_away() {
     track(&program, &[]).ends(0);
     assert_eq!(program.read("events.ndjson.cometly-refused"), "mine\n");
     assert_eq!(mode(&program.path("events.ndjson.cometly-journal")), 0o600);
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_as_it_is_its_mode_too() {
+    let refusing = Server::start(|_, _| json(422, r#"{"message":"No."}"#));
+    let program = Program::new(&refusing.base_url, KEY);
+    program.write("events.ndjson", events(2));
+    let notes = program.write("notes.txt", "my notes\n");
+    let refused_of_another = r#"{"line":1,"idempotency_key":"another-journals","reason":"No.","event":{}}"#;
+    program.write("others.txt", format!("{refused_of_another}\n"));
+    program.write("mixed.txt", "");
+    symlink(&notes, program.path("link")).unwrap();
+    symlink(program.path("nowhere"), program.path("dangling")).unwrap();
+    for name in ["notes.txt", "others.txt"] {
+        fs::set_permissions(program.path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for option in ["--journal", "--refused"] {
+        for name in ["notes.txt", "others.txt", "link", "dangling", "/dev/null"] {
+            track(&program, &[option, name]).ends(1).says(name);
+            assert!(refusing.seen().is_empty(), "nothing is sent");
+        }
+    }
+    for (name, text) in [("notes.txt", "my notes\n".to_owned()), ("others.txt", format!("{refused_of_another}\n"))] {
+        assert_eq!((program.read(name), mode(&program.path(name))), (text, 0o644));
+    }
+    assert!(program.path("link").symlink_metadata().unwrap().is_symlink() && !program.path("nowhere").exists());
+
+    // Its own is written again, through a symlink too, and one that has another line in it is not.
+    track(&program, &["--refused", "mixed.txt"]).ends(6);
+    let own = program.read("mixed.txt");
+    symlink(program.path("mixed.txt"), program.path("own")).unwrap();
+    track(&program, &["--refused", "own"]).ends(6);
+    assert!(program.path("own").symlink_metadata().unwrap().is_symlink());
+    assert_eq!((program.read("mixed.txt"), mode(&program.path("mixed.txt"))), (own.clone(), 0o600));
+    program.write("mixed.txt", own.clone() + "my notes\n");
+    track(&program, &["--refused", "mixed.txt"]).ends(1).says("not a file of refused lines of this journal");
+    assert_eq!(program.read("mixed.txt"), own + "my notes\n");
+}
+
+#[test]
+fn what_a_killed_run_left_of_refused_lines_is_gone_after_the_next() {
+    let (_emulator, program) = started(1);
+    let line = r#"{"line":1,"idempotency_key":"k","reason":"No.","event":{}}"#;
+    let keyed = event(0).replace('}', ",\"idempotency_key\":\"k\"}");
+    program.write("events.ndjson", format!("{keyed}\n"));
+    program.write("events.ndjson.cometly-refused.new", format!("{line}\n{{\"line\":"));
+    track(&program, &[]).ends(0);
+    assert!(!program.path("events.ndjson.cometly-refused.new").exists());
+}
+
+#[test]
+fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
+    let (emulator, program) = started(0);
+    let with = |key: &str, number: usize| event(number).replace('}', &format!(",\"idempotency_key\":\"{key}\"}}"));
+    program.write("events.ndjson", format!("{}\n{}\n", event(0), with("order-7", 1)));
+    track(&program, &[]).ends(0);
+    // The same in another notation is the same.
+    program.write("events.ndjson", format!("{}\n", with("order-7", 1).replace(",\"", " , \"")));
+    track(&program, &[]).ends(0).says("1 accepted (0 in this run)");
+    program.write("events.ndjson", format!("\n\n{}\n{}\n", with("order-7", 2), event(3)));
+    let words = "line 3, column 1: idempotency_key is that of line 2 of an earlier run, which said something else";
+    track(&program, &[]).ends(6).says(words);
+    assert_eq!(numbers(&emulator), [0, 1]);
+    track(&program, &["--skip-invalid"])
+        .ends(0)
+        .says(words)
+        .says("1 accepted (1 in this run)")
+        .says("1 line: not valid");
+    assert_eq!(numbers(&emulator), [0, 1, 3]);
+}
+
+#[test]
+fn a_refused_event_that_is_corrected_under_its_key_is_sent() {
+    let server =
+        Server::start(
+            |_, request| {
+                if request.body.contains("a1@") { json(422, r#"{"message":"No."}"#) } else { json(202, TAKEN) }
+            },
+        );
+    let program = Program::new(&server.base_url, KEY);
+    let with = |number: usize| event(number).replace('}', ",\"idempotency_key\":\"order-7\"}");
+    program.write("events.ndjson", with(1));
+    track(&program, &[]).ends(6);
+    track(&program, &[]).ends(6);
+    assert_eq!(server.seen().len(), 1);
+    program.write("events.ndjson", with(2));
+    track(&program, &[]).ends(0).says("1 accepted (1 in this run), 0 refused");
+    assert!(!program.path("events.ndjson.cometly-refused").exists());
 }
