@@ -209,11 +209,22 @@ Run the same command again to go on: what was answered stands in the journal and
     Track(TrackArguments),
 }
 
+/// How a file of events is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    Auto,
+    Ndjson,
+    Csv,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct TrackArguments {
-    /// A file with one JSON object a line, - for stdin
+    /// A file with one JSON object a line, or CSV with a header row; also packed with gzip; - for stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
+    /// What the file is; told by its beginning unless it is said
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) input_format: InputFormat,
     /// Where answers are noted, so that a broken run can go on [default: FILE.cometly-journal]
     #[arg(long, value_name = "PATH")]
     pub(crate) journal: Option<PathBuf>,

@@ -17,6 +17,7 @@ mod documented;
 mod emulator;
 mod exit;
 mod failure;
+mod input;
 mod manual;
 mod request;
 mod terminal;

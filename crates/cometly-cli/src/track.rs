@@ -1,6 +1,7 @@
 //! `cometly events track`: each line of a file as an event, each once. All lines are checked and given a key before the
 //! first is sent; each final answer is appended to the journal, so that another run goes on from there.
 
+mod csv;
 mod event;
 mod event_key;
 mod journal;
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     if input.as_os_str() == "-" && arguments.journal.is_none() && !arguments.dry_run {
         return Err(no_place("stdin"));
     }
-    let source = Source::open(input)?;
+    let source = Source::open(input, arguments.input_format)?;
     let mut plan = source.plan(&arguments.batch)?;
     tell_invalid(&plan, arguments.skip_invalid, console)?;
     if arguments.dry_run {

@@ -1,6 +1,6 @@
 //! The HTTP client that sends the calls: the one that was asked for, of those that this binary was built with.
 
-use std::{env, error::Error, fs, path::Path, time::Duration};
+use std::{env, error::Error, fs::File, path::Path, time::Duration};
 
 use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
 use zeroize::Zeroizing;
@@ -9,6 +9,7 @@ use crate::{
     arguments::{Global, TransportName},
     exit::Exit,
     failure::{self, Failure, SendError},
+    input,
     terminal::{
         console::Console,
         interrupt,
@@ -19,6 +20,8 @@ use crate::{
 
 /// Where a proxy is looked for with `--proxy-from-env`, for calls over https.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// Some hundred certificates.
+const MAX_CERTIFICATES: u64 = 4 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One client for the whole program; clones share its connections.
@@ -205,7 +208,8 @@ fn unused_proxy() -> Option<&'static str> {
 
 /// An HTTP client that trusts more certificates, with what the client of ours would force on its own.
 fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Failure> {
-    let pem = fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mut file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+    let pem = input::read(&mut file, path, MAX_CERTIFICATES)?;
     let unusable = |error: reqwest::Error| {
         Failure::local(format!("--ca-cert {} cannot be used: {}", path.display(), failure::innermost(&error)))
             .advise("expected certificates in PEM form, as -----BEGIN CERTIFICATE-----")

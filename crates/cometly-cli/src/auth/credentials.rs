@@ -20,7 +20,7 @@ use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, input};
 
 /// The profile of a login that names none.
 pub(crate) const DEFAULT_PROFILE: &str = "default";
@@ -140,7 +140,7 @@ pub(crate) fn remove_leftover(path: &Path) {
 
 impl Credentials {
     fn parse(json: &[u8]) -> Option<Self> {
-        let stored: Stored<'_> = serde_json::from_slice(json).ok()?;
+        let stored: Stored<'_> = serde_json::from_slice(input::without_mark(json)).ok()?;
         if stored.version != VERSION {
             return None;
         }

@@ -1,15 +1,11 @@
 //! The body of a call: fields of the command line as a JSON object, or a file.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 use serde::{Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, input};
 
 /// PHP's own limit on a body.
 const MAX_SIZE: u64 = 8 << 20;
@@ -81,23 +77,14 @@ fn twice(name: &str) -> Failure {
 
 /// A file, or stdin for `-`; checked to be JSON, so that a mistake costs no call.
 pub(crate) fn from_input(input: &Path) -> Result<Vec<u8>, Failure> {
-    let read = |reader: &mut dyn Read| {
-        let mut body = Vec::new();
-        reader.take(MAX_SIZE.saturating_add(1)).read_to_end(&mut body)?;
-        Ok(body)
-    };
     let is_stdin = input.as_os_str() == "-";
-    let body =
-        if is_stdin { read(&mut io::stdin().lock()) } else { File::open(input).and_then(|mut file| read(&mut file)) };
     let name = if is_stdin { Path::new("stdin") } else { input };
-    let body = body.map_err(|error| Failure::file("read", name, &error))?;
-    if u64::try_from(body.len()).is_ok_and(|size| size > MAX_SIZE) {
-        return Err(Failure::usage(format!(
-            "{} is larger than the {} MiB that the server takes",
-            name.display(),
-            MAX_SIZE >> 20
-        )));
-    }
+    let body = if is_stdin {
+        input::read(&mut io::stdin().lock(), name, MAX_SIZE)?
+    } else {
+        let mut file = File::open(input).map_err(|error| Failure::file("read", name, &error))?;
+        input::read(&mut file, name, MAX_SIZE)?
+    };
     match serde_json::from_slice::<IgnoredAny>(&body) {
         Ok(_) => Ok(body),
         Err(error) => Err(Failure::usage(format!(

@@ -14,7 +14,7 @@ use crate::track::event_key::{Fingerprint, fingerprint};
 /// One thing that is wrong with a line; shows no value of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// In bytes, from 1.
+    /// In bytes, from 1; 0 if it is about the whole line.
     pub(crate) column: usize,
     pub(crate) words: String,
 }
@@ -46,7 +46,7 @@ const NAMES: [&str; 14] = [
 
 /// What a field may hold.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Name,
     Text,
     Id,
@@ -56,7 +56,7 @@ enum Kind {
     Key,
 }
 
-const FIELDS: [(&str, Kind); 28] = [
+pub(crate) const FIELDS: [(&str, Kind); 28] = [
     ("event_name", Kind::Name),
     ("email", Kind::Text),
     ("comet_token", Kind::Text),
@@ -193,7 +193,7 @@ impl Checked<'_> {
 }
 
 /// Says which field may have been meant.
-fn unknown(name: &str) -> String {
+pub(crate) fn unknown(name: &str) -> String {
     let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
     let likeness = |field: &str| strsim::jaro_winkler(field, name);
     let nearest = FIELDS.iter().map(|(field, _)| *field).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));

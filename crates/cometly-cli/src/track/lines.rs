@@ -5,6 +5,9 @@ use std::io::{self, BufRead, Read as _};
 /// The longest line; an event has a few hundred bytes.
 pub(crate) const MAX_LEN: usize = 1 << 20;
 
+/// The most events of a file. About 100 bytes of memory each; at 60 a minute, eleven days of sending.
+pub(crate) const MAX_LINES: usize = 1_000_000;
+
 /// One line without its line feed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {

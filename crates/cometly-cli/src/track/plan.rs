@@ -8,18 +8,19 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::track::{
-    event::{self, Event, Problem},
-    event_key::{EventKey, Fingerprint, fingerprint},
-    journal::Noted,
-    lines::{self, Line, Lines},
+use crate::{
+    input::without_mark,
+    track::{
+        csv::Converted,
+        event::{self, Event, Problem},
+        event_key::{EventKey, Fingerprint, fingerprint},
+        journal::Noted,
+        lines::{self, Line, Lines, MAX_LINES},
+    },
 };
 
-/// About 64 bytes of memory each; at 60 a minute, eleven days of sending.
-const MAX_LINES: usize = 1_000_000;
 /// The most lines that are told to be wrong.
 const MAX_TOLD: usize = 100;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An event to be sent, without its text: that stays in the file.
 #[derive(Debug)]
@@ -53,11 +54,23 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads all of a file. A million lines and no more.
-    pub(crate) fn read(reader: impl BufRead, batch: &str) -> io::Result<Self> {
-        let mut planner = Planner { batch, plan: Self::default(), keys: HashMap::new(), equal_lines: HashMap::new() };
-        for line in Lines::new(reader) {
-            planner.take(line?);
+    /// Reads all of a file. A million lines and no more. `converted` says where they stood before they were lines.
+    pub(crate) fn read(reader: impl BufRead, batch: &str, converted: Option<&Converted>) -> io::Result<Self> {
+        let mut planner = Planner {
+            batch,
+            plan: Self::default(),
+            is_converted: false,
+            keys: HashMap::new(),
+            equal_lines: HashMap::new(),
+        };
+        for (number, words) in converted.iter().flat_map(|converted| &converted.problems) {
+            planner.plan.refuse(*number, [Problem { column: 0, words: (*words).to_owned() }]);
+        }
+        planner.is_converted = converted.is_some();
+        for (place, line) in Lines::new(reader).enumerate() {
+            let line = line?;
+            let number = converted.map_or(Some(line.number), |converted| converted.numbers.get(place).copied());
+            planner.take(Line { number: number.unwrap_or(line.number), ..line });
             if planner.plan.events.len() > MAX_LINES {
                 return Err(io::Error::other(format!("it has more than {MAX_LINES} events; split it")));
             }
@@ -72,7 +85,7 @@ impl Plan {
         self.events.retain(|planned| {
             let words = noted.get(&planned.key).and_then(|noted| noted.conflict(planned.content));
             let is_free = words.is_none();
-            conflicts.refuse(planned.number, words.map(|words| Problem { column: 1, words }));
+            conflicts.refuse(planned.number, words.map(|words| Problem { column: 0, words }));
             is_free
         });
         conflicts
@@ -93,6 +106,8 @@ impl Plan {
 struct Planner<'a> {
     batch: &'a str,
     plan: Plan,
+    /// A place within a line that was made of a row says nothing.
+    is_converted: bool,
     /// What was said under each key, and in which line.
     keys: HashMap<EventKey, (Fingerprint, u64)>,
     /// How often each line came so far, of those without a key.
@@ -107,7 +122,7 @@ impl Planner<'_> {
             return self.plan.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
         };
         // Some programs begin a file with it.
-        let whole = if number == 1 { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes) } else { &bytes };
+        let whole = if number == 1 && !self.is_converted { without_mark(&bytes) } else { &bytes };
         let text = lines::trim(whole);
         if text.is_empty() {
             self.plan.blank_lines = self.plan.blank_lines.saturating_add(1);
@@ -130,7 +145,12 @@ impl Planner<'_> {
                 });
             }
             Ok(None) => self.plan.repeated_lines = self.plan.repeated_lines.saturating_add(1),
-            Err(problems) => self.plan.refuse(number, problems),
+            Err(problems) => {
+                let column = |column| if self.is_converted { 0 } else { column };
+                let problems =
+                    problems.into_iter().map(|problem| Problem { column: column(problem.column), ..problem });
+                self.plan.refuse(number, problems.collect::<Vec<_>>());
+            }
         }
     }
 
@@ -165,13 +185,16 @@ impl Planner<'_> {
 
 impl Invalid {
     pub(crate) fn to_json(&self) -> Value {
-        json!({"line": self.number, "column": self.problem.column, "problem": self.problem.words})
+        json!({"line": self.number, "column": Some(self.problem.column).filter(|column| *column > 0), "problem": self.problem.words})
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.number, self.problem.column, self.problem.words)
+        match self.problem {
+            Problem { column: 0, ref words } => write!(f, "line {}: {words}", self.number),
+            Problem { column, ref words } => write!(f, "line {}, column {column}: {words}", self.number),
+        }
     }
 }
 
@@ -180,7 +203,7 @@ mod tests {
     use super::*;
 
     fn plan(text: &str) -> Plan {
-        Plan::read(text.as_bytes(), "").unwrap()
+        Plan::read(text.as_bytes(), "", None).unwrap()
     }
 
     fn event(rest: &str) -> String {
@@ -198,7 +221,7 @@ mod tests {
         assert_eq!(first.len(), 3, "equal lines are different events");
         assert_eq!(keys(&format!("\u{feff}{b}\r\n\n  {a}\t\r\n{a}")), first);
         assert!(keys(&format!("{a}\n{b}\n{a}\n{a}")).is_superset(&first));
-        assert!(Plan::read(a.as_bytes(), "may").unwrap().events[0].key != plan(&a).events[0].key);
+        assert!(Plan::read(a.as_bytes(), "may", None).unwrap().events[0].key != plan(&a).events[0].key);
     }
 
     #[test]

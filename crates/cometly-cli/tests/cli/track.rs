@@ -391,7 +391,7 @@ fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
     program.write("events.ndjson", format!("{}\n", with("order-7", 1).replace(",\"", " , \"")));
     track(&program, &[]).ends(0).says("1 accepted (0 in this run)");
     program.write("events.ndjson", format!("\n\n{}\n{}\n", with("order-7", 2), event(3)));
-    let words = "line 3, column 1: idempotency_key is that of line 2 of an earlier run, which said something else";
+    let words = "line 3: idempotency_key is that of line 2 of an earlier run, which said something else";
     track(&program, &[]).ends(6).says(words);
     assert_eq!(numbers(&emulator), [0, 1]);
     track(&program, &["--skip-invalid"])
@@ -419,4 +419,84 @@ fn a_refused_event_that_is_corrected_under_its_key_is_sent() {
     program.write("events.ndjson", with(2));
     track(&program, &[]).ends(0).says("1 accepted (1 in this run), 0 refused");
     assert!(!program.path("events.ndjson.cometly-refused").exists());
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
+    let (emulator, program) = started(0);
+    let rows: String = (0..3).map(|number| format!("{number}.50,a{number}@example.com,purchase\n")).collect();
+    let csv = format!("amount,email,event_name\n{rows}");
+    for (name, file) in [
+        ("marked", ["\u{feff}".as_bytes(), events(3).as_bytes()].concat()),
+        ("packed.gz", gzip(&events(3))),
+        ("csv", csv.clone().into_bytes()),
+        ("semicolons", csv.replace(',', ";").replace('\n', "\r\n").into_bytes()),
+        ("packed.csv.gz", gzip(&format!("\u{feff}{csv}"))),
+    ] {
+        program.write(name, &file);
+        program.run(&["events", "track", "--input", name, "--journal", "journal"]).ends(0).says("3 accepted (");
+        program.run_with_input(&["events", "track", "--input", "-", "--journal", "journal"], &file).ends(0);
+        assert!(program.run(&["events", "track", "--input", name]).ends(0).stderr.starts_with("3 accepted"), "{name}");
+        assert!(program.path(&format!("{name}.cometly-journal")).exists());
+    }
+    // The keys of lines do not depend on how the file was packed; those of rows are made of the events that they are.
+    assert_eq!(numbers(&emulator), [0, 1, 2]);
+    let leftovers = fs::read_dir(program.folder.path()).unwrap().count();
+    assert_eq!(leftovers, 12, "no copy is left");
+}
+
+#[test]
+fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
+    let (emulator, program) = started(0);
+    program.write(
+        "rows.csv",
+        "event_name,email,full_name\npurchase,a0@example.com,\"Ada\nL\"\nbuy,a1@example.com,\npurchase\n",
+    );
+    let ran = program.run(&["events", "track", "--input", "rows.csv"]).ends(6);
+    let ran =
+        ran.says("line 4: event_name is not what it should be").says("line 5: the row has another number of cells");
+    assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
+    program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0).says("2 lines: not valid");
+    assert_eq!(numbers(&emulator), [0]);
+    program.write("amonts.csv", "event_name,email,amont\npurchase,a2@example.com,1\n");
+    program
+        .run(&["events", "track", "--input", "amonts.csv"])
+        .ends(6)
+        .says("line 1: the API has no field amont: was amount meant?");
+    program.write("events.txt", "email;event_name\na3@example.com;purchase\n");
+    program
+        .run(&["events", "track", "--input", "events.txt", "--input-format", "ndjson"])
+        .ends(6)
+        .says("this is not JSON");
+    program.run(&["events", "track", "--input", "events.txt", "--input-format", "csv"]).ends(0);
+    assert_eq!(numbers(&emulator), [0, 3]);
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_by_its_name_and_half_a_packed_file_sends_nothing() {
+    let (emulator, program) = started(0);
+    let utf16: Vec<u8> = format!("\u{feff}{}", events(2)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, file, code, words) in [
+        ("utf16", &utf16[..], 2, "utf16 is UTF-16: expected UTF-8"),
+        ("sheet.xlsx", b"PK\x03\x04\x14\0\x06\0", 2, "export the sheet as CSV"),
+        ("half.gz", &gzip(&events(500))[..200], 1, "half.gz"),
+        ("twice.gz", &gzip("\u{1f}\u{8b}")[..], 6, "not JSON"),
+    ] {
+        program.write(name, file);
+        program.run(&["events", "track", "--input", name]).ends(code).says(words);
+    }
+    program.write("body.json", &utf16);
+    program.run(&["request", "POST", "events/track", "--input", "body.json"]).ends(2).says("is UTF-16");
+    assert_eq!(emulator.request_count(), 0);
+    program.write("body.json.gz", gzip(&format!("\u{feff}{}", event(7))));
+    program.run(&["request", "POST", "events/track", "--input", "body.json.gz"]).ends(0);
+    assert_eq!(emulator.tracked_events().len(), 1);
+    let key = ["\u{feff}".as_bytes(), emulator.keys().full.as_bytes(), b"\r\n"].concat();
+    program.run_with_input(&["auth", "login", "--with-token"], &key).ends(0);
 }
