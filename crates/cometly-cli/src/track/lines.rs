@@ -5,6 +5,9 @@ use std::io::{self, BufRead, Read as _};
 /// The longest line; an event has a few hundred bytes.
 pub(crate) const MAX_LEN: usize = 1 << 20;
 
+/// The most events of a file. About 100 bytes of memory each; at 60 a minute, eleven days of sending.
+pub(crate) const MAX_LINES: usize = 1_000_000;
+
 /// One line without its line feed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -12,30 +15,36 @@ pub(crate) struct Line {
     pub(crate) number: u64,
     /// Where it begins in the file, in bytes.
     pub(crate) offset: u64,
-    /// `None` for one longer than [`MAX_LEN`].
+    /// `None` for one that is too long.
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
 pub(crate) struct Lines<R> {
     reader: R,
+    max_len: usize,
     number: u64,
     offset: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader, number: 0, offset: 0 }
+        Self { reader, max_len: MAX_LEN, number: 0, offset: 0 }
+    }
+
+    /// Takes longer lines than [`MAX_LEN`].
+    pub(crate) fn with_max_len(self, max_len: usize) -> Self {
+        Self { max_len, ..self }
     }
 
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = Vec::new();
-        let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(self.max_len).unwrap_or(u64::MAX).saturating_add(1);
         let mut length = self.reader.by_ref().take(limit).read_until(b'\n', &mut bytes)?;
         if length == 0 {
             return Ok(None);
         }
         let (mut is_too_long, number, offset) = (false, self.number.saturating_add(1), self.offset);
-        if bytes.pop_if(|byte| *byte == b'\n').is_none() && bytes.len() > MAX_LEN {
+        if bytes.pop_if(|byte| *byte == b'\n').is_none() && bytes.len() > self.max_len {
             is_too_long = true;
             length = length.saturating_add(self.reader.skip_until(b'\n')?);
         }

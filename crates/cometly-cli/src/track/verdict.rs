@@ -6,7 +6,7 @@ use cometly_core::{ApiError, AuthOutcome, Reply, bytes::Bytes, http::StatusCode}
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{exit::Exit, failure::Failure, transport::SendError};
+use crate::{exit::Exit, failure::Failure};
 
 /// The longest reason that is kept of a refusal.
 const MAX_REASON: usize = 4096;
@@ -27,7 +27,7 @@ pub(crate) enum Verdict {
 
 /// Only 422 is about the line. A refused key, a wrong address or a limit that does not open would meet each line alike;
 /// a failing server or a lost answer may not.
-pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, SendError>) -> Verdict {
+pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, Failure>) -> Verdict {
     let error = match sent.map(AuthOutcome::into_result) {
         Ok(Ok(reply)) if is_taken_in(&reply) => return Verdict::Accepted,
         // To note it as accepted would be to lose it.
@@ -44,7 +44,7 @@ pub(crate) fn judge(sent: Result<AuthOutcome<Bytes>, SendError>) -> Verdict {
             return Verdict::Refused { reason: reason(&error) };
         }
         Ok(Err(error)) => Failure::from(error),
-        Err(error) => Failure::from(error),
+        Err(failure) => failure,
     };
     let ends_run = !matches!(error.exit, Exit::Server | Exit::Network | Exit::Unexpected);
     Verdict::Left { failure: error, ends_run }
@@ -81,6 +81,7 @@ mod tests {
     use cometly_core::{Api, ApiKey, Delivery, http::Response};
 
     use super::*;
+    use crate::failure::SendError;
 
     fn judge_answer(status: u16, body: &'static str) -> String {
         let api = Api::new(ApiKey::new("k").unwrap());
@@ -127,7 +128,7 @@ mod tests {
             assert_eq!(judge_answer(status, body), expected, "{status} {body}");
         }
         for delivery in [Delivery::NotSent, Delivery::Unknown, Delivery::Untrusted] {
-            assert_eq!(shown(judge(Err(SendError::timeout(delivery)))), "left, network, ends run: false");
+            assert_eq!(shown(judge(Err(SendError::timeout(delivery).into()))), "left, network, ends run: false");
         }
     }
 }

@@ -2,27 +2,23 @@
 
 use std::{
     collections::HashMap,
-    fmt,
-    fs::{self, File},
-    io::{self, BufRead as _, BufReader, BufWriter, Read as _},
+    fmt, io,
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
-use tempfile::NamedTempFile;
 
 use crate::{
-    event_key::EventKey,
     failure::Failure,
-    journal::{Fate, Journal},
-    plan::{Plan, Planned},
-    sending::Sent,
-    source::Source,
+    track::{
+        event_key::EventKey,
+        journal::{Fate, Journal},
+        plan::{Plan, Planned},
+        refused::{RefusedFile, RefusedLine},
+        sending::Sent,
+        source::Source,
+    },
 };
-
-/// As much of a file as tells whether we wrote it.
-const MAX_FIRST_LINE: u64 = 4 << 20;
 
 pub(crate) struct Summary {
     accepted: u64,
@@ -36,15 +32,6 @@ pub(crate) struct Summary {
     refused_file: Option<PathBuf>,
 }
 
-/// A line of the file of refused ones.
-#[derive(Serialize)]
-struct RefusedLine<'a> {
-    line: u64,
-    idempotency_key: &'a str,
-    reason: &'a str,
-    event: &'a RawValue,
-}
-
 /// An event of this file, and where its last word stands in the journal.
 struct Last<'p> {
     planned: &'p Planned,
@@ -55,9 +42,11 @@ impl Summary {
     /// Reads the journal, and writes the refused lines to a file if there are any.
     pub(crate) fn build(
         plan: &Plan,
+        conflicting_lines: u64,
         sent: &Sent,
         journal: &mut Journal,
         source: &Source,
+        refused_file: &RefusedFile<'_>,
         refused_path: &Path,
     ) -> Result<Self, Failure> {
         let mut lasts: HashMap<&EventKey, Last<'_>> =
@@ -73,7 +62,9 @@ impl Summary {
         let count = |fate| u64::try_from(count(fate)).unwrap_or(u64::MAX);
         let refused = count(Some(Fate::Refused));
         if refused > 0 {
-            write_refused(&lasts, journal, source, refused_path)?;
+            refused_file.write(|file| write_refused(&lasts, journal, source, refused_file, file))?;
+        } else {
+            refused_file.remove();
         }
         Ok(Self {
             accepted: count(Some(Fate::Accepted)),
@@ -81,7 +72,7 @@ impl Summary {
             left: count(None),
             accepted_now: sent.accepted,
             refused_now: sent.refused,
-            invalid_lines: plan.invalid_lines,
+            invalid_lines: plan.invalid_lines.saturating_add(conflicting_lines),
             repeated_lines: plan.repeated_lines,
             blank_lines: plan.blank_lines,
             refused_file: (refused > 0).then(|| refused_path.to_owned()),
@@ -103,78 +94,33 @@ impl Summary {
     }
 }
 
-/// A whole file or none.
 fn write_refused(
     lasts: &HashMap<&EventKey, Last<'_>>,
     journal: &mut Journal,
     source: &Source,
-    path: &Path,
+    refused_file: &RefusedFile<'_>,
+    file: &mut impl io::Write,
 ) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        Failure::file("write the refused lines to", path, &error).advise("name another place with --refused PATH")
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(failed)?);
-    let (mut number, mut problem) = (0_u64, None);
+    let (mut number, mut written) = (0_u64, Ok(()));
     journal.each(|record| {
         number = number.saturating_add(1);
         let last = lasts.get(&EventKey::from(record.key.as_ref()));
         let Some(last) = last.filter(|last| last.word == Some((Fate::Refused, number))) else { return };
-        if problem.is_none() {
+        if written.is_ok() {
             let reason = record.reason.as_deref().unwrap_or_default();
-            problem = write_line(&mut file, last.planned, &record.key, reason, source)
-                .map_err(|error| match error {
-                    Problem::Source(failure) => failure,
-                    Problem::File(error) => failed(error),
-                })
-                .err();
+            written = source.text(last.planned).and_then(|event| {
+                write_line(file, last.planned.number, &record.key, reason, &event)
+                    .map_err(|error| refused_file.failed(&error))
+            });
         }
     })?;
-    if let Some(problem) = problem {
-        return Err(problem);
-    }
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    written
 }
 
-enum Problem {
-    Source(Failure),
-    File(io::Error),
-}
-
-fn write_line(
-    file: &mut impl io::Write,
-    planned: &Planned,
-    key: &str,
-    reason: &str,
-    source: &Source,
-) -> Result<(), Problem> {
-    let text = source.text(planned).map_err(Problem::Source)?;
-    let event: &RawValue = serde_json::from_str(&text).map_err(|error| Problem::File(error.into()))?;
-    let line = RefusedLine { line: planned.number, idempotency_key: key, reason, event };
-    serde_json::to_writer(&mut *file, &line).map_err(|error| Problem::File(error.into()))?;
-    file.write_all(b"\n").map_err(Problem::File)
-}
-
-/// Takes away what an earlier run wrote, if nothing is refused any more; and only that.
-pub(crate) fn remove_refused(path: &Path) {
-    let first_line = File::open(path).ok().and_then(|file| {
-        let mut line = String::new();
-        BufReader::new(file.take(MAX_FIRST_LINE)).read_line(&mut line).ok()?;
-        Some(line)
-    });
-    let is_ours = first_line.is_some_and(|line| {
-        let fields: Option<HashMap<String, &RawValue>> = serde_json::from_str(&line).ok();
-        fields.is_some_and(|fields| {
-            ["line", "idempotency_key", "reason", "event"].iter().all(|name| fields.contains_key(*name))
-        })
-    });
-    if !is_ours {
-        return;
-    }
-    // If it cannot be removed it is out of date, which does no harm.
-    let _ = fs::remove_file(path);
+fn write_line(file: &mut impl io::Write, line: u64, key: &str, reason: &str, event: &str) -> io::Result<()> {
+    let event: &RawValue = serde_json::from_str(event)?;
+    serde_json::to_writer(&mut *file, &RefusedLine { line, idempotency_key: key, reason, event })?;
+    file.write_all(b"\n")
 }
 
 impl fmt::Display for Summary {

@@ -6,10 +6,15 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::{argv, exit::Exit, failure::Failure, progress::Progress};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    terminal::{argv, json, progress::Progress, trace::Trace},
+};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -19,6 +24,7 @@ pub(crate) struct Console {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) progress: Progress,
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Console {
@@ -59,19 +65,32 @@ impl Console {
         let _ = self.progress.aside(|| writeln!(anstream::stderr().lock(), "{ours}{words}"));
     }
 
-    /// Writes `data` and a line break to stdout.
-    pub(crate) fn line(&self, data: &[u8]) -> Result<(), Failure> {
-        self.data([data])
-    }
-
     /// Writes each piece and a line break to stdout, and flushes: a reader sees whole lines.
     pub(crate) fn data<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Failure> {
+        self.write(lines, |shown, _| shown)
+    }
+
+    /// As [`data`](Self::data), of pieces of JSON: as they are, and on a terminal indented and coloured.
+    pub(crate) fn json<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Failure> {
+        self.write(lines, |shown, is_coloured| {
+            let indented = str::from_utf8(&shown).ok().and_then(|text| json::indented(text, is_coloured));
+            indented.map_or(shown, |text| text.into_bytes().into())
+        })
+    }
+
+    /// `lay_out` is for a terminal: it is given text that steers none, and whether colours are wanted.
+    fn write<'a>(
+        &self,
+        lines: impl IntoIterator<Item = &'a [u8]>,
+        lay_out: impl for<'b> Fn(Cow<'b, [u8]>, bool) -> Cow<'b, [u8]>,
+    ) -> Result<(), Failure> {
         let written = self.progress.aside(|| {
             let mut stdout = io::stdout().lock();
             let is_terminal = stdout.is_terminal();
+            let is_coloured = is_terminal && AutoStream::choice(&stdout) != ColorChoice::Never;
             let mut stdout = io::BufWriter::new(&mut stdout);
             for line in lines {
-                stdout.write_all(&if is_terminal { for_terminal(line) } else { line.into() })?;
+                stdout.write_all(&if is_terminal { lay_out(for_terminal(line), is_coloured) } else { line.into() })?;
                 stdout.write_all(b"\n")?;
             }
             stdout.flush()
@@ -79,10 +98,10 @@ impl Console {
         written.map_err(|error| Failure::stdout(&error))
     }
 
-    /// Writes a value as one line of JSON to stdout.
+    /// Writes a value to stdout as [`json`](Self::json).
     pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
         let json = serde_json::to_vec(value).map_err(|_| Failure::local("cannot write the result as JSON"))?;
-        self.line(&json)
+        self.json([json.as_slice()])
     }
 }
 

@@ -7,11 +7,14 @@ use serde::Serialize;
 
 use crate::{
     arguments::Global,
-    console::Console,
+    auth::{
+        credentials,
+        session::{KeySource, Session},
+    },
     exit::Exit,
-    failure::Failure,
-    session::{INTEGRATIONS, KeySource, Session},
-    transport::{Patience, SendError, Transport},
+    failure::{Failure, INTEGRATIONS},
+    terminal::console::Console,
+    transport::{Patience, Transport},
 };
 
 /// The call that asks for least and needs no date.
@@ -31,6 +34,7 @@ fn lists(api: &Api) -> [Call; 2] {
 #[derive(Serialize)]
 struct KeyReport {
     source: &'static str,
+    profile: Option<String>,
     file: Option<PathBuf>,
     key_ending: Option<String>,
     base_url: Option<String>,
@@ -55,10 +59,11 @@ struct Endpoint {
 }
 
 pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
-    let status = match Session::find()? {
+    credentials::remove_leftover(&credentials::path()?);
+    let status = match Session::find(global)? {
         None => KeyReport::without_key(),
         Some(session) => {
-            let transport = Transport::new(global.transport, Patience::Call, global.timeout)?;
+            let transport = Transport::new(global, Patience::Call, console)?;
             let sent = transport.send(probe(&session.api));
             let mut status = KeyReport::of(&session, sent);
             if limits && matches!(status.key, "accepted" | "not_allowed") {
@@ -79,6 +84,7 @@ impl KeyReport {
     fn without_key() -> Self {
         Self {
             source: "none",
+            profile: None,
             file: None,
             key_ending: None,
             base_url: None,
@@ -92,13 +98,14 @@ impl KeyReport {
         }
     }
 
-    fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, SendError>) -> Self {
-        let (source, file) = match &session.source {
-            KeySource::Environment => ("environment", None),
-            KeySource::File(path) => ("file", Some(path.clone())),
+    fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, Failure>) -> Self {
+        let (source, profile, file) = match &session.source {
+            KeySource::Environment => ("environment", None, None),
+            KeySource::Profile { name, file } => ("file", Some(name.clone()), Some(file.clone())),
         };
         let known = Self {
             source,
+            profile,
             file,
             key_ending: session.key_ending.clone(),
             base_url: Some(session.api.base_url().to_string()),
@@ -115,8 +122,7 @@ impl KeyReport {
                 exit: outcome.kind().map_or(Exit::Ok, Exit::from),
                 ..known
             },
-            Err(error) => {
-                let failure = Failure::from(error);
+            Err(failure) => {
                 let next = "see whether this machine reaches the address above, then ask again".to_owned();
                 Self { key: "unknown", answer: failure.to_string(), next, exit: failure.exit, ..known }
             }
@@ -124,9 +130,9 @@ impl KeyReport {
     }
 
     fn lines(&self) -> Vec<String> {
-        let source = match (self.source, &self.file) {
-            (_, Some(file)) => format!("from the file {}", file.display()),
-            ("environment", None) => format!("from the environment ({API_KEY_VARIABLE})"),
+        let source = match (self.source, &self.profile, &self.file) {
+            (_, Some(name), Some(file)) => format!("of the profile {name}, from the file {}", file.display()),
+            ("environment", ..) => format!("from the environment ({API_KEY_VARIABLE})"),
             _ => "none".to_owned(),
         };
         let ending = self.key_ending.as_ref().map_or(String::new(), |ending| format!(", ends in {ending}"));
@@ -156,9 +162,8 @@ impl Endpoint {
         let name = format!("{} {}", call.method(), call.path_template());
         match transport.send(call) {
             Ok(outcome) => Self::of(name, &outcome),
-            Err(error) => {
-                let answer = Failure::from(error).to_string();
-                Self { call: name, status: None, answer, limit: None, remaining: None }
+            Err(failure) => {
+                Self { call: name, status: None, answer: failure.to_string(), limit: None, remaining: None }
             }
         }
     }
@@ -185,7 +190,7 @@ fn key_word(status: KeyStatus) -> &'static str {
 fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
     let replace = match source {
         KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
-        KeySource::File(_) => "run `cometly auth login`".to_owned(),
+        KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
     match (outcome.kind().map(Exit::from), outcome.key_status()) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),

@@ -13,12 +13,11 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::{
-    console::Console,
     exit::Exit,
     failure::Failure,
-    interrupt,
-    request::with_cursor,
-    transport::{SendError, Transport},
+    request::target::with_cursor,
+    terminal::{console::Console, interrupt},
+    transport::Transport,
 };
 
 /// More pages than any list has; what is kept of each is a number.
@@ -41,7 +40,7 @@ fn is_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 }
 
 enum Event {
-    Answered(Result<AuthOutcome<Bytes>, SendError>),
+    Answered(Result<AuthOutcome<Bytes>, Failure>),
     Interrupted,
 }
 
@@ -133,7 +132,7 @@ impl Pages {
             ));
         }
         let items: Vec<_> = page.data.iter().map(|item| one_line(item.get())).collect();
-        console.data(items.iter().map(|item| item.as_bytes()))?;
+        console.json(items.iter().map(|item| item.as_bytes()))?;
         console.progress.step(u64::try_from(items.len()).unwrap_or(u64::MAX));
         Ok(page.next_cursor.filter(|cursor| !cursor.is_empty()).map(Cow::into_owned))
     }

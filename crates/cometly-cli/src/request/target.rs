@@ -1,6 +1,6 @@
 //! The path of a call as people type it, as the template and values that the core takes.
 
-use cometly_core::{Api, Call, http::Method};
+use cometly_core::{Api, BaseUrl, Call, http::Method};
 
 use crate::failure::Failure;
 
@@ -9,19 +9,24 @@ const MAX_SEGMENTS: usize = 16;
 
 /// A call of `method` on `path`.
 pub(crate) fn call(api: &Api, method: Method, path: &str) -> Result<Call, Failure> {
+    if let Some((_, rest)) = path.split_once("://") {
+        return Err(whole_url(rest, api.base_url()));
+    }
     let (template, values) = split(path, api.base_url().path())?;
     let call = api.request(method, template);
     Ok(values.into_iter().fold(call, Call::segment))
 }
 
+/// The same call at the page that begins with `cursor`.
+pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
+    match cursor {
+        Some(cursor) => call.query("cursor", cursor),
+        None => call,
+    }
+}
+
 /// `contacts/42` as `contacts/{id}` and `42`, so that all contacts share one lane of the pacer, as they share one limit.
 fn split<'p>(path: &'p str, base: &str) -> Result<(String, Vec<&'p str>), Failure> {
-    if path.contains("://") {
-        return Err(Failure::usage(
-            "the path is a whole URL: expected what comes after the base URL, as in contacts/42",
-        )
-        .advise("for another base URL set COMETLY_BASE_URL"));
-    }
     if path.contains(['?', '#']) {
         return Err(Failure::usage("the path has a query or a fragment in it").advise("use --query NAME=VALUE"));
     }
@@ -50,6 +55,20 @@ fn split<'p>(path: &'p str, base: &str) -> Result<(String, Vec<&'p str>), Failur
     Ok((segments.join("/"), values))
 }
 
+/// A URL copied from somewhere: it says where the key would go, which is not for a path to say. `rest` is what follows the
+/// scheme.
+fn whole_url(rest: &str, base: &BaseUrl) -> Failure {
+    let own = format!("{}{}", base.authority(), base.path());
+    let is_own = rest.strip_prefix(&own).is_some_and(|path| path.is_empty() || path.starts_with('/'));
+    let what = if is_own {
+        "the path is a whole URL".to_owned()
+    } else {
+        format!("the path is a whole URL, and not one of this API's address, {base}")
+    };
+    let start = if base.path().is_empty() { "the host" } else { base.path() };
+    Failure::usage(what).advise(format!("a path begins after {start}, as in contacts/42"))
+}
+
 /// What the API's own names look like; the rest are ids.
 fn is_name(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_')
@@ -75,10 +94,23 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused_and_not_quoted() {
-        for path in
-            ["https://app.cometly.com/x?canary", "events?canary=1", "a#canary", "a%2fcanary", &"canary/".repeat(17)]
-        {
+        for path in ["events?canary=1", "a#canary", "a%2fcanary", &"canary/".repeat(17)] {
             assert!(!split(path, "").unwrap_err().to_string().contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_whole_url_is_refused_without_advice_to_send_the_key_there() {
+        let base = BaseUrl::default();
+        let foreign = whole_url("evil.example/canary?x", &base).to_string();
+        assert!(
+            foreign.contains("not one of this API's address") && foreign.contains("after /public-api/v1"),
+            "{foreign}"
+        );
+        assert!(!foreign.contains("COMETLY_BASE_URL") && !foreign.contains("canary"), "{foreign}");
+        for other in ["app.cometly.com.evil.example/public-api/v1/x", "app.cometly.com/public-api/v11", ""] {
+            assert!(whole_url(other, &base).to_string().contains("not one of"), "{other}");
+        }
+        assert!(!whole_url("app.cometly.com/public-api/v1/x", &base).to_string().contains("not one of"));
     }
 }

@@ -15,7 +15,13 @@ use std::{
 use cometly_core::BaseUrl;
 use serde::{Deserialize, Serialize};
 
-use crate::{event_key::EventKey, failure::Failure, lines::Lines};
+use crate::{
+    failure::Failure,
+    track::{
+        event_key::{EventKey, Fingerprint},
+        lines::Lines,
+    },
+};
 
 const VERSION: u32 = 1;
 /// The most records that are taken in: each line of the longest file, refused and sent again a few times.
@@ -43,6 +49,51 @@ pub(crate) struct Record<'a> {
     pub(crate) outcome: Fate,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Cow<'a, str>>,
+    /// Of an event that brought its own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) said: Option<Said>,
+}
+
+/// What was sent under a key that the event brought, and where it stood then. A key of ours is the hash of its line.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Said {
+    pub(crate) line: u64,
+    /// The first half of the content's fingerprint is enough to tell two contents of one key apart.
+    pub(crate) content: u64,
+}
+
+/// What the journal knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) fate: Fate,
+    said: Option<Said>,
+}
+
+impl Said {
+    pub(crate) fn new(line: u64, content: Fingerprint) -> Self {
+        let (first, _) = content.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Self { line, content: u64::from_be_bytes(*first) }
+    }
+}
+
+impl Noted {
+    /// Whether it is about an event with this content.
+    pub(crate) fn is_about(&self, content: Option<Fingerprint>) -> bool {
+        self.said.map(|said| said.content) == content.map(|content| Said::new(0, content).content)
+    }
+
+    /// What is wrong with an event of this key, if the server has taken another one under it.
+    pub(crate) fn conflict(&self, content: Option<Fingerprint>) -> Option<String> {
+        // A refused event may come again, corrected.
+        if self.fate == Fate::Refused || self.is_about(content) {
+            return None;
+        }
+        let other = match self.said {
+            Some(said) => format!("that of line {} of an earlier run, which said something else", said.line),
+            None => "the one that an earlier run made for another line".to_owned(),
+        };
+        Some(format!("idempotency_key is {other}: the server has taken that one, and would ignore this one"))
+    }
 }
 
 pub(crate) struct Journal {
@@ -53,18 +104,23 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens or begins a journal, and locks it until it is dropped or the process ends, however that comes about.
-    pub(crate) fn open(path: &Path, base_url: &BaseUrl) -> Result<(Self, HashMap<EventKey, Fate>), Failure> {
+    /// Opens or begins a journal, and locks it until it is dropped or the process ends, however that comes about. Another file
+    /// is left as it is, its mode too.
+    pub(crate) fn open(path: &Path, base_url: &BaseUrl) -> Result<(Self, HashMap<EventKey, Noted>), Failure> {
         let failed = |error: io::Error| Failure::file("open the journal", path, &error);
-        let file =
-            private().open(path).map_err(|error| failed(error).advise("name another place with --journal PATH"))?;
-        // A device can be endless.
+        let elsewhere = |failure: Failure| failure.advise("name another place with --journal PATH");
+        // To open a pipe or a device is to do something to it.
+        let file = match path.metadata() {
+            Ok(found) if !found.is_file() => return Err(foreign(&path.display().to_string())),
+            Ok(_) => OpenOptions::new().read(true).append(true).open(path),
+            // Not through a symlink to where nothing is.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => private().open(path),
+            Err(error) => Err(error),
+        };
+        let file = file.map_err(|error| elsewhere(failed(error)))?;
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(foreign(&path.display().to_string()));
         }
-        // One that was there may be readable by others.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {
@@ -77,9 +133,13 @@ impl Journal {
         let mut fates = HashMap::new();
         if journal.read_header(base_url)? {
             journal.each(|record| {
-                fates.insert(EventKey::from(record.key.as_ref()), record.outcome);
+                let noted = Noted { fate: record.outcome, said: record.said };
+                fates.insert(EventKey::from(record.key.as_ref()), noted);
             })?;
         }
+        // It is ours. One that was made by hand, or copied, may be readable by others.
+        #[cfg(unix)]
+        journal.file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
         // Whatever was half written when the last run was broken off.
         journal.file.set_len(journal.length).map_err(|error| journal.failed("repair", &error))?;
         if journal.length == 0 {
@@ -113,7 +173,7 @@ impl Journal {
                     "the journal {path} is about events sent to {}, not to {base_url}",
                     header.base_url
                 ))
-                .advise("set COMETLY_BASE_URL to go on there, or begin another journal with --journal PATH"));
+                .advise("go on with the profile of that address, or begin another journal with --journal PATH"));
             }
             Err(_) => return Err(foreign(&path)),
         }
@@ -187,10 +247,10 @@ fn foreign(path: &str) -> Failure {
     Failure::local(format!("{path} is no journal of cometly's")).advise("name another place with --journal PATH")
 }
 
-/// Read and appended to by its owner alone: the server's words may quote an event.
+/// A new file, read and appended to by its owner alone: the server's words may quote an event.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
+    options.read(true).append(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
@@ -207,7 +267,7 @@ mod tests {
     }
 
     fn record(key: &str) -> Record<'_> {
-        Record { key: key.into(), outcome: Fate::Accepted, reason: None }
+        Record { key: key.into(), outcome: Fate::Accepted, reason: None, said: None }
     }
 
     fn path() -> (tempfile::TempDir, PathBuf) {
@@ -229,7 +289,7 @@ mod tests {
         drop(journal);
         let (mut journal, fates) = Journal::open(&path, &base_url()).unwrap();
         assert_eq!(fates.len(), 2);
-        assert!(fates.values().all(|fate| *fate == Fate::Accepted));
+        assert!(fates.values().all(|noted| noted.fate == Fate::Accepted));
         let mut reasons = Vec::new();
         journal.each(|record| reasons.extend(record.reason.map(Cow::into_owned))).unwrap();
         assert_eq!(reasons, ["no \"\n"]);
@@ -268,9 +328,11 @@ mod tests {
         assert!(Journal::open(&path, &base_url()).err().unwrap().to_string().contains("damaged in line 2"));
     }
 
+    #[cfg(unix)]
     #[test]
     fn another_file_is_not_touched() {
-        let (_folder, path) = path();
+        use std::os::unix::fs::PermissionsExt as _;
+        let (folder, path) = path();
         for text in [
             "{\"event_name\":\"purchase\"}\n",
             "words",
@@ -278,9 +340,33 @@ mod tests {
             "{\"cometly_journal\":2,\"base_url\":\"\"}\n",
         ] {
             fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
             assert!(Journal::open(&path, &base_url()).is_err());
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         }
+        let (link, nowhere) = (folder.path().join("link"), folder.path().join("nowhere"));
+        std::os::unix::fs::symlink(&nowhere, &link).unwrap();
+        assert!(Journal::open(&link, &base_url()).is_err() && !nowhere.exists());
+    }
+
+    #[test]
+    fn a_key_that_an_event_brought_says_one_thing() {
+        let (_folder, path) = path();
+        let (mut journal, _) = Journal::open(&path, &base_url()).unwrap();
+        let (one, other) = ([1; 16], [2; 16]);
+        journal.append(&Record { said: Some(Said::new(7, one)), ..record("given") }).unwrap();
+        journal.append(&record("made")).unwrap();
+        let refused = Record { outcome: Fate::Refused, ..record("refused") };
+        journal.append(&Record { said: Some(Said::new(8, one)), ..refused }).unwrap();
+        drop(journal);
+        let (_, noted) = Journal::open(&path, &base_url()).unwrap();
+        let conflict = |key: &str, content| noted[&EventKey::from(key)].conflict(content);
+        assert_eq!(conflict("given", Some(one)), None);
+        assert!(conflict("given", Some(other)).unwrap().contains("line 7 of an earlier run"));
+        assert!(conflict("given", None).is_some() && conflict("made", Some(one)).is_some());
+        assert_eq!(conflict("made", None), None);
+        assert_eq!(conflict("refused", Some(other)), None);
     }
 
     #[test]
@@ -290,6 +376,6 @@ mod tests {
         assert!(Journal::open(&path, &base_url()).err().unwrap().to_string().contains("another process"));
         drop(first);
         let other = "http://127.0.0.1:1/".parse().unwrap();
-        assert!(Journal::open(&path, &other).err().unwrap().to_string().contains("COMETLY_BASE_URL"));
+        assert!(Journal::open(&path, &other).err().unwrap().to_string().contains("about events sent to"));
     }
 }

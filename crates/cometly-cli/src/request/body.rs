@@ -1,38 +1,56 @@
 //! The body of a call: fields of the command line as a JSON object, or a file.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer, de::IgnoredAny};
+use serde_json::value::RawValue;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, input};
 
 /// PHP's own limit on a body.
 const MAX_SIZE: u64 = 8 << 20;
 
+/// A field of the body. Values stay as they were written: a number that is read may lose digits.
+enum Field {
+    One(Box<RawValue>),
+    List(Vec<Box<RawValue>>),
+}
+
 /// `name=text`, `name:=json`, `name[]=text`.
 pub(crate) fn from_fields(fields: &[String]) -> Result<Vec<u8>, Failure> {
-    let mut object = Map::new();
+    let mut object: Vec<(&str, Field)> = Vec::new();
     for field in fields {
         let (name, value) = split(field, "--field")?;
         let (name, value) = match name.strip_suffix(':') {
-            None => (name, Value::String(value.to_owned())),
+            None => (name, text(value)?),
             Some(name) => (name, json(name, value)?),
         };
-        match name.strip_suffix("[]") {
-            Some(list) => match object.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
-                Value::Array(items) => items.push(value),
-                _ => return Err(twice(list)),
-            },
-            None if object.insert(name.to_owned(), value).is_some() => return Err(twice(name)),
-            None => {}
+        let list = name.strip_suffix("[]");
+        let name = list.unwrap_or(name);
+        match (object.iter_mut().find(|(known, _)| *known == name), list) {
+            (Some((_, Field::List(items))), Some(_)) => items.push(value),
+            (Some(_), _) => return Err(twice(name)),
+            (None, Some(_)) => object.push((name, Field::List(vec![value]))),
+            (None, None) => object.push((name, Field::One(value))),
         }
     }
-    serde_json::to_vec(&object).map_err(|_| Failure::usage("the fields cannot be written as JSON"))
+    write(&object).map_err(|_| Failure::usage("the fields cannot be written as JSON"))
+}
+
+fn write(object: &[(&str, Field)]) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let mut map = serde_json::Serializer::new(&mut body);
+    map.collect_map(object.iter().map(|(name, field)| (name, field)))?;
+    Ok(body)
+}
+
+impl Serialize for Field {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::One(value) => value.serialize(serializer),
+            Self::List(items) => items.serialize(serializer),
+        }
+    }
 }
 
 /// `name=value`; what is wrong names no value.
@@ -42,7 +60,11 @@ pub(crate) fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str
         .ok_or_else(|| Failure::usage(format!("{option} has no name or no =: expected {option} NAME=VALUE")))
 }
 
-fn json(name: &str, value: &str) -> Result<Value, Failure> {
+fn text(value: &str) -> Result<Box<RawValue>, Failure> {
+    serde_json::value::to_raw_value(value).map_err(|_| Failure::usage("a text cannot be written as JSON"))
+}
+
+fn json(name: &str, value: &str) -> Result<Box<RawValue>, Failure> {
     serde_json::from_str(value).map_err(|error| {
         Failure::usage(format!("--field {name}:= is not JSON at column {}", error.column()))
             .advise(format!("quote it for the shell, or write {name}=… for a text"))
@@ -55,23 +77,14 @@ fn twice(name: &str) -> Failure {
 
 /// A file, or stdin for `-`; checked to be JSON, so that a mistake costs no call.
 pub(crate) fn from_input(input: &Path) -> Result<Vec<u8>, Failure> {
-    let read = |reader: &mut dyn Read| {
-        let mut body = Vec::new();
-        reader.take(MAX_SIZE.saturating_add(1)).read_to_end(&mut body)?;
-        Ok(body)
-    };
     let is_stdin = input.as_os_str() == "-";
-    let body =
-        if is_stdin { read(&mut io::stdin().lock()) } else { File::open(input).and_then(|mut file| read(&mut file)) };
     let name = if is_stdin { Path::new("stdin") } else { input };
-    let body = body.map_err(|error| Failure::file("read", name, &error))?;
-    if u64::try_from(body.len()).is_ok_and(|size| size > MAX_SIZE) {
-        return Err(Failure::usage(format!(
-            "{} is larger than the {} MiB that the server takes",
-            name.display(),
-            MAX_SIZE >> 20
-        )));
-    }
+    let body = if is_stdin {
+        input::read(&mut io::stdin().lock(), name, MAX_SIZE)?
+    } else {
+        let mut file = File::open(input).map_err(|error| Failure::file("read", name, &error))?;
+        input::read(&mut file, name, MAX_SIZE)?
+    };
     match serde_json::from_slice::<IgnoredAny>(&body) {
         Ok(_) => Ok(body),
         Err(error) => Err(Failure::usage(format!(
@@ -97,7 +110,11 @@ mod tests {
         for (fields, expected) in [
             (&[][..], "{}"),
             (&["a=1", "b==x", "c="], r#"{"a":"1","b":"=x","c":""}"#),
-            (&["a:=1.50", "b:=true", "c:={\"d\":null}"], r#"{"a":1.5,"b":true,"c":{"d":null}}"#),
+            (&["a:=1.50", "b:=true", "c:={\"d\":null}"], r#"{"a":1.50,"b":true,"c":{"d":null}}"#),
+            (
+                &["a:= 12345678901234567890123 ", "b:=[1e400, 1.10]"],
+                r#"{"a":12345678901234567890123,"b":[1e400, 1.10]}"#,
+            ),
             (&["a[]=x", "b=1", "a[]=y", "c[]:=1"], r#"{"a":["x","y"],"b":"1","c":[1]}"#),
         ] {
             assert_eq!(body(fields).as_deref(), Ok(expected));

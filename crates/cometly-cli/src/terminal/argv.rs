@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ffi::OsString};
 
-use crate::{failure::Failure, session::INTEGRATIONS};
+use crate::failure::{Failure, INTEGRATIONS};
 
 /// How people try to hand over a key.
 const KEY_OPTIONS: [&str; 8] =

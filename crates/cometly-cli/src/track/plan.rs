@@ -9,16 +9,18 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    event::{self, Problem},
-    event_key::{EventKey, Fingerprint, fingerprint},
-    lines::{self, Line, Lines},
+    input::without_mark,
+    track::{
+        csv::Converted,
+        event::{self, Event, Problem},
+        event_key::{EventKey, Fingerprint, fingerprint},
+        journal::Noted,
+        lines::{self, Line, Lines, MAX_LINES},
+    },
 };
 
-/// About 64 bytes of memory each; at 60 a minute, eleven days of sending.
-const MAX_LINES: usize = 1_000_000;
 /// The most lines that are told to be wrong.
 const MAX_TOLD: usize = 100;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An event to be sent, without its text: that stays in the file.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Planned {
     /// To be sure that what is sent is what was checked.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) key: EventKey,
+    /// What an event says that brings its own key.
+    pub(crate) content: Option<Fingerprint>,
 }
 
 /// A line that is not sent.
@@ -50,22 +54,60 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads all of a file. A million lines and no more.
-    pub(crate) fn read(reader: impl BufRead, batch: &str) -> io::Result<Self> {
-        let mut planner = Planner { batch, plan: Self::default(), keys: HashMap::new(), equal_lines: HashMap::new() };
-        for line in Lines::new(reader) {
-            planner.take(line?);
+    /// Reads all of a file. A million lines and no more. `converted` says where they stood before they were lines.
+    pub(crate) fn read(reader: impl BufRead, batch: &str, converted: Option<&Converted>) -> io::Result<Self> {
+        let mut planner = Planner {
+            batch,
+            plan: Self::default(),
+            is_converted: false,
+            keys: HashMap::new(),
+            equal_lines: HashMap::new(),
+        };
+        for (number, words) in converted.iter().flat_map(|converted| &converted.problems) {
+            planner.plan.refuse(*number, [Problem { column: 0, words: (*words).to_owned() }]);
+        }
+        planner.is_converted = converted.is_some();
+        for (place, line) in Lines::new(reader).enumerate() {
+            let line = line?;
+            let number = converted.map_or(Some(line.number), |converted| converted.numbers.get(place).copied());
+            planner.take(Line { number: number.unwrap_or(line.number), ..line });
             if planner.plan.events.len() > MAX_LINES {
                 return Err(io::Error::other(format!("it has more than {MAX_LINES} events; split it")));
             }
         }
         Ok(planner.plan)
     }
+
+    /// Takes out the events whose key the server has taken with another content: it would ignore them. The events that are
+    /// taken out are the invalid lines of the plan that comes back.
+    pub(crate) fn split_conflicts(&mut self, noted: &HashMap<EventKey, Noted>) -> Self {
+        let mut conflicts = Self::default();
+        self.events.retain(|planned| {
+            let words = noted.get(&planned.key).and_then(|noted| noted.conflict(planned.content));
+            let is_free = words.is_none();
+            conflicts.refuse(planned.number, words.map(|words| Problem { column: 0, words }));
+            is_free
+        });
+        conflicts
+    }
+
+    /// Counts a line with problems; a line without any is none of those.
+    fn refuse(&mut self, number: u64, problems: impl IntoIterator<Item = Problem>) {
+        let mut problems = problems.into_iter().peekable();
+        if problems.peek().is_none() {
+            return;
+        }
+        self.invalid_lines = self.invalid_lines.saturating_add(1);
+        let room = MAX_TOLD.saturating_sub(self.invalid.len());
+        self.invalid.extend(problems.take(room).map(|problem| Invalid { number, problem }));
+    }
 }
 
 struct Planner<'a> {
     batch: &'a str,
     plan: Plan,
+    /// A place within a line that was made of a row says nothing.
+    is_converted: bool,
     /// What was said under each key, and in which line.
     keys: HashMap<EventKey, (Fingerprint, u64)>,
     /// How often each line came so far, of those without a key.
@@ -77,18 +119,21 @@ impl Planner<'_> {
         let Line { number, offset, bytes } = line;
         let Some(bytes) = bytes else {
             let words = format!("the line is longer than the {} MiB that are expected", lines::MAX_LEN >> 20);
-            return self.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
+            return self.plan.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
         };
         // Some programs begin a file with it.
-        let whole = if number == 1 { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes) } else { &bytes };
+        let whole = if number == 1 && !self.is_converted { without_mark(&bytes) } else { &bytes };
         let text = lines::trim(whole);
         if text.is_empty() {
             self.plan.blank_lines = self.plan.blank_lines.saturating_add(1);
             return;
         }
-        let checked = event::check(whole).and_then(|event| self.key(event.idempotency_key, text, number));
+        let checked = event::check(whole).and_then(|event| {
+            let content = event.content;
+            self.key(event, text, number).map(|key| key.map(|key| (key, content)))
+        });
         match checked {
-            Ok(Some(key)) => {
+            Ok(Some((key, content))) => {
                 let before = text.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
                 self.plan.events.push(Planned {
                     number,
@@ -96,17 +141,23 @@ impl Planner<'_> {
                     length: text.len(),
                     fingerprint: fingerprint(text),
                     key,
+                    content,
                 });
             }
             Ok(None) => self.plan.repeated_lines = self.plan.repeated_lines.saturating_add(1),
-            Err(problems) => self.refuse(number, problems),
+            Err(problems) => {
+                let column = |column| if self.is_converted { 0 } else { column };
+                let problems =
+                    problems.into_iter().map(|problem| Problem { column: column(problem.column), ..problem });
+                self.plan.refuse(number, problems.collect::<Vec<_>>());
+            }
         }
     }
 
     /// The key of a line; `None` if it says again what was said under its own.
-    fn key(&mut self, given: Option<String>, text: &[u8], number: u64) -> Result<Option<EventKey>, Vec<Problem>> {
-        let said = fingerprint(text);
-        let key = if let Some(given) = given {
+    fn key(&mut self, event: Event, text: &[u8], number: u64) -> Result<Option<EventKey>, Vec<Problem>> {
+        let said = event.content.unwrap_or_else(|| fingerprint(text));
+        let key = if let Some(given) = event.idempotency_key {
             EventKey::from(given.as_str())
         } else {
             let equal_before = self.equal_lines.entry(said).or_default();
@@ -130,23 +181,20 @@ impl Planner<'_> {
             }
         }
     }
-
-    fn refuse(&mut self, number: u64, problems: Vec<Problem>) {
-        self.plan.invalid_lines = self.plan.invalid_lines.saturating_add(1);
-        let room = MAX_TOLD.saturating_sub(self.plan.invalid.len());
-        self.plan.invalid.extend(problems.into_iter().take(room).map(|problem| Invalid { number, problem }));
-    }
 }
 
 impl Invalid {
     pub(crate) fn to_json(&self) -> Value {
-        json!({"line": self.number, "column": self.problem.column, "problem": self.problem.words})
+        json!({"line": self.number, "column": Some(self.problem.column).filter(|column| *column > 0), "problem": self.problem.words})
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.number, self.problem.column, self.problem.words)
+        match self.problem {
+            Problem { column: 0, ref words } => write!(f, "line {}: {words}", self.number),
+            Problem { column, ref words } => write!(f, "line {}, column {column}: {words}", self.number),
+        }
     }
 }
 
@@ -155,7 +203,7 @@ mod tests {
     use super::*;
 
     fn plan(text: &str) -> Plan {
-        Plan::read(text.as_bytes(), "").unwrap()
+        Plan::read(text.as_bytes(), "", None).unwrap()
     }
 
     fn event(rest: &str) -> String {
@@ -173,7 +221,7 @@ mod tests {
         assert_eq!(first.len(), 3, "equal lines are different events");
         assert_eq!(keys(&format!("\u{feff}{b}\r\n\n  {a}\t\r\n{a}")), first);
         assert!(keys(&format!("{a}\n{b}\n{a}\n{a}")).is_superset(&first));
-        assert!(Plan::read(a.as_bytes(), "may").unwrap().events[0].key != plan(&a).events[0].key);
+        assert!(Plan::read(a.as_bytes(), "may", None).unwrap().events[0].key != plan(&a).events[0].key);
     }
 
     #[test]

@@ -15,13 +15,14 @@ use serde_json::value::RawValue;
 use crate::{
     exit::Exit,
     failure::Failure,
-    interrupt,
-    journal::{Fate, Journal, Record},
-    plan::Planned,
-    progress::Progress,
-    source::Source,
+    terminal::{interrupt, progress::Progress},
+    track::{
+        journal::{Fate, Journal, Record, Said},
+        plan::Planned,
+        source::Source,
+        verdict::{Verdict, judge},
+    },
     transport::Transport,
-    verdict::{Verdict, judge},
 };
 
 /// As many as a pacer lets go at once.
@@ -170,7 +171,8 @@ impl<'a> Run<'a> {
             }
         };
         let key = planned.key.to_string();
-        self.journal.append(&Record { key: key.into(), outcome: fate, reason: reason.map(Into::into) })?;
+        let said = planned.content.map(|content| Said::new(planned.number, content));
+        self.journal.append(&Record { key: key.into(), outcome: fate, reason: reason.map(Into::into), said })?;
         self.failures_in_a_row = 0;
         let count = match fate {
             Fate::Accepted => &mut self.sent.accepted,

@@ -1,6 +1,6 @@
 //! What makes a line an event that Cometly takes: the documented rules, checked before anything is sent.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, fmt::Write as _};
 
 use jiff::{Timestamp, civil};
 use serde::{
@@ -9,10 +9,12 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
+use crate::track::event_key::{Fingerprint, fingerprint};
+
 /// One thing that is wrong with a line; shows no value of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// In bytes, from 1.
+    /// In bytes, from 1; 0 if it is about the whole line.
     pub(crate) column: usize,
     pub(crate) words: String,
 }
@@ -21,6 +23,8 @@ pub(crate) struct Problem {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) idempotency_key: Option<String>,
+    /// What it says, however it is written: of an event that brings its own key, which must not say two things.
+    pub(crate) content: Option<Fingerprint>,
 }
 
 const NAMES: [&str; 14] = [
@@ -42,7 +46,7 @@ const NAMES: [&str; 14] = [
 
 /// What a field may hold.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Name,
     Text,
     Id,
@@ -52,7 +56,7 @@ enum Kind {
     Key,
 }
 
-const FIELDS: [(&str, Kind); 28] = [
+pub(crate) const FIELDS: [(&str, Kind); 28] = [
     ("event_name", Kind::Name),
     ("email", Kind::Text),
     ("comet_token", Kind::Text),
@@ -101,9 +105,24 @@ pub(crate) fn check(line: &[u8]) -> Result<Event, Vec<Problem>> {
     checked.whole();
     checked.problems.truncate(MAX_PROBLEMS);
     if checked.problems.is_empty() {
-        return Ok(Event { idempotency_key: checked.idempotency_key });
+        let content = checked.idempotency_key.is_some().then(|| content(&fields));
+        return Ok(Event { idempotency_key: checked.idempotency_key, content });
     }
     Err(checked.problems)
+}
+
+/// The fields by name, texts as they are read and numbers as they are written.
+fn content(fields: &[(Cow<'_, str>, &RawValue)]) -> Fingerprint {
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut text = String::new();
+    for (name, raw) in fields {
+        let read = serde_json::from_str::<String>(raw.get());
+        let (kind, value) = read.as_deref().map_or(("value", raw.get()), |read| ("text", read));
+        // The lengths keep one field from running into the next. Writing to a String does not fail.
+        let _ = write!(text, "{name}\0{kind}\0{}\0{value}\0", value.len());
+    }
+    fingerprint(text.as_bytes())
 }
 
 /// What the parser says, but for what it quotes.
@@ -174,7 +193,7 @@ impl Checked<'_> {
 }
 
 /// Says which field may have been meant.
-fn unknown(name: &str) -> String {
+pub(crate) fn unknown(name: &str) -> String {
     let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
     let likeness = |field: &str| strsim::jaro_winkler(field, name);
     let nearest = FIELDS.iter().map(|(field, _)| *field).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
@@ -287,7 +306,7 @@ mod tests {
             r#" {"event_name":"custom_event_50","comet_token":"t","amount":12.50,"phone":null,"is_upsell":true} "#,
             r#"{"event_name":"contact","fingerprint":"f","ip":"192.0.2.1","order_id":7,"event_time":1767225600}"#,
         ] {
-            assert_eq!(check(line.as_bytes()), Ok(Event { idempotency_key: None }), "{line}");
+            assert_eq!(check(line.as_bytes()), Ok(Event { idempotency_key: None, content: None }), "{line}");
         }
         for time in [
             "2026-11-24T10:00:00Z",
@@ -300,6 +319,19 @@ mod tests {
         }
         let event = check(br#"{"event_name":"purchase","email":"e","idempotency_key":"k 1"}"#).unwrap();
         assert_eq!(event.idempotency_key.as_deref(), Some("k 1"));
+        let content = |line: &str| check(line.as_bytes()).unwrap().content.unwrap();
+        let base = r#"{"event_name":"purchase","email":"e","amount":1.50,"idempotency_key":"k"}"#;
+        assert_eq!(
+            content(base),
+            content(r#"{ "idempotency_key":"\u006b","amount" : 1.50,"email":"e","event_name":"purchase"}"#)
+        );
+        for other in [
+            base.replace("1.50", "1.5"),
+            base.replace("\"e\"", "\"f\""),
+            base.replace("\"email\"", "\"phone\",\"email\"").replace("\"phone\",", "\"phone\":\"1\","),
+        ] {
+            assert_ne!(content(base), content(&other), "{other}");
+        }
     }
 
     #[test]

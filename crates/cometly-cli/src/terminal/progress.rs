@@ -1,15 +1,15 @@
 //! How far a long command is, and how long it waits: on a terminal only, at the foot of stderr.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     io::{self, IsTerminal as _, Write as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer};
+
+use crate::terminal::telemetry::{CallName, Step};
 
 /// The least wait that is told where no bar can count it down.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
@@ -87,19 +87,23 @@ impl Progress {
         }
         *lock(&self.waiting) =
             Instant::now().checked_add(wait).map(|until| Waiting { until, reason: reason.to_owned() });
-        if wait >= WORTH_A_LINE && !self.is_shown && !self.quiet {
+        if wait >= WORTH_A_LINE && !self.is_shown && !self.quiet && !self.verbose {
             self.tell(format_args!("{} s to wait: {reason}", wait.as_secs_f64().ceil()));
+        }
+    }
+
+    /// A step of a call, from its client.
+    pub(crate) fn step_of(&self, call: &CallName, step: &Step) {
+        if let Step::Waits { wait, reason, .. } = step {
+            self.waits(*wait, reason);
+        }
+        if self.verbose {
+            self.tell(format_args!("{} {}: {step}", call.method, call.template));
         }
     }
 
     fn tell(&self, words: fmt::Arguments<'_>) {
         let _ = self.aside(|| writeln!(anstream::stderr().lock(), "{words}"));
-    }
-
-    /// Hears of the tries and waits of all calls, from the events of the clients. Only those: other crates of the program
-    /// may log what we would not show.
-    pub(crate) fn listener(&self) -> Listener {
-        Listener { progress: self.clone() }
     }
 }
 
@@ -114,81 +118,9 @@ fn lock(waiting: &Mutex<Option<Waiting>>) -> MutexGuard<'_, Option<Waiting>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(crate) struct Listener {
-    progress: Progress,
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Listener {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target().starts_with("cometly_")
-    }
-
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut heard = Heard::default();
-        event.record(&mut heard);
-        if let Some(wait) = heard.wait {
-            self.progress.waits(wait, &heard.reason);
-        }
-        if self.progress.verbose {
-            self.progress.tell(format_args!("{}{}", heard.message, heard.fields));
-        }
-    }
-}
-
-/// The fields of an event.
-#[derive(Default)]
-struct Heard {
-    message: String,
-    fields: String,
-    wait: Option<Duration>,
-    reason: String,
-}
-
-impl Visit for Heard {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            name => {
-                let value = format!("{value:?}");
-                match name {
-                    "wait" => self.wait = read_duration(&value),
-                    "reason" => value.trim_matches('"').clone_into(&mut self.reason),
-                    _ => {}
-                }
-                // Writing to a String does not fail.
-                let _ = write!(self.fields, " {name}={value}");
-            }
-        }
-    }
-}
-
-/// A `Duration` as its `Debug` writes it.
-fn read_duration(text: &str) -> Option<Duration> {
-    let unit = text.find(|char: char| !char.is_ascii_digit() && char != '.')?;
-    let (number, unit) = text.split_at(unit);
-    let factor = match unit {
-        "s" => 1.0,
-        "ms" => 1e-3,
-        "µs" => 1e-6,
-        "ns" => 1e-9,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_are_read_as_they_are_logged() {
-        for millis in [1, 250, 999, 1_000, 1_500, 60_000, 3_600_000] {
-            let wait = Duration::from_millis(millis);
-            let read = read_duration(&format!("{wait:?}")).unwrap();
-            assert!(read.abs_diff(wait) < Duration::from_micros(1), "{wait:?} {read:?}");
-        }
-        assert_eq!(read_duration("soon"), None);
-    }
 
     #[test]
     fn a_short_wait_does_not_hide_a_longer_one() {
