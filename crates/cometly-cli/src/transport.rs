@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::{
     arguments::{Global, TransportName},
     exit::Exit,
-    failure::{self, Failure, SendError},
+    failure::{self, Cause, Failure, SendError},
     input,
     terminal::{
         console::Console,
@@ -55,7 +55,7 @@ impl Patience {
         match self {
             Self::Call => match timeout {
                 None => RetryPolicy::default(),
-                Some(timeout) => RetryPolicy::default().total(timeout).max_retry_after(timeout),
+                Some(timeout) => RetryPolicy::default().timeout(timeout).max_retry_after(timeout),
             },
             Self::Job => RetryPolicy::within(timeout.unwrap_or(Duration::from_secs(60 * 60))),
         }
@@ -73,7 +73,7 @@ macro_rules! configured {
     ($builder:expr, $policy:expr, $attempt_timeout:expr, $proxy:expr) => {{
         let mut builder = $builder.retry_policy($policy);
         if let Some(timeout) = $attempt_timeout {
-            builder = builder.try_timeout(timeout);
+            builder = builder.attempt_timeout(timeout);
         }
         match $proxy {
             Proxy::None => builder,
@@ -150,13 +150,13 @@ impl Transport {
 fn trace(trace: &Trace, call: &Call, sent: Result<&AuthOutcome<Bytes>, &SendError>) {
     let name = CallName { method: call.method().to_string(), template: call.path_template().to_owned() };
     let request = call.to_request().ok();
-    let answer = sent.ok().map(|outcome| Answer {
-        status: outcome.status().as_u16(),
-        headers: outcome.headers(),
-        body: match outcome {
-            AuthOutcome::Success(reply) => Some(reply.body()),
-            _ => None,
-        },
+    let answer = sent.ok().and_then(|outcome| match outcome {
+        AuthOutcome::Success(reply) => {
+            Some(Answer { status: reply.status().as_u16(), headers: reply.headers(), body: Some(reply.body()) })
+        }
+        other => {
+            other.error().map(|error| Answer { status: error.status().as_u16(), headers: error.headers(), body: None })
+        }
     });
     trace.call(name, request.as_ref(), answer.as_ref(), sent.err().map(|error| Exit::from(error).name()));
 }
@@ -237,7 +237,7 @@ fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Fai
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {
-    error.map_transport(Into::into)
+    error.map_source(|source| Cause(source.into()))
 }
 
 #[cfg(test)]
