@@ -63,16 +63,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, F: Fn(&CallName, &Step) + 'static> 
         let mut extensions = span.extensions_mut();
         let Some(call) = extensions.get_mut::<Call>() else { return };
         let now = Instant::now();
-        let step = match fields.wait {
-            Some(wait) => {
-                call.since = now.checked_add(wait).unwrap_or(now);
-                Step::Waits { number: fields.tries, wait, reason: fields.reason }
-            }
-            None => {
-                let time = now.saturating_duration_since(call.since);
-                call.since = now;
-                Step::Tried { number: fields.tries, result: fields.status.ok_or(fields.message), time }
-            }
+        let step = if let Some(wait) = fields.wait {
+            call.since = now.checked_add(wait).unwrap_or(now);
+            Step::Waits { number: fields.tries, wait, reason: fields.reason }
+        } else {
+            let time = now.saturating_duration_since(call.since);
+            call.since = now;
+            Step::Tried { number: fields.tries, result: fields.status.ok_or(fields.message), time }
         };
         let name = call.name.clone();
         drop(extensions);
