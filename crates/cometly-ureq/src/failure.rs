@@ -2,24 +2,20 @@
 
 use std::io;
 
-use cometly_core::{CallError, Delivery};
+use cometly_core::{Delivery, TransportError};
 use ureq::{Error as Ureq, Timeout};
 
-use crate::Error;
-
-pub(crate) fn failure(error: Ureq) -> Error {
+pub(crate) fn failure(error: Ureq) -> TransportError<Ureq> {
     match error {
-        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => CallError::timeout(Delivery::NotSent),
-        Ureq::Timeout(_) => CallError::timeout(Delivery::Unknown),
-        Ureq::LargeResponseHeader(..) => CallError::too_large(None),
+        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => TransportError::timed_out(Delivery::NotSent),
+        Ureq::Timeout(_) => TransportError::timed_out(Delivery::Unknown),
+        Ureq::LargeResponseHeader(..) => TransportError::too_large(None),
         // ureq keeps the type of this error to itself.
-        Ureq::Protocol(error) if error.to_string().contains("too many headers") => CallError::too_large(None),
+        Ureq::Protocol(error) if error.to_string().contains("too many headers") => TransportError::too_large(None),
         // These two show the URL, and with it the query.
-        Ureq::BadUri(_) => CallError::transport(Delivery::NotSent, Ureq::BadUri("not shown".into())),
-        Ureq::RequireHttpsOnly(_) => {
-            CallError::transport(Delivery::NotSent, Ureq::RequireHttpsOnly("not shown".into()))
-        }
-        error => CallError::transport(delivery(&error), error),
+        Ureq::BadUri(_) => TransportError::not_sent(Ureq::BadUri("not shown".into())),
+        Ureq::RequireHttpsOnly(_) => TransportError::not_sent(Ureq::RequireHttpsOnly("not shown".into())),
+        error => TransportError::failed(delivery(&error), error),
     }
 }
 
@@ -79,7 +75,7 @@ mod tests {
             (io(io::ErrorKind::AddrNotAvailable, "x"), Delivery::NotSent),
         ] {
             let shown = error.to_string();
-            assert_eq!(failure(error).delivery(), Some(expected), "{shown}");
+            assert_eq!(failure(error).delivery(), expected, "{shown}");
         }
     }
 
@@ -93,7 +89,8 @@ mod tests {
             io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nno header\r\n\r\n").unwrap();
         });
         let error = failure(ureq::get(url).config().proxy(None).build().call().unwrap_err());
-        assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error:?}");
+        assert_eq!(error.delivery(), Delivery::Unknown, "{error:?}");
+        assert!(error.to_string().starts_with("the attempt got no answer"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `cometly-ureq`, blocking.
 
 use bytes::Bytes;
-use cometly_core::{Api, Call};
+use cometly_core::{Api, Call, TransportLimits};
 use cometly_ureq::Client;
 use http::Request;
 
@@ -20,11 +20,11 @@ impl Flavour for Ureq {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = Client::builder()
             .retry_policy(settings.retry_policy.clone())
-            .try_timeout(settings.limits.try_timeout)
+            .attempt_timeout(settings.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT))
             .connect_timeout(settings.limits.connect_timeout)
             .max_body_size(settings.limits.max_body_size);
-        if let Some(deadline) = settings.deadline {
-            builder = builder.deadline(deadline);
+        if let Some(deadline) = settings.limits.timeout {
+            builder = builder.timeout(deadline);
         }
         if let Some(reuse) = settings.reuse {
             builder = builder.reuse_connections(reuse);
@@ -43,10 +43,10 @@ impl Flavour for Ureq {
 
 impl Transport for UreqTransport {
     fn send(&self, call: Call) -> Sent {
-        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+        self.0.send(call).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+        self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
     }
 }

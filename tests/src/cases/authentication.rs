@@ -1,10 +1,13 @@
 //! The authentication page, against the emulator: what each key is worth.
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiErrorKind, ApiKey, Call, ForbiddenReason, KeyStatus, UnexpectedCause};
+use cometly_core::{
+    Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, ForbiddenReason, KeyStatus, UnexpectedCause,
+};
 use cometly_emulator::Emulator;
 use http::Request;
 
+use crate::stage::{key_status, kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, Played, Stage,
     cases::{cases, opened_by},
@@ -50,10 +53,10 @@ fn every_key_of_the_authentication_page_gets_its_outcome(stage: &Stage<'_>) -> P
             KeyStatus::NotAllowed,
         ),
     ];
-    for (call, kind, key) in table {
+    for (call, expected, key) in table {
         let shown = format!("{call:?}");
         let outcome = stage.noted(client.send(call))?;
-        assert_eq!((outcome.kind(), outcome.key_status()), (kind, key), "{shown}: {outcome}");
+        assert_eq!((kind(&outcome), key_status(&outcome)), (expected, key), "{shown}: {outcome}");
     }
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
@@ -66,9 +69,9 @@ fn without_json_in_accept_the_login_page_is_a_redirect(stage: &Stage<'_>) -> Pla
         Request::get(format!("{}/events", emulator.base_url())).header("accept", accept).body(Bytes::new())
     };
     let json = stage.send_request(&*client, request("application/json")?, &api)?;
-    assert_eq!(json.kind(), Some(ApiErrorKind::Unauthenticated));
+    assert_eq!(kind(&json), Some(ApiErrorKind::Unauthenticated));
     let page = stage.send_request(&*client, request("text/html, application/json")?, &api)?;
-    assert_eq!(page.kind(), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)));
+    assert_eq!(kind(&page), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)));
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
@@ -77,15 +80,15 @@ fn a_rate_limit_is_told_before_and_when_it_is_reached(stage: &Stage<'_>) -> Play
     let (api, client) = (api(&emulator, &emulator.keys().full)?, stage.client()?);
     for left in (0..7).rev() {
         let outcome = stage.noted(client.send(list(&api)))?;
-        assert!(outcome.is_success(), "{outcome}");
-        assert_eq!((outcome.rate_limit().limit(), outcome.rate_limit().remaining()), (Some(7), Some(left)));
+        assert!(outcome.error().is_none(), "{outcome}");
+        assert_eq!((rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()), (Some(7), Some(left)));
     }
     let outcome = stage.noted(client.send(list(&api)))?;
-    assert!(outcome.is_rate_limited(), "{outcome}");
-    let wait = outcome.retry_after().ok_or("a 429 says when to come back")?.as_secs();
+    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
+    let wait = outcome.error().and_then(ApiError::retry_after).ok_or("a 429 says when to come back")?.as_secs();
     assert!((1..=60).contains(&wait), "{wait}");
-    assert!(outcome.rate_limit().reset().is_some());
-    assert_eq!(outcome.message(), Some("Too Many Attempts."));
+    assert!(rate_limit(&outcome).reset().is_some());
+    assert_eq!(outcome.error().and_then(ApiError::message), Some("Too Many Attempts."));
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
@@ -93,8 +96,8 @@ fn a_revoked_key_is_refused_and_a_rotated_one_accepted(stage: &Stage<'_>) -> Pla
     let emulator = Emulator::builder().no_limits().start()?;
     let (api, client) = (api(&emulator, stage.secret())?, stage.client()?);
     let call = list(&api);
-    assert!(stage.noted(client.send(call.clone()))?.is_unauthenticated());
+    assert!(matches!(stage.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)));
     api.rotate(ApiKey::new(emulator.keys().full.as_str())?);
-    assert!(stage.noted(client.send(call))?.is_success());
+    assert!(stage.noted(client.send(call))?.error().is_none());
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }

@@ -1,0 +1,338 @@
+//! What became of a call, and of the key that it carried.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use super::rate_limit::Wait;
+use crate::{ApiError, RateLimit, Reply, call::CallName};
+
+/// What became of a call, and of the key that it carried
+/// ([Cometly: authentication](https://docs.cometly.com/), error responses).
+///
+/// | variant | when | the key was | what to do |
+/// | --- | --- | --- | --- |
+/// | [`Success`](Self::Success) | 2xx with JSON | accepted | read the [`Reply`] |
+/// | [`Unauthenticated`](Self::Unauthenticated) | 401 by the API, or without a body; not if `WWW-Authenticate` names another scheme than `Bearer` | refused | make a new key |
+/// | [`Forbidden`](Self::Forbidden) | 403 by the API | accepted, not allowed | see the [reason](ForbiddenReason) |
+/// | [`RateLimited`](Self::RateLimited) | 429, whatever the body | accepted if rate headers came, else unknown | wait [`retry_after`](ApiError::retry_after) |
+/// | [`Rejected`](Self::Rejected) | another 4xx by the API: 404, 405, 409, 413, 419, 422 … | accepted for 422 or with rate headers, else unknown | correct the call |
+/// | [`ServerError`](Self::ServerError) | 5xx, whatever the body | unknown | try later; a POST may have been carried out |
+/// | [`Unexpected`](Self::Unexpected) | not an answer that the API gives | unknown | see the [cause](UnexpectedCause) |
+///
+/// "By the API" means that the body is a JSON object with a `message`, for `Rejected` with a `message` or `errors`, of any
+/// type. Texts in it that are not sound Unicode are read lossily.
+///
+/// Checked in this order, the first that fits:
+/// 1. a challenge header (`cf-mitigated`, `x-amzn-waf-action`), on any status: a 202 or a 503 with one is a challenge;
+/// 2. 3xx (but 304), or the mark [`Redirected`]: a redirect; 407: a proxy;
+/// 3. by the status, as above; where the body decides, a `Content-Encoding` comes before its content.
+///
+/// Reading a success takes the same time for any size: its status, its headers, and its first byte that is not white
+/// space, which must be `{` or `[`. A refusal is judged by the first 64 KiB of its body. A byte order mark is not JSON.
+///
+/// ```
+/// # use cometly_core::{Api, ApiKey, AuthOutcome, http};
+/// # fn answer(api: &Api, response: http::Response<Vec<u8>>) -> String {
+/// match api.read(response) {
+///     AuthOutcome::Success(reply) => format!("{} bytes", reply.body().len()),
+///     AuthOutcome::RateLimited(error) => format!("wait {:?}", error.retry_after()),
+///     other => other.to_string(), // says what happened and what to do
+/// }
+/// # }
+/// # let api = Api::new(ApiKey::new("k").unwrap());
+/// # assert_eq!(answer(&api, http::Response::new(b"{}".to_vec())), "2 bytes");
+/// ```
+#[derive(Clone)]
+#[must_use = "an outcome may say that the call failed"]
+#[non_exhaustive]
+pub enum AuthOutcome<B> {
+    /// The call was carried out, or queued.
+    Success(Reply<B>),
+    /// The key is missing, wrong or revoked.
+    Unauthenticated(ApiError),
+    /// The key is valid, and may not do this.
+    Forbidden(ForbiddenReason, ApiError),
+    /// The Space has used up its limit for this endpoint, or the address has used up one in front of the API.
+    RateLimited(ApiError),
+    /// The API did not take the call as it was made.
+    Rejected(ApiError),
+    /// The server, or what is in front of it, failed.
+    ServerError(ApiError),
+    /// Something that the API does not answer.
+    Unexpected(UnexpectedCause, ApiError),
+}
+
+/// Why a valid key was not allowed.
+///
+/// The status alone does not tell; this is read from the message, and `Unspecified` whenever that is not plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ForbiddenReason {
+    /// The key has no permission for this resource.
+    Permission,
+    /// The Space's Cometly subscription is inactive.
+    InactiveSubscription,
+    /// One of the two; the message does not say which.
+    Unspecified,
+}
+
+/// What an answer looks like that is not the API's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnexpectedCause {
+    /// A redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
+    Redirect,
+    /// A bot challenge or block of Cloudflare or AWS WAF in front of the API.
+    Challenge,
+    /// A proxy on the way asks for credentials (407).
+    Proxy,
+    /// Content other than the API's JSON: a page, or a proxy's own error.
+    NotJson,
+    /// A success without a body. Whether the call was carried out is not known.
+    Empty,
+    /// A body in a `Content-Encoding` that was not asked for.
+    Encoded,
+    /// A status that the API does not use: 1xx, 304, 600 and beyond.
+    Status,
+}
+
+/// A mark for [`http::Response::extensions_mut`], for adapters whose client followed a redirect against their word:
+/// whatever the answer then is, it reads as [`UnexpectedCause::Redirect`].
+#[derive(Clone, Copy, Debug)]
+pub struct Redirected;
+
+/// What an answer says of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyStatus {
+    /// It opened the API.
+    Accepted,
+    /// It is known to the API, and not allowed to do this.
+    NotAllowed,
+    /// It is missing, wrong or revoked.
+    Refused,
+    /// The answer does not tell.
+    Unknown,
+}
+
+/// The kinds of [`AuthOutcome`] beside success, without their answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApiErrorKind {
+    /// [`AuthOutcome::Unauthenticated`].
+    Unauthenticated,
+    /// [`AuthOutcome::Forbidden`].
+    Forbidden(ForbiddenReason),
+    /// [`AuthOutcome::RateLimited`].
+    RateLimited,
+    /// [`AuthOutcome::Rejected`].
+    Rejected,
+    /// [`AuthOutcome::ServerError`].
+    ServerError,
+    /// [`AuthOutcome::Unexpected`].
+    Unexpected(UnexpectedCause),
+}
+
+/// What happened, and what to do about it.
+impl fmt::Display for ApiErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unauthenticated => {
+                "Cometly refused the API key: it is missing, wrong or revoked; make a new one at \
+                 https://app.cometly.com/integrations"
+            }
+            Self::Forbidden(ForbiddenReason::Permission) => {
+                "the API key is valid but has no permission for this resource; use a key that has it"
+            }
+            Self::Forbidden(ForbiddenReason::InactiveSubscription) => {
+                "the API key is valid but the Cometly subscription of its Space is inactive; renew it at \
+                 https://app.cometly.com"
+            }
+            Self::Forbidden(ForbiddenReason::Unspecified) => {
+                "the API key is valid but not allowed to do this: it lacks the permission, or the Cometly subscription \
+                 is inactive; check both"
+            }
+            Self::RateLimited => "the rate limit of this Space for this endpoint is used up; wait before the next call",
+            Self::Rejected => "Cometly did not accept the call as it was made; correct it before sending it again",
+            Self::ServerError => {
+                "Cometly, or a server in front of it, failed; try again later (a POST may have been carried out)"
+            }
+            Self::Unexpected(cause) => return cause.fmt(f),
+        })
+    }
+}
+
+/// What was met instead of the API, and what to do about it.
+impl fmt::Display for UnexpectedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redirect => {
+                "the answer is a redirect, which the API does not give and which was not followed; check the base URL \
+                 and that nothing changes the Accept header on the way"
+            }
+            Self::Challenge => {
+                "a bot challenge in front of the API stopped the call; slow down, or ask Cometly to let this address in"
+            }
+            Self::Proxy => "a proxy on the way asks for credentials; give them to the HTTP client, or go around it",
+            Self::NotJson => {
+                "the answer is not the API's JSON but of something in front of it, and says nothing of the key; check \
+                 the base URL and any proxy or network login"
+            }
+            Self::Empty => {
+                "the answer is a success without the JSON that the API always sends; whether the call was carried out \
+                 is not known"
+            }
+            Self::Encoded => {
+                "the answer is in a content encoding that was not asked for; check for a proxy that compresses"
+            }
+            Self::Status => "the answer has a status that the API does not use; check the base URL and any proxy",
+        })
+    }
+}
+
+impl ApiErrorKind {
+    /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
+    /// `rejected`, `server_error`, or `unexpected.` and the cause.
+    #[must_use]
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden(_) => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::Rejected => "rejected",
+            Self::ServerError => "server_error",
+            Self::Unexpected(UnexpectedCause::Redirect) => "unexpected.redirect",
+            Self::Unexpected(UnexpectedCause::Challenge) => "unexpected.challenge",
+            Self::Unexpected(UnexpectedCause::Proxy) => "unexpected.proxy",
+            Self::Unexpected(UnexpectedCause::NotJson) => "unexpected.not_json",
+            Self::Unexpected(UnexpectedCause::Empty) => "unexpected.empty",
+            Self::Unexpected(UnexpectedCause::Encoded) => "unexpected.encoded",
+            Self::Unexpected(UnexpectedCause::Status) => "unexpected.status",
+        }
+    }
+
+    /// What an answer of this kind says of the key.
+    pub(super) fn key_status(self, status: StatusCode, rate_limit: impl Fn() -> RateLimit) -> KeyStatus {
+        match self {
+            Self::Unauthenticated => KeyStatus::Refused,
+            Self::Forbidden(_) => KeyStatus::NotAllowed,
+            // Limits are counted, and input is checked, behind the key.
+            Self::Rejected if status == StatusCode::UNPROCESSABLE_ENTITY => KeyStatus::Accepted,
+            Self::RateLimited | Self::Rejected if rate_limit().is_present() => KeyStatus::Accepted,
+            Self::RateLimited | Self::Rejected | Self::ServerError | Self::Unexpected(_) => KeyStatus::Unknown,
+        }
+    }
+}
+
+impl<B> AuthOutcome<B> {
+    pub(super) fn of_error(kind: ApiErrorKind, error: ApiError) -> Self {
+        match kind {
+            ApiErrorKind::Unauthenticated => Self::Unauthenticated(error),
+            ApiErrorKind::Forbidden(reason) => Self::Forbidden(reason, error),
+            ApiErrorKind::RateLimited => Self::RateLimited(error),
+            ApiErrorKind::Rejected => Self::Rejected(error),
+            ApiErrorKind::ServerError => Self::ServerError(error),
+            ApiErrorKind::Unexpected(cause) => Self::Unexpected(cause, error),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Success(reply) => reply.status(),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.status(),
+        }
+    }
+
+    /// The error of every outcome but a success.
+    #[must_use]
+    pub fn error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Success(_) => None,
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => Some(error),
+        }
+    }
+
+    /// The reply of a success, for use with `?`.
+    ///
+    /// # Errors
+    /// [`ApiError`], for every outcome but a success.
+    pub fn into_result(self) -> Result<Reply<B>, ApiError> {
+        match self {
+            Self::Success(reply) => Ok(reply),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => Err(error),
+        }
+    }
+
+    pub(crate) fn rate_limit(&self) -> RateLimit {
+        match self {
+            Self::Success(reply) => reply.rate_limit(),
+            other => other.error().map(ApiError::rate_limit).unwrap_or_default(),
+        }
+    }
+
+    /// How long the server asks to wait; none after a success.
+    pub(crate) fn wait(&self) -> Wait {
+        self.error().map(ApiError::wait).unwrap_or_default()
+    }
+
+    /// Which call it answers, and after how many attempts.
+    pub(crate) fn set_origin(&mut self, call: CallName, attempts: u32) {
+        match self {
+            Self::Success(reply) => (reply.call, reply.attempts) = (Some(call), attempts),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.set_origin(call, attempts),
+        }
+    }
+}
+
+/// Shows what was understood, and no body.
+impl<B: AsRef<[u8]>> fmt::Debug for AuthOutcome<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success(reply) => f.debug_tuple("Success").field(reply).finish(),
+            Self::Unauthenticated(error) => f.debug_tuple("Unauthenticated").field(error).finish(),
+            Self::Forbidden(reason, error) => f.debug_tuple("Forbidden").field(reason).field(error).finish(),
+            Self::RateLimited(error) => f.debug_tuple("RateLimited").field(error).finish(),
+            Self::Rejected(error) => f.debug_tuple("Rejected").field(error).finish(),
+            Self::ServerError(error) => f.debug_tuple("ServerError").field(error).finish(),
+            Self::Unexpected(cause, error) => f.debug_tuple("Unexpected").field(cause).field(error).finish(),
+        }
+    }
+}
+
+/// What happened: of a success its status, its length and what is left of the rate limit; else what to do about it.
+impl<B: AsRef<[u8]>> fmt::Display for AuthOutcome<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Success(reply) => reply.fmt(f),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.fmt(f),
+        }
+    }
+}
