@@ -2,7 +2,8 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, ApiErrorKind, CallError, Delivery, FieldError, http::StatusCode};
+use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, FieldError, http::StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -11,7 +12,14 @@ use crate::exit::Exit;
 pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
 /// The client's own error is told, not branched on.
-pub(crate) type SendError = CallError<Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type SendError = CallError<StackError>;
+
+/// What the API found wrong with a field.
+#[derive(Debug, Serialize)]
+pub(crate) struct Field {
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
 
 /// What happened, and what to do next. Holds no key, no body and no URL with a query.
 #[derive(Debug)]
@@ -22,7 +30,7 @@ pub(crate) struct Failure {
     todo: Option<String>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
-    fields: Vec<FieldError<'static>>,
+    fields: Vec<Field>,
     cursor: Option<String>,
     /// Whoever read our output has gone: there is nobody to tell.
     is_closed_pipe: bool,
@@ -91,14 +99,7 @@ impl Failure {
         self.todo.is_some()
     }
 
-    /// What the API found wrong with each field.
-    pub(crate) fn fields(&self) -> &[FieldError<'static>] {
-        &self.fields
-    }
-
     pub(crate) fn to_json(&self) -> Value {
-        let fields: Vec<_> =
-            self.fields.iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
         let mut error = json!({
             "exit_code": self.exit.code(),
             "kind": self.exit.name(),
@@ -109,7 +110,7 @@ impl Failure {
                 ("next", self.todo.as_ref().map(|todo| json!(todo))),
                 ("status", self.status.map(|status| json!(status.as_u16()))),
                 ("retry_after", self.retry_after.map(|wait| json!(wait.as_secs()))),
-                ("fields", (!fields.is_empty()).then(|| json!(fields))),
+                ("fields", (!self.fields.is_empty()).then(|| json!(self.fields))),
                 ("cursor", self.cursor.as_ref().map(|cursor| json!(cursor))),
             ];
             object.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -127,10 +128,11 @@ impl fmt::Display for Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
+        let owned = |error: FieldError<'_>| Field { field: error.field.to_owned(), message: error.message.to_owned() };
         Self {
             status: Some(error.status()),
             retry_after: error.retry_after(),
-            fields: error.field_errors().to_vec(),
+            fields: error.field_errors().into_iter().map(owned).collect(),
             ..Self::new(error.kind().into(), error.to_string())
         }
     }
@@ -138,18 +140,32 @@ impl From<ApiError> for Failure {
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        match error {
-            CallError::Api(error) => error.into(),
-            CallError::Request(ref request) => Self::new((&error).into(), request.to_string()),
-            CallError::Transport { ref source, .. } | CallError::Setup(ref source) => {
-                Self::new((&error).into(), format!("{error} ({})", innermost(source.as_ref())))
-            }
-            _ => Self {
-                status: error.status(),
-                retry_after: error.retry_after(),
-                ..Self::new((&error).into(), error.to_string())
-            },
+        if let Some(error) = error.api_error() {
+            return error.clone().into();
         }
+        // Of the client's own error, what the system said.
+        let stack = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<StackError>());
+        let what = match stack {
+            Some(stack) => format!("{error} ({})", innermost(stack)),
+            None => error.to_string(),
+        };
+        Self { status: error.status(), retry_after: error.retry_after(), ..Self::new((&error).into(), what) }
+    }
+}
+
+/// The error of whichever client it was.
+#[derive(Debug)]
+pub(crate) struct StackError(pub(crate) Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for StackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StackError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
     }
 }
 
@@ -160,7 +176,7 @@ pub(crate) fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a
 
 /// Whether a call failed before any of it was sent, as without a way to the server.
 pub(crate) fn is_unreachable(error: &SendError) -> bool {
-    matches!(error, CallError::Transport { .. } | CallError::Timeout { .. })
+    matches!(error.kind(), CallErrorKind::Transport | CallErrorKind::Timeout)
         && error.delivery() == Some(Delivery::NotSent)
 }
 
@@ -177,14 +193,14 @@ impl From<ApiErrorKind> for Exit {
     }
 }
 
-impl<T> From<&CallError<T>> for Exit {
-    fn from(error: &CallError<T>) -> Self {
-        match error {
-            CallError::Request(_) => Exit::Usage,
-            CallError::Setup(_) => Exit::Local,
-            CallError::Api(error) => error.kind().into(),
-            CallError::Transport { .. } | CallError::Timeout { .. } => Exit::Network,
-            CallError::Paced { .. } => Exit::RateLimited,
+impl<E> From<&CallError<E>> for Exit {
+    fn from(error: &CallError<E>) -> Self {
+        match (error.kind(), error.api_error()) {
+            (_, Some(error)) => error.kind().into(),
+            (CallErrorKind::Request, _) => Exit::Usage,
+            (CallErrorKind::Setup, _) => Exit::Local,
+            (CallErrorKind::Transport | CallErrorKind::Timeout, _) => Exit::Network,
+            (CallErrorKind::Paced, _) => Exit::RateLimited,
             _ => Exit::Unexpected,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
+use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
 use serde::Serialize;
 
 use crate::{
@@ -113,13 +113,13 @@ impl KeyReport {
         };
         match sent {
             Ok(outcome) => Self {
-                key: key_word(outcome.key_status()),
+                key: key_word(key_status(&outcome)),
                 status: Some(outcome.status().as_u16()),
                 answer: outcome.to_string(),
                 limits: vec![Endpoint::of("GET companies".to_owned(), &outcome)],
-                retry_after: outcome.retry_after().map(|wait| wait.as_secs()),
+                retry_after: outcome.error().and_then(ApiError::retry_after).map(|wait| wait.as_secs()),
                 next: next(&outcome, &session.source),
-                exit: outcome.kind().map_or(Exit::Ok, Exit::from),
+                exit: outcome.error().map_or(Exit::Ok, |error| error.kind().into()),
                 ..known
             },
             Err(failure) => {
@@ -147,8 +147,8 @@ impl KeyReport {
 
 impl Endpoint {
     fn of(call: String, outcome: &AuthOutcome<Bytes>) -> Self {
-        let limit: RateLimit = outcome.rate_limit();
-        let answer = if outcome.is_success() { "allowed".to_owned() } else { outcome.to_string() };
+        let limit = rate_limit(outcome);
+        let answer = outcome.error().map_or_else(|| "allowed".to_owned(), ToString::to_string);
         Self {
             call,
             status: Some(outcome.status().as_u16()),
@@ -178,6 +178,21 @@ impl Endpoint {
     }
 }
 
+/// What the answer says of the key.
+pub(crate) fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
+    match outcome {
+        AuthOutcome::Success(reply) => reply.key_status(),
+        _ => outcome.error().map_or(KeyStatus::Unknown, ApiError::key_status),
+    }
+}
+
+fn rate_limit(outcome: &AuthOutcome<Bytes>) -> RateLimit {
+    match outcome {
+        AuthOutcome::Success(reply) => reply.rate_limit(),
+        _ => outcome.error().map(ApiError::rate_limit).unwrap_or_default(),
+    }
+}
+
 fn key_word(status: KeyStatus) -> &'static str {
     match status {
         KeyStatus::Accepted => "accepted",
@@ -192,7 +207,7 @@ fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
         KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
         KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
-    match (outcome.kind().map(Exit::from), outcome.key_status()) {
+    match (outcome.error().map(|error| Exit::from(error.kind())), key_status(outcome)) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),
         (Some(Exit::Unauthenticated), _) => format!("make a new key at {INTEGRATIONS} and {replace}"),
         (Some(Exit::Forbidden), _) => "the key is right; see to its permissions and the subscription".to_owned(),

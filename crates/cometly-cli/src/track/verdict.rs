@@ -68,7 +68,7 @@ fn reason(error: &ApiError) -> String {
             break;
         }
         // The message is mostly the first of them.
-        if !reason.contains(field.message.as_ref()) {
+        if !reason.contains(field.message) {
             // Writing to a String does not fail.
             let _ = write!(reason, " {}: {}", field.field, field.message);
         }
@@ -78,10 +78,9 @@ fn reason(error: &ApiError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cometly_core::{Api, ApiKey, Delivery, http::Response};
+    use cometly_core::{Api, ApiKey, http::Response};
 
     use super::*;
-    use crate::failure::SendError;
 
     fn judge_answer(status: u16, body: &'static str) -> String {
         let api = Api::new(ApiKey::new("k").unwrap());
@@ -127,8 +126,7 @@ mod tests {
         ] {
             assert_eq!(judge_answer(status, body), expected, "{status} {body}");
         }
-        for delivery in [Delivery::NotSent, Delivery::Unknown, Delivery::Untrusted] {
-            assert_eq!(shown(judge(Err(SendError::timeout(delivery).into()))), "left, network, ends run: false");
-        }
+        let no_answer = Failure::new(Exit::Network, "the call got no answer");
+        assert_eq!(shown(judge(Err(no_answer))), "left, network, ends run: false");
     }
 }
