@@ -2,8 +2,7 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, FieldError, http::StatusCode};
-use serde::Serialize;
+use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, http::StatusCode};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -12,11 +11,27 @@ use crate::exit::Exit;
 pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
 /// The client's own error is told, not branched on.
-pub(crate) type SendError = CallError<StackError>;
+pub(crate) type SendError = CallError<Cause>;
 
-/// What the API found wrong with a field.
-#[derive(Debug, Serialize)]
-pub(crate) struct Field {
+/// An error of an HTTP client.
+#[derive(Debug)]
+pub(crate) struct Cause(pub(crate) Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// What the API found wrong with one field.
+#[derive(Debug)]
+pub(crate) struct WrongField {
     pub(crate) field: String,
     pub(crate) message: String,
 }
@@ -30,7 +45,7 @@ pub(crate) struct Failure {
     todo: Option<String>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
-    fields: Vec<Field>,
+    fields: Vec<WrongField>,
     cursor: Option<String>,
     /// Whoever read our output has gone: there is nobody to tell.
     is_closed_pipe: bool,
@@ -100,6 +115,8 @@ impl Failure {
     }
 
     pub(crate) fn to_json(&self) -> Value {
+        let fields: Vec<_> =
+            self.fields.iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
         let mut error = json!({
             "exit_code": self.exit.code(),
             "kind": self.exit.name(),
@@ -110,7 +127,7 @@ impl Failure {
                 ("next", self.todo.as_ref().map(|todo| json!(todo))),
                 ("status", self.status.map(|status| json!(status.as_u16()))),
                 ("retry_after", self.retry_after.map(|wait| json!(wait.as_secs()))),
-                ("fields", (!self.fields.is_empty()).then(|| json!(self.fields))),
+                ("fields", (!fields.is_empty()).then(|| json!(fields))),
                 ("cursor", self.cursor.as_ref().map(|cursor| json!(cursor))),
             ];
             object.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -128,7 +145,16 @@ impl fmt::Display for Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        let owned = |error: FieldError<'_>| Field { field: error.field.to_owned(), message: error.message.to_owned() };
+        Self::from(&error)
+    }
+}
+
+impl From<&ApiError> for Failure {
+    fn from(error: &ApiError) -> Self {
+        let owned = |error: cometly_core::FieldError<'_>| WrongField {
+            field: error.field.to_string(),
+            message: error.message.to_string(),
+        };
         Self {
             status: Some(error.status()),
             retry_after: error.retry_after(),
@@ -141,31 +167,14 @@ impl From<ApiError> for Failure {
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         if let Some(error) = error.api_error() {
-            return error.clone().into();
+            return error.into();
         }
-        // Of the client's own error, what the system said.
-        let stack = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<StackError>());
-        let what = match stack {
-            Some(stack) => format!("{error} ({})", innermost(stack)),
+        let source = std::error::Error::source(&error).filter(|_| error.request_error().is_none());
+        let what = match source {
+            Some(source) => format!("{error} ({})", innermost(source)),
             None => error.to_string(),
         };
         Self { status: error.status(), retry_after: error.retry_after(), ..Self::new((&error).into(), what) }
-    }
-}
-
-/// The error of whichever client it was.
-#[derive(Debug)]
-pub(crate) struct StackError(pub(crate) Box<dyn std::error::Error + Send + Sync>);
-
-impl fmt::Display for StackError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for StackError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref())
     }
 }
 
@@ -193,14 +202,16 @@ impl From<ApiErrorKind> for Exit {
     }
 }
 
-impl<E> From<&CallError<E>> for Exit {
-    fn from(error: &CallError<E>) -> Self {
-        match (error.kind(), error.api_error()) {
-            (_, Some(error)) => error.kind().into(),
-            (CallErrorKind::Request, _) => Exit::Usage,
-            (CallErrorKind::Setup, _) => Exit::Local,
-            (CallErrorKind::Transport | CallErrorKind::Timeout, _) => Exit::Network,
-            (CallErrorKind::Paced, _) => Exit::RateLimited,
+impl<T> From<&CallError<T>> for Exit {
+    fn from(error: &CallError<T>) -> Self {
+        if let Some(error) = error.api_error() {
+            return error.kind().into();
+        }
+        match error.kind() {
+            CallErrorKind::Request => Exit::Usage,
+            CallErrorKind::Setup => Exit::Setup,
+            CallErrorKind::Transport | CallErrorKind::Timeout | CallErrorKind::Proxy(_) => Exit::Network,
+            CallErrorKind::Paced => Exit::RateLimited,
             _ => Exit::Unexpected,
         }
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::{
     arguments::{Global, TransportName},
     exit::Exit,
-    failure::{self, Failure, SendError, StackError},
+    failure::{self, Cause, Failure, SendError},
     input,
     terminal::{
         console::Console,
@@ -240,7 +240,7 @@ fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Fai
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {
-    error.map_source(|error| StackError(error.into()))
+    error.map_source(|error| Cause(error.into()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
+use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, bytes::Bytes};
 use serde::Serialize;
 
 use crate::{
@@ -115,7 +115,7 @@ impl KeyReport {
             Ok(outcome) => Self {
                 key: key_word(key_status(&outcome)),
                 status: Some(outcome.status().as_u16()),
-                answer: outcome.to_string(),
+                answer: words(&outcome),
                 limits: vec![Endpoint::of("GET companies".to_owned(), &outcome)],
                 retry_after: outcome.error().and_then(ApiError::retry_after).map(|wait| wait.as_secs()),
                 next: next(&outcome, &session.source),
@@ -147,8 +147,10 @@ impl KeyReport {
 
 impl Endpoint {
     fn of(call: String, outcome: &AuthOutcome<Bytes>) -> Self {
-        let limit = rate_limit(outcome);
-        let answer = outcome.error().map_or_else(|| "allowed".to_owned(), ToString::to_string);
+        let (limit, answer) = match outcome {
+            AuthOutcome::Success(reply) => (reply.rate_limit(), "allowed".to_owned()),
+            other => (other.error().map(ApiError::rate_limit).unwrap_or_default(), other.to_string()),
+        };
         Self {
             call,
             status: Some(outcome.status().as_u16()),
@@ -178,19 +180,17 @@ impl Endpoint {
     }
 }
 
-/// What the answer says of the key.
-pub(crate) fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
-    match outcome {
-        AuthOutcome::Success(reply) => reply.key_status(),
-        _ => outcome.error().map_or(KeyStatus::Unknown, ApiError::key_status),
+/// What came of the question whether the key is right.
+fn words(outcome: &AuthOutcome<Bytes>) -> String {
+    match outcome.error() {
+        None => format!("the API key is accepted (HTTP {})", outcome.status().as_u16()),
+        Some(error) => error.to_string(),
     }
 }
 
-fn rate_limit(outcome: &AuthOutcome<Bytes>) -> RateLimit {
-    match outcome {
-        AuthOutcome::Success(reply) => reply.rate_limit(),
-        _ => outcome.error().map(ApiError::rate_limit).unwrap_or_default(),
-    }
+/// What an answer says of the key.
+pub(crate) fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
+    outcome.error().map_or(KeyStatus::Accepted, ApiError::key_status)
 }
 
 fn key_word(status: KeyStatus) -> &'static str {
