@@ -114,11 +114,6 @@ impl Failure {
         self.todo.is_some()
     }
 
-    /// What the API found wrong with each field.
-    pub(crate) fn fields(&self) -> &[WrongField] {
-        &self.fields
-    }
-
     pub(crate) fn to_json(&self) -> Value {
         let fields: Vec<_> =
             self.fields.iter().map(|error| json!({"field": error.field, "message": error.message})).collect();

@@ -1,8 +1,8 @@
 //! The HTTP client that sends the calls: the one that was asked for, of those that this binary was built with.
 
-use std::{env, error::Error, fs::File, path::Path, time::Duration};
+use std::{borrow::Cow, env, error::Error, fs::File, path::Path, time::Duration};
 
-use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
+use cometly_core::{ApiError, AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes, http::HeaderMap};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -149,14 +149,17 @@ impl Transport {
 
 fn trace(trace: &Trace, call: &Call, sent: Result<&AuthOutcome<Bytes>, &SendError>) {
     let name = CallName { method: call.method().to_string(), template: call.path_template().to_owned() };
-    let request = call.to_request().ok();
-    let answer = sent.ok().and_then(|outcome| match outcome {
-        AuthOutcome::Success(reply) => {
-            Some(Answer { status: reply.status().as_u16(), headers: reply.headers(), body: Some(reply.body()) })
-        }
-        other => {
-            other.error().map(|error| Answer { status: error.status().as_u16(), headers: error.headers(), body: None })
-        }
+    let (request, no_headers) = (call.to_request().ok(), HeaderMap::new());
+    let answer = sent.ok().map(|outcome| Answer {
+        status: outcome.status().as_u16(),
+        headers: match outcome {
+            AuthOutcome::Success(reply) => reply.headers(),
+            _ => outcome.error().map_or(&no_headers, ApiError::headers),
+        },
+        body: match outcome {
+            AuthOutcome::Success(reply) => Cow::Borrowed(reply.body().as_ref()),
+            _ => outcome.error().map(|error| error.body_text().into_owned().into_bytes()).unwrap_or_default().into(),
+        },
     });
     trace.call(name, request.as_ref(), answer.as_ref(), sent.err().map(|error| Exit::from(error).name()));
 }
@@ -237,7 +240,7 @@ fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Fai
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {
-    error.map_source(|source| Cause(source.into()))
+    error.map_source(|error| Cause(error.into()))
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl KeyReport {
             Ok(outcome) => Self {
                 key: key_word(key_status(&outcome)),
                 status: Some(outcome.status().as_u16()),
-                answer: outcome.to_string(),
+                answer: words(&outcome),
                 limits: vec![Endpoint::of("GET companies".to_owned(), &outcome)],
                 retry_after: outcome.error().and_then(ApiError::retry_after).map(|wait| wait.as_secs()),
                 next: next(&outcome, &session.source),
@@ -177,6 +177,14 @@ impl Endpoint {
             _ => "no limit told".to_owned(),
         };
         format!("{}: {status}, {left}", self.call)
+    }
+}
+
+/// What came of the question whether the key is right.
+fn words(outcome: &AuthOutcome<Bytes>) -> String {
+    match outcome.error() {
+        None => format!("the API key is accepted (HTTP {})", outcome.status().as_u16()),
+        Some(error) => error.to_string(),
     }
 }
 
