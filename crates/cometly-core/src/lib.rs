@@ -62,6 +62,7 @@ mod call_error;
 mod classification;
 mod decision;
 mod error;
+mod flow;
 mod idempotency_key;
 mod jitter;
 mod limits;
@@ -88,6 +89,10 @@ pub use budget::RetryBudget;
 pub use call::Call;
 pub use call_error::CallError;
 pub use error::{DecodeCategory, DecodeError, Delivery, InvalidUserAgent, RequestError};
+pub use flow::{
+    Cursor, DownloadUrl, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, ExportStatus, InvalidCursor,
+    InvalidExportId, Page,
+};
 pub use limits::Limits;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use pacer::{Pace, Pacer, Permit, Ticket};
