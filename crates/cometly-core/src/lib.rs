@@ -62,11 +62,12 @@ mod call_error;
 mod classification;
 mod decision;
 mod error;
-mod flow;
+pub mod flow;
 mod idempotency_key;
 mod jitter;
 mod limits;
 mod masking;
+mod moment;
 mod outcome;
 mod pacer;
 mod paths;
@@ -90,10 +91,12 @@ pub use call::Call;
 pub use call_error::CallError;
 pub use error::{DecodeCategory, DecodeError, Delivery, InvalidUserAgent, RequestError};
 pub use flow::{
-    Cursor, DownloadUrl, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, ExportStatus, InvalidCursor,
-    InvalidExportId, Page,
+    Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
+    Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
+    Rows, Then, UrlProblem,
 };
 pub use limits::Limits;
+pub use moment::Moment;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use pacer::{Pace, Pacer, Permit, Ticket};
 pub use rate_limit::RateLimit;

@@ -1,13 +1,16 @@
 //! An export: ordered, looked after until it is done, and then a file.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, Visitor},
 };
 
-use crate::{Api, Call, Endpoint, error::debug_as_display};
+use bytes::Bytes;
+
+use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
+use crate::{Api, Call, Moment, Reply, error::debug_as_display, rate_limit};
 
 /// What orders an export, and how to ask after it.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
@@ -140,6 +143,13 @@ pub struct Export {
     pub expires_at: Option<String>,
 }
 
+impl Export {
+    fn ordered(export_id: ExportId, status: ExportStatus) -> Self {
+        let (created_at, message, download_url, completed_at, expires_at) = (None, None, None, None, None);
+        Self { export_id, status, created_at, message, download_url, completed_at, expires_at }
+    }
+}
+
 impl<'de> Deserialize<'de> for ExportOrdered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Export { export_id, status, .. } = Export::deserialize(deserializer)?;
@@ -193,6 +203,203 @@ impl<'de> Deserialize<'de> for Export {
     }
 }
 
+/// An export from its order to its URL: a [`Flow`] that gives the [`Export`] whenever it was asked after, the order first,
+/// and the completed one at its end.
+///
+/// ```text
+///            order sent          answer                 completed
+///  Ordered ─────────────► Sent ─────────► Waiting ─┬──────────────► Done
+///   (new)                  │              ▲  every │ failed
+///                          │ no answer    └─ poll ─┼──────────────► Failed
+///                          ▼                       │ too slow
+///                         Lost                     └──────────────► still Waiting
+/// ```
+///
+/// It is asked after as often as the server says (`Retry-After`), or else after 2 s, 4 s and so on up to 30 s, and after a
+/// minute when the limit is used up.
+///
+/// An order is sent once: if its answer is lost, or the future that waited for it was dropped, the export may have been
+/// ordered, and the job fails with [`FlowError::OrderLost`] until [`order_again`](ExportJob::order_again).
+///
+/// With the [id](ExportJob::export_id) written down another process goes on: [`resume`](ExportJob::resume).
+pub struct ExportJob<E> {
+    order: Option<E>,
+    state: State,
+    delay: Duration,
+    /// How long it may take.
+    patience: Duration,
+    /// When it was asked for first.
+    began: Option<Moment>,
+    /// Not given yet.
+    news: Option<Export>,
+}
+
+enum State {
+    Ordered,
+    Sent,
+    Lost,
+    Waiting { id: ExportId, until: Option<Moment> },
+    Done(Export),
+    Failed { id: ExportId, error: FlowError },
+}
+
+const FIRST_DELAY: Duration = Duration::from_secs(2);
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// A window of the rate limit.
+const WINDOW: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl<E: ExportOrder> ExportJob<E> {
+    /// Orders an export and waits for it.
+    #[must_use]
+    pub fn new(order: E) -> Self {
+        Self::begin(Some(order), State::Ordered)
+    }
+
+    /// Waits for an export that was ordered before, mostly by another process.
+    #[must_use]
+    pub fn resume(id: ExportId) -> Self {
+        Self::begin(None, State::Waiting { id, until: None })
+    }
+
+    fn begin(order: Option<E>, state: State) -> Self {
+        Self { order, state, delay: FIRST_DELAY, patience: PATIENCE, began: None, news: None }
+    }
+
+    /// How long the export may take from here, by default a day: then [`FlowError::ExportTooSlow`].
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// Orders again what was lost: says that two exports do no harm.
+    pub fn order_again(&mut self) {
+        if matches!(self.state, State::Lost | State::Sent) {
+            self.state = State::Ordered;
+        }
+    }
+}
+
+impl<E> ExportJob<E> {
+    /// The export's id, once it is known.
+    #[must_use]
+    pub fn export_id(&self) -> Option<&ExportId> {
+        match &self.state {
+            State::Ordered | State::Sent | State::Lost => None,
+            State::Waiting { id, .. } | State::Failed { id, .. } => Some(id),
+            State::Done(export) => Some(&export.export_id),
+        }
+    }
+
+    /// How long until it is asked after: as the server says, and else a little longer each time.
+    fn pause(&mut self, reply: &Reply<Bytes>) -> Duration {
+        let own = self.delay;
+        self.delay = own.saturating_mul(2).min(MAX_DELAY);
+        let used_up = (reply.rate_limit().remaining() == Some(0)).then_some(WINDOW);
+        rate_limit::retry_after(reply.headers()).or(used_up).map_or(own, |asked| asked.max(FIRST_DELAY))
+    }
+}
+
+impl<E: ExportOrder> Flow for ExportJob<E> {
+    type Item = Export;
+    type Output = Export;
+
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<Export, Export>, FlowError> {
+        if let Some(news) = self.news.take() {
+            return Ok(Step::Yield(news));
+        }
+        let began = *self.began.get_or_insert(now);
+        match &self.state {
+            State::Ordered => match &self.order {
+                Some(order) => {
+                    self.state = State::Sent;
+                    Ok(Step::Send(order.call(api)))
+                }
+                // A resumed job has an id and never comes here.
+                None => Err(FlowError::OrderLost),
+            },
+            // Nothing was heard of the order: whoever waited for it has given up.
+            State::Sent | State::Lost => {
+                self.state = State::Lost;
+                Err(FlowError::OrderLost)
+            }
+            State::Waiting { .. } if now.duration_since(began) > self.patience => Err(FlowError::ExportTooSlow),
+            State::Waiting { id, until } => match until.map(|until| until.duration_since(now)) {
+                Some(pause) if pause > Duration::ZERO => Ok(Step::Sleep(pause)),
+                _ => Ok(Step::Send(E::status_call(api, id))),
+            },
+            State::Done(export) => Ok(Step::End(export.clone())),
+            State::Failed { error, .. } => Err(error.clone()),
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
+        let until = Some(now.saturating_add(self.pause(&reply)));
+        match &self.state {
+            State::Sent => {
+                // It is ordered, whatever the answer says: not again by itself.
+                self.state = State::Lost;
+                let order = self.order.as_ref().ok_or(FlowError::OrderLost)?;
+                let ExportOrdered { export_id, status } = order.read(&reply)?;
+                self.state = State::Waiting { id: export_id.clone(), until };
+                self.news = Some(Export::ordered(export_id, status));
+                Ok(())
+            }
+            State::Waiting { id, .. } => {
+                let id = id.clone();
+                self.state = State::Waiting { id: id.clone(), until };
+                let export: Export = reply.json()?;
+                if export.export_id != id {
+                    return Err(FlowError::OtherExport);
+                }
+                if export.status == ExportStatus::FAILED {
+                    self.state = State::Failed { id, error: FlowError::ExportFailed };
+                } else if export.status == ExportStatus::COMPLETED {
+                    if export.download_url.is_none() {
+                        return Err(FlowError::NoDownloadUrl);
+                    }
+                    self.state = State::Done(export.clone());
+                }
+                self.news = Some(export);
+                Ok(())
+            }
+            State::Ordered | State::Lost | State::Done(_) | State::Failed { .. } => Ok(()),
+        }
+    }
+
+    fn on_failure(&mut self, failure: Failure<'_>, _: Moment) -> Then {
+        match &self.state {
+            State::Sent if failure.may_be_done() => {
+                self.state = State::Lost;
+                Then::Fail(FlowError::OrderLost)
+            }
+            State::Sent => {
+                self.state = State::Ordered;
+                Then::Halt
+            }
+            State::Waiting { .. } if failure.status == Some(http::StatusCode::NOT_FOUND) => {
+                Then::Fail(FlowError::UnknownExport)
+            }
+            _ => Then::Halt,
+        }
+    }
+}
+
+impl<E> fmt::Debug for ExportJob<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Ordered => "not ordered",
+            State::Sent => "order sent",
+            State::Lost => "order lost",
+            State::Waiting { .. } => "waiting",
+            State::Done(_) => "completed",
+            State::Failed { .. } => "failed",
+        };
+        f.debug_struct("ExportJob").field("state", &state).field("export_id", &self.export_id()).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,5 +418,152 @@ mod tests {
         {
             assert!(read(json).is_err(), "{json}");
         }
+    }
+
+    struct Orders;
+
+    impl Endpoint for Orders {
+        type Output = ExportOrdered;
+
+        fn call(&self, api: &Api) -> Call {
+            api.post("things/exports").body("{}")
+        }
+
+        fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, crate::DecodeError> {
+            reply.json()
+        }
+    }
+
+    impl ExportOrder for Orders {
+        fn status_call(api: &Api, id: &ExportId) -> Call {
+            api.get("things/exports/{id}").segment(id)
+        }
+    }
+
+    fn api() -> Api {
+        Api::new(crate::ApiKey::new("12|abcdef").unwrap())
+    }
+
+    fn reply(body: &str, headers: &[(&'static str, &'static str)]) -> Reply<Bytes> {
+        let mut response = http::Response::new(Bytes::copy_from_slice(body.as_bytes()));
+        response.headers_mut().extend(
+            headers
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))),
+        );
+        api().read(response).into_result().unwrap()
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    fn step(job: &mut ExportJob<Orders>, now: u64) -> String {
+        match job.next(&api(), at(now)) {
+            Ok(Step::Send(call)) => format!("send {} {}", call.method(), call.path_template()),
+            Ok(Step::Sleep(pause)) => format!("sleep {}", pause.as_secs()),
+            Ok(Step::Yield(export)) => format!("yield {}", export.status),
+            Ok(Step::End(export)) => format!("end {}", export.status),
+            Err(error) => format!("error {error}"),
+        }
+    }
+
+    const ORDERED: &str = r#"{"export_id":"x-1","status":"queued"}"#;
+    const ORDER: &str = "send POST things/exports";
+    const POLL: &str = "send GET things/exports/{id}";
+
+    fn status(status: &str) -> Reply<Bytes> {
+        reply(&format!(r#"{{"export_id":"x-1","status":"{status}","download_url":"https://f.example/"}}"#), &[])
+    }
+
+    #[test]
+    fn an_export_is_ordered_once_and_asked_after_ever_less_often_until_it_is_done() {
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        job.on_reply(reply(ORDERED, &[]), at(1)).unwrap();
+        assert_eq!(step(&mut job, 1), "yield queued");
+        assert_eq!(job.export_id().unwrap().to_string(), "x-1");
+        let mut now = 1;
+        for (pause, news) in [(2, "queued"), (4, "processing"), (8, "paused"), (16, "x"), (30, "x"), (30, "completed")]
+        {
+            assert_eq!(step(&mut job, now), format!("sleep {pause}"));
+            now += pause;
+            assert_eq!(step(&mut job, now), POLL);
+            assert_eq!(step(&mut job, now), POLL, "a future that was dropped asks again");
+            job.on_reply(status(news), at(now)).unwrap();
+            assert_eq!(step(&mut job, now), format!("yield {news}"));
+        }
+        assert_eq!(step(&mut job, now), "end completed");
+        assert_eq!(step(&mut job, now), "end completed");
+    }
+
+    #[test]
+    fn the_server_says_when_to_ask_again() {
+        for (headers, pause) in [
+            (&[("retry-after", "9")][..], "sleep 9"),
+            (&[("retry-after", "0")], "sleep 2"),
+            (&[("x-ratelimit-remaining", "0")], "sleep 60"),
+            (&[("x-ratelimit-remaining", "1")], "sleep 2"),
+        ] {
+            let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+            assert_eq!(step(&mut job, 0), POLL);
+            job.on_reply(reply(ORDERED, headers), at(0)).unwrap();
+            assert_eq!((step(&mut job, 0), step(&mut job, 0).as_str()), ("yield queued".to_owned(), pause));
+        }
+    }
+
+    #[test]
+    fn an_order_that_may_have_arrived_is_never_sent_again_by_itself() {
+        let lost = |job: &mut ExportJob<Orders>| step(job, 9).starts_with("error the answer to the order");
+        // The future was dropped.
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        assert!(lost(&mut job) && lost(&mut job));
+        job.order_again();
+        assert_eq!(step(&mut job, 0), ORDER);
+        for (failure, is_lost) in [
+            (Failure::unanswered(crate::Delivery::Unknown), true),
+            (Failure::unanswered(crate::Delivery::NotSent), false),
+            (Failure::unanswered(crate::Delivery::Untrusted), false),
+            (Failure::answered(crate::ApiErrorKind::ServerError, http::StatusCode::BAD_GATEWAY, None), true),
+            (Failure::answered(crate::ApiErrorKind::RateLimited, http::StatusCode::TOO_MANY_REQUESTS, None), false),
+            (Failure::answered(crate::ApiErrorKind::Rejected, http::StatusCode::NOT_FOUND, None), false),
+        ] {
+            let mut job = ExportJob::new(Orders);
+            assert_eq!(step(&mut job, 0), ORDER);
+            let then = job.on_failure(failure, at(0));
+            assert_eq!(matches!(then, Then::Fail(FlowError::OrderLost)), is_lost, "{failure:?}");
+            assert_eq!(lost(&mut job), is_lost, "{failure:?}");
+            assert!(is_lost || step(&mut job, 0) != POLL, "{failure:?}");
+        }
+        // An answer that cannot be read is no reason to order again.
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        assert!(matches!(job.on_reply(reply("{}", &[]), at(0)), Err(FlowError::Decode(_))));
+        assert!(lost(&mut job));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_export_is_told_and_its_place_is_kept() {
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap()).within(Duration::from_secs(100));
+        assert_eq!(step(&mut job, 0), POLL);
+        let not_found = Failure::answered(crate::ApiErrorKind::Rejected, http::StatusCode::NOT_FOUND, None);
+        assert!(matches!(job.on_failure(not_found, at(0)), Then::Fail(FlowError::UnknownExport)));
+        assert!(matches!(job.on_failure(Failure::unanswered(crate::Delivery::Unknown), at(0)), Then::Halt));
+        for (body, error) in [
+            (r#"{"export_id":"x-2","status":"queued"}"#, FlowError::OtherExport),
+            (r#"{"export_id":"x-1","status":"completed"}"#, FlowError::NoDownloadUrl),
+        ] {
+            assert_eq!(job.on_reply(reply(body, &[]), at(0)), Err(error));
+        }
+        assert!(matches!(job.on_reply(reply("{}", &[]), at(0)), Err(FlowError::Decode(_))));
+        assert_eq!(step(&mut job, 50), POLL);
+        assert!(step(&mut job, 101).starts_with("error the export was not completed in the time"));
+        job = job.within(Duration::from_secs(1000));
+        assert_eq!(step(&mut job, 101), POLL);
+        job.on_reply(status("failed"), at(101)).unwrap();
+        assert_eq!(step(&mut job, 101), "yield failed");
+        assert_eq!(step(&mut job, 101), "error the export failed: order it again");
+        assert_eq!(job.export_id().unwrap().to_string(), "x-1");
     }
 }
