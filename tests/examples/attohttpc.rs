@@ -1,11 +1,10 @@
 //! The core on attohttpc: blocking, a connection for each call, TLS by rustls.
 //!
-//! `cargo run --example attohttpc` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
+//! `cargo run --example attohttpc` makes one call, with the key in `COMETLY_API_KEY` and, if set, the base URL in
 //! `COMETLY_BASE_URL`.
 #![allow(dead_code, reason = "the program here and the suite use different parts")]
 
 use std::{
-    env,
     error::Error as StdError,
     hash::{BuildHasher as _, RandomState},
     io::{self, Read as _},
@@ -15,7 +14,8 @@ use std::{
 
 use attohttpc::{ErrorKind, ProxySettings, RequestBuilder, body};
 use cometly_core::{
-    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
+    Api, Attempt, AuthOutcome, Call, CallError, Delivery, Moment, Next, Operation, RetryPolicy, TransportError,
+    TransportLimits,
     bytes::Bytes,
     http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH},
 };
@@ -24,50 +24,45 @@ use rustls::crypto::ring;
 pub(crate) type Error = CallError<attohttpc::Error>;
 
 pub(crate) struct Client {
-    limits: Limits,
+    limits: TransportLimits,
     policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> Self {
+    pub(crate) fn new(limits: TransportLimits, policy: RetryPolicy) -> Self {
         // attohttpc takes the provider of the process, and panics if rustls was built with two and none is chosen.
         let _ = ring::default_provider().install_default();
         Self { limits, policy }
     }
 
     pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.policy, seed())?)
+        self.drive(call.start(&self.policy, &self.limits, seed(), Moment::now())?)
     }
 
     pub(crate) fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.policy, seed()))
+        self.drive(Operation::from_request(request, api, &self.policy, &self.limits, seed(), Moment::now()))
     }
 
-    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let started = Instant::now();
+    // An arm a line, as docs/your-own-stack.md shows it.
+    #[rustfmt::skip]
+    fn drive(&self, mut operation: Operation<Bytes, attohttpc::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
-                sleep(wait);
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
-            let step = match self.try_once(attempt.request(), timeout) {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    sleep(after);
-                    attempt = next;
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => { sleep(pause); operation }
+                Next::Send(attempt) => {
+                    let answer = attempt.in_scope(|| self.exchange(&attempt));
+                    attempt.finish(answer, Moment::now())
                 }
-            }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<attohttpc::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let started = Instant::now();
         let failure = |error| failure(error, started.elapsed() >= timeout);
-        let (status, headers, mut reader) = self.exchange(request, timeout).map_err(failure)?.split();
+        let (status, headers, mut reader) = self.send_once(request, timeout).map_err(failure)?.split();
         self.limits.check_head(status, &headers)?;
         let (len, mut body, mut buffer) = (body_len(status, &headers), Vec::new(), [0; 16 * 1024]);
         while len != Some(0) {
@@ -84,7 +79,7 @@ impl Client {
         Ok(response)
     }
 
-    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> attohttpc::Result<attohttpc::Response> {
+    fn send_once(&self, request: Request<Bytes>, timeout: Duration) -> attohttpc::Result<attohttpc::Response> {
         let (head, body) = request.into_parts();
         // attohttpc announces the length of any body, and a GET must have none at all.
         let is_bodiless = body.is_empty() && matches!(head.method, Method::GET | Method::DELETE);
@@ -115,14 +110,14 @@ fn seed() -> u64 {
 }
 
 /// What a failure says of the call: whether it may be sent again.
-fn failure(error: attohttpc::Error, is_late: bool) -> Error {
+fn failure(error: attohttpc::Error, is_late: bool) -> TransportError<attohttpc::Error> {
     let delivery = delivery(error.kind());
     let is_timeout = matches!(error.kind(), ErrorKind::Io(error) if error.kind() == io::ErrorKind::TimedOut);
     // At the deadline attohttpc closes the socket, which whatever runs then takes for an error of any kind.
     if delivery == Delivery::Unknown && (is_late || is_timeout) {
-        return CallError::timeout(delivery);
+        return TransportError::timed_out(delivery);
     }
-    CallError::transport(delivery, error)
+    TransportError::failed(delivery, error)
 }
 
 fn delivery(error: &ErrorKind) -> Delivery {
@@ -139,10 +134,7 @@ fn delivery(error: &ErrorKind) -> Delivery {
 
 #[expect(clippy::print_stdout, reason = "the outcome of the example")]
 fn main() -> Result<(), Box<dyn StdError>> {
-    let mut api = Api::builder(ApiKey::from_env()?);
-    if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
-        api = api.base_url(base_url.parse()?);
-    }
-    println!("{}", Client::new(Limits::default(), RetryPolicy::default()).send(api.build().get("companies"))?);
+    let api = Api::from_env()?;
+    println!("{}", Client::new(TransportLimits::default(), RetryPolicy::default()).send(api.get("companies"))?);
     Ok(())
 }

@@ -1,19 +1,19 @@
 //! The core on plain hyper: async on tokio, connections kept by hyper-util, TLS by rustls.
 //!
-//! `cargo run --example hyper` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
+//! `cargo run --example hyper` makes one call, with the key in `COMETLY_API_KEY` and, if set, the base URL in
 //! `COMETLY_BASE_URL`.
 #![allow(dead_code, reason = "the program here and the suite use different parts")]
 
 use std::{
-    env,
     error::Error as StdError,
     hash::{BuildHasher as _, RandomState},
     io, iter,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cometly_core::{
-    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
+    Api, Attempt, AuthOutcome, Call, CallError, Delivery, Moment, Next, Operation, RetryPolicy, TransportError,
+    TransportLimits,
     bytes::Bytes,
     http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_LENGTH},
 };
@@ -37,12 +37,12 @@ type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, 
 
 pub(crate) struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
-    limits: Limits,
+    limits: TransportLimits,
     policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> io::Result<Self> {
+    pub(crate) fn new(limits: TransportLimits, policy: RetryPolicy) -> io::Result<Self> {
         let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
         // hyper's own time-out for connecting ends before TLS begins.
         let connector = Timeout::new(tls.https_or_http().enable_http1().build(), limits.connect_timeout);
@@ -52,35 +52,30 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.policy, seed())?).await
+        self.drive(call.start(&self.policy, &self.limits, seed(), Moment::now())?).await
     }
 
     pub(crate) async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.policy, seed())).await
+        self.drive(Operation::from_request(request, api, &self.policy, &self.limits, seed(), Moment::now())).await
     }
 
-    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let started = Instant::now();
+    // An arm a line, as docs/your-own-stack.md shows it.
+    #[rustfmt::skip]
+    async fn drive(&self, mut operation: Operation<Bytes, io::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
-                sleep(wait).await;
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
-            let step = match self.try_once(attempt.request(), timeout).await {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    sleep(after).await;
-                    attempt = next;
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => { sleep(pause).await; operation }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.exchange(&attempt)).await;
+                    attempt.finish(answer, Moment::now())
                 }
-            }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<io::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let answer = async {
             let (head, body) = self.http.request(as_sent(request)).await.map_err(failure)?.into_parts();
             self.limits.check_head(head.status, &head.headers)?;
@@ -89,7 +84,7 @@ impl Client {
             (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
             Ok(response)
         };
-        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(CallError::timeout(Delivery::Unknown)))
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(TransportError::timed_out(Delivery::Unknown)))
     }
 }
 
@@ -107,16 +102,16 @@ fn seed() -> u64 {
 }
 
 /// What a failure says of the call: whether it may be sent again.
-fn failure(error: legacy::Error) -> Error {
+fn failure(error: legacy::Error) -> TransportError<io::Error> {
     let is_connect = error.is_connect();
     let error = io::Error::other(error);
     let has = |is_it: fn(Source<'_>) -> bool| sources(&error).any(is_it);
     if is_connect && has(<dyn StdError>::is::<Elapsed>) {
-        return CallError::timeout(Delivery::NotSent);
+        return TransportError::timed_out(Delivery::NotSent);
     }
     // hyper tells it by type to servers only.
     if has(|source| source.to_string() == "message head is too large") {
-        return CallError::too_large(None);
+        return TransportError::too_large(None);
     }
     let delivery = match is_connect {
         true if has(|source| matches!(source.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))) => {
@@ -125,14 +120,14 @@ fn failure(error: legacy::Error) -> Error {
         true => Delivery::NotSent,
         false => Delivery::Unknown,
     };
-    CallError::transport(delivery, error)
+    TransportError::failed(delivery, error)
 }
 
-fn body_failure(error: BoxError, status: StatusCode) -> Error {
+fn body_failure(error: BoxError, status: StatusCode) -> TransportError<io::Error> {
     if error.is::<LengthLimitError>() {
-        return CallError::too_large(Some(status));
+        return TransportError::too_large(Some(status));
     }
-    CallError::transport(Delivery::Unknown, io::Error::other(error))
+    TransportError::failed(Delivery::Unknown, io::Error::other(error))
 }
 
 type Source<'a> = &'a (dyn StdError + 'static);
@@ -153,10 +148,7 @@ fn source_of(error: Source<'_>) -> Option<Source<'_>> {
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::print_stdout, reason = "the outcome of the example")]
 async fn main() -> Result<(), Box<dyn StdError>> {
-    let mut api = Api::builder(ApiKey::from_env()?);
-    if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
-        api = api.base_url(base_url.parse()?);
-    }
-    println!("{}", Client::new(Limits::default(), RetryPolicy::default())?.send(api.build().get("companies")).await?);
+    let api = Api::from_env()?;
+    println!("{}", Client::new(TransportLimits::default(), RetryPolicy::default())?.send(api.get("companies")).await?);
     Ok(())
 }

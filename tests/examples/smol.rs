@@ -1,20 +1,20 @@
 //! The core on smol, without tokio: hyper's HTTP/1.1 over smol's sockets, TLS by rustls, a connection for each call.
 //!
-//! `cargo run --example smol` makes one call, with `COMETLY_API_KEY` and, if it is not for Cometly itself,
+//! `cargo run --example smol` makes one call, with the key in `COMETLY_API_KEY` and, if set, the base URL in
 //! `COMETLY_BASE_URL`.
 #![allow(dead_code, reason = "the program here and the suite use different parts")]
 
 use std::{
-    env,
     error::Error as StdError,
     hash::{BuildHasher as _, RandomState},
     io,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cometly_core::{
-    Api, ApiKey, Attempt, AuthOutcome, Call, CallError, Delivery, Limits, RetryPolicy, Step,
+    Api, Attempt, AuthOutcome, Call, CallError, Delivery, Moment, Next, Operation, RetryPolicy, TransportError,
+    TransportLimits,
     bytes::Bytes,
     http::{
         HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -39,47 +39,42 @@ pub(crate) type Error = CallError<io::Error>;
 
 pub(crate) struct Client {
     tls: TlsConnector,
-    limits: Limits,
+    limits: TransportLimits,
     policy: RetryPolicy,
 }
 
 impl Client {
-    pub(crate) fn new(limits: Limits, policy: RetryPolicy) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(limits: TransportLimits, policy: RetryPolicy) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let tls = tls.with_safe_default_protocol_versions()?.with_platform_verifier()?.with_no_client_auth();
         Ok(Self { tls: Arc::new(tls).into(), limits, policy })
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.policy, seed())?).await
+        self.drive(call.start(&self.policy, &self.limits, seed(), Moment::now())?).await
     }
 
     pub(crate) async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.policy, seed())).await
+        self.drive(Operation::from_request(request, api, &self.policy, &self.limits, seed(), Moment::now())).await
     }
 
-    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let started = Instant::now();
+    // An arm a line, as docs/your-own-stack.md shows it.
+    #[rustfmt::skip]
+    async fn drive(&self, mut operation: Operation<Bytes, io::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(Instant::now(), started.elapsed())? {
-                Timer::after(wait).await;
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(started.elapsed()));
-            let step = match self.try_once(attempt.request(), timeout).await {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    Timer::after(after).await;
-                    attempt = next;
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => { Timer::after(pause).await; operation }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.exchange(&attempt)).await;
+                    attempt.finish(answer, Moment::now())
                 }
-            }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    async fn try_once(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<io::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let answer = async {
             let connecting = self.connect(request.uri()).or(expired(self.limits.connect_timeout, Delivery::NotSent));
             let (mut sender, connection) = http1::handshake(connecting.await?).await.map_err(failure)?;
@@ -96,7 +91,7 @@ impl Client {
     }
 
     /// Whatever fails in here, nothing of the request was sent.
-    async fn connect(&self, uri: &Uri) -> Result<FuturesIo<Box<dyn Stream>>, Error> {
+    async fn connect(&self, uri: &Uri) -> Result<FuturesIo<Box<dyn Stream>>, TransportError<io::Error>> {
         let is_tls = uri.scheme() == Some(&Scheme::HTTPS);
         // Brackets make an IPv6 address in a URL, and are no part of it.
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -113,9 +108,9 @@ impl Client {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn expired<T>(after: Duration, delivery: Delivery) -> Result<T, Error> {
+async fn expired<T>(after: Duration, delivery: Delivery) -> Result<T, TransportError<io::Error>> {
     Timer::after(after).await;
-    Err(CallError::timeout(delivery))
+    Err(TransportError::timed_out(delivery))
 }
 
 /// The request as it stands on the wire: hyper sends the URI as it is given, and adds neither of these headers.
@@ -138,36 +133,33 @@ fn seed() -> u64 {
 }
 
 /// What a failure says of the call: whether it may be sent again.
-fn not_sent(error: io::Error) -> Error {
+fn not_sent(error: io::Error) -> TransportError<io::Error> {
     let within = error.get_ref().and_then(|within| within.downcast_ref());
     let is_untrusted = matches!(within, Some(rustls::Error::InvalidCertificate(_)));
-    CallError::transport(if is_untrusted { Delivery::Untrusted } else { Delivery::NotSent }, error)
+    TransportError::failed(if is_untrusted { Delivery::Untrusted } else { Delivery::NotSent }, error)
 }
 
-fn failure(error: hyper::Error) -> Error {
+fn failure(error: hyper::Error) -> TransportError<io::Error> {
     // hyper tells it by type to servers only.
     if error.to_string() == "message head is too large" {
-        return CallError::too_large(None);
+        return TransportError::too_large(None);
     }
-    CallError::transport(Delivery::Unknown, io::Error::other(error))
+    TransportError::failed(Delivery::Unknown, io::Error::other(error))
 }
 
-fn body_failure(error: Box<dyn StdError + Send + Sync>, status: StatusCode) -> Error {
+fn body_failure(error: Box<dyn StdError + Send + Sync>, status: StatusCode) -> TransportError<io::Error> {
     if error.is::<LengthLimitError>() {
-        return CallError::too_large(Some(status));
+        return TransportError::too_large(Some(status));
     }
-    CallError::transport(Delivery::Unknown, io::Error::other(error))
+    TransportError::failed(Delivery::Unknown, io::Error::other(error))
 }
 
 #[expect(clippy::print_stdout, reason = "the outcome of the example")]
 fn main() -> Result<(), Box<dyn StdError>> {
-    let mut api = Api::builder(ApiKey::from_env()?);
-    if let Ok(base_url) = env::var("COMETLY_BASE_URL") {
-        api = api.base_url(base_url.parse()?);
-    }
+    let api = Api::from_env()?;
     println!(
         "{}",
-        smol::block_on(Client::new(Limits::default(), RetryPolicy::default())?.send(api.build().get("companies")))?
+        smol::block_on(Client::new(TransportLimits::default(), RetryPolicy::default())?.send(api.get("companies")))?
     );
     Ok(())
 }

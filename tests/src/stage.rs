@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiKey, AuthOutcome, Call, Delivery};
+use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Delivery, KeyStatus};
 use http::Request;
 
 use crate::{
@@ -147,9 +147,9 @@ impl<'a> Stage<'a> {
             Err(error) => self.note(self.canary.check_error(error)),
         }
         let tries = match &sent {
-            Ok(outcome) => outcome.tries(),
+            Ok(outcome) => attempts(outcome),
             Err(error) if matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Untrusted)) => 0,
-            Err(error) => error.tries(),
+            Err(error) => error.attempts(),
         };
         let tries = usize::try_from(tries).unwrap_or(usize::MAX);
         self.sent.set(self.sent.get().saturating_add(tries));
@@ -195,6 +195,27 @@ impl<'a> Stage<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// How often a call was sent until it was answered.
+#[must_use]
+pub fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
+    match outcome {
+        AuthOutcome::Success(reply) => reply.attempts(),
+        other => other.error().map_or(0, ApiError::attempts),
+    }
+}
+
+/// Which failure an answer is; `None` for a success.
+#[must_use]
+pub fn kind(outcome: &AuthOutcome<Bytes>) -> Option<ApiErrorKind> {
+    outcome.error().map(ApiError::kind)
+}
+
+/// What an answer says of the key.
+#[must_use]
+pub fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
+    outcome.error().map_or(KeyStatus::Accepted, ApiError::key_status)
 }
 
 /// The flavour has no such choice.

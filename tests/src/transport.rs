@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits, RetryPolicy};
+use cometly_core::{Api, AuthOutcome, Call, CallError, TransportLimits, RetryPolicy};
 use http::Request;
 
 /// An error of any transport.
@@ -80,7 +80,7 @@ pub trait Flavour: Send + Sync {
 pub enum Gap {
     /// It takes an informational answer (1xx) for the last one, though RFC 9110 §15.2 asks to pass over it.
     InformationalAnswers,
-    /// It takes no header line as long as [`Limits`] allow, or does not tell a head that is too large from a broken one.
+    /// It takes no header line as long as [`TransportLimits`] allow, or does not tell a head that is too large from a broken one.
     LargeHeads,
 }
 
@@ -89,9 +89,7 @@ pub enum Gap {
 #[non_exhaustive]
 pub struct Settings {
     /// The time-outs of one try, and the cap on its body.
-    pub limits: Limits,
-    /// How long the whole call may take, if the case says so.
-    pub deadline: Option<Duration>,
+    pub limits: TransportLimits,
     /// When a call is sent again: never, unless the case is about that.
     pub retry_policy: RetryPolicy,
     /// Which proxy is asked for.
@@ -126,12 +124,11 @@ pub enum HttpClient {
 
 impl Default for Settings {
     fn default() -> Self {
-        let mut limits = Limits::default();
+        let mut limits = TransportLimits::default();
         // Long enough for a loaded machine; the cases that wait for a deadline set their own.
-        limits.try_timeout = Duration::from_secs(20);
+        limits.attempt_timeout = Some(Duration::from_secs(20));
         Self {
             limits,
-            deadline: None,
             retry_policy: RetryPolicy::none(),
             proxy: Proxy::None,
             reuse: None,
@@ -141,15 +138,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The retry policy, with the deadline as its total time: what to give to [`Call::attempt`].
-    pub fn bounded_policy(&self) -> RetryPolicy {
-        self.deadline.into_iter().fold(self.retry_policy.clone(), RetryPolicy::total)
-    }
-
     /// With another deadline for the whole call.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.limits.timeout = Some(deadline);
         self
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
 use cometly_conformance::{BoxError, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};
-use cometly_core::{Api, AuthOutcome, Call, CallError, Limits};
+use cometly_core::{Api, AuthOutcome, Call, CallError, TransportLimits};
 use http::Request;
 use smol::future::FutureExt as _;
 use tokio::runtime::Runtime;
@@ -35,7 +35,7 @@ fn is_offered(settings: &Settings) -> bool {
 }
 
 fn sent<E: Into<BoxError>>(outcome: Result<AuthOutcome<Bytes>, CallError<E>>) -> Sent {
-    outcome.map_err(|error| error.map_transport(Source::new))
+    outcome.map_err(|error| error.map_source(Source::new))
 }
 
 struct Hyper;
@@ -50,7 +50,7 @@ impl Flavour for Hyper {
             return Ok(None);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        Ok(Some(Box::new(On((on_hyper::Client::new(settings.limits, settings.bounded_policy())?, runtime)))))
+        Ok(Some(Box::new(On((on_hyper::Client::new(settings.limits, settings.retry_policy.clone())?, runtime)))))
     }
 }
 
@@ -80,11 +80,11 @@ impl Flavour for Attohttpc {
 
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         // It keeps no connection, and its time-out for connecting is over before TLS begins.
-        let has_own_timeout = settings.limits.connect_timeout != Limits::default().connect_timeout;
+        let has_own_timeout = settings.limits.connect_timeout != TransportLimits::default().connect_timeout;
         if !is_offered(settings) || settings.reuse == Some(true) || has_own_timeout {
             return Ok(None);
         }
-        Ok(Some(Box::new(On(on_attohttpc::Client::new(settings.limits, settings.bounded_policy())))))
+        Ok(Some(Box::new(On(on_attohttpc::Client::new(settings.limits, settings.retry_policy.clone())))))
     }
 
     fn gaps(&self) -> &'static [Gap] {
@@ -114,7 +114,7 @@ impl Flavour for Smol {
         if !is_offered(settings) || settings.reuse == Some(true) {
             return Ok(None);
         }
-        Ok(Some(Box::new(On(on_smol::Client::new(settings.limits, settings.bounded_policy())?))))
+        Ok(Some(Box::new(On(on_smol::Client::new(settings.limits, settings.retry_policy.clone())?))))
     }
 }
 

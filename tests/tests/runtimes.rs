@@ -28,7 +28,7 @@ fn reqwest_runs_on_either_kind_of_tokio_and_across_its_threads() {
         let (client, call) = (cometly_reqwest::Client::new().unwrap(), call.clone());
         // `spawn` takes only a future that is `Send` and owns all it needs.
         let sent = runtime.block_on(async { tokio::spawn(async move { client.send(call).await }).await.unwrap() });
-        assert!(sent.unwrap().is_success());
+        assert!(sent.unwrap().error().is_none());
     }
 }
 
@@ -36,10 +36,10 @@ fn reqwest_runs_on_either_kind_of_tokio_and_across_its_threads() {
 fn isahc_runs_without_a_runtime_and_within_a_foreign_one() {
     let (_emulator, call) = emulated();
     let client = cometly_isahc::Client::new().unwrap();
-    assert!(block_on(client.send(call.clone())).unwrap().is_success());
+    assert!(block_on(client.send(call.clone())).unwrap().error().is_none());
     let runtime = tokio(tokio::runtime::Builder::new_multi_thread);
     let sent = runtime.block_on(async { tokio::spawn(async move { client.send(call).await }).await.unwrap() });
-    assert!(sent.unwrap().is_success());
+    assert!(sent.unwrap().error().is_none());
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn blocking_clients_run_where_tokio_lets_one_block() {
     let reqwest = cometly_reqwest::blocking::Client::new().unwrap();
     let (again, twice) = (call.clone(), call.clone());
     runtime.block_on(async {
-        let one = tokio::task::spawn_blocking(move || ureq.send(call).unwrap().is_success());
-        let other = tokio::task::spawn_blocking(move || isahc.send(again).unwrap().is_success());
-        let third = tokio::task::spawn_blocking(move || reqwest.send(twice).unwrap().is_success());
+        let one = tokio::task::spawn_blocking(move || ureq.send(call).unwrap().error().is_none());
+        let other = tokio::task::spawn_blocking(move || isahc.send(again).unwrap().error().is_none());
+        let third = tokio::task::spawn_blocking(move || reqwest.send(twice).unwrap().error().is_none());
         assert!(one.await.unwrap() && other.await.unwrap() && third.await.unwrap());
     });
     runtime.shutdown_timeout(Duration::from_secs(5));

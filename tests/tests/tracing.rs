@@ -1,4 +1,5 @@
-//! The feature `tracing` of the adapters: a span for the call, an event for each try and each wait, and no secret in them.
+//! The feature `tracing`: an INTERNAL span for the call, a CLIENT span for each attempt, an event for each wait, the same on
+//! every stack, and no secret in them.
 #![cfg(feature = "adapters")]
 #![allow(clippy::unwrap_used, reason = "the lint does not know the helpers of a test for tests")]
 
@@ -16,15 +17,13 @@ use cometly_core::{Api, ApiKey, RetryPolicy};
 use tracing::{Subscriber, field::Field, span};
 use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt as _, registry::LookupSpan};
 
-/// Spans and events of our adapters, a line each.
+/// Spans and events of the core: a line each, a span's when it is closed, with all that was recorded on it.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
-    fn note(&self, kind: &str, target: &str, fields: String) {
-        if target.starts_with("cometly_") {
-            self.0.lock().unwrap().push(format!("{kind} {fields}"));
-        }
+    fn note(&self, line: String) {
+        self.0.lock().unwrap().push(line);
     }
 
     fn take(&self) -> Vec<String> {
@@ -41,46 +40,81 @@ impl tracing::field::Visit for Text {
     }
 }
 
+fn is_ours(target: &str) -> bool {
+    target.starts_with("cometly_")
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
         let mut text = Text::default();
         attributes.record(&mut text);
-        self.note(attributes.metadata().name(), attributes.metadata().target(), text.0);
+        context.span(id).unwrap().extensions_mut().insert(text);
+    }
+
+    fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        let mut extensions = span.extensions_mut();
+        values.record(extensions.get_mut::<Text>().unwrap());
+    }
+
+    fn on_close(&self, id: span::Id, context: Context<'_, S>) {
+        let span = context.span(&id).unwrap();
+        if is_ours(span.metadata().target()) {
+            let parent = span.parent().map_or("nothing", |parent| parent.name());
+            self.note(format!("{} in {parent}: {}", span.name(), span.extensions().get::<Text>().unwrap().0));
+        }
     }
 
     fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
-        let mut text = Text::default();
-        event.record(&mut text);
-        let span = context.event_span(event).map_or("outside of a span", |span| span.name());
-        self.note(&format!("in {span}:"), event.metadata().target(), text.0);
+        if is_ours(event.metadata().target()) {
+            let mut text = Text::default();
+            event.record(&mut text);
+            let span = context.event_span(event).map_or("nothing", |span| span.name());
+            self.note(format!("event in {span}: {}", text.0));
+        }
     }
 }
 
 #[test]
-fn a_call_is_a_span_and_each_try_and_wait_an_event_on_every_stack() {
+fn every_stack_tells_the_same_of_a_call_and_no_secret() {
     let lines = Lines::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.clone())).unwrap();
-    for flavour in adapters::all() {
+    for backend in adapters::all() {
         let refusal = Answer::whole(429, &[("retry-after", "0")], r#"{"message":"Too Many Attempts."}"#);
         let server = FaultServer::start(Script::sequence([refusal, Answer::json(200, "{}")])).unwrap();
         let key = ApiKey::new("12|canary-canary").unwrap();
-        let api = Api::builder(key).base_url(server.base_url().parse().unwrap()).build();
-        let policy = RetryPolicy::default().base(Duration::from_millis(10));
-        let client = flavour.connect(&Settings::default().retry_policy(policy)).unwrap().unwrap();
+        let base_url = server.base_url();
+        let api = Api::builder(key).base_url(base_url.parse().unwrap()).build();
+        let policy = RetryPolicy::default().initial_backoff(Duration::from_millis(10));
+        let client = backend.connect(&Settings::default().retry_policy(policy)).unwrap().unwrap();
         let call = api.post("contacts/{id}").segment("canary").query("email", "canary").json("canary");
-        assert!(client.send(call).unwrap().is_success());
+        assert!(client.send(call).unwrap().error().is_none());
 
+        let port = base_url.rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
+        let port = format!("server.port={port}");
         let lines = lines.take();
+        let attempt = ["otel.name=POST contacts/{id}", "otel.kind=\"client\"", "http.request.method=POST", &port];
         let expected: [&[&str]; 4] = [
-            &["cometly call ", "method=POST", "path=\"contacts/{id}\""],
-            &["in cometly call:", "answered", "tries=1", "status=429"],
-            &["in cometly call:", "waiting", "tries=2", "wait=", "the rate limit is used up"],
-            &["in cometly call:", "answered", "tries=2", "status=200"],
+            &[
+                "cometly.attempt in cometly.operation: ",
+                "url.template=\"contacts/{id}\"",
+                "url.scheme=\"http\"",
+                "server.address=\"127.0.0.1\"",
+                "http.request.resend_count=0",
+                "http.response.status_code=429",
+                "error.type=\"rate_limited\"",
+                "otel.status_code=\"ERROR\"",
+            ],
+            &["event in cometly.operation: ", "attempts=1", "pause=", "the rate limit is used up"],
+            &["cometly.attempt in cometly.operation: ", "http.request.resend_count=1", "http.response.status_code=200"],
+            &["cometly.operation in nothing: ", "otel.kind=\"internal\"", "attempts=2"],
         ];
-        assert_eq!(lines.len(), expected.len(), "{}: {lines:#?}", flavour.name());
+        assert_eq!(lines.len(), expected.len(), "{}: {lines:#?}", backend.name());
         for (line, expected) in lines.iter().zip(expected) {
-            assert!(expected.iter().all(|text| line.contains(text)), "{}: {line}", flavour.name());
-            assert!(!line.contains("canary"), "{}: {line}", flavour.name());
+            let attempt = attempt.iter().filter(|_| line.starts_with("cometly.attempt"));
+            let mut texts = expected.iter().chain(attempt);
+            assert!(texts.all(|text| line.contains(text)), "{}: {line} lacks one of {expected:?}", backend.name());
+            assert!(!line.contains("canary"), "{}: {line}", backend.name());
         }
     }
 }

@@ -2,36 +2,57 @@
 
 use std::{
     borrow::Cow,
-    fmt, iter,
+    env, fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::{
-    ApiKey, AuthOutcome, BaseUrl, Call, InvalidUserAgent, Pacer, RequestError, call::check_method,
-    classification::classify, paths::Paths,
+    API_KEY_VARIABLE, ApiKey, AuthOutcome, BaseUrl, Call, InvalidApiKey, InvalidBaseUrl, Pacer, RequestError,
+    answer::classify,
+    base_url::has_dot_segment,
+    call::{UriCache, check_method},
+    key_ring::Keys,
 };
+
+/// The environment variable that [`Api::from_env`] reads for the base URL.
+pub const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 
 const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
 
-/// Headers that decide what a request means to the server or to the connection. Cometly's documentation fixes the
-/// first three; `Referer`, `Origin` or `Cookie` would make its backend take us for a browser.
-const RESERVED: [http::HeaderName; 12] = [
+/// Headers that no caller sets. Cometly's documentation fixes the first three; `Referer`, `Origin` or `Cookie` would
+/// make its backend take us for a browser; the rest belong to the connection
+/// ([RFC 9110 §7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)) or say how long the body is, which is the
+/// HTTP client's to know. So does every name that begins with `proxy-`.
+const RESERVED: [HeaderName; 18] = [
     header::AUTHORIZATION,
     header::ACCEPT,
     header::CONTENT_TYPE,
     header::ACCEPT_ENCODING,
     header::USER_AGENT,
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
     header::REFERER,
     header::ORIGIN,
     header::COOKIE,
-    header::PROXY_AUTHORIZATION,
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::EXPECT,
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
 ];
+
+/// How many headers an HTTP client may add to a request of ours without filling the map, on which `http` panics.
+const ROOM_FOR_CLIENT: usize = 16;
+
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    RESERVED.contains(name) || name.as_str().starts_with("proxy-")
+}
 
 /// The Cometly API as one key sees it: the key, the base URL and our `User-Agent`.
 ///
@@ -60,25 +81,48 @@ struct Shared {
     base_url: BaseUrl,
     pacer: Option<Pacer>,
     keys: RwLock<Arc<Keys>>,
-    paths: Paths,
+    uri_cache: UriCache,
 }
-
-/// The key in use, the one before, and the headers that every request carries.
-pub(crate) struct Keys {
-    pub(crate) current: ApiKey,
-    /// An answer to a request that left before a rotation may still quote an old key. The latest first.
-    pub(crate) previous: Vec<ApiKey>,
-    headers: HeaderMap,
-}
-
-/// How many keys before the current one are still masked.
-const MOST_PREVIOUS: usize = 4;
 
 impl Api {
     /// The API at its [default address](BaseUrl), opened by `key`.
     #[must_use]
     pub fn new(key: ApiKey) -> Self {
         Self::builder(key).build()
+    }
+
+    /// The API as the environment names it: the key in `COMETLY_API_KEY` and, if it is set, the base URL in
+    /// `COMETLY_BASE_URL`.
+    ///
+    /// The environment may name `https` hosts of `cometly.com`, and loopback, as the emulator's
+    /// (see [`BaseUrl::from_untrusted`]): a stray `.env` file must not carry the key away. Any other host is named in
+    /// code, by [`ApiBuilder::base_url`].
+    ///
+    /// ```no_run
+    /// # use cometly_core::Api;
+    /// let api = Api::from_env()?;
+    /// # Ok::<(), cometly_core::FromEnvError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FromEnvError`] names the variable, what is wrong with it, and what to do.
+    pub fn from_env() -> Result<Self, FromEnvError> {
+        Self::from_variables(ApiKey::from_env(), env::var(BASE_URL_VARIABLE))
+    }
+
+    fn from_variables(
+        key: Result<ApiKey, InvalidApiKey>,
+        base_url: Result<String, env::VarError>,
+    ) -> Result<Self, FromEnvError> {
+        let base_url = match base_url {
+            Ok(url) => BaseUrl::from_untrusted(&url).map_err(FromEnvError::BaseUrl)?,
+            Err(env::VarError::NotPresent) => BaseUrl::default(),
+            Err(env::VarError::NotUnicode(raw)) => {
+                let position = raw.as_encoded_bytes().iter().position(|byte| !byte.is_ascii()).unwrap_or_default();
+                return Err(FromEnvError::BaseUrl(InvalidBaseUrl::Character { position }));
+            }
+        };
+        Ok(Self::builder(key.map_err(FromEnvError::ApiKey)?).base_url(base_url).build())
     }
 
     /// The API opened by `key`, with a base URL or a `User-Agent` of your own.
@@ -116,14 +160,9 @@ impl Api {
     /// The last few keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
-        // One that watches its configuration may well put the same key in place again.
-        if keys.current.expose_secret() == key.expose_secret() {
-            return;
+        if let Some(next) = keys.rotated(key) {
+            *keys = Arc::new(next);
         }
-        let mut headers = keys.headers.clone();
-        headers.insert(header::AUTHORIZATION, key.header().clone());
-        let previous = iter::once(&keys.current).chain(&keys.previous).take(MOST_PREVIOUS).cloned().collect();
-        *keys = Arc::new(Keys { previous, current: key, headers });
     }
 
     /// A GET call; see [`request`](Api::request).
@@ -152,9 +191,13 @@ impl Api {
     /// Stamps the required headers on a request that you built, whatever its body.
     ///
     /// # Errors
-    /// [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port,
-    /// [`RequestError::Header`] if it already has a header that is ours to set or that must not be sent,
-    /// [`RequestError::Method`] for a method that the API does not have.
+    /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port.
+    ///   Its path may be any path of that origin, under the base URL's or not.
+    /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP
+    ///   client resolves it and another does not, so it is not known which resource the key goes to.
+    /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection.
+    /// - [`RequestError::TooManyHeaders`] if there is no room left for ours in its [`http::HeaderMap`].
+    /// - [`RequestError::Method`] for a method that the API does not have.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, RequestError, http};
@@ -171,11 +214,19 @@ impl Api {
             return Err(RequestError::Origin);
         }
         check_method(request.method())?;
-        if let Some(name) = RESERVED.iter().find(|name| request.headers().contains_key(*name)) {
+        if has_dot_segment(request.uri().path()) {
+            return Err(RequestError::DotSegment);
+        }
+        if let Some(name) = request.headers().keys().find(|name| is_reserved(name)) {
             return Err(RequestError::Header { name: name.clone() });
         }
         let keys = self.keys();
-        request.headers_mut().extend(keys.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let headers = request.headers_mut();
+        let room = keys.headers.len().saturating_add(ROOM_FOR_CLIENT);
+        headers.try_reserve(room).map_err(|_| RequestError::TooManyHeaders)?;
+        for (name, value) in &keys.headers {
+            headers.try_insert(name, value.clone()).map_err(|_| RequestError::TooManyHeaders)?;
+        }
         Ok(request)
     }
 
@@ -188,20 +239,20 @@ impl Api {
     /// # let api = Api::new(ApiKey::new("12|abcdef")?);
     /// let body = r#"{"message": "Invalid ability provided."}"#;
     /// match api.read(http::Response::builder().status(403).body(body)?) {
-    ///     AuthOutcome::Forbidden { reason, .. } => assert_eq!(reason, ForbiddenReason::Permission),
+    ///     AuthOutcome::Forbidden(reason, _) => assert_eq!(reason, ForbiddenReason::Permission),
     ///     other => panic!("{other}"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read<B: AsRef<[u8]>>(&self, response: http::Response<B>) -> AuthOutcome<B> {
-        classify(response, self)
+        classify(response, &self.keys())
     }
 
-    pub(crate) fn paths(&self) -> &Paths {
-        &self.shared.paths
+    pub(crate) fn uri_cache(&self) -> &UriCache {
+        &self.shared.uri_cache
     }
 
-    /// The request with the required headers, the key among them that is current now.
+    /// The request with the required headers; its key is the one that is current now.
     pub(crate) fn stamped(&self, method: &Method, uri: Uri, body: &Bytes) -> http::Request<Bytes> {
         let mut request = http::Request::new(body.clone());
         *request.method_mut() = method.clone();
@@ -265,30 +316,52 @@ impl ApiBuilder {
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;
-        let json = HeaderValue::from_static("application/json");
-        // Room for the headers that HTTP clients add, so that they need not grow the map.
-        let mut headers = HeaderMap::with_capacity(12);
-        headers.insert(header::AUTHORIZATION, key.header().clone());
-        headers.insert(header::ACCEPT, json.clone());
-        headers.insert(header::CONTENT_TYPE, json);
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(header::USER_AGENT, user_agent);
-        let keys = RwLock::new(Arc::new(Keys { current: key, previous: Vec::new(), headers }));
-        Api { shared: Arc::new(Shared { base_url, pacer, keys, paths: Paths::default() }) }
+        let keys = RwLock::new(Arc::new(Keys::new(key, user_agent)));
+        Api { shared: Arc::new(Shared { base_url, pacer, keys, uri_cache: UriCache::default() }) }
     }
 }
+
+/// Why [`Api::from_env`] gives no [`Api`]. Names the variable and what is wrong with it, never its value.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FromEnvError {
+    /// `COMETLY_API_KEY` is not set, or is no key.
+    #[error(fmt = name_key_variable)]
+    ApiKey(InvalidApiKey),
+    /// `COMETLY_BASE_URL` is set and is no base URL, or names a host that the environment may not name.
+    #[error("{BASE_URL_VARIABLE}: {_0}")]
+    BaseUrl(InvalidBaseUrl),
+}
+
+debug_as_display!(FromEnvError);
+
+fn name_key_variable(error: &InvalidApiKey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        // Names it already.
+        InvalidApiKey::NotSet => write!(f, "{error}"),
+        _ => write!(f, "{API_KEY_VARIABLE}: {error}"),
+    }
+}
+
+/// A `User-Agent` that cannot be sent.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the User-Agent is not a product name: expected 1 to 256 visible ASCII characters as in my-sdk/1.2")]
+pub struct InvalidUserAgent(pub(crate) ());
+
+debug_as_display!(InvalidUserAgent);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const CANARY: &str = "7|canary-canary";
+    const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(USER_AGENT);
 
     fn api() -> Api {
         Api::new(ApiKey::new(CANARY).unwrap())
     }
 
-    fn assert_required_headers(headers: &HeaderMap) {
+    fn assert_required_headers(headers: &http::HeaderMap) {
         let expected = [
             ("authorization", "Bearer 7|canary-canary"),
             ("accept", "application/json"),
@@ -320,6 +393,154 @@ mod tests {
             assert!(error.to_string().contains(name.as_str()), "{error}");
             assert!(!format!("{error} {error:?}").contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_header_of_the_connection_is_refused_by_name_and_one_that_only_looks_like_it_is_not() {
+        for name in [
+            "Connection",
+            "Keep-Alive",
+            "TE",
+            "Trailer",
+            "Transfer-Encoding",
+            "Upgrade",
+            "Proxy-Authorization",
+            "Proxy-Authenticate",
+            "Proxy-Connection",
+            "HTTP2-Settings",
+            "Content-Length",
+            "Expect",
+            "Host",
+        ] {
+            let request = http::Request::post("https://app.cometly.com/x").header(name, "canary").body(()).unwrap();
+            let error = api().authorize(request).unwrap_err();
+            assert_eq!(error, RequestError::Header { name: name.parse().unwrap() });
+        }
+        for name in ["x-connection", "proxy", "if-match", "content-encoding", "idempotency-key"] {
+            let request = http::Request::post("https://app.cometly.com/x").header(name, "1").body(()).unwrap();
+            assert!(api().authorize(request).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_map_without_room_is_an_error_and_no_panic() {
+        let mut request = http::Request::get("https://app.cometly.com/x").body(()).unwrap();
+        let mut held = 0;
+        while request
+            .headers_mut()
+            .try_insert(http::HeaderName::try_from(format!("x-{held}")).unwrap(), USER_AGENT_VALUE.clone())
+            .is_ok()
+        {
+            held += 1;
+        }
+        assert!(held > 20_000, "{held}");
+        assert_eq!(api().authorize(request.clone()).unwrap_err(), RequestError::TooManyHeaders);
+        for fewer in 0..ROOM_FOR_CLIENT + 5 {
+            assert!(api().authorize(request.clone()).is_err(), "{fewer} fewer");
+            held -= 1;
+            request.headers_mut().remove(format!("x-{held}"));
+        }
+        let mut authorized = api().authorize(request).unwrap();
+        for number in 0..ROOM_FOR_CLIENT {
+            let name = http::HeaderName::try_from(format!("client-{number}")).unwrap();
+            authorized.headers_mut().insert(name, USER_AGENT_VALUE.clone());
+        }
+    }
+
+    #[test]
+    fn a_path_that_clients_would_resolve_differently_gets_no_key() {
+        for path in [
+            "/public-api/v1/../admin",
+            "/public-api/v1/%2e%2e/admin",
+            "/public-api/v1/%2E./admin",
+            "/public-api/v1/.%2e/admin",
+            "/public-api/v1/..",
+            "/.",
+            "/%2e",
+            "/a/./b",
+            "/a/..%2fb",
+            "/a%2F..%2Fb",
+            "/a/..%5cb",
+            "/a\\b",
+            "/a\\..\\b",
+            "/../public-api/v1/events?x=1",
+        ] {
+            let request = http::Request::get(format!("https://app.cometly.com{path}")).body(()).unwrap();
+            assert_eq!(api().authorize(request).unwrap_err(), RequestError::DotSegment, "{path}");
+        }
+        for path in [
+            "/a/...",
+            "/a/..b",
+            "/a.b/.c",
+            "/a/%2e%2eb",
+            "/a%2fb",
+            "/",
+            "/a//b",
+            "/a?x=/../",
+            "/a?x=\\",
+            "/%252e%252e/",
+        ] {
+            let request = http::Request::get(format!("https://app.cometly.com{path}")).body(()).unwrap();
+            assert!(api().authorize(request).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_environment_gives_an_api_or_names_the_variable_that_is_wrong() {
+        use FromEnvError as E;
+        let key = || ApiKey::new(CANARY);
+        let read = |url: &str| Api::from_variables(key(), Ok(url.into()));
+        let unset = Api::from_variables(key(), Err(env::VarError::NotPresent)).unwrap();
+        assert_eq!(unset.base_url(), &BaseUrl::default());
+        for url in ["https://eu.cometly.com/public-api/v1", "http://127.0.0.1:4010/public-api/v1", "http://localhost"] {
+            assert_eq!(read(url).unwrap().base_url().to_string(), url);
+        }
+        for (url, expected) in [
+            ("https://evil.example/public-api/v1", InvalidBaseUrl::ForeignHost),
+            ("http://app.cometly.com", InvalidBaseUrl::InsecureHttp),
+            ("app.cometly.com", InvalidBaseUrl::Scheme),
+            ("", InvalidBaseUrl::Empty),
+        ] {
+            let error = read(url).unwrap_err();
+            assert_eq!(error, E::BaseUrl(expected));
+            assert!(error.to_string().starts_with("COMETLY_BASE_URL: "), "{error}");
+        }
+        assert!(read("https://evil.example").unwrap_err().to_string().contains("`BaseUrl` in code"));
+        let not_unicode = Api::from_variables(key(), Err(env::VarError::NotUnicode("https://å".into())));
+        assert_eq!(not_unicode.unwrap_err(), E::BaseUrl(InvalidBaseUrl::Character { position: 8 }));
+
+        let no_url = || Err(env::VarError::NotPresent);
+        let missing = Api::from_variables(Err(InvalidApiKey::NotSet), no_url()).unwrap_err();
+        assert_eq!(missing.to_string().matches("COMETLY_API_KEY").count(), 1, "{missing}");
+        let quoted = Api::from_variables(ApiKey::new("\"7|canary\""), no_url()).unwrap_err();
+        assert!(
+            quoted.to_string().starts_with("COMETLY_API_KEY: ") && !quoted.to_string().contains("canary"),
+            "{quoted}"
+        );
+    }
+
+    /// The environment cannot be changed in a process with threads, so the test runs itself in another.
+    #[test]
+    fn from_env_reads_the_two_variables_of_the_process() {
+        const CHILD: &str = "COMETLY_TEST_CHILD";
+        if env::var_os(CHILD).is_some() {
+            let api = Api::from_env().unwrap();
+            assert_eq!(api.get("events").to_request().unwrap().headers()["authorization"], "Bearer 7|canary-canary");
+            assert_eq!(api.base_url().to_string(), "http://127.0.0.1:4010/public-api/v1");
+            return;
+        }
+        let name = "api::tests::from_env_reads_the_two_variables_of_the_process";
+        let status = std::process::Command::new(env::current_exe().unwrap())
+            .args(["--exact", name])
+            .envs([
+                (CHILD, "1"),
+                ("COMETLY_API_KEY", CANARY),
+                ("COMETLY_BASE_URL", "http://127.0.0.1:4010/public-api/v1"),
+            ])
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
     }
 
     #[test]
@@ -370,6 +591,17 @@ mod tests {
         let body = r#"{"message":"7|canary-canary, 8|second-canary, 8|second-canary-tail, 8|second"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
         assert_eq!(outcome.message(), Some("[redacted], [redacted], [redacted], [redacted]"));
+    }
+
+    #[test]
+    fn a_key_that_two_others_took_turns_to_replace_is_still_masked() {
+        let api = Api::new(ApiKey::new("3|canary-of-c").unwrap());
+        for key in ["1|canary-of-a", "2|canary-of-b", "1|canary-of-a", "2|canary-of-b", "1|canary-of-a"] {
+            api.rotate(ApiKey::new(key).unwrap());
+        }
+        let body = r#"{"message":"3|canary-of-c was revoked"}"#;
+        let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
+        assert_eq!(outcome.message(), Some("[redacted] was revoked"));
     }
 
     #[test]

@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::error::debug_as_display;
-
 /// The environment variable that [`ApiKey::from_env`] reads.
 pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 
@@ -21,6 +19,8 @@ const SCHEME: &str = "Bearer ";
 ///
 /// Any visible ASCII but the comma is accepted: Cometly's backend cuts the header at the first comma, and its
 /// keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected.
+/// Refused, each with an error of its own, is what is pasted in place of a key by mistake: a key in quotation marks,
+/// `Bearer …`, `COMETLY_API_KEY=…`, a variable that was not expanded, a URL.
 ///
 /// # In memory
 /// The whole header value lives in one allocation, which requests share and which is wiped when the key and the
@@ -44,21 +44,6 @@ const SCHEME: &str = "Bearer ";
 /// assert_eq!(format!("{key:?}"), "ApiKey([redacted])");
 /// assert_eq!(key.expose_secret(), "12|abcdef");
 /// # Ok::<(), cometly_core::InvalidApiKey>(())
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use cometly_core::ApiKey;
-/// println!("{}", ApiKey::new("12|abcdef").unwrap()); // no `Display`
-/// ```
-///
-/// ```compile_fail,E0369
-/// # use cometly_core::ApiKey;
-/// let same = ApiKey::new("a").unwrap() == ApiKey::new("a").unwrap(); // no `PartialEq`
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use cometly_core::ApiKey;
-/// serde_json::to_string(&ApiKey::new("a").unwrap()).unwrap(); // no `Serialize`
 /// ```
 #[derive(Clone)]
 pub struct ApiKey {
@@ -150,6 +135,25 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// What must not compile.
+///
+/// ```compile_fail,E0277
+/// # use cometly_core::ApiKey;
+/// println!("{}", ApiKey::new("12|abcdef").unwrap()); // no `Display`
+/// ```
+///
+/// ```compile_fail,E0369
+/// # use cometly_core::ApiKey;
+/// let same = ApiKey::new("a").unwrap() == ApiKey::new("a").unwrap(); // no `PartialEq`
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use cometly_core::ApiKey;
+/// serde_json::to_string(&ApiKey::new("a").unwrap()).unwrap(); // no `Serialize`
+/// ```
+#[cfg(doctest)]
+struct Misuse;
+
 debug_as_display!(InvalidApiKey);
 
 /// Why a text is not an API key. Names the kind and the position (a byte offset), never the text.
@@ -159,11 +163,33 @@ pub enum InvalidApiKey {
     /// The environment variable is not set.
     #[error("the environment variable {API_KEY_VARIABLE} is not set: put the key there, or give it to `ApiKey::new`")]
     NotSet,
-    /// There is nothing.
+    /// The text is empty.
     #[error(
         "the API key is empty: copy it from https://app.cometly.com/integrations, where it is shown when generated"
     )]
     Empty,
+    /// It begins or ends with a quotation mark of any kind, which `docker --env-file` and the like keep.
+    #[error("the API key is in quotation marks (at byte {position}): give it without them; `--env-file` keeps them")]
+    Quoted {
+        /// Byte offset of the first such character.
+        position: usize,
+    },
+    /// It begins with `Bearer` or `Authorization:`.
+    #[error(
+        "the API key begins with the name of a scheme or header, as in `Bearer KEY`: give what comes after it alone"
+    )]
+    Scheme,
+    /// It is a whole assignment.
+    #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
+    Assignment,
+    /// It is a variable that was not expanded, or the placeholder of an example: `$NAME`, `${NAME}`, `<key>`, `***`.
+    #[error(
+        "the API key is a placeholder or a variable that was not expanded, as in `$NAME`, `<key>` or `***`: put the key in its place"
+    )]
+    Placeholder,
+    /// It is a URL.
+    #[error("the API key is a URL: copy the key itself from https://app.cometly.com/integrations")]
+    Url,
     /// It begins or ends with white space.
     #[error("the API key has white space around it, at byte {position}: remove it, nothing is trimmed silently")]
     Padded {
@@ -216,6 +242,7 @@ fn check(key: &str) -> Result<(), InvalidApiKey> {
     if length > ApiKey::MAX_LEN {
         return Err(InvalidApiKey::TooLong { length });
     }
+    check_mistake(key)?;
     for (position, byte) in key.bytes().enumerate() {
         return Err(match byte {
             b',' => InvalidApiKey::Comma { position },
@@ -230,6 +257,56 @@ fn check(key: &str) -> Result<(), InvalidApiKey> {
         });
     }
     Ok(())
+}
+
+/// What is pasted in place of a key. It is looked for in the text without the white space around it, since the mistake
+/// explains more than the white space does.
+fn check_mistake(key: &str) -> Result<(), InvalidApiKey> {
+    let text = key.trim();
+    let padding = key.len().saturating_sub(key.trim_start().len());
+    if text.starts_with(is_quotation_mark) {
+        return Err(InvalidApiKey::Quoted { position: padding });
+    }
+    if let Some(last) = text.chars().next_back().filter(|last| is_quotation_mark(*last)) {
+        let position = padding.saturating_add(text.len()).saturating_sub(last.len_utf8());
+        return Err(InvalidApiKey::Quoted { position });
+    }
+    let begins = |word: &str| {
+        let head = text.get(..word.len()).filter(|head| head.eq_ignore_ascii_case(word));
+        head.and_then(|_| text.get(word.len()..))
+    };
+    let is_scheme = begins("Bearer").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', ':', '=']));
+    if is_scheme || begins("Authorization").is_some_and(|rest| rest.trim_start().starts_with([':', '='])) {
+        return Err(InvalidApiKey::Scheme);
+    }
+    let assigned = text.split_once(['=', ':']).map_or("", |(name, _)| name.trim_end());
+    // `rchunks`, not an upper-case copy: what stands before the sign may be half of a key.
+    if assigned.as_bytes().rchunks("API_KEY".len()).next().is_some_and(|end| end.eq_ignore_ascii_case(b"API_KEY")) {
+        return Err(InvalidApiKey::Assignment);
+    }
+    if begins("https://").is_some() || begins("http://").is_some() {
+        return Err(InvalidApiKey::Url);
+    }
+    let within = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_variable = text.strip_prefix('$').is_some_and(is_name)
+        || within("%", "%").is_some_and(is_name)
+        || within("${", "}").is_some()
+        || within("$(", ")").is_some()
+        || within("{{", "}}").is_some()
+        || within("<", ">").is_some()
+        || (within("[", "]").is_some_and(is_name));
+    let is_masked = !text.is_empty() && text.chars().all(|char| matches!(char, '*' | '•' | '…' | '.'));
+    if is_variable || is_masked { Err(InvalidApiKey::Placeholder) } else { Ok(()) }
+}
+
+/// Straight, typographic and angled quotation marks, the backtick and the primes.
+fn is_quotation_mark(char: char) -> bool {
+    matches!(
+        char,
+        '"' | '\'' | '`' | '´' | '«' | '»' | '\u{2018}'
+            ..='\u{201f}' | '‹' | '›' | '′' | '″' | '〝' | '〞' | '＂' | '＇'
+    )
 }
 
 fn all_blank(rest: &[u8]) -> bool {
@@ -276,6 +353,57 @@ mod tests {
         let long = "k".repeat(ApiKey::MAX_LEN + 1);
         assert_eq!(ApiKey::new(long).unwrap_err(), E::TooLong { length: 4097 });
         assert!(ApiKey::new("k".repeat(ApiKey::MAX_LEN)).is_ok());
+    }
+
+    #[test]
+    fn what_is_pasted_in_place_of_a_key_is_recognised_and_never_shown() {
+        use InvalidApiKey as E;
+        for (text, expected) in [
+            ("\"12|canary\"", E::Quoted { position: 0 }),
+            ("'12|canary'", E::Quoted { position: 0 }),
+            ("`12|canary`", E::Quoted { position: 0 }),
+            ("“12|canary”", E::Quoted { position: 0 }),
+            ("‘12|canary’", E::Quoted { position: 0 }),
+            ("„12|canary“", E::Quoted { position: 0 }),
+            ("«12|canary»", E::Quoted { position: 0 }),
+            ("12|canary\"", E::Quoted { position: 9 }),
+            ("12|canary”", E::Quoted { position: 9 }),
+            ("\"12|canary", E::Quoted { position: 0 }),
+            ("\"12|canary\"\n", E::Quoted { position: 0 }),
+            (" '12|canary'", E::Quoted { position: 1 }),
+            ("\"", E::Quoted { position: 0 }),
+            ("Bearer 12|canary", E::Scheme),
+            ("bearer\t12|canary", E::Scheme),
+            ("BEARER", E::Scheme),
+            (" Bearer: 12|canary", E::Scheme),
+            ("Authorization: Bearer 12|canary", E::Scheme),
+            ("authorization:12|canary", E::Scheme),
+            ("COMETLY_API_KEY=12|canary", E::Assignment),
+            ("COMETLY_API_KEY=\"12|canary\"", E::Quoted { position: 26 }),
+            ("export COMETLY_API_KEY=12|canary", E::Assignment),
+            ("cometly_api_key: 12|canary", E::Assignment),
+            ("API_KEY = 12|canary", E::Assignment),
+            ("$COMETLY_API_KEY", E::Placeholder),
+            ("${COMETLY_API_KEY}", E::Placeholder),
+            ("${{ secrets.CANARY }}", E::Placeholder),
+            ("$(op read op://canary)", E::Placeholder),
+            ("%COMETLY_API_KEY%", E::Placeholder),
+            ("<your canary>", E::Placeholder),
+            ("[redacted]", E::Placeholder),
+            ("********", E::Placeholder),
+            ("••••", E::Placeholder),
+            ("https://app.cometly.com/integrations", E::Url),
+            ("HTTP://canary", E::Url),
+        ] {
+            let error = ApiKey::new(text).unwrap_err();
+            assert_eq!(error, expected, "{text:?}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+        for good in ["bearer12", "12|a=b", "12|a\"b", "$a$b", "a%b%", "12|<a>", "authorization", "x=API_KEY"] {
+            assert!(ApiKey::new(good).is_ok(), "{good}");
+        }
+        let error = ApiKey::new("\"12|abc\"").unwrap_err();
+        assert!(error.to_string().contains("in quotation marks"), "{error}");
     }
 
     #[test]

@@ -8,12 +8,16 @@ use std::{
 
 use http::uri::{Authority, Scheme};
 
-use crate::error::debug_as_display;
-
 /// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
 ///
-/// The key is sent to whatever this names, so it is read strictly: `https` only (`http` for loopback hosts), no
+/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts), no
 /// userinfo, query or fragment, a plain host name or address, a possible port. One slash at the end is dropped.
+///
+/// | the URL comes from | read it with | hosts |
+/// | --- | --- | --- |
+/// | the program's own code, or a person who typed it for this call | [`new`](BaseUrl::new), [`FromStr`] | any, over `https`; loopback |
+/// | the environment, a `.env` file | [`from_untrusted`](BaseUrl::from_untrusted) | `cometly.com` and its subdomains over `https`; loopback |
+/// | the program's own code, for a closed network without TLS | [`insecure_http`](BaseUrl::insecure_http) | any but those of `cometly.com` |
 ///
 /// ```
 /// # use cometly_core::BaseUrl;
@@ -34,6 +38,8 @@ impl BaseUrl {
     /// The longest URL that is accepted, in bytes.
     pub const MAX_LEN: usize = 2048;
 
+    pub(crate) const DEFAULT_PATH: &'static str = "/public-api/v1";
+
     /// Reads a base URL; the same as [`FromStr`].
     ///
     /// # Errors
@@ -46,14 +52,47 @@ impl BaseUrl {
         Ok(base)
     }
 
-    /// Reads a base URL and lets plain `http` through to any host, for instance inside a closed test network.
+    /// Reads a base URL from a place that others may write to, such as the environment: a stray `.env` file must not
+    /// carry the key to another host. [`Api::from_env`](crate::Api::from_env) uses it.
     ///
-    /// Everybody on the way can then read the key.
+    /// ```
+    /// # use cometly_core::{BaseUrl, InvalidBaseUrl};
+    /// assert!(BaseUrl::from_untrusted("https://eu.cometly.com/public-api/v1").is_ok());
+    /// assert!(BaseUrl::from_untrusted("http://127.0.0.1:8080").is_ok());
+    /// assert_eq!(BaseUrl::from_untrusted("https://cometly.com.example"), Err(InvalidBaseUrl::ForeignHost));
+    /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], without [`InvalidBaseUrl::InsecureHttp`].
+    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and
+    /// loopback.
+    pub fn from_untrusted(url: &str) -> Result<Self, InvalidBaseUrl> {
+        let base = Self::read(url)?;
+        if base.is_loopback() {
+            return Ok(base);
+        }
+        if !base.is_cometly() {
+            return Err(InvalidBaseUrl::ForeignHost);
+        }
+        if base.scheme == Scheme::HTTP { Err(InvalidBaseUrl::InsecureHttp) } else { Ok(base) }
+    }
+
+    /// Reads a base URL and lets plain `http` through to any host but those of `cometly.com`, for instance inside a
+    /// closed test network. Everything on the way can then read the key.
+    ///
+    /// ```
+    /// # use cometly_core::{BaseUrl, InvalidBaseUrl};
+    /// assert!(BaseUrl::insecure_http("http://emulator.internal:8080/public-api/v1").is_ok());
+    /// assert_eq!(BaseUrl::insecure_http("http://app.cometly.com"), Err(InvalidBaseUrl::InsecureHttp));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`BaseUrl::new`]; [`InvalidBaseUrl::InsecureHttp`] only for `http` to `cometly.com` or a subdomain of it.
     pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
-        Self::read(url)
+        let base = Self::read(url)?;
+        if base.scheme == Scheme::HTTP && base.is_cometly() {
+            return Err(InvalidBaseUrl::InsecureHttp);
+        }
+        Ok(base)
     }
 
     fn read(url: &str) -> Result<Self, InvalidBaseUrl> {
@@ -122,6 +161,12 @@ impl BaseUrl {
         })
     }
 
+    /// Whether the host is `cometly.com` or a subdomain of it; the host is in lower case and has no dot at its end.
+    fn is_cometly(&self) -> bool {
+        let host = self.authority.host();
+        host.strip_suffix("cometly.com").is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
+
     fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let address = host.trim_start_matches('[').trim_end_matches(']');
@@ -136,7 +181,7 @@ impl Default for BaseUrl {
         Self {
             scheme: Scheme::HTTPS,
             authority: Authority::from_static("app.cometly.com"),
-            path: "/public-api/v1".into(),
+            path: Self::DEFAULT_PATH.into(),
         }
     }
 }
@@ -175,7 +220,7 @@ debug_as_display!(InvalidBaseUrl);
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
-    /// There is nothing.
+    /// The text is empty.
     #[error("the base URL is empty: expected a URL as https://app.cometly.com/public-api/v1")]
     Empty,
     /// It is longer than [`BaseUrl::MAX_LEN`].
@@ -197,9 +242,16 @@ pub enum InvalidBaseUrl {
     Scheme,
     /// `http` to a host that is not this machine.
     #[error(
-        "the base URL is http, which would show the key to everybody on the way: expected https (http only for localhost, 127.0.0.0/8 and [::1])"
+        "the base URL is http, which shows the key to every machine on the way: expected https (http only for localhost, \
+         127.0.0.0/8 and [::1], or in code by `BaseUrl::insecure_http`, never for cometly.com)"
     )]
     InsecureHttp,
+    /// A host that a URL from the environment may not name; see [`BaseUrl::from_untrusted`].
+    #[error(
+        "the base URL names a host that is neither cometly.com nor this machine: expected an https host of cometly.com, or \
+         loopback; for any other host give a `BaseUrl` in code"
+    )]
+    ForeignHost,
     /// `user@` or `user:password@`: the key would go to the host behind the `@`.
     #[error("the base URL has userinfo before an '@': expected the host alone")]
     UserInfo,
@@ -224,6 +276,19 @@ pub enum InvalidBaseUrl {
 /// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)), and neither empty, `.` nor `..`.
 pub(crate) fn is_plain_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && segment.bytes().all(is_unreserved)
+}
+
+/// Whether a path has a segment `.` or `..` for any client or server that reads it, or a backslash, which the
+/// [URL Standard](https://url.spec.whatwg.org/#path-state) reads as a slash. Some decode `%2e` before they look for dot
+/// segments, some servers `%2f` and `%5c` as well.
+pub(crate) fn has_dot_segment(path: &str) -> bool {
+    if path.contains('\\') {
+        return true;
+    }
+    // Nothing to decode in most paths.
+    let decoded = percent_encoding::percent_decode_str(path);
+    let decoded: std::borrow::Cow<'_, [u8]> = decoded.into();
+    decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| matches!(segment, b"." | b".."))
 }
 
 pub(crate) fn is_unreserved(byte: u8) -> bool {
@@ -371,9 +436,44 @@ mod tests {
     }
 
     #[test]
-    fn insecure_http_opens_http_and_nothing_else() {
-        assert!(BaseUrl::insecure_http("http://cometly.internal").is_ok());
+    fn insecure_http_opens_http_and_nothing_else_and_never_to_cometly() {
+        for url in
+            ["http://cometly.internal", "http://notcometly.com", "http://cometly.com.example", "https://a.example"]
+        {
+            assert!(BaseUrl::insecure_http(url).is_ok(), "{url}");
+        }
         assert_eq!(BaseUrl::insecure_http("http://a@b"), Err(InvalidBaseUrl::UserInfo));
+        for url in ["http://cometly.com", "http://App.Cometly.com:8080/v1", "http://a.b.cometly.com"] {
+            assert_eq!(BaseUrl::insecure_http(url), Err(InvalidBaseUrl::InsecureHttp), "{url}");
+        }
+        assert!(BaseUrl::insecure_http("https://app.cometly.com").is_ok());
+    }
+
+    #[test]
+    fn a_base_url_from_the_environment_names_cometly_over_https_or_loopback_only() {
+        use InvalidBaseUrl as E;
+        for (url, expected) in [
+            ("https://app.cometly.com/public-api/v1", None),
+            ("https://cometly.com", None),
+            ("https://EU.Cometly.COM:8443/v1", None),
+            ("http://localhost:8080/public-api/v1", None),
+            ("https://127.0.0.1:8443", None),
+            ("http://[::1]:8080", None),
+            ("http://app.cometly.com", Some(E::InsecureHttp)),
+            ("https://evil.example", Some(E::ForeignHost)),
+            ("http://evil.example", Some(E::ForeignHost)),
+            ("https://notcometly.com", Some(E::ForeignHost)),
+            ("https://app-cometly.com", Some(E::ForeignHost)),
+            ("https://app.cometly.com.evil.example", Some(E::ForeignHost)),
+            ("https://cometly.co", Some(E::ForeignHost)),
+            ("https://localhost.evil.example", Some(E::ForeignHost)),
+            ("https://10.0.0.1", Some(E::ForeignHost)),
+            ("https://app.cometly.com.", Some(E::Host)),
+            ("https://app.cometly.com@evil.example", Some(E::UserInfo)),
+            ("", Some(E::Empty)),
+        ] {
+            assert_eq!(BaseUrl::from_untrusted(url).err(), expected, "{url}");
+        }
     }
 
     #[test]

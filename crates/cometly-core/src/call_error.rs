@@ -2,253 +2,431 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
-use crate::{ApiError, ApiErrorKind, DecodeError, Delivery, RequestError};
+use crate::{
+    ApiError, ApiErrorKind, DecodeError, Delivery, FlowError, RequestError,
+    call::CallName,
+    operation::{TransportError, TransportFailure},
+};
 
-/// Why a call has no result: the error of every adapter, with the HTTP client's own error as `T`.
+/// Why a call has no result: the error of every client, with the HTTP stack's own error as `E`.
 ///
-/// Neither it nor its sources show the key, a body, or a URL with a query.
-#[non_exhaustive]
-pub enum CallError<T> {
-    /// The HTTP client could not be made: from an adapter's `build`.
-    Setup(T),
-    /// The call could not be built; nothing was sent.
-    Request(RequestError),
-    /// An answer that is not a success.
-    Api(ApiError),
-    /// A success with another body than expected.
-    Decode(DecodeError),
-    /// The HTTP client failed.
-    #[non_exhaustive]
-    Transport {
-        /// Whether it may be sent again: the worst over all tries.
-        delivery: Delivery,
-        /// How often it was sent, or was tried to be.
-        tries: u32,
-        /// The last answer to an earlier try.
-        last_answer: Option<ApiErrorKind>,
-        /// The client's own error, of the last try.
-        source: T,
-    },
-    /// The call took longer than its deadline.
-    #[non_exhaustive]
-    Timeout {
-        /// Whether it may be sent again: the worst over all tries.
-        delivery: Delivery,
-        /// How often it was sent, or was tried to be.
-        tries: u32,
-        /// The last answer to an earlier try.
-        last_answer: Option<ApiErrorKind>,
-    },
-    /// The answer is larger than allowed, and was not read further.
-    #[non_exhaustive]
-    TooLarge {
-        /// Its status; `None` if the head itself was too large.
-        status: Option<StatusCode>,
-        /// How often it was sent.
-        tries: u32,
-        /// The last answer to an earlier try.
-        last_answer: Option<ApiErrorKind>,
-    },
-    /// The limit of the endpoint is used up, and the [`Pacer`](crate::Pacer)'s wait does not fit the call's time: it was
-    /// not sent, or not again.
-    #[non_exhaustive]
-    Paced {
-        /// How long until its turn, as far as is known.
-        retry_after: Duration,
-        /// Whether it may be sent again: the worst over all tries.
-        delivery: Delivery,
-        /// How often it was sent before, mostly never.
-        tries: u32,
-        /// The last answer to an earlier try.
-        last_answer: Option<ApiErrorKind>,
-    },
+/// `Display` names the call, what happened, and what to do next. Neither it nor its sources show the key, a body, or a URL
+/// with a query. It is one pointer wide.
+///
+/// ```
+/// use cometly_core::{CallError, CallErrorKind};
+///
+/// fn log<E: std::error::Error>(error: &CallError<E>) {
+///     match error.kind() {
+///         CallErrorKind::Api => println!("HTTP {:?}", error.status()),
+///         CallErrorKind::Timeout if error.is_safe_to_resend() => println!("try again: {error}"),
+///         _ => println!("{error}"), // "GET events: the call got no answer …"
+///     }
+/// }
+/// ```
+pub struct CallError<E>(Box<Details<E>>);
+
+struct Details<E> {
+    kind: CallErrorKind,
+    call: Option<CallName>,
+    attempts: u32,
+    /// Of all attempts the worst; `None` after an answer that was read.
+    delivery: Option<Delivery>,
+    /// What an earlier attempt was answered.
+    last_answer: Option<ApiErrorKind>,
+    limit: Option<ReachedLimit>,
+    status: Option<StatusCode>,
+    cause: Cause<E>,
+    /// What a flow makes of it.
+    flow: Option<FlowError>,
 }
 
-/// What an [`Attempt`](crate::Attempt) knows of the tries before it gives up.
-#[derive(Clone, Copy, Debug, Default)]
+enum Cause<E> {
+    None,
+    Request(RequestError),
+    Stack(E),
+    Api(ApiError),
+    Decode(DecodeError),
+}
+
+/// What kind of failure a [`CallError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallErrorKind {
+    /// The call could not be built; nothing was sent. The [`RequestError`] is [`CallError::request_error`].
+    Request,
+    /// The HTTP client could not be made or used as it is set up; nothing was sent.
+    Setup,
+    /// A proxy refused to connect, with this status if the stack tells it; nothing reached the API.
+    Proxy(Option<StatusCode>),
+    /// The HTTP stack failed.
+    Transport,
+    /// The call, or its last attempt, took longer than its time-out.
+    Timeout,
+    /// The answer is larger than allowed, and was not read further.
+    TooLarge,
+    /// The rate limit is used up, and the wait for the next turn does not fit the call's time: the call was not sent, or not
+    /// again.
+    Paced,
+    /// The API answered with something else than a success: [`CallError::api_error`].
+    Api,
+    /// A success of another shape than expected: [`CallError::decode_error`].
+    Decode,
+    /// A [`Flow`](crate::Flow) cannot go on: [`CallError::flow_error`].
+    Flow,
+}
+
+/// The limit that ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReachedLimit {
+    /// The time for the whole call, attempts and waits included.
+    Timeout(Duration),
+    /// The time for one attempt.
+    AttemptTimeout(Duration),
+    /// The bytes of a body.
+    BodySize(usize),
+    /// The lines or bytes of a head: [`TransportLimits::MAX_HEADERS`](crate::TransportLimits::MAX_HEADERS) and
+    /// [`MAX_HEADER_SIZE`](crate::TransportLimits::MAX_HEADER_SIZE).
+    HeadSize,
+    /// The rate limit; the next turn comes after this time.
+    RateLimit(Duration),
+}
+
+/// What an operation knows of a call that it gives up.
+#[derive(Clone)]
 pub(crate) struct History {
-    pub(crate) tries: u32,
+    pub(crate) call: CallName,
+    pub(crate) attempts: u32,
     pub(crate) last_answer: Option<ApiErrorKind>,
+    /// Whether an earlier attempt may have arrived.
     pub(crate) may_have_arrived: bool,
 }
 
 impl History {
-    /// The worst that is known: what was never sent this time may have arrived before.
-    fn worst(self, delivery: Delivery) -> Delivery {
+    fn worst(&self, delivery: Delivery) -> Delivery {
         if self.may_have_arrived { Delivery::Unknown } else { delivery }
     }
 }
 
-impl<T> CallError<T> {
-    /// The HTTP client could not be made; for those who write an adapter.
-    pub fn setup(source: T) -> Self {
-        Self::Setup(source)
+impl<E> CallError<E> {
+    /// The HTTP client could not be made: for clients, from their `build`.
+    pub fn setup(source: E) -> Self {
+        Self::new(CallErrorKind::Setup, Some(Delivery::NotSent), Cause::Stack(source))
     }
 
-    /// The HTTP client failed; for those who write an adapter.
-    pub fn transport(delivery: Delivery, source: T) -> Self {
-        Self::Transport { delivery, tries: 1, last_answer: None, source }
+    fn new(kind: CallErrorKind, delivery: Option<Delivery>, cause: Cause<E>) -> Self {
+        Self(Box::new(Details {
+            kind,
+            call: None,
+            attempts: 0,
+            delivery,
+            last_answer: None,
+            limit: None,
+            status: None,
+            cause,
+            flow: None,
+        }))
     }
 
-    /// The deadline has passed; for those who write an adapter.
-    #[must_use]
-    pub fn timeout(delivery: Delivery) -> Self {
-        Self::Timeout { delivery, tries: 1, last_answer: None }
-    }
-
-    /// The answer is too large; for those who write an adapter.
-    #[must_use]
-    pub fn too_large(status: Option<StatusCode>) -> Self {
-        Self::TooLarge { status, tries: 1, last_answer: None }
-    }
-
-    pub(crate) fn paced(retry_after: Duration, history: History) -> Self {
-        let History { tries, last_answer, .. } = history;
-        Self::Paced { retry_after, delivery: history.worst(Delivery::NotSent), tries, last_answer }
-    }
-
-    /// The same error as the last of several tries.
-    pub(crate) fn after(mut self, history: History) -> Self {
-        match &mut self {
-            Self::Transport { delivery, tries, last_answer, .. } | Self::Timeout { delivery, tries, last_answer } => {
-                *delivery = history.worst(*delivery);
-                (*tries, *last_answer) = (history.tries, history.last_answer);
+    /// A flow cannot go on, after the answer to `call`.
+    pub(crate) fn flow(error: FlowError, call: Option<CallName>, attempts: u32) -> Self {
+        let mut this = match error {
+            FlowError::Decode(error) => Self::from(error),
+            error => {
+                let mut this = Self::new(CallErrorKind::Flow, None, Cause::None);
+                this.0.flow = Some(error);
+                this
             }
-            Self::TooLarge { tries, last_answer, .. } => (*tries, *last_answer) = (history.tries, history.last_answer),
-            Self::Setup(_) | Self::Request(_) | Self::Api(_) | Self::Decode(_) | Self::Paced { .. } => {}
-        }
+        };
+        (this.0.call, this.0.attempts) = (this.0.call.or(call), attempts);
+        this
+    }
+
+    /// The same failure as a flow sees it: what was known of the call stays, and the stack's own error is the source.
+    pub(crate) fn seen_by_flow(mut self, error: FlowError) -> Self {
+        (self.0.kind, self.0.flow) = (CallErrorKind::Flow, Some(error));
         self
     }
 
-    /// Whether the call may be sent again, if it got no whole answer: the worst over all its tries. `None` after an
-    /// answer that could be read.
+    pub(crate) fn request(error: RequestError, call: Option<CallName>) -> Self {
+        let mut this = Self::new(CallErrorKind::Request, Some(Delivery::NotSent), Cause::Request(error));
+        this.0.call = call;
+        this
+    }
+
+    pub(crate) fn transport(error: TransportError<E>, limit: Option<ReachedLimit>, history: History) -> Self {
+        let kind = match error.failure {
+            TransportFailure::Failed(_) => CallErrorKind::Transport,
+            TransportFailure::TimedOut(_) => CallErrorKind::Timeout,
+            TransportFailure::BodyTooLarge(_) | TransportFailure::HeadTooLarge(_) => CallErrorKind::TooLarge,
+            TransportFailure::Setup => CallErrorKind::Setup,
+            TransportFailure::ProxyRefused(status) => CallErrorKind::Proxy(status),
+        };
+        let delivery = history.worst(error.delivery());
+        let mut this = Self::new(kind, Some(delivery), error.source.map_or(Cause::None, Cause::Stack)).after(history);
+        this.0.limit = limit;
+        this.0.status = match error.failure {
+            TransportFailure::BodyTooLarge(status) => Some(status),
+            TransportFailure::HeadTooLarge(status) | TransportFailure::ProxyRefused(status) => status,
+            _ => None,
+        };
+        this
+    }
+
+    /// The call was not sent, or not again, because its time does not allow the wait.
+    pub(crate) fn paced(turn: Duration, history: History) -> Self {
+        let delivery = history.worst(Delivery::NotSent);
+        let mut this = Self::new(CallErrorKind::Paced, Some(delivery), Cause::None).after(history);
+        this.0.limit = Some(ReachedLimit::RateLimit(turn));
+        this
+    }
+
+    /// The time of the call was over before the next attempt.
+    pub(crate) fn out_of_time(timeout: Duration, history: History) -> Self {
+        let delivery = history.worst(Delivery::NotSent);
+        let mut this = Self::new(CallErrorKind::Timeout, Some(delivery), Cause::None).after(history);
+        this.0.limit = Some(ReachedLimit::Timeout(timeout));
+        this
+    }
+
+    fn after(mut self, history: History) -> Self {
+        self.0.call = Some(history.call);
+        self.0.attempts = history.attempts;
+        self.0.last_answer = history.last_answer;
+        self
+    }
+
+    /// What kind of failure it is: to branch on.
+    #[must_use]
+    pub fn kind(&self) -> CallErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP method of the call; `None` if it is not known, as for a client that could not be made.
+    #[must_use]
+    pub fn method(&self) -> Option<&Method> {
+        self.0.call.as_ref().map(|call| &call.method)
+    }
+
+    /// The path of the call as it was given, without values: fit for logs. A request of the caller's own has none.
+    #[must_use]
+    pub fn path_template(&self) -> Option<&str> {
+        self.0.call.as_ref()?.template.as_deref()
+    }
+
+    /// How many attempts were made; 0 if nothing was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether the call may have arrived, if it got no whole answer: the worst over all its attempts. `None` after an
+    /// answer that was read.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
-        match self {
-            Self::Setup(_) | Self::Request(_) => Some(Delivery::NotSent),
-            Self::Transport { delivery, .. } | Self::Timeout { delivery, .. } | Self::Paced { delivery, .. } => {
-                Some(*delivery)
+        self.0.delivery
+    }
+
+    /// Whether sending the call again does no harm: nothing of it was carried out, or it is
+    /// [idempotent](crate::Call::is_idempotent).
+    ///
+    /// True says nothing of whether it helps: a refused key stays refused.
+    #[must_use]
+    pub fn is_safe_to_resend(&self) -> bool {
+        let is_idempotent = self.0.call.as_ref().is_some_and(|call| call.is_idempotent);
+        let was_not_carried_out = match (&self.0.cause, self.0.delivery) {
+            (Cause::Api(error), _) => {
+                // Refused before any work, by the API itself.
+                !matches!(error.kind(), ApiErrorKind::ServerError | ApiErrorKind::Unexpected(_))
             }
-            Self::TooLarge { .. } => Some(Delivery::Unknown),
-            Self::Api(_) | Self::Decode(_) => None,
-        }
+            (_, Some(delivery)) => delivery != Delivery::Unknown,
+            (_, None) => false,
+        };
+        is_idempotent || was_not_carried_out
+    }
+
+    /// The API's answer, if it was not a success.
+    #[must_use]
+    pub fn api_error(&self) -> Option<&ApiError> {
+        if let Cause::Api(error) = &self.0.cause { Some(error) } else { None }
+    }
+
+    /// What is wrong with the JSON of a success.
+    #[must_use]
+    pub fn decode_error(&self) -> Option<&DecodeError> {
+        if let Cause::Decode(error) = &self.0.cause { Some(error) } else { None }
+    }
+
+    /// The same, taken out: the reply can be had back from it.
+    #[must_use]
+    pub fn into_decode_error(self) -> Option<DecodeError> {
+        if let Cause::Decode(error) = self.0.cause { Some(error) } else { None }
+    }
+
+    /// What is wrong with the call as it was built.
+    #[must_use]
+    pub fn request_error(&self) -> Option<&RequestError> {
+        if let Cause::Request(error) = &self.0.cause { Some(error) } else { None }
+    }
+
+    /// Why a [`Flow`](crate::Flow) cannot go on.
+    #[must_use]
+    pub fn flow_error(&self) -> Option<&FlowError> {
+        self.0.flow.as_ref()
+    }
+
+    /// The limit that was reached: a time-out, a size, or the rate limit's wait.
+    #[must_use]
+    pub fn limit(&self) -> Option<ReachedLimit> {
+        self.0.limit
     }
 
     /// The status of the answer, if one came.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Api(error) => Some(error.status()),
-            Self::TooLarge { status, .. } => *status,
-            _ => None,
-        }
+        self.api_error().map(ApiError::status).or(self.0.status)
     }
 
     /// How long the server, or the [`Pacer`](crate::Pacer), asks to wait, if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Api(error) => error.retry_after(),
-            Self::Paced { retry_after, .. } => Some(*retry_after),
+        match (&self.0.cause, self.0.limit) {
+            (Cause::Api(error), _) => error.retry_after(),
+            (_, Some(ReachedLimit::RateLimit(wait))) => Some(wait),
             _ => None,
         }
     }
 
-    /// How often the call was sent, or was tried to be: 0 if it never was. A [`Decode`](CallError::Decode) error does not
-    /// know and says 1.
+    /// A word for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
+    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or the word of the [`ApiErrorKind`].
     #[must_use]
-    pub fn tries(&self) -> u32 {
-        match self {
-            Self::Setup(_) | Self::Request(_) => 0,
-            Self::Api(error) => error.tries(),
-            Self::Decode(_) => 1,
-            Self::Transport { tries, .. }
-            | Self::Timeout { tries, .. }
-            | Self::TooLarge { tries, .. }
-            | Self::Paced { tries, .. } => *tries,
+    pub fn error_type(&self) -> &'static str {
+        match (self.0.kind, &self.0.cause) {
+            (CallErrorKind::Flow, _) => "flow",
+            (_, Cause::Api(error)) => error.kind().error_type(),
+            (CallErrorKind::Request, _) => "request",
+            (CallErrorKind::Setup, _) => "setup",
+            (CallErrorKind::Proxy(_), _) => "proxy",
+            (CallErrorKind::Transport, _) => match self.0.delivery {
+                Some(Delivery::NotSent) => "not_sent",
+                Some(Delivery::Untrusted) => "untrusted",
+                _ => "no_answer",
+            },
+            (CallErrorKind::Timeout, _) => "timeout",
+            (CallErrorKind::TooLarge, _) => "too_large",
+            (CallErrorKind::Paced, _) => "paced",
+            (CallErrorKind::Api | CallErrorKind::Decode, _) => "decode",
         }
     }
 
-    /// What was answered last, if it was: to an earlier try, when the last one got no answer.
-    #[must_use]
-    pub fn last_answer(&self) -> Option<ApiErrorKind> {
-        match self {
-            Self::Api(error) => Some(error.kind()),
-            Self::Setup(_) | Self::Request(_) | Self::Decode(_) => None,
-            Self::Transport { last_answer, .. }
-            | Self::Timeout { last_answer, .. }
-            | Self::TooLarge { last_answer, .. }
-            | Self::Paced { last_answer, .. } => *last_answer,
+    /// The same error with another type for the stack's part, as to box it.
+    pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> CallError<U> {
+        let Details { kind, call, attempts, delivery, last_answer, limit, status, cause, flow } = *self.0;
+        let cause = match cause {
+            Cause::None => Cause::None,
+            Cause::Request(error) => Cause::Request(error),
+            Cause::Stack(source) => Cause::Stack(map(source)),
+            Cause::Api(error) => Cause::Api(error),
+            Cause::Decode(error) => Cause::Decode(error),
+        };
+        CallError(Box::new(Details { kind, call, attempts, delivery, last_answer, limit, status, cause, flow }))
+    }
+
+    /// What happened, without the call's name and the advice.
+    fn fmt_event(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before = Before(self.0.attempts, self.0.last_answer);
+        match (self.0.kind, self.0.limit) {
+            (CallErrorKind::Setup, _) => f.write_str("the HTTP client cannot be used as it is set up"),
+            (CallErrorKind::Proxy(Some(status)), _) => {
+                write!(f, "the proxy refused to connect (HTTP {}){before}", status.as_u16())
+            }
+            (CallErrorKind::Proxy(None), _) => write!(f, "the proxy refused to connect{before}"),
+            (CallErrorKind::Timeout, Some(ReachedLimit::AttemptTimeout(limit))) => {
+                write!(f, "no answer came within the attempt's time-out of {} s{before}", limit.as_secs_f64())
+            }
+            (CallErrorKind::Timeout, Some(ReachedLimit::Timeout(limit))) => {
+                write!(f, "no answer came within the call's time-out of {} s{before}", limit.as_secs_f64())
+            }
+            (CallErrorKind::Timeout, _) => write!(f, "no answer came before the time-out{before}"),
+            (CallErrorKind::TooLarge, Some(ReachedLimit::BodySize(limit))) => {
+                write!(f, "the body of the answer is larger than the {limit} bytes allowed{before}")
+            }
+            (CallErrorKind::TooLarge, _) => write!(f, "the headers of the answer are larger than allowed{before}"),
+            (CallErrorKind::Paced, Some(ReachedLimit::RateLimit(wait))) => {
+                let again = if self.0.attempts == 0 { "" } else { " again" };
+                let wait = wait.as_secs_f64().ceil();
+                write!(
+                    f,
+                    "the rate limit of this Space for this endpoint is used up, and the call was not sent{again}{before}: \
+                     its turn comes in {wait} s, which its time does not allow"
+                )
+            }
+            _ => write!(f, "the call got no answer{before}"),
         }
     }
 
-    /// The same error with another type for the client's part, as to box it.
-    pub fn map_transport<U>(self, map: impl FnOnce(T) -> U) -> CallError<U> {
-        match self {
-            Self::Setup(source) => CallError::Setup(map(source)),
-            Self::Request(error) => CallError::Request(error),
-            Self::Api(error) => CallError::Api(error),
-            Self::Decode(error) => CallError::Decode(error),
-            Self::Transport { delivery, tries, last_answer, source } => {
-                CallError::Transport { delivery, tries, last_answer, source: map(source) }
+    /// What to do next.
+    fn advice(&self) -> &'static str {
+        match (self.0.kind, self.0.delivery) {
+            (CallErrorKind::Setup, _) => "check its proxy and its TLS",
+            (CallErrorKind::Proxy(_), Some(Delivery::NotSent)) => {
+                "check the proxy's address and credentials; nothing was sent to Cometly"
             }
-            Self::Timeout { delivery, tries, last_answer } => CallError::Timeout { delivery, tries, last_answer },
-            Self::TooLarge { status, tries, last_answer } => CallError::TooLarge { status, tries, last_answer },
-            Self::Paced { retry_after, delivery, tries, last_answer } => {
-                CallError::Paced { retry_after, delivery, tries, last_answer }
+            (CallErrorKind::Paced, Some(Delivery::NotSent)) => "call again then, or give it more time",
+            (CallErrorKind::TooLarge, _) if matches!(self.0.limit, Some(ReachedLimit::BodySize(_))) => {
+                "ask for less in one call"
             }
+            (CallErrorKind::TooLarge, _) => "check the base URL and any proxy",
+            (_, Some(Delivery::NotSent)) => "nothing was sent, so it is safe to send it again",
+            (_, Some(Delivery::Untrusted)) => {
+                "the server's certificate is not trusted and nothing was sent; check the base URL, the clock, and for a \
+                 proxy that opens TLS"
+            }
+            (_, Some(Delivery::Unknown)) if self.is_safe_to_resend() => {
+                "it may have arrived; sending it again does no harm, for it is idempotent"
+            }
+            _ => "it may have arrived; send it again only if doing it twice does no harm",
         }
     }
 }
 
-impl<T> fmt::Display for CallError<T> {
+/// The call, what happened, and what to do next.
+impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setup(_) => f.write_str("the HTTP client cannot be made; check its proxy and its TLS"),
-            Self::Request(error) => write!(f, "the call cannot be built, and nothing was sent: {error}"),
-            Self::Api(error) => error.fmt(f),
-            Self::Decode(error) => error.fmt(f),
-            Self::Transport { delivery, tries, last_answer, .. } => {
-                write!(f, "the call got no answer{}: {delivery}", Tried(*tries, *last_answer))
+        if let Some(flow) = &self.0.flow {
+            if let Some(call) = &self.0.call {
+                write!(f, "{call}: ")?;
             }
-            Self::Timeout { delivery, tries, last_answer } => {
-                write!(f, "the call got no answer before its deadline{}: {delivery}", Tried(*tries, *last_answer))
-            }
-            Self::TooLarge { status: Some(status), tries, last_answer } => write!(
-                f,
-                "the answer (HTTP {}) is larger than allowed{}; ask for less in one call",
-                status.as_u16(),
-                Tried(*tries, *last_answer)
-            ),
-            Self::TooLarge { status: None, tries, last_answer } => write!(
-                f,
-                "the answer's headers are larger than allowed{}; check the base URL and any proxy",
-                Tried(*tries, *last_answer)
-            ),
-            Self::Paced { retry_after, delivery, tries, last_answer } => {
-                let wait = retry_after.as_secs_f64().ceil();
-                let again = if *tries == 0 { "" } else { " again" };
-                write!(
-                    f,
-                    "the rate limit of this Space for this endpoint is used up, and the call was not sent{again}{}: its \
-                     turn comes in {wait} s, which its time does not allow; ",
-                    Tried(*tries, *last_answer)
-                )?;
-                match delivery {
-                    Delivery::Unknown => delivery.fmt(f),
-                    _ => f.write_str("call again then, or give it more time"),
+            return flow.fmt(f);
+        }
+        match &self.0.cause {
+            // These name their call themselves.
+            Cause::Api(error) => error.fmt(f),
+            Cause::Decode(error) => error.fmt(f),
+            Cause::Request(error) => {
+                if let Some(call) = &self.0.call {
+                    write!(f, "{call}: ")?;
                 }
+                write!(f, "the call cannot be built, and nothing was sent: {error}")
+            }
+            Cause::None | Cause::Stack(_) => {
+                if let Some(call) = &self.0.call {
+                    write!(f, "{call}: ")?;
+                }
+                self.fmt_event(f)?;
+                write!(f, "; {}", self.advice())
             }
         }
     }
 }
 
 /// How often it was tried and what was answered, when that is more than the error itself says.
-struct Tried(u32, Option<ApiErrorKind>);
+struct Before(u32, Option<ApiErrorKind>);
 
-impl fmt::Display for Tried {
+impl fmt::Display for Before {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answer = match self.1 {
             None => "",
@@ -258,162 +436,62 @@ impl fmt::Display for Tried {
         };
         match (self.0, answer) {
             (0 | 1, "") => Ok(()),
-            (1, answer) => write!(f, " (1 try{answer})"),
-            (tries, answer) => write!(f, " ({tries} tries{answer})"),
+            (1, answer) => write!(f, " (1 attempt{answer})"),
+            (attempts, answer) => write!(f, " ({attempts} attempts{answer})"),
         }
     }
 }
 
-/// Shows what a person is told, and the client's own error behind it.
-impl<T: fmt::Debug> fmt::Debug for CallError<T> {
+/// As `Display`, and the stack's own error behind it.
+impl<E: fmt::Debug> fmt::Debug for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        match self {
-            Self::Setup(source) | Self::Transport { source, .. } => write!(f, ": {source:?}"),
+        match &self.0.cause {
+            Cause::Stack(source) => write!(f, ": {source:?}"),
             _ => Ok(()),
         }
     }
 }
 
-impl<T: Error + 'static> Error for CallError<T> {
+impl<E: Error + 'static> Error for CallError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Setup(source) | Self::Transport { source, .. } => Some(source),
+        match &self.0.cause {
+            Cause::Stack(source) => Some(source),
+            Cause::Request(error) => error.source(),
+            // `Display` shows what the flow makes of it, and this behind.
+            Cause::Api(error) if self.0.flow.is_some() => Some(error),
             // Shown in full by `Display`.
-            Self::Request(_)
-            | Self::Api(_)
-            | Self::Decode(_)
-            | Self::Timeout { .. }
-            | Self::TooLarge { .. }
-            | Self::Paced { .. } => None,
+            Cause::None | Cause::Api(_) | Cause::Decode(_) => None,
         }
     }
 }
 
-impl<T> From<RequestError> for CallError<T> {
+impl<E> From<RequestError> for CallError<E> {
     fn from(error: RequestError) -> Self {
-        Self::Request(error)
+        Self::request(error, None)
     }
 }
 
-impl<T> From<ApiError> for CallError<T> {
+impl<E> From<FlowError> for CallError<E> {
+    fn from(error: FlowError) -> Self {
+        Self::flow(error, None, 0)
+    }
+}
+
+impl<E> From<ApiError> for CallError<E> {
     fn from(error: ApiError) -> Self {
-        Self::Api(error)
+        let (call, attempts) = (error.call().cloned(), error.attempts());
+        let mut this = Self::new(CallErrorKind::Api, None, Cause::Api(error));
+        (this.0.call, this.0.attempts) = (call, attempts);
+        this
     }
 }
 
-impl<T> From<DecodeError> for CallError<T> {
+impl<E> From<DecodeError> for CallError<E> {
     fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Api, ApiKey};
-
-    #[test]
-    fn each_error_says_whether_to_send_again() {
-        let api_error = Api::new(ApiKey::new("k").unwrap())
-            .read(
-                http::Response::builder()
-                    .status(429)
-                    .header("retry-after", "3")
-                    .header("x-ratelimit-limit", "7")
-                    .body("")
-                    .unwrap(),
-            )
-            .into_result()
-            .unwrap_err();
-        let io = || std::io::Error::other("SOURCE");
-        for (error, delivery, status, wait) in [
-            (CallError::setup(io()), Some(Delivery::NotSent), None, None),
-            (CallError::from(RequestError::Path), Some(Delivery::NotSent), None, None),
-            (CallError::from(api_error), None, Some(429), Some(3)),
-            (CallError::transport(Delivery::NotSent, io()), Some(Delivery::NotSent), None, None),
-            (CallError::transport(Delivery::Untrusted, io()), Some(Delivery::Untrusted), None, None),
-            (CallError::timeout(Delivery::Unknown), Some(Delivery::Unknown), None, None),
-            (CallError::too_large(Some(StatusCode::OK)), Some(Delivery::Unknown), Some(200), None),
-            (CallError::too_large(None), Some(Delivery::Unknown), None, None),
-        ] {
-            let error = error.map_transport(|io| io);
-            assert_eq!(error.delivery(), delivery, "{error}");
-            assert_eq!(error.status().map(|status| status.as_u16()), status, "{error}");
-            assert_eq!(error.retry_after(), wait.map(Duration::from_secs), "{error}");
-            if let Some(source) = error.source() {
-                assert!(!error.to_string().contains(&source.to_string()), "a display never repeats its source");
-            }
-        }
-    }
-
-    #[test]
-    fn an_error_after_several_tries_says_so_and_is_as_bad_as_the_worst_of_them() {
-        let history = History { tries: 3, last_answer: Some(ApiErrorKind::ServerError), may_have_arrived: true };
-        let failed = CallError::transport(Delivery::NotSent, std::io::Error::other("SOURCE")).after(history);
-        let expected = "the call got no answer (3 tries, answered with a server error before): it may have arrived; send \
-                        it again only if doing it twice does no harm";
-        assert_eq!(failed.to_string(), expected);
-        let timeout = CallError::<()>::timeout(Delivery::NotSent).after(history);
-        let large = CallError::<()>::too_large(None).after(history);
-        let paced = CallError::<()>::paced(Duration::from_millis(7_001), history);
-        assert!(paced.to_string().contains("in 8 s"), "{paced}");
-        assert_eq!(paced.retry_after(), Some(Duration::from_millis(7_001)));
-        for error in [failed.map_transport(|_| ()), timeout, large, paced] {
-            assert_eq!(error.tries(), 3, "{error}");
-            assert_eq!(error.last_answer(), Some(ApiErrorKind::ServerError), "{error}");
-            assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error}");
-            assert!(error.to_string().contains("3 tries, answered with a server error"), "{error}");
-            let is_whole = matches!(error, CallError::TooLarge { .. });
-            assert!(is_whole || error.to_string().contains("only if doing it twice does no harm"), "{error}");
-        }
-    }
-
-    #[test]
-    fn tries_and_answers_before_are_said_when_they_are_more_than_the_error_itself() {
-        for (tries, last_answer, expected) in [
-            (1, None, ""),
-            (2, None, " (2 tries)"),
-            (1, Some(ApiErrorKind::ServerError), " (1 try, answered with a server error before)"),
-            (2, Some(ApiErrorKind::RateLimited), " (2 tries, refused by the rate limit before)"),
-            (3, Some(ApiErrorKind::Rejected), " (3 tries, answered before)"),
-        ] {
-            assert_eq!(Tried(tries, last_answer).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn the_clients_own_error_is_behind_ours_and_the_others_say_all_themselves() {
-        let io = || std::io::Error::other("SOURCE");
-        for (error, shown) in [
-            (CallError::setup(io()), "check its proxy and its TLS"),
-            (CallError::transport(Delivery::Unknown, io()), "only if doing it twice does no harm"),
-        ] {
-            let source = error.source().map(ToString::to_string);
-            assert_eq!(source.as_deref(), Some("SOURCE"), "{error}");
-            let debug = format!("{error:?}");
-            assert!(
-                debug.contains(shown) && debug.ends_with(r#": Custom { kind: Other, error: "SOURCE" }"#),
-                "{debug}"
-            );
-        }
-        let told = CallError::<std::io::Error>::timeout(Delivery::Unknown);
-        assert!(told.source().is_none());
-        assert_eq!(format!("{told:?}"), told.to_string());
-    }
-
-    #[test]
-    fn a_paced_call_was_never_sent_and_says_when_to_call_again() {
-        let paced = CallError::<()>::paced(Duration::from_secs(60), History::default());
-        let expected = "the rate limit of this Space for this endpoint is used up, and the call was not sent: its turn \
-                        comes in 60 s, which its time does not allow; call again then, or give it more time";
-        assert_eq!(paced.to_string(), expected);
-        assert_eq!((paced.delivery(), paced.tries()), (Some(Delivery::NotSent), 0));
-    }
-
-    #[test]
-    fn an_error_is_small() {
-        assert_eq!(size_of::<ApiError>(), size_of::<usize>());
-        assert!(size_of::<CallError<Box<dyn Error>>>() <= 48);
+        let (call, attempts) = (error.call().cloned(), error.attempts());
+        let mut this = Self::new(CallErrorKind::Decode, None, Cause::Decode(error));
+        (this.0.call, this.0.attempts) = (call, attempts);
+        this
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::{
-    Api, ApiErrorKind, Call, DecodeError, Delivery, Moment, Reply, UnexpectedCause as Cause, error::debug_as_display,
+    Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, Moment, Reply, UnexpectedCause as Cause,
 };
 
 mod download;
@@ -130,6 +130,49 @@ pub trait Flow {
         let _ = (failure, now);
         Then::Halt
     }
+
+    /// Takes what became of the call that it gave last: the one line between an [`Operation`](crate::Operation) and a flow.
+    ///
+    /// # Errors
+    /// [`CallError`] if the job halts; asked for the next step, it goes on where it was.
+    fn settle<E>(&mut self, answer: Result<AuthOutcome<Bytes>, CallError<E>>, now: Moment) -> Result<(), CallError<E>>
+    where
+        Self: Sized,
+    {
+        let error = match answer {
+            Ok(outcome) => match outcome.into_result() {
+                Ok(reply) => {
+                    let (call, attempts) = (reply.call().cloned(), reply.attempts());
+                    return self.on_reply(reply, now).map_err(|error| CallError::flow(error, call, attempts));
+                }
+                Err(error) => CallError::from(error),
+            },
+            Err(error) => error,
+        };
+        match self.on_failure(Failure::of(&error), now) {
+            Then::Halt => Err(error),
+            Then::GoOn => Ok(()),
+            Then::Fail(flow) => Err(error.seen_by_flow(flow)),
+        }
+    }
+}
+
+/// A reference is as good.
+impl<F: Flow> Flow for &mut F {
+    type Item = F::Item;
+    type Output = F::Output;
+
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<F::Item, F::Output>, FlowError> {
+        (**self).next(api, now)
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
+        (**self).on_reply(reply, now)
+    }
+
+    fn on_failure(&mut self, failure: Failure<'_>, now: Moment) -> Then {
+        (**self).on_failure(failure, now)
+    }
 }
 
 /// What a [`Flow`] wants next.
@@ -162,6 +205,15 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
+    /// What a flow is told of an error.
+    #[must_use]
+    pub fn of<E>(error: &'a CallError<E>) -> Self {
+        match error.api_error() {
+            Some(answer) => Self::answered(answer.kind(), answer.status(), answer.message()),
+            None => Self::unanswered(error.delivery().unwrap_or(Delivery::Unknown)),
+        }
+    }
+
     /// The API answered, and not with a success.
     #[must_use]
     pub fn answered(answer: ApiErrorKind, status: StatusCode, message: Option<&'a str>) -> Self {
@@ -198,7 +250,6 @@ pub enum Then {
 }
 
 /// Why a flow cannot go on, beside the failure of a call.
-#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FlowError {
     /// An answer could not be read. Asked for the next step, the flow sends the same call again.

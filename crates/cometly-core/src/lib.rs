@@ -50,55 +50,72 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// `Debug` is `Display`, because `fn main() -> Result` prints the `Debug` of the error that it returns.
+macro_rules! debug_as_display {
+    ($($error:ty),+) => {
+        $(impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        })+
+    };
+}
+
 mod answer;
 mod api;
-mod api_error;
 mod api_key;
-mod attempt;
 mod base_url;
-mod budget;
 mod call;
 mod call_error;
-mod classification;
-mod decision;
-mod error;
-pub mod flow;
-mod idempotency_key;
-mod jitter;
-mod limits;
-mod masking;
+mod delivery;
+mod flow;
+mod key_ring;
 mod moment;
-mod outcome;
+mod operation;
 mod pacer;
-mod paths;
-mod rate_limit;
 mod retry;
-mod spread;
-mod time;
-mod words;
+mod transport_limits;
 
 pub use bytes;
 pub use http;
 
-pub use answer::{Answer, Reply};
-pub use api::{Api, ApiBuilder};
-pub use api_error::ApiError;
+pub use answer::{
+    ApiError, ApiErrorKind, AuthOutcome, DecodeCategory, DecodeError, FieldError, ForbiddenReason, KeyStatus,
+    RateLimit, Redirected, Reply, UnexpectedCause,
+};
+pub use api::{Api, ApiBuilder, BASE_URL_VARIABLE, FromEnvError, InvalidUserAgent};
 pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
-pub use attempt::{Attempt, Step};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use budget::RetryBudget;
-pub use call::Call;
-pub use call_error::CallError;
-pub use error::{DecodeCategory, DecodeError, Delivery, InvalidUserAgent, RequestError};
+pub use call::{Call, EncodeError, RequestError, backend_trim};
+pub use call_error::{CallError, CallErrorKind, ReachedLimit};
+pub use delivery::Delivery;
 pub use flow::{
     Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
     Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
-    Rows, Then, UrlProblem,
+    Rows, Step, Then, UrlProblem,
 };
-pub use limits::Limits;
 pub use moment::Moment;
-pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
-pub use pacer::{Pace, Pacer, Permit, Ticket};
-pub use rate_limit::RateLimit;
-pub use retry::{RetryPolicy, RetryReason};
-pub use words::FieldError;
+pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
+pub use pacer::Pacer;
+pub use retry::{RetryBudget, RetryPolicy, RetryReason};
+pub use transport_limits::TransportLimits;
+
+/// These cross threads in every program that uses them.
+const _: () = {
+    const fn assert<T: Send + Sync + Clone + 'static>() {}
+    const fn assert_moved<T: Send + Sync + 'static>() {}
+    const fn assert_error<T: std::error::Error + Send + Sync + 'static>() {}
+    assert::<ApiKey>();
+    assert::<Api>();
+    assert::<Call>();
+    assert::<AuthOutcome<bytes::Bytes>>();
+    assert::<RetryPolicy>();
+    assert::<RetryBudget>();
+    assert::<Pacer>();
+    assert_moved::<Attempt>();
+    assert_moved::<Operation<bytes::Bytes, std::io::Error>>();
+    assert_moved::<Next<bytes::Bytes, std::io::Error>>();
+    assert_moved::<TransportError<std::io::Error>>();
+    assert_error::<ApiError>();
+    assert_error::<CallError<std::io::Error>>();
+};

@@ -1,41 +1,102 @@
-//! A point in time, as the core sees it.
+//! The one clock: time since an origin that the caller chooses.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
-/// The time since an origin that all who share a [`Pacer`](crate::Pacer) share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A point in time on the caller's clock: the time since an origin that all who share a [`Pacer`](crate::Pacer) share.
+///
+/// The core reads no clock; each step takes the current moment as an argument. An earlier moment than the latest one seen
+/// counts as the latest.
+///
+/// | where | a moment comes from |
+/// | --- | --- |
+/// | a program with std's clock | [`Moment::now`] |
+/// | tokio, so that paused time works | `Moment::from(tokio::time::Instant::now().into_std())` |
+/// | wasm, a simulation, a test | [`Moment::since_origin`] |
+///
+/// ```
+/// use std::time::Duration;
+/// use cometly_core::Moment;
+///
+/// let start = Moment::since_origin(Duration::ZERO);
+/// let later = start.saturating_add(Duration::from_secs(7));
+/// assert_eq!(later.duration_since(start), Duration::from_secs(7));
+/// assert_eq!(start.duration_since(later), Duration::ZERO);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Duration);
 
 impl Moment {
-    /// The moment that is this long after the origin.
+    /// The moment that is `time` after the origin.
     #[must_use]
-    pub const fn since_origin(since: Duration) -> Self {
-        Self(since)
+    pub const fn since_origin(time: Duration) -> Self {
+        Self(time)
     }
 
-    /// The moment of std's clock.
+    /// The current moment of std's monotonic clock, with one origin for the whole process. Panics where std has no clock
+    /// (`wasm32-unknown-unknown`), as [`Instant::now`] does; take [`Moment::since_origin`] there.
     #[must_use]
     pub fn now() -> Self {
         Self::from(Instant::now())
     }
 
-    /// The moment that is `by` later, or the last one that there is.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     #[must_use]
-    pub fn saturating_add(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(by))
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
     }
 
-    /// The time from `earlier` to this moment; zero if it is later.
+    /// This moment and `time`; the last moment there is if that is out of range.
     #[must_use]
-    pub fn duration_since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+    pub const fn saturating_add(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time))
     }
 }
 
-/// The origin of the process's monotonic clock is the first `Instant` that was asked about.
+/// The moment of an [`Instant`], with the origin of [`Moment::now`].
 impl From<Instant> for Moment {
     fn from(instant: Instant) -> Self {
-        static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        Self(instant.saturating_duration_since(*ORIGIN.get_or_init(|| instant)))
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+
+        // An instant before the first one seen must not become the origin itself, so the origin lies a year before it.
+        const BEFORE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let origin = *ORIGIN.get_or_init(|| instant);
+        match instant.checked_duration_since(origin) {
+            Some(after) => Self(BEFORE.saturating_add(after)),
+            None => Self(BEFORE.saturating_sub(origin.saturating_duration_since(instant))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_keep_their_distance_in_both_directions() {
+        let instant = Instant::now();
+        let (hour, moment) = (Duration::from_secs(3600), Moment::from(instant));
+        assert_eq!(Moment::from(instant + hour).duration_since(moment), hour);
+        assert_eq!(moment.duration_since(Moment::from(instant - hour)), hour);
+        assert!(Moment::now() >= moment);
+    }
+
+    #[test]
+    fn no_sum_and_no_difference_overflows() {
+        let last = Moment::since_origin(Duration::MAX);
+        assert_eq!(last.saturating_add(Duration::MAX), last);
+        assert_eq!(Moment::default().duration_since(last), Duration::ZERO);
+        assert_eq!(last.duration_since(Moment::default()), Duration::MAX);
+    }
+}
+
+#[cfg(test)]
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        self.saturating_add(time)
     }
 }

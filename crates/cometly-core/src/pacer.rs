@@ -3,12 +3,12 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::Method;
 
-use crate::{AuthOutcome, jitter::Jitter};
+use crate::{AuthOutcome, Moment, retry::Jitter};
 
 mod lane;
 mod line;
@@ -31,11 +31,12 @@ use lane::{Lane, Turn};
 /// there is nothing more to do. Clones share what was learned. With a loop of your own:
 ///
 /// ```
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
+
 /// use cometly_core::{Api, Pace, Pacer, http::{Method, Response}};
 /// # fn sleep(_: Duration) {}
 /// # fn send() -> Response<&'static str> { Response::new("{}") }
-/// # fn paced(api: &Api, pacer: &Pacer, now: impl Fn() -> Instant, seed: u64) {
+/// # fn paced(api: &Api, pacer: &Pacer, now: impl Fn() -> Moment, seed: u64) {
 ///
 /// let mut pace = pacer.poll(&Method::GET, "events", now(), seed);
 /// let permit = loop {
@@ -80,7 +81,7 @@ struct Endpoint {
 /// What a [`Pacer`] says.
 #[derive(Debug)]
 #[must_use = "a permit or a place in line is given back when it is dropped"]
-pub enum Pace {
+pub(crate) enum Pace {
     /// Send the call now.
     Go(Permit),
     /// Sleep, then ask again with the ticket.
@@ -95,16 +96,16 @@ pub enum Pace {
 
 /// Leave to send one call. Dropped without an outcome, the call counts as sent, with an unknown fate.
 #[must_use = "dropped, the call counts as one whose fate is not known"]
-pub struct Permit {
+pub(crate) struct Permit {
     seat: Option<Seat>,
     granted: lane::Grant,
 }
 
 /// A place in line. Dropped, it is given back.
 #[must_use = "dropped, the place in line is given back"]
-pub struct Ticket {
+pub(crate) struct Ticket {
     seat: Option<Seat>,
-    turn: Option<Instant>,
+    turn: Option<Moment>,
 }
 
 /// What a permit and a ticket share: where they belong, and since when.
@@ -125,13 +126,13 @@ impl Pacer {
     }
 
     /// Asks for leave to send one call of this endpoint. Use another `seed` for each call.
-    pub fn poll(&self, method: &Method, path_template: &str, now: Instant, seed: u64) -> Pace {
+    pub(crate) fn poll(&self, method: &Method, path_template: &str, now: Moment, seed: u64) -> Pace {
         let lane = self.lane(method, path_template.trim_start_matches('/'), now);
         let number = lock(&lane).draw_number();
         Ticket { seat: Some(Seat { lane, number, jitter: Jitter::new(seed) }), turn: None }.poll(now)
     }
 
-    fn lane(&self, method: &Method, path: &str, now: Instant) -> SharedLane {
+    fn lane(&self, method: &Method, path: &str, now: Moment) -> SharedLane {
         let mut endpoints = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = endpoints.iter().find(|known| *known.path == *path && known.method == *method) {
             return Arc::clone(&known.lane);
@@ -158,7 +159,7 @@ fn forget_oldest(endpoints: &mut Vec<Endpoint>) {
 
 impl Ticket {
     /// Asks again.
-    pub fn poll(mut self, now: Instant) -> Pace {
+    pub(crate) fn poll(mut self, now: Moment) -> Pace {
         let Some(seat) = self.seat.take() else {
             // Only `poll` and `drop` take it, and both end the ticket.
             return Pace::Wait { after: Duration::ZERO, ticket: self };
@@ -173,14 +174,14 @@ impl Ticket {
     /// How long until its turn comes, as far as is known. While the length of the window is a guess, this is only the time
     /// until it is worth asking again.
     #[must_use]
-    pub fn turn(&self, now: Instant) -> Duration {
-        self.turn.map_or(Duration::ZERO, |turn| turn.saturating_duration_since(now))
+    pub(crate) fn turn(&self, now: Moment) -> Duration {
+        self.turn.map_or(Duration::ZERO, |turn| turn.duration_since(now))
     }
 }
 
 impl Permit {
     /// Tells what came of the call. One that was refused by the limit keeps its place in line.
-    pub fn on_outcome<B>(mut self, outcome: &AuthOutcome<B>, now: Instant) -> Option<Ticket> {
+    pub(crate) fn on_outcome<B>(mut self, outcome: &AuthOutcome<B>, now: Moment) -> Option<Ticket> {
         let mut seat = self.seat.take()?;
         let turn = lock(&seat.lane).settle(self.granted, outcome.into(), now, seat.number, &mut seat.jitter);
         turn.map(|turn| Ticket { seat: Some(seat), turn: Some(turn) })

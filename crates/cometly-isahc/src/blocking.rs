@@ -13,7 +13,7 @@ use crate::Error;
 /// ```
 /// use std::time::Duration;
 ///
-/// let client = cometly_isahc::Client::builder().deadline(Duration::from_secs(5)).build()?;
+/// let client = cometly_isahc::Client::builder().timeout(Duration::from_secs(5)).build()?;
 /// let client = cometly_isahc::blocking::Client::from(client);
 /// # Ok::<(), cometly_isahc::Error>(())
 /// ```
@@ -26,7 +26,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`](cometly_core::CallError::Setup) if isahc cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.
     pub fn new() -> Result<Self, Error> {
         crate::Client::new().map(Self::from)
     }

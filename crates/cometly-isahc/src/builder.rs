@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, Limits, RetryPolicy};
+use cometly_core::{CallError, TransportLimits, RetryPolicy};
 use isahc::{HttpClient, http as isahc_http};
 
 use crate::{Client, Error, convert::forced};
@@ -10,8 +10,7 @@ use crate::{Client, Error, convert::forced};
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
-    limits: Limits,
-    deadline: Option<Duration>,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     proxy: Result<ProxyChoice, isahc_http::Error>,
     reuse: bool,
@@ -26,20 +25,22 @@ pub(crate) enum ProxyChoice {
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, all of its tries and waits included; without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    /// How long a whole call may take, all attempts and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`](cometly_core::Call::timeout) sets another for one
+    /// call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
         self
     }
 
-    /// How long one try may take, connecting and the body included; 30 s by default.
-    pub fn try_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);
+    /// How long one attempt may take, connecting and the body included. Without it, as long as the call may take if
+    /// [`timeout`](Self::timeout) says so, else 30 s.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self
     }
 
-    /// When a call is sent again; [`RetryPolicy::default`] unless told, [`RetryPolicy::none`] for those who own their loop.
+    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
         self
@@ -47,7 +48,7 @@ impl ClientBuilder {
 
     /// How long connecting may take; 10 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout.min(Limits::MAX_TIMEOUT);
+        self.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
     }
 
@@ -86,7 +87,7 @@ impl ClientBuilder {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallError::Setup`] for a proxy that cannot be used, or a libcurl that cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used, or a libcurl that cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let proxy = self.proxy.map_err(|error| CallError::setup(error.into()))?;
         let (is_own, may_reuse) = (self.http.is_none(), self.reuse || self.http.is_some());
@@ -94,21 +95,13 @@ impl ClientBuilder {
             Some(http) => http,
             None => own_client(self.reuse, self.limits, &proxy).map_err(CallError::setup)?,
         };
-        let retry_policy = bounded(self.retry_policy, self.deadline);
-        Ok(Client { http, is_own, limits: self.limits, retry_policy, proxy, may_reuse })
+        Ok(Client { http, is_own, limits: self.limits, retry_policy: self.retry_policy, proxy, may_reuse })
     }
 }
 
-fn own_client(reuse: bool, limits: Limits, proxy: &ProxyChoice) -> Result<HttpClient, isahc::Error> {
-    let http = forced(HttpClient::builder(), limits.try_timeout, limits.connect_timeout, proxy);
+fn own_client(reuse: bool, limits: TransportLimits, proxy: &ProxyChoice) -> Result<HttpClient, isahc::Error> {
+    let http = forced(HttpClient::builder(), TransportLimits::DEFAULT_ATTEMPT_TIMEOUT, limits.connect_timeout, proxy);
     if reuse { http.build() } else { http.connection_cache_size(0).build() }
-}
-
-fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
-    match deadline {
-        Some(deadline) => policy.total(deadline),
-        None => policy,
-    }
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
@@ -121,8 +114,7 @@ impl fmt::Debug for ClientBuilder {
 impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            deadline: None,
+            limits: TransportLimits::default(),
             retry_policy: RetryPolicy::default(),
             proxy: Ok(ProxyChoice::None),
             reuse: false,
@@ -140,8 +132,8 @@ mod tests {
         let second = Duration::from_secs(1);
         let set = || {
             Client::builder()
-                .deadline(second)
-                .try_timeout(second * 2)
+                .timeout(second)
+                .attempt_timeout(second * 2)
                 .connect_timeout(second * 3)
                 .max_body_size(4)
                 .retry_policy(RetryPolicy::none())
@@ -154,14 +146,14 @@ mod tests {
             assert!(builder.reuse);
             let is_own = builder.http.is_none();
             let shown = format!("{builder:?}");
-            assert!(shown.starts_with("ClientBuilder { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(shown.starts_with("ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
             let client = builder.build().unwrap();
-            assert_eq!(client.retry_policy.total_time(), second);
-            let Limits { try_timeout, connect_timeout, max_body_size, .. } = client.limits;
-            assert_eq!((try_timeout, connect_timeout, max_body_size), (second * 2, second * 3, 4));
+            let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
+            assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
+            assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
             assert_eq!((client.is_own, client.may_reuse), (is_own, true));
             let shown = format!("{client:?}{shown}");
-            assert!(shown.starts_with("Client { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
             assert!(!shown.contains("canary"), "{shown}");
         }
     }

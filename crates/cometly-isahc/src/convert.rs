@@ -6,7 +6,7 @@
 use std::{any::Any, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{CallError, Delivery};
+use cometly_core::TransportError;
 use futures_lite::io::Cursor;
 use http::{
     Extensions, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -18,7 +18,9 @@ use isahc::{
     http as isahc_http,
 };
 
-use crate::{Error, builder::ProxyChoice};
+use crate::builder::ProxyChoice;
+
+type Error = TransportError<isahc::Error>;
 
 /// What is forced, on a client or on a request.
 pub(crate) fn forced<C: Configurable>(
@@ -102,7 +104,7 @@ fn sent_once(body: Bytes, is_bodiless: bool, may_reuse: bool) -> AsyncBody {
 }
 
 fn not_sent(error: impl Into<isahc_http::Error>) -> Error {
-    CallError::transport(Delivery::NotSent, isahc::Error::from(error.into()))
+    TransportError::not_sent(isahc::Error::from(error.into()))
 }
 
 /// The head of an answer, without what isahc has put with it.
@@ -121,7 +123,7 @@ fn our_response(head: isahc_http::Response<()>) -> Result<Response<()>, Error> {
         let value = HeaderValue::from_bytes(value.as_bytes()).ok();
         let (name, value) = name.zip(value).ok_or_else(unreadable)?;
         if response.headers_mut().try_append(name, value).is_err() {
-            return Err(CallError::too_large(status));
+            return Err(TransportError::too_large(status));
         }
     }
     Ok(response)
@@ -146,7 +148,7 @@ pub(crate) fn check_length(response: &Response<Bytes>) -> Result<(), Error> {
 
 /// What is not HTTP, or not to one of the two major versions of `http`.
 fn unreadable() -> Error {
-    CallError::transport(Delivery::Unknown, isahc::Error::from(isahc::error::ErrorKind::ProtocolViolation))
+    TransportError::unknown(isahc::Error::from(isahc::error::ErrorKind::ProtocolViolation))
 }
 
 #[cfg(test)]

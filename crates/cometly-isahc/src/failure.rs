@@ -2,30 +2,28 @@
 
 use std::{error::Error as _, io};
 
-use cometly_core::{CallError, Delivery};
+use cometly_core::{Delivery, TransportError};
 use isahc::error::ErrorKind;
 
-use crate::Error;
-
-pub(crate) fn failure(error: isahc::Error, may_reuse: bool) -> Error {
+pub(crate) fn failure(error: isahc::Error, may_reuse: bool) -> TransportError<isahc::Error> {
     if error.is_timeout() {
         // isahc does not tell a time-out of connecting from one of the whole call.
-        return CallError::timeout(Delivery::Unknown);
+        return TransportError::timed_out(Delivery::Unknown);
     }
     // curl's code 100, which isahc has no kind for: more than 100 kB in a line, or 300 kB in all.
     if error.source().is_some_and(|source| source.to_string().contains("grew larger than allowed")) {
-        return CallError::too_large(None);
+        return TransportError::too_large(None);
     }
-    CallError::transport(delivery(error.kind(), may_reuse), error)
+    TransportError::failed(delivery(error.kind(), may_reuse), error)
 }
 
 /// A failure while the body comes in.
-pub(crate) fn io_failure(error: io::Error) -> Error {
+pub(crate) fn io_failure(error: io::Error) -> TransportError<isahc::Error> {
     if error.kind() == io::ErrorKind::TimedOut {
-        return CallError::timeout(Delivery::Unknown);
+        return TransportError::timed_out(Delivery::Unknown);
     }
     // Whatever the kind, the request is out by now.
-    CallError::transport(Delivery::Unknown, isahc::Error::from(error))
+    TransportError::unknown(isahc::Error::from(error))
 }
 
 fn delivery(kind: &ErrorKind, may_reuse: bool) -> Delivery {

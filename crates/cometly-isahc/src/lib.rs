@@ -17,7 +17,7 @@
 //! # What is sent again
 //! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
-//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
 //! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
 //! `cometly_isahc::watch`.
@@ -53,17 +53,18 @@ pub mod blocking;
 mod builder;
 mod convert;
 mod failure;
-mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
+use cometly_core::{
+    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
+};
 use futures_lite::AsyncReadExt as _;
 use http::{Request, Response, uri::Scheme};
 use isahc::HttpClient;
@@ -76,7 +77,6 @@ pub use isahc;
 use builder::ProxyChoice;
 use convert::forced;
 use failure::{failure, io_failure};
-use watch::Watch;
 
 /// Why a call has no result; the transport's part is isahc's own error.
 pub type Error = CallError<isahc::Error>;
@@ -87,7 +87,7 @@ pub struct Client {
     http: HttpClient,
     /// Whether that is set up as is forced, so that a request only says where it differs.
     is_own: bool,
-    limits: Limits,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     proxy: ProxyChoice,
     /// Whether libcurl keeps connections, and so may send a request again on a new one when a kept one dies under it.
@@ -98,7 +98,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`] if isahc cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -114,16 +114,16 @@ impl Client {
     /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
     /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.retry_policy, seed())?).await
+        self.drive(call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?).await
     }
 
     /// Sends a call and reads its success as JSON.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and [`CallError::Api`] for an answer that is not a success, [`CallError::Decode`] for
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for
     /// one of another shape.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(self.send(call).await?.into_result()?.json()?)
+        Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -131,42 +131,32 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed())).await
+        self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), Moment::now())).await
     }
 
-    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let (watch, started) = (Watch::begin(&attempt), Instant::now());
-        let mut now = started;
+    async fn drive(&self, mut operation: Operation<Bytes, isahc::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
-                watch.waits(&attempt, wait);
-                Timer::after(wait).await;
-                now = Instant::now();
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout).await;
-            watch.tried(&attempt, &tried);
-            let step = match tried {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    watch.waits(&next, after);
-                    Timer::after(after).await;
-                    (attempt, now) = (next, Instant::now());
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    Timer::after(pause).await;
+                    operation
                 }
-            }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.exchange(&attempt)).await;
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    /// One try.
-    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    /// One attempt.
+    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<isahc::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         // A proxy would read what is not encrypted.
         let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
         let proxy = if is_encrypted { &self.proxy } else { &ProxyChoice::None };
-        let is_as_set_up = timeout == self.limits.try_timeout && proxy == &self.proxy;
+        let is_as_set_up = timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy == &self.proxy;
         let request = convert::request(request, self.may_reuse, |settings| {
             if self.is_own && is_as_set_up {
                 return settings;
@@ -184,7 +174,7 @@ impl Client {
         let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
         body.take(limit).read_to_end(&mut read).await.map_err(io_failure)?;
         if read.len() > self.limits.max_body_size {
-            return Err(CallError::too_large(Some(head.status())));
+            return Err(TransportError::too_large(Some(head.status())));
         }
         let response = head.map(|()| Bytes::from(read));
         convert::check_length(&response)?;

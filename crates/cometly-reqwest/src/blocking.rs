@@ -5,15 +5,17 @@
 use std::{
     fmt, io,
     thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, Limits, RetryPolicy, Step};
+use cometly_core::{
+    Api, Attempt, AuthOutcome, Call, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
+};
 use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 
-use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl, watch::Watch};
+use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl};
 
 /// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool.
@@ -21,7 +23,7 @@ use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, ta
 pub struct Client {
     http: reqwest::blocking::Client,
     plain: Option<reqwest::blocking::Client>,
-    limits: Limits,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     last_url: LastUrl,
 }
@@ -30,7 +32,7 @@ impl Client {
     pub(crate) fn from_parts(
         http: reqwest::blocking::Client,
         plain: Option<reqwest::blocking::Client>,
-        limits: Limits,
+        limits: TransportLimits,
         retry_policy: RetryPolicy,
     ) -> Self {
         Self { http, plain, limits, retry_policy, last_url: LastUrl::default() }
@@ -39,7 +41,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`](cometly_core::CallError::Setup) if reqwest cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -54,7 +56,7 @@ impl Client {
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.retry_policy, seed())?)
+        self.drive(call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?)
     }
 
     /// Sends a call and reads its success as JSON.
@@ -62,7 +64,7 @@ impl Client {
     /// # Errors
     /// As [`json`](crate::Client::json) of the async client.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(self.send(call)?.into_result()?.json()?)
+        Ok(self.send(call)?.into_result()?.decode()?)
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -70,38 +72,28 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed()))
+        self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), Moment::now()))
     }
 
-    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let (watch, started) = (Watch::begin(&attempt), Instant::now());
-        let mut now = started;
+    fn drive(&self, mut operation: Operation<Bytes, reqwest::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
-                watch.waits(&attempt, wait);
-                sleep(wait);
-                now = Instant::now();
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout);
-            watch.tried(&attempt, &tried);
-            let step = match tried {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    watch.waits(&next, after);
-                    sleep(after);
-                    (attempt, now) = (next, Instant::now());
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    sleep(pause);
+                    operation
                 }
-            }
+                Next::Send(attempt) => {
+                    let answer = attempt.in_scope(|| self.exchange(&attempt));
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    /// One try.
-    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    /// One attempt.
+    fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<reqwest::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let asked = self.last_url.url(request.uri())?;
         let (head, body) = request.into_parts();
         // The blocking client announces the length of any body, and a GET must have none at all.

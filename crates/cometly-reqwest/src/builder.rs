@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, Limits, RetryPolicy};
+use cometly_core::{CallError, TransportLimits, RetryPolicy};
 use reqwest::{Proxy, redirect, retry};
 
 use crate::{Client, Error, target::LastUrl};
@@ -10,8 +10,7 @@ use crate::{Client, Error, target::LastUrl};
 /// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
 #[must_use]
 pub struct ClientBuilder<H = reqwest::Client> {
-    limits: Limits,
-    deadline: Option<Duration>,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     proxy: ProxyChoice,
     reuse: bool,
@@ -25,20 +24,22 @@ enum ProxyChoice {
 }
 
 impl<H> ClientBuilder<H> {
-    /// How long a whole call may take, all of its tries and waits included; without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    /// How long a whole call may take, all attempts and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`](cometly_core::Call::timeout) sets another for one
+    /// call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
         self
     }
 
-    /// How long one try may take, connecting and the body included; 30 s by default.
-    pub fn try_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.try_timeout = timeout.min(Limits::MAX_TIMEOUT);
+    /// How long one attempt may take, connecting and the body included. Without it, as long as the call may take if
+    /// [`timeout`](Self::timeout) says so, else 30 s.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self
     }
 
-    /// When a call is sent again; [`RetryPolicy::default`] unless told, [`RetryPolicy::none`] for those who own their loop.
+    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
         self
@@ -46,7 +47,7 @@ impl<H> ClientBuilder<H> {
 
     /// How long connecting may take; 10 s by default. Not for a client that you bring.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout.min(Limits::MAX_TIMEOUT);
+        self.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
     }
 
@@ -84,13 +85,6 @@ impl<H> ClientBuilder<H> {
     }
 }
 
-fn bounded(policy: RetryPolicy, deadline: Option<Duration>) -> RetryPolicy {
-    match deadline {
-        Some(deadline) => policy.total(deadline),
-        None => policy,
-    }
-}
-
 /// Shows the limits; a proxy's URL may hold a password.
 impl<H> fmt::Debug for ClientBuilder<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,8 +95,7 @@ impl<H> fmt::Debug for ClientBuilder<H> {
 impl<H> Default for ClientBuilder<H> {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            deadline: None,
+            limits: TransportLimits::default(),
             retry_policy: RetryPolicy::default(),
             proxy: ProxyChoice::None,
             reuse: true,
@@ -157,12 +150,11 @@ impl ClientBuilder<reqwest::Client> {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallError::Setup`](cometly_core::CallError::Setup) for a proxy that cannot be used, or TLS that cannot be
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used, or TLS that cannot be
     /// set up.
     pub fn build(self) -> Result<Client, Error> {
-        let retry_policy = bounded(self.retry_policy.clone(), self.deadline);
         let (http, plain) = clients!(reqwest::Client::builder(), self);
-        Ok(Client { http, plain, limits: self.limits, retry_policy, last_url: LastUrl::default() })
+        Ok(Client { http, plain, limits: self.limits, retry_policy: self.retry_policy, last_url: LastUrl::default() })
     }
 }
 
@@ -174,9 +166,8 @@ impl ClientBuilder<reqwest::blocking::Client> {
     /// # Errors
     /// As [`ClientBuilder::build`] of the async client.
     pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        let retry_policy = bounded(self.retry_policy.clone(), self.deadline);
         let (http, plain) = clients!(reqwest::blocking::Client::builder(), self);
-        Ok(crate::blocking::Client::from_parts(http, plain, self.limits, retry_policy))
+        Ok(crate::blocking::Client::from_parts(http, plain, self.limits, self.retry_policy))
     }
 }
 
@@ -189,8 +180,8 @@ mod tests {
         let second = Duration::from_secs(1);
         let set = || {
             Client::builder()
-                .deadline(second)
-                .try_timeout(second * 2)
+                .timeout(second)
+                .attempt_timeout(second * 2)
                 .connect_timeout(second * 3)
                 .max_body_size(4)
                 .retry_policy(RetryPolicy::none())
@@ -202,13 +193,13 @@ mod tests {
         for builder in [named, environments.http_client(reqwest::Client::new())] {
             assert!(!builder.reuse);
             let shown = format!("{builder:?}");
-            assert!(shown.starts_with("ClientBuilder { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(shown.starts_with("ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
             let client = builder.build().unwrap();
-            assert_eq!(client.retry_policy.total_time(), second);
-            let Limits { try_timeout, connect_timeout, max_body_size, .. } = client.limits;
-            assert_eq!((try_timeout, connect_timeout, max_body_size), (second * 2, second * 3, 4));
+            let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
+            assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
+            assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
             let shown = format!("{client:?}{shown}");
-            assert!(shown.starts_with("Client { limits: Limits { try_timeout: 2s,"), "{shown}");
+            assert!(shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
             assert!(!shown.contains("canary"), "{shown}");
         }
     }
@@ -218,6 +209,6 @@ mod tests {
     fn the_blocking_client_shows_its_limits_too() {
         let client = crate::blocking::Client::builder().max_body_size(4).build().unwrap();
         let shown = format!("{client:?}");
-        assert!(shown.starts_with("Client { limits: Limits {") && shown.contains("max_body_size: 4"), "{shown}");
+        assert!(shown.starts_with("Client { limits: TransportLimits {") && shown.contains("max_body_size: 4"), "{shown}");
     }
 }

@@ -1,15 +1,15 @@
 //! The answer as it comes in, within the limits.
 
 use bytes::Bytes;
-use cometly_core::{CallError, Limits, Redirected};
+use cometly_core::{Redirected, TransportError, TransportLimits};
 use http::{HeaderMap, Response, StatusCode};
 use reqwest::Url;
 
-use crate::Error;
+type Error = TransportError<reqwest::Error>;
 
 /// A fresh response that is filled as far as the limits let it.
 pub(crate) struct Exchange {
-    limits: Limits,
+    limits: TransportLimits,
     response: Response<Vec<u8>>,
     /// A body that came in one piece; it is not copied.
     piece: Bytes,
@@ -17,7 +17,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// An answer to a request for `asked` that came from `answered`: a client that follows redirects shows it there.
-    pub(crate) fn new(limits: Limits, asked: &Url, answered: &Url, status: StatusCode) -> Self {
+    pub(crate) fn new(limits: TransportLimits, asked: &Url, answered: &Url, status: StatusCode) -> Self {
         let mut response = Response::new(Vec::new());
         *response.status_mut() = status;
         if asked != answered {
@@ -37,7 +37,7 @@ impl Exchange {
         let (status, body) = (self.response.status(), self.response.body_mut());
         let len = body.len().max(self.piece.len());
         if read.len() > self.limits.max_body_size.saturating_sub(len) {
-            return Err(CallError::too_large(Some(status)));
+            return Err(TransportError::too_large(Some(status)));
         }
         if len == 0 {
             self.piece = own();
@@ -62,7 +62,7 @@ mod tests {
     fn a_body_is_the_same_in_however_many_pieces_it_came_and_no_larger_than_allowed() {
         let url = Url::parse("https://app.cometly.com/").unwrap();
         let body = |pieces: &[&'static [u8]]| {
-            let mut limits = Limits::default();
+            let mut limits = TransportLimits::default();
             limits.max_body_size = 5;
             let mut exchange = Exchange::new(limits, &url, &url, StatusCode::OK);
             for piece in pieces {

@@ -2,21 +2,19 @@
 
 use std::{error::Error as _, io, iter};
 
-use cometly_core::{CallError, Delivery};
+use cometly_core::{Delivery, TransportError};
 
-use crate::Error;
-
-pub(crate) fn failure(error: reqwest::Error) -> Error {
+pub(crate) fn failure(error: reqwest::Error) -> TransportError<reqwest::Error> {
     let error = error.without_url();
     let delivery = delivery(&error);
     // Asked first: a time-out while the body comes in is of another kind as well.
     if error.is_timeout() {
-        return CallError::timeout(delivery);
+        return TransportError::timed_out(delivery);
     }
     if is_head_too_large(&error) {
-        return CallError::too_large(None);
+        return TransportError::too_large(None);
     }
-    CallError::transport(delivery, error)
+    TransportError::failed(delivery, error)
 }
 
 fn delivery(error: &reqwest::Error) -> Delivery {

@@ -17,7 +17,7 @@
 //! # What is sent again
 //! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
-//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
 //! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
 //! `cometly_reqwest::watch`.
@@ -48,16 +48,17 @@ mod builder;
 mod exchange;
 mod failure;
 mod target;
-mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
+use cometly_core::{
+    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
+};
 use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
@@ -69,7 +70,6 @@ pub use reqwest;
 use exchange::Exchange;
 use failure::failure;
 use target::LastUrl;
-use watch::Watch;
 
 /// Why a call has no result; the transport's part is reqwest's own error.
 pub type Error = CallError<reqwest::Error>;
@@ -81,7 +81,7 @@ pub struct Client {
     http: reqwest::Client,
     /// For plain `http`, if that must not go through the proxy of the other one.
     plain: Option<reqwest::Client>,
-    limits: Limits,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     last_url: LastUrl,
 }
@@ -90,7 +90,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`] if reqwest cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -106,16 +106,16 @@ impl Client {
     /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
     /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.retry_policy, seed())?).await
+        self.drive(call.start(&self.retry_policy, &self.limits, seed(), now())?).await
     }
 
     /// Sends a call and reads its success as JSON.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and [`CallError::Api`] for an answer that is not a success, [`CallError::Decode`] for
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for
     /// one of another shape.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(self.send(call).await?.into_result()?.json()?)
+        Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -123,38 +123,28 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed())).await
+        self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), now())).await
     }
 
-    async fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let (watch, started) = (Watch::begin(&attempt), Instant::now());
-        let mut now = started;
+    async fn drive(&self, mut operation: Operation<Bytes, reqwest::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
-                watch.waits(&attempt, wait);
-                sleep(wait).await;
-                now = Instant::now();
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout).await;
-            watch.tried(&attempt, &tried);
-            let step = match tried {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    watch.waits(&next, after);
-                    sleep(after).await;
-                    (attempt, now) = (next, Instant::now());
+            operation = match operation.next(now()) {
+                Next::Wait { pause, operation } => {
+                    sleep(pause).await;
+                    operation
                 }
-            }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.exchange(&attempt)).await;
+                    attempt.finish(answer, now())
+                }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    /// One try.
-    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    /// One attempt.
+    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<reqwest::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let asked = self.last_url.url(request.uri())?;
         let (head, body) = request.into_parts();
         // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).

@@ -8,7 +8,9 @@ use http::{
 };
 use reqwest::Url;
 
-use crate::{Error, failure::failure};
+use cometly_core::TransportError;
+
+use crate::failure::failure;
 
 /// The URL that was read last. Reading one is dear, and calls of one [`Api`](cometly_core::Api) differ in path and query
 /// only.
@@ -19,7 +21,7 @@ pub(crate) struct LastUrl {
 
 impl LastUrl {
     /// What reqwest would read from `uri`, or its error.
-    pub(crate) fn url(&self, uri: &Uri) -> Result<Url, Error> {
+    pub(crate) fn url(&self, uri: &Uri) -> Result<Url, TransportError<reqwest::Error>> {
         let last = self.lock().clone();
         if let Some(url) = last.and_then(|last| like(&last, uri)) {
             return Ok(url);

@@ -2,24 +2,22 @@
 
 use std::io;
 
-use cometly_core::{CallError, Delivery};
+use cometly_core::{Delivery, TransportError};
 use ureq::{Error as Ureq, Timeout};
 
-use crate::Error;
-
-pub(crate) fn failure(error: Ureq) -> Error {
+pub(crate) fn failure(error: Ureq) -> TransportError<Ureq> {
     match error {
-        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => CallError::timeout(Delivery::NotSent),
-        Ureq::Timeout(_) => CallError::timeout(Delivery::Unknown),
-        Ureq::LargeResponseHeader(..) => CallError::too_large(None),
+        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => TransportError::timed_out(Delivery::NotSent),
+        Ureq::Timeout(_) => TransportError::timed_out(Delivery::Unknown),
+        Ureq::LargeResponseHeader(..) => TransportError::too_large(None),
         // ureq keeps the type of this error to itself.
-        Ureq::Protocol(error) if error.to_string().contains("too many headers") => CallError::too_large(None),
+        Ureq::Protocol(error) if error.to_string().contains("too many headers") => TransportError::too_large(None),
         // These two show the URL, and with it the query.
-        Ureq::BadUri(_) => CallError::transport(Delivery::NotSent, Ureq::BadUri("not shown".into())),
+        Ureq::BadUri(_) => TransportError::not_sent(Ureq::BadUri("not shown".into())),
         Ureq::RequireHttpsOnly(_) => {
-            CallError::transport(Delivery::NotSent, Ureq::RequireHttpsOnly("not shown".into()))
+            TransportError::not_sent(Ureq::RequireHttpsOnly("not shown".into()))
         }
-        error => CallError::transport(delivery(&error), error),
+        error => TransportError::failed(delivery(&error), error),
     }
 }
 

@@ -17,7 +17,7 @@
 //! # What is sent again
 //! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
-//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::deadline`] another
+//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
 //! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
 //! `cometly_ureq::watch`.
@@ -43,18 +43,19 @@
 mod builder;
 mod failure;
 mod lookup;
-mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io::Read as _,
     thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
+use cometly_core::{
+    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
+};
 use http::{Method, Request, Response, uri::Scheme};
 use serde::de::DeserializeOwned;
 use ureq::AsSendBody;
@@ -65,7 +66,6 @@ pub use ureq;
 
 use builder::forced;
 use failure::failure;
-use watch::Watch;
 
 /// Why a call has no result; the transport's part is ureq's own error.
 pub type Error = CallError<ureq::Error>;
@@ -77,7 +77,7 @@ pub struct Client {
     agent: ureq::Agent,
     /// Whether the agent is set up as is forced, so that a request only says where it differs.
     is_own: bool,
-    limits: Limits,
+    limits: TransportLimits,
     retry_policy: RetryPolicy,
     proxy: Option<ureq::Proxy>,
 }
@@ -86,7 +86,7 @@ impl Client {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`] if ureq cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if ureq cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
@@ -102,16 +102,16 @@ impl Client {
     /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
     /// sent again. An answer that the API gave, refusals included, is not an error here.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.retry_policy, seed())?)
+        self.drive(call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?)
     }
 
     /// Sends a call and reads its success as JSON.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and [`CallError::Api`] for an answer that is not a success, [`CallError::Decode`] for
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for
     /// one of another shape.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(self.send(call)?.into_result()?.json()?)
+        Ok(self.send(call)?.into_result()?.decode()?)
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -119,38 +119,28 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed()))
+        self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), Moment::now()))
     }
 
-    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let (watch, started) = (Watch::begin(&attempt), Instant::now());
-        let mut now = started;
+    fn drive(&self, mut operation: Operation<Bytes, ureq::Error>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
-            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
-                watch.waits(&attempt, wait);
-                sleep(wait);
-                now = Instant::now();
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout);
-            watch.tried(&attempt, &tried);
-            let step = match tried {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    watch.waits(&next, after);
-                    sleep(after);
-                    (attempt, now) = (next, Instant::now());
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    sleep(pause);
+                    operation
                 }
-            }
+                Next::Send(attempt) => {
+                    let answer = attempt.in_scope(|| self.exchange(&attempt));
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => return result,
+            };
         }
     }
 
-    /// One try.
-    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    /// One attempt.
+    fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<ureq::Error>> {
+        let (request, timeout) = (attempt.request(), attempt.timeout());
         let (head, body) = request.into_parts();
         // ureq announces the length of any body, and a GET must have none at all.
         if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
@@ -163,7 +153,7 @@ impl Client {
     fn exchange_with<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Result<Response<Bytes>, Error> {
         // A proxy would read what is not encrypted.
         let proxy = if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None };
-        let is_as_set_up = timeout == self.limits.try_timeout && proxy.is_some() == self.proxy.is_some();
+        let is_as_set_up = timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy.is_some() == self.proxy.is_some();
         let request = if self.is_own && is_as_set_up {
             request
         } else {
@@ -175,7 +165,7 @@ impl Client {
         let claimed = usize::try_from(body.content_length().unwrap_or_default()).unwrap_or(MAX_CLAIM);
         let mut read = Vec::with_capacity(claimed.min(MAX_CLAIM));
         match body.into_with_config().limit(limit).reader().read_to_end(&mut read).map_err(ureq::Error::from) {
-            Err(ureq::Error::BodyExceedsLimit(_)) => Err(CallError::too_large(Some(head.status))),
+            Err(ureq::Error::BodyExceedsLimit(_)) => Err(TransportError::too_large(Some(head.status))),
             read => read.map_err(failure),
         }?;
         let mut response = Response::new(Bytes::from(read));

@@ -24,11 +24,11 @@ fn runtime() -> Result<&'static Runtime, BoxError> {
 fn configure<H>(builder: ClientBuilder<H>, settings: &Settings) -> ClientBuilder<H> {
     let mut builder = builder
         .retry_policy(settings.retry_policy.clone())
-        .try_timeout(settings.limits.try_timeout)
+        .attempt_timeout(settings.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT))
         .connect_timeout(settings.limits.connect_timeout)
         .max_body_size(settings.limits.max_body_size);
-    if let Some(deadline) = settings.deadline {
-        builder = builder.deadline(deadline);
+    if let Some(deadline) = settings.limits.timeout {
+        builder = builder.timeout(deadline);
     }
     if let Some(reuse) = settings.reuse {
         builder = builder.reuse_connections(reuse);

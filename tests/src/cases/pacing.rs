@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use cometly_core::{CallError, Pacer, RetryPolicy};
+use cometly_core::{AuthOutcome, CallErrorKind, Pacer, RetryPolicy};
 use cometly_emulator::Emulator;
 
 use crate::{
@@ -37,8 +37,8 @@ fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>)
     let mut tries = 0_u64;
     for sent in results {
         let outcome = stage.noted(sent)?;
-        assert!(outcome.is_success(), "{outcome}");
-        tries = tries.saturating_add(outcome.tries().into());
+        assert!(outcome.error().is_none(), "{outcome}");
+        tries = tries.saturating_add(attempts(&outcome).into());
     }
     let refused = tries.saturating_sub(u64::try_from(JOBS)?);
     assert!(refused.saturating_mul(20) <= u64::try_from(JOBS)?, "{refused} refusals for {JOBS} jobs");
@@ -55,8 +55,8 @@ fn a_turn_that_comes_too_late_is_told_at_once(stage: &Stage<'_>) -> Played {
     // Seven are let through; the eighth may be the one that asks how long the window is.
     for _ in 0..9 {
         match stage.noted(client.send(call())) {
-            Ok(outcome) if outcome.is_success() || outcome.is_rate_limited() => {}
-            Err(CallError::Paced { retry_after, tries: 0, .. }) => wait = Some(retry_after),
+            Ok(outcome) if outcome.error().is_none() || matches!(outcome, AuthOutcome::RateLimited(_)) => {}
+            Err(error) if error.kind() == CallErrorKind::Paced && error.attempts() == 0 => wait = error.retry_after(),
             other => return Err(format!("expected a success or a wait, got {other:?}").into()),
         }
     }

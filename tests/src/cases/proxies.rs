@@ -34,7 +34,7 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
     let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let tls = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(settings)?;
-    assert!(stage.send(&*client, stage.api(&plain.base_url())?.get("events"))?.is_success());
+    assert!(stage.send(&*client, stage.api(&plain.base_url())?.get("events"))?.error().is_none());
     // A user's client has its own certificate store: it is enough that it did not go through a proxy.
     let answer = stage.send(&*client, stage.api(&tls.base_url())?.get("events"));
     assert_eq!(tls.connections(), 1, "{answer:?}");
@@ -57,7 +57,7 @@ fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Play
     let proxy = ConnectProxy::start()?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
         let client = stage.connect(&Settings::default().proxy(choice))?;
-        assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+        assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
     }
     assert!(proxy.heads().is_empty());
     Ok(Arrivals::of(&server))
@@ -67,7 +67,7 @@ fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Playe
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
     let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
     assert_eq!(head.request_line(), format!("CONNECT {} HTTP/1.1", server.address()));
     assert_eq!(head.header("authorization"), <[String; 0]>::default());

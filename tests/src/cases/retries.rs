@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::{Api, ApiKey, CallError, Delivery, RetryBudget, RetryPolicy};
+use cometly_core::{Api, ApiError, ApiKey, AuthOutcome, CallErrorKind, Delivery, RetryBudget, RetryPolicy};
 
 use crate::{
     Arrivals, BoxError, Case, Played, Settings, Stage,
@@ -43,7 +43,7 @@ const LIMITED: &str = r#"{"message":"Too Many Attempts."}"#;
 
 /// Waits short enough for a test.
 fn quick() -> RetryPolicy {
-    RetryPolicy::default().base(Duration::from_millis(20))
+    RetryPolicy::default().initial_backoff(Duration::from_millis(20))
 }
 
 fn limited(headers: &[(&str, &str)]) -> Answer {
@@ -65,8 +65,8 @@ fn refused_once(stage: &Stage<'_>, headers: &[(&str, &str)]) -> Result<(Duration
         let begun = Instant::now();
         let outcome = stage.send(&*client, call)?;
         least = least.min(begun.elapsed());
-        assert!(outcome.is_success(), "{outcome}");
-        assert_eq!(outcome.tries(), 2);
+        assert!(outcome.error().is_none(), "{outcome}");
+        assert_eq!(attempts(&outcome), 2);
     }
     Ok((least, Arrivals::of(&server)))
 }
@@ -101,8 +101,8 @@ fn told_at_once(stage: &Stage<'_>, seconds: u64, settings: &Settings) -> Played 
     let begun = Instant::now();
     for call in get_and_post(stage, &server)? {
         let outcome = stage.send(&*client, call)?;
-        assert!(outcome.is_rate_limited(), "{outcome}");
-        assert_eq!((outcome.retry_after(), outcome.tries()), (Some(Duration::from_secs(seconds)), 1));
+        assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
+        assert_eq!((outcome.error().and_then(ApiError::retry_after), attempts(&outcome)), (Some(Duration::from_secs(seconds)), 1));
     }
     assert!(begun.elapsed() < Duration::from_secs(seconds), "it waited first");
     Ok(Arrivals::of(&server))
@@ -122,7 +122,7 @@ fn row_47_a_429_for_ever_ends_with_the_tries(stage: &Stage<'_>) -> Played {
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     for call in get_and_post(stage, &server)? {
         let outcome = stage.send(&*client, call)?;
-        assert!(outcome.is_rate_limited() && outcome.tries() == 3, "{outcome:?}");
+        assert!(matches!(outcome, AuthOutcome::RateLimited(_)) && attempts(&outcome) == 3, "{outcome:?}");
         assert!(outcome.to_string().contains("3 times"), "{outcome}");
     }
     assert_eq!(server.arrivals(), 6);
@@ -139,7 +139,7 @@ fn row_47_a_429_for_ever_ends_within_the_time_of_a_job(stage: &Stage<'_>) -> Pla
     let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(5))))?;
     let begun = Instant::now();
     let outcome = stage.send(&*client, stage.api(&server.base_url())?.post("events/track").json("x"))?;
-    assert!(outcome.is_rate_limited(), "{outcome}");
+    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(arrived.len() >= 2, "there was time for more than one try");
@@ -160,10 +160,10 @@ fn row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post(stage: &
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let server = stage.serve(flapping())?;
     let [get, _] = get_and_post(stage, &server)?;
-    assert!(stage.send(&*client, get)?.is_success());
+    assert!(stage.send(&*client, get)?.error().is_none());
     let again = stage.serve(flapping())?;
     let [_, post] = get_and_post(stage, &again)?;
-    assert!(stage.send(&*client, post)?.is_server_error());
+    assert!(matches!(stage.send(&*client, post)?, AuthOutcome::ServerError(_)));
     assert_eq!((server.arrivals(), again.arrivals()), (3, 1));
     Ok(Arrivals::counted(4))
 }
@@ -172,10 +172,10 @@ fn row_48_a_job_outlasts_a_503_that_names_its_wait(stage: &Stage<'_>) -> Played 
     let maintenance = Answer::whole(503, &[("retry-after", "1")], r#"{"message":"Service Unavailable"}"#);
     let server = stage.serve(Script::sequence([maintenance, Answer::json(200, "{}")]))?;
     let client = stage.connect(
-        &Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(30)).cap(Duration::from_millis(50))),
+        &Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(30)).max_backoff(Duration::from_millis(50))),
     )?;
     let begun = Instant::now();
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
+    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
     assert!(begun.elapsed() >= Duration::from_secs(1));
     Ok(Arrivals::of(&server))
 }
@@ -184,7 +184,7 @@ fn row_50_an_empty_budget_sends_nothing_again(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(unavailable()))?;
     let policy = quick().budget(RetryBudget::with_reserve(0));
     let client = stage.connect(&Settings::default().retry_policy(policy))?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_server_error());
+    assert!(matches!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?, AuthOutcome::ServerError(_)));
     assert_eq!(server.arrivals(), 1);
     Ok(Arrivals::of(&server))
 }
@@ -206,7 +206,7 @@ fn row_51_what_another_try_would_not_change_is_sent_once(stage: &Stage<'_>) -> P
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
     for number in 1..=count {
         let outcome = stage.send(&*client, api.get("events"))?;
-        assert!(!outcome.is_success() && outcome.tries() == 1, "{outcome:?}");
+        assert!(!outcome.error().is_none() && attempts(&outcome) == 1, "{outcome:?}");
         assert_eq!(server.arrivals(), number, "{outcome}");
     }
     Ok(Arrivals::of(&server))
@@ -217,10 +217,10 @@ fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stag
     let server = stage.serve(dying())?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
     for _ in 0..3 {
-        assert!(stage.send(&*client, api.post("events/track").json("first"))?.is_success());
+        assert!(stage.send(&*client, api.post("events/track").json("first"))?.error().is_none());
         let error =
             stage.send(&*client, api.post("events/track").json("second")).err().ok_or("nothing was answered")?;
-        assert_eq!((error.delivery(), error.tries()), (Some(Delivery::Unknown), 1), "{error:?}");
+        assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::Unknown), 1), "{error:?}");
     }
     assert_eq!(server.arrivals(), 6);
 
@@ -228,9 +228,9 @@ fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stag
     let api = stage.api(&marked.base_url())?;
     let event = serde_json::json!({"event_name": "purchase"});
     for tries in [1, 2, 2] {
-        let call = api.post("events/track").json_with_idempotency_key(&event, "order-7");
+        let call = api.post("events/track").idempotency_key("order-7").json(&event);
         let outcome = stage.send(&*client, call)?;
-        assert!(outcome.is_success() && outcome.tries() == tries, "{outcome:?}");
+        assert!(outcome.error().is_none() && attempts(&outcome) == tries, "{outcome:?}");
     }
     let bodies: Vec<_> = marked.requests().into_iter().map(|request| request.body).collect();
     assert!(bodies.windows(2).all(|pair| matches!(pair, [one, next] if one == next)), "each is the same event");
@@ -242,7 +242,7 @@ fn row_53_a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -
     let (api, client) = (stage.api(&closed.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
         let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
-        assert_eq!((error.delivery(), error.tries()), (Some(Delivery::NotSent), 3), "{error:?}");
+        assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::NotSent), 3), "{error:?}");
     }
     Ok(Arrivals::counted(0))
 }
@@ -252,7 +252,7 @@ fn row_54_a_certificate_that_is_not_trusted_is_not_asked_again(stage: &Stage<'_>
     let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let error = stage.send(&*client, stage.api(&server.base_url())?.get("events")).err().ok_or("it was trusted")?;
-    assert_eq!((error.delivery(), error.tries()), (Some(Delivery::Untrusted), 1), "{error:?}");
+    assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::Untrusted), 1), "{error:?}");
     assert_eq!(server.connections(), 1);
     Ok(Arrivals::counted(0))
 }
@@ -273,11 +273,13 @@ fn row_60_a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) 
 fn row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
     let mut settings = Settings::default().retry_policy(quick());
-    settings.limits.try_timeout = Duration::from_millis(400);
+    settings.limits.attempt_timeout = Some(Duration::from_millis(400));
     let client = stage.connect(&settings)?;
     for (call, tries) in get_and_post(stage, &server)?.into_iter().zip([3, 1]) {
         match stage.send(&*client, call) {
-            Err(error @ CallError::Timeout { delivery: Delivery::Unknown, .. }) => assert_eq!(error.tries(), tries),
+            Err(error) if error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown) => {
+                assert_eq!(error.attempts(), tries);
+            },
             other => return Err(format!("expected a time-out, got {other:?}").into()),
         }
     }
@@ -290,7 +292,7 @@ fn a_key_rotated_during_the_wait_is_the_next_tries(stage: &Stage<'_>) -> Played 
     let (server, api) = rotating(stage)?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let outcome = stage.send(&*client, api.post("events/track").json("x"))?;
-    assert!(outcome.is_success(), "{outcome}");
+    assert!(outcome.error().is_none(), "{outcome}");
     assert_eq!(server.arrivals(), 2);
     Ok(Arrivals::of(&server))
 }
@@ -300,7 +302,7 @@ fn an_authorized_request_is_sent_again_with_the_key_of_that_time(stage: &Stage<'
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let request = http::Request::get(format!("{}/events", server.base_url())).body(bytes::Bytes::new())?;
     let outcome = stage.send_request(&*client, api.authorize(request)?, &api)?;
-    assert!(outcome.is_success(), "{outcome}");
+    assert!(outcome.error().is_none(), "{outcome}");
     assert_eq!(server.arrivals(), 2);
     Ok(Arrivals::of(&server))
 }

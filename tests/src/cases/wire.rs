@@ -28,10 +28,10 @@ fn rows_4_8_81_the_same_through_a_users_client(stage: &Stage<'_>) -> Played {
 fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(settings)?);
-    assert!(stage.send(&*client, api.get("events").query("a", 1))?.is_success());
-    assert!(stage.send(&*client, api.post("events/track").json(&[1]))?.is_success());
-    assert!(stage.send(&*client, api.post("events/track"))?.is_success());
-    assert!(stage.send(&*client, api.request(http::Method::DELETE, "events/1"))?.is_success());
+    assert!(stage.send(&*client, api.get("events").query("a", 1))?.error().is_none());
+    assert!(stage.send(&*client, api.post("events/track").json(&[1]))?.error().is_none());
+    assert!(stage.send(&*client, api.post("events/track"))?.error().is_none());
+    assert!(stage.send(&*client, api.request(http::Method::DELETE, "events/1"))?.error().is_none());
     let [get, post, empty_post, delete] = server.requests().try_into().map_err(|_| "four requests were sent")?;
     for bodiless in [&get, &delete] {
         assert_eq!(bodiless.header("content-length"), <[String; 0]>::default(), "no body is announced");
@@ -94,7 +94,7 @@ fn rows_74_75_76_the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) 
         (api.request(http::Method::PATCH, "a").json("x"), "PATCH /public-api/v1/a HTTP/1.1"),
     ];
     for (call, expected) in calls {
-        assert!(stage.send(&*client, call)?.is_success());
+        assert!(stage.send(&*client, call)?.error().is_none());
         assert_eq!(server.requests().last().map(Received::request_line).as_deref(), Some(expected));
     }
     Ok(Arrivals::of(&server))
@@ -106,7 +106,7 @@ fn a_body_arrives_whole_under_its_length(stage: &Stage<'_>) -> Played {
     // The last is beyond the size at which libcurl would first ask with `Expect`.
     for len in [1, 1000, 60_000, 2 << 20] {
         let body = Bytes::from(vec![b'7'; len]);
-        assert!(stage.send(&*client, api.post("events/track").body(body))?.is_success());
+        assert!(stage.send(&*client, api.post("events/track").body(body))?.error().is_none());
         let request = server.requests().pop().ok_or("a request was sent")?;
         assert_eq!(request.header("content-length"), [len.to_string()]);
         assert_eq!(request.body_len, len);
@@ -121,14 +121,14 @@ fn an_authorized_request_is_sent_as_a_call_is(stage: &Stage<'_>) -> Played {
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     let request = Request::post(format!("{}/events/track?a=b", server.base_url())).body(Bytes::from("[1]"))?;
     let request = api.authorize(request)?;
-    assert!(stage.send_request(&*client, request, &api)?.is_success());
+    assert!(stage.send_request(&*client, request, &api)?.error().is_none());
     let [request] = server.requests().try_into().map_err(|_| "one request was sent")?;
     assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
     assert_eq!(request.body, b"[1]");
     check_headers(stage, &request, &server);
     // A body that the API would ignore is the caller's affair, and goes out as any other.
     let request = Request::get(server.base_url()).body(Bytes::from(vec![b'7'; 2 << 20]))?;
-    assert!(stage.send_request(&*client, api.authorize(request)?, &api)?.is_success());
+    assert!(stage.send_request(&*client, api.authorize(request)?, &api)?.error().is_none());
     let request = server.requests().pop().ok_or("a request was sent")?;
     assert_eq!((request.body_len, request.header("content-length")), (2 << 20, vec![(2 << 20).to_string()]));
     check_headers(stage, &request, &server);

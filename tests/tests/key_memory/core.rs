@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use cometly_core::{Api, ApiKey, Attempt, RetryPolicy, Step};
+use cometly_core::{
+    Api, ApiKey, Attempt, AuthOutcome, Moment, Next, Operation, RetryPolicy, TransportLimits,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use zeroize::Zeroizing;
 
@@ -103,15 +105,25 @@ fn quote(stage: &Stage, before: &str) -> Body {
 /// The whole life of a call, each answer quoting the key.
 fn answered(stage: &mut Stage, before: &str) -> Result<(), BoxError> {
     let api = stage.api()?;
-    let attempt = api.get("events").attempt(&RetryPolicy::default(), 1)?;
-    let mut steps = [429_u16, 503, 422].into_iter();
-    let mut next = Some(attempt);
-    while let (Some(attempt), Some(status)) = (next.take(), steps.next()) {
-        let request = attempt.request();
-        let response = Response::builder().status(status).body(quote(stage, before))?;
-        match attempt.on_response::<_, std::io::Error>(response, Duration::ZERO) {
-            Step::Retry { next: again, .. } => next = Some(again),
-            Step::Done(result) => {
+    let mut now = Moment::since_origin(Duration::from_secs(1));
+    let mut operation: Operation<Body, std::io::Error> =
+        api.get("events").start(&RetryPolicy::default(), &TransportLimits::default(), 1, now)?;
+    let mut statuses = [429_u16, 503, 422].into_iter();
+    loop {
+        operation = match operation.next(now) {
+            Next::Wait { pause, operation } => {
+                now = now.saturating_add(pause);
+                operation
+            }
+            Next::Send(attempt) => {
+                let request = attempt.request();
+                let mut response = Response::new(quote(stage, before));
+                *response.status_mut() = statuses.next().ok_or("it is sent three times")?.try_into()?;
+                response.headers_mut().insert("retry-after", 1.into());
+                drop(request);
+                attempt.finish(Ok(response), now)
+            }
+            Next::Done(result) => {
                 let outcome = result?;
                 let copy = outcome.clone();
                 stage.alive()?;
@@ -119,11 +131,10 @@ fn answered(stage: &mut Stage, before: &str) -> Result<(), BoxError> {
                 let error = copy.into_result().err().ok_or("422 is no success")?;
                 let shown = format!("{error} {error:?} {:?} {:?}", error.message(), error.field_errors());
                 assert!(shown.contains("[redacted]"), "there was nothing to mask");
+                return Ok(());
             }
-        }
-        drop(request);
+        };
     }
-    Ok(())
 }
 
 fn quoted(stage: &mut Stage) -> Result<(), BoxError> {
@@ -151,11 +162,13 @@ fn rotated(stage: &mut Stage) -> Result<(), BoxError> {
 /// Shows that what the clients leave is theirs.
 fn by_a_careful_client(stage: &mut Stage) -> Result<(), BoxError> {
     let api = stage.api()?;
-    let attempt = api.get("events").attempt(&RetryPolicy::none(), 1)?;
+    let now = Moment::since_origin(Duration::from_secs(1));
+    let operation = api.get("events").start(&RetryPolicy::none(), &TransportLimits::default(), 1, now)?;
+    let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
     let response = exchange(&attempt)?;
     stage.alive()?;
-    match attempt.on_response::<_, std::io::Error>(response, Duration::ZERO) {
-        Step::Done(Ok(outcome)) if outcome.is_unauthenticated() => Ok(()),
+    match attempt.finish::<_, std::io::Error>(Ok(response), now).next(now) {
+        Next::Done(Ok(AuthOutcome::Unauthenticated(_))) => Ok(()),
         other => Err(format!("the server does not know this key: {other:?}").into()),
     }
 }

@@ -43,22 +43,22 @@ impl Target {
     /// Writes what the template says until its first value.
     pub(super) fn begin(&mut self, api: &Api) -> Result<(), RequestError> {
         let met = match &self.template {
-            Cow::Borrowed(template) => api.paths().find(template),
+            Cow::Borrowed(template) => api.uri_cache().find(template),
             Cow::Owned(_) => None,
         };
-        self.known = met.filter(|number| api.paths().uri(*number).is_some());
+        self.known = met.filter(|number| api.uri_cache().uri(*number).is_some());
         if self.known.is_some() {
             self.written = self.template.len();
             return Ok(());
         }
         self.write_beginning(api.base_url());
         if met.is_none() {
-            check_template(self.template.strip_prefix('/').unwrap_or(&self.template))?;
+            check_template(&self.template, api.base_url())?;
             self.check_len()?;
             if let Cow::Borrowed(template) = self.template {
                 let uri = self.to_uri(api).ok();
                 let leads = uri.is_some();
-                self.known = api.paths().note(template, uri).filter(|_| leads);
+                self.known = api.uri_cache().note(template, uri).filter(|_| leads);
             }
         }
         Ok(())
@@ -102,7 +102,7 @@ impl Target {
 
     /// Where the call goes.
     pub(super) fn to_uri(&self, api: &Api) -> Result<Uri, RequestError> {
-        if let Some(uri) = self.known.and_then(|number| api.paths().uri(number)) {
+        if let Some(uri) = self.known.and_then(|number| api.uri_cache().uri(number)) {
             return Ok(uri.clone());
         }
         if !self.unwritten().is_empty() {
@@ -150,8 +150,21 @@ impl Target {
     }
 }
 
-fn check_template(template: &str) -> Result<(), RequestError> {
-    let is_valid = template.split('/').all(|segment| {
+fn check_template(template: &str, base: &BaseUrl) -> Result<(), RequestError> {
+    let path = template.split('?').next().unwrap_or_default();
+    if path.starts_with("//") || path.contains("://") {
+        return Err(RequestError::PathIsUrl);
+    }
+    if path.len() < template.len() {
+        return Err(RequestError::PathHasQuery);
+    }
+    // Not the base URL's path, whatever it is: a gateway's `/events` may well have a path that begins with `events`.
+    let api = BaseUrl::DEFAULT_PATH;
+    if base.path().ends_with(api) && template.contains(api.trim_start_matches('/')) {
+        return Err(RequestError::PathHasBase);
+    }
+    let mut segments = template.strip_prefix('/').unwrap_or(template).split('/');
+    let is_valid = segments.all(|segment| {
         let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
         is_plain_segment(name.unwrap_or(segment))
     });

@@ -10,7 +10,7 @@ use serde::{
 use bytes::Bytes;
 
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
-use crate::{Api, Call, Moment, Reply, error::debug_as_display, rate_limit};
+use crate::{Api, Call, Moment, Reply};
 
 /// What orders an export, and how to ask after it.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
@@ -240,7 +240,7 @@ enum State {
     Lost,
     Waiting { id: ExportId, until: Option<Moment> },
     Done(Export),
-    Failed { id: ExportId, error: FlowError },
+    Failed(ExportId),
 }
 
 const FIRST_DELAY: Duration = Duration::from_secs(2);
@@ -287,7 +287,7 @@ impl<E> ExportJob<E> {
     pub fn export_id(&self) -> Option<&ExportId> {
         match &self.state {
             State::Ordered | State::Sent | State::Lost => None,
-            State::Waiting { id, .. } | State::Failed { id, .. } => Some(id),
+            State::Waiting { id, .. } | State::Failed(id) => Some(id),
             State::Done(export) => Some(&export.export_id),
         }
     }
@@ -297,7 +297,7 @@ impl<E> ExportJob<E> {
         let own = self.delay;
         self.delay = own.saturating_mul(2).min(MAX_DELAY);
         let used_up = (reply.rate_limit().remaining() == Some(0)).then_some(WINDOW);
-        rate_limit::retry_after(reply.headers()).or(used_up).map_or(own, |asked| asked.max(FIRST_DELAY))
+        reply.retry_after().or(used_up).map_or(own, |asked| asked.max(FIRST_DELAY))
     }
 }
 
@@ -330,7 +330,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 _ => Ok(Step::Send(E::status_call(api, id))),
             },
             State::Done(export) => Ok(Step::End(export.clone())),
-            State::Failed { error, .. } => Err(error.clone()),
+            State::Failed(_) => Err(FlowError::ExportFailed),
         }
     }
 
@@ -354,7 +354,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                     return Err(FlowError::OtherExport);
                 }
                 if export.status == ExportStatus::FAILED {
-                    self.state = State::Failed { id, error: FlowError::ExportFailed };
+                    self.state = State::Failed(id);
                 } else if export.status == ExportStatus::COMPLETED {
                     if export.download_url.is_none() {
                         return Err(FlowError::NoDownloadUrl);
@@ -364,7 +364,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 self.news = Some(export);
                 Ok(())
             }
-            State::Ordered | State::Lost | State::Done(_) | State::Failed { .. } => Ok(()),
+            State::Ordered | State::Lost | State::Done(_) | State::Failed(_) => Ok(()),
         }
     }
 
@@ -394,7 +394,7 @@ impl<E> fmt::Debug for ExportJob<E> {
             State::Lost => "order lost",
             State::Waiting { .. } => "waiting",
             State::Done(_) => "completed",
-            State::Failed { .. } => "failed",
+            State::Failed(_) => "failed",
         };
         f.debug_struct("ExportJob").field("state", &state).field("export_id", &self.export_id()).finish_non_exhaustive()
     }
@@ -554,7 +554,8 @@ mod tests {
             (r#"{"export_id":"x-2","status":"queued"}"#, FlowError::OtherExport),
             (r#"{"export_id":"x-1","status":"completed"}"#, FlowError::NoDownloadUrl),
         ] {
-            assert_eq!(job.on_reply(reply(body, &[]), at(0)), Err(error));
+            let found = job.on_reply(reply(body, &[]), at(0)).unwrap_err();
+            assert_eq!(found.to_string(), error.to_string());
         }
         assert!(matches!(job.on_reply(reply("{}", &[]), at(0)), Err(FlowError::Decode(_))));
         assert_eq!(step(&mut job, 50), POLL);

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::error::debug_as_display;
-
 /// Cuts what comes in pieces into lines: NDJSON, one JSON value a line, unpacked.
 ///
 /// ```

@@ -33,7 +33,7 @@ pub struct InvalidCursor {
     found: usize,
 }
 
-crate::error::debug_as_display!(InvalidCursor);
+debug_as_display!(InvalidCursor);
 
 impl Cursor {
     /// The longest cursor. Three times as long when percent-encoded, it still fits a request.
@@ -523,8 +523,8 @@ where
 
     fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError> {
         let Page { rows, next, is_first } = reply.json::<Page<&RawValue>>()?;
-        let read = |row: &RawValue| serde_json::from_str(row.get()).map_err(|error| DecodeError::new(&error));
-        Ok(Page { rows: rows.into_iter().map(read).collect(), next, is_first })
+        let rows = rows.into_iter().enumerate().map(|(index, row)| reply.part(row.get(), ("data", index)));
+        Ok(Page { rows: rows.collect(), next, is_first })
     }
 }
 

@@ -1,13 +1,13 @@
 //! One endpoint: what is known of its limit, and who may go.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::Moment;
 
 use super::{line::Line, open::Open, window::Window};
 use crate::{
     AuthOutcome,
-    jitter::Jitter,
-    spread::{MOST_ALONE, MOST_OF_MANY, windows},
-    time::part,
+    retry::{Jitter, MOST_ALONE, MOST_OF_MANY, windows},
 };
 
 /// The highest limit that Cometly documents, for estimates before an endpoint has told its own.
@@ -25,21 +25,21 @@ const LEAST_WAIT: Duration = Duration::from_millis(250);
 pub(super) struct Lane {
     line: Line,
     last_number: u64,
-    last_used: Instant,
-    last_grant: Option<Instant>,
+    last_used: Moment,
+    last_grant: Option<Moment>,
     under_way: u64,
     round_trip: Duration,
     shown: Shown,
     limit: Option<u64>,
     length: Window,
     /// When a window last began with a call of ours: between these two moments.
-    began: Option<(Instant, Instant)>,
+    began: Option<(Moment, Moment)>,
     open: Open,
     /// Whether the window before was all ours.
     had_all: bool,
     /// Whether calls come back one by one, not all at the end of a window.
     is_sliding: bool,
-    closed_until: Option<Instant>,
+    closed_until: Option<Moment>,
     /// Windows in a row that others had, less those that were shared.
     refusals: u32,
 }
@@ -56,13 +56,13 @@ enum Shown {
 /// Leave for one call.
 #[derive(Clone, Copy)]
 pub(super) struct Grant {
-    at: Instant,
+    at: Moment,
     is_asking: bool,
 }
 
 pub(super) enum Turn {
     Now(Grant),
-    Later { after: Duration, turn: Instant },
+    Later { after: Duration, turn: Moment },
 }
 
 /// What an answer says of the limit.
@@ -78,8 +78,9 @@ impl<B> From<&AuthOutcome<B>> for Told {
     fn from(outcome: &AuthOutcome<B>) -> Self {
         let rate = outcome.rate_limit();
         Self {
-            is_refused: outcome.is_rate_limited(),
-            retry_after: outcome.retry_after(),
+            is_refused: matches!(outcome, AuthOutcome::RateLimited(_)),
+            // What cannot be read counts as a window.
+            retry_after: outcome.wait().known(),
             limit: rate.limit(),
             remaining: rate.remaining(),
         }
@@ -87,7 +88,7 @@ impl<B> From<&AuthOutcome<B>> for Told {
 }
 
 impl Lane {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Moment) -> Self {
         Self {
             line: Line::default(),
             last_number: 0,
@@ -107,7 +108,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn last_used(&self) -> Instant {
+    pub(super) fn last_used(&self) -> Moment {
         self.last_used
     }
 
@@ -118,7 +119,7 @@ impl Lane {
     }
 
     /// Whether `number` may go now, and when else.
-    pub(super) fn ask(&mut self, number: u64, now: Instant) -> Turn {
+    pub(super) fn ask(&mut self, number: u64, now: Moment) -> Turn {
         self.last_used = now;
         if self.closed_until.or_else(|| self.end()).is_some_and(|over| over <= now) {
             self.closed_until = None;
@@ -132,7 +133,7 @@ impl Lane {
                 // A guess: nobody is sent away, or to sleep for long, because of it.
                 turn = turn.min(later(now, PATIENCE));
             }
-            let after = self.nap(turn.saturating_duration_since(now));
+            let after = self.nap(turn.duration_since(now));
             let back = later(now, after);
             self.line.join(number, back);
             // Nobody should give up for a guess.
@@ -151,13 +152,14 @@ impl Lane {
         &mut self,
         grant: Grant,
         told: Told,
-        now: Instant,
+        now: Moment,
         number: u64,
         jitter: &mut Jitter,
-    ) -> Option<Instant> {
+    ) -> Option<Moment> {
         self.lose();
-        let round_trip = now.saturating_duration_since(grant.at);
-        self.round_trip = part(self.round_trip.saturating_mul(7).saturating_add(round_trip), 8);
+        let round_trip = now.duration_since(grant.at);
+        self.round_trip =
+            self.round_trip.saturating_mul(7).saturating_add(round_trip).checked_div(8).unwrap_or_default();
         if told.is_refused || told.limit.is_some() || told.remaining.is_some() {
             self.shown = Shown::Limit;
         }
@@ -186,13 +188,13 @@ impl Lane {
     }
 
     /// When the window is over, if it is known to be open.
-    fn end(&self) -> Option<Instant> {
+    fn end(&self) -> Option<Moment> {
         // When the first call was taken is known as well as the round trip is.
-        let guard = part(self.round_trip, 4).saturating_add(Duration::from_millis(5));
+        let guard = self.round_trip.checked_div(4).unwrap_or_default().saturating_add(Duration::from_millis(5));
         self.open.first.map(|first| later(later(first, self.length.get()), guard))
     }
 
-    fn may_go(&self, ahead: u64, now: Instant) -> bool {
+    fn may_go(&self, ahead: u64, now: Moment) -> bool {
         if self.closed_until.is_some() {
             return false;
         }
@@ -200,7 +202,7 @@ impl Lane {
             return true;
         }
         let before = self.under_way.saturating_add(ahead);
-        let is_slow = ahead == 0 && self.last_grant.is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE);
+        let is_slow = ahead == 0 && self.last_grant.is_none_or(|last| now.duration_since(last) >= PATIENCE);
         match self.open.left {
             None => before == 0 || is_slow,
             // One at a time asks whether there is more by now.
@@ -210,12 +212,12 @@ impl Lane {
     }
 
     /// When the turn comes of somebody with so many ahead, as far as is known.
-    fn turn(&self, ahead: u64, now: Instant) -> Instant {
+    fn turn(&self, ahead: u64, now: Moment) -> Moment {
         let in_window = self.limit.unwrap_or(MOST_DOCUMENTED).max(1);
         let (opens, ahead) = match (self.closed_until, self.open.left) {
             (until, _) if self.is_sliding => {
                 let those = self.pause().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
-                return later(until.unwrap_or(now), those.max(part(self.round_trip, 8)));
+                return later(until.unwrap_or(now), those.max(self.round_trip.checked_div(8).unwrap_or_default()));
             }
             (Some(until), _) => (until, ahead),
             (None, Some(0)) => (later(now, self.round_trip), ahead),
@@ -232,26 +234,30 @@ impl Lane {
 
     /// How long until one call more is left, when they come back one by one.
     fn pause(&self) -> Duration {
-        part(self.length.get(), u32::try_from(self.limit.unwrap_or(1).max(1)).unwrap_or(u32::MAX))
+        self.length
+            .get()
+            .checked_div(u32::try_from(self.limit.unwrap_or(1).max(1)).unwrap_or(u32::MAX))
+            .unwrap_or_default()
     }
 
     /// When so many have been answered, from `start` on.
-    fn after(&self, start: Instant, calls: u64) -> Instant {
+    fn after(&self, start: Moment, calls: u64) -> Moment {
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        later(start, part(self.round_trip.saturating_mul(calls), 8))
+        later(start, self.round_trip.saturating_mul(calls).checked_div(8).unwrap_or_default())
     }
 
     /// How long to sleep for a turn that far away: not all of a long time, for those ahead may leave.
     fn nap(&self, turn: Duration) -> Duration {
-        turn.min(self.length.get().saturating_mul(2).max(part(turn, 2))).max(Duration::from_millis(1))
+        turn.min(self.length.get().saturating_mul(2).max(turn.checked_div(2).unwrap_or_default()))
+            .max(Duration::from_millis(1))
     }
 
     /// A call was taken, and left so many.
-    fn take(&mut self, grant: Grant, remaining: u64, now: Instant, jitter: &mut Jitter) {
-        let taken = later(grant.at, part(now.saturating_duration_since(grant.at), 2));
+    fn take(&mut self, grant: Grant, remaining: u64, now: Moment, jitter: &mut Jitter) {
+        let taken = later(grant.at, now.duration_since(grant.at).checked_div(2).unwrap_or_default());
         if self.limit == remaining.checked_add(1) {
             if let Some((sent, _)) = self.began {
-                self.length.turned(now.saturating_duration_since(sent));
+                self.length.turned(now.duration_since(sent));
             }
             self.began = Some((grant.at, now));
             (self.open.first, self.open.taken) = (Some(taken), 0);
@@ -275,7 +281,7 @@ impl Lane {
     }
 
     /// A call was refused: closed for as long as it was told to wait, and after windows that others had for more.
-    fn refuse(&mut self, grant: Grant, wait: Option<Duration>, now: Instant, jitter: &mut Jitter) -> Instant {
+    fn refuse(&mut self, grant: Grant, wait: Option<Duration>, now: Moment, jitter: &mut Jitter) -> Moment {
         if let Some(wait) = wait {
             self.learn(grant, wait, now);
         }
@@ -291,14 +297,12 @@ impl Lane {
         until
     }
 
-    fn learn(&mut self, grant: Grant, wait: Duration, now: Instant) {
+    fn learn(&mut self, grant: Grant, wait: Duration, now: Moment) {
         match self.began {
             // Waits are told in whole seconds, rounded up.
-            Some((sent, answered))
-                if grant.at >= answered && grant.at.saturating_duration_since(sent) < self.length.get() =>
-            {
-                let above = later(grant.at, wait).saturating_duration_since(later(answered, Duration::from_secs(1)));
-                self.length.measured(above, later(now, wait).saturating_duration_since(sent));
+            Some((sent, answered)) if grant.at >= answered && grant.at.duration_since(sent) < self.length.get() => {
+                let above = later(grant.at, wait).duration_since(later(answered, Duration::from_secs(1)));
+                self.length.measured(above, later(now, wait).duration_since(sent));
             }
             _ => self.length.waits(wait),
         }
@@ -320,12 +324,13 @@ impl Lane {
         let most = if self.last_number <= 1 { MOST_ALONE } else { MOST_OF_MANY };
         let skipped = jitter.index(windows(self.refusals, most).saturating_add(1));
         let length = self.length.get();
-        let within = if self.open.taken == 0 { jitter.below(part(length, 2)) } else { Duration::ZERO };
+        let within =
+            if self.open.taken == 0 { jitter.below(length.checked_div(2).unwrap_or_default()) } else { Duration::ZERO };
         length.saturating_mul(skipped).saturating_add(within)
     }
 }
 
 /// The sum, or the same moment if there is none: nobody waits for the end of time.
-fn later(moment: Instant, by: Duration) -> Instant {
-    moment.checked_add(by).unwrap_or(moment)
+fn later(moment: Moment, by: Duration) -> Moment {
+    moment.saturating_add(by)
 }

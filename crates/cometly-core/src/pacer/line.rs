@@ -1,9 +1,8 @@
 //! Who waits, in the order of asking.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, time::Duration};
+
+use crate::Moment;
 
 /// How late somebody may come back before others pass.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -17,12 +16,12 @@ pub(super) struct Line {
 
 struct Sleeper {
     number: u64,
-    wakes: Instant,
+    wakes: Moment,
 }
 
 impl Line {
     /// Puts somebody in line, before all who asked later.
-    pub(super) fn join(&mut self, number: u64, wakes: Instant) {
+    pub(super) fn join(&mut self, number: u64, wakes: Moment) {
         match self.place(number) {
             Ok(place) => {
                 if let Some(sleeper) = self.sleepers.get_mut(place) {
@@ -46,9 +45,9 @@ impl Line {
 
     /// How many are before `number`, not counting those at the head who have not come back: they are put out of line,
     /// and come in again at their old place.
-    pub(super) fn ahead_of(&mut self, number: u64, now: Instant) -> usize {
+    pub(super) fn ahead_of(&mut self, number: u64, now: Moment) -> usize {
         while let Some(first) = self.sleepers.front() {
-            if first.number >= number || now.saturating_duration_since(first.wakes) <= PATIENCE {
+            if first.number >= number || now.duration_since(first.wakes) <= PATIENCE {
                 break;
             }
             self.sleepers.pop_front();
@@ -67,7 +66,7 @@ mod tests {
 
     #[test]
     fn numbers_not_the_time_of_joining_give_the_place() {
-        let now = Instant::now();
+        let now = Moment::since_origin(Duration::from_secs(100_000));
         let mut line = Line::default();
         for number in [5, 1, 3] {
             line.join(number, now);
@@ -81,7 +80,7 @@ mod tests {
 
     #[test]
     fn who_does_not_come_back_lets_others_pass_and_comes_in_again_at_the_head() {
-        let now = Instant::now();
+        let now = Moment::since_origin(Duration::from_secs(100_000));
         let mut line = Line::default();
         line.join(1, now);
         line.join(2, now + Duration::from_secs(9));

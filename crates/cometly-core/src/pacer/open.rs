@@ -1,6 +1,8 @@
 //! The window that is open, as it is seen from here.
 
-use std::time::Instant;
+use std::time::Duration;
+
+use crate::Moment;
 
 /// The most calls under way: so many are refused at worst when somebody else uses the limit up.
 const MOST_UNDER_WAY: u64 = 8;
@@ -9,9 +11,9 @@ const MOST_UNDER_WAY: u64 = 8;
 const LEAST_SHARE: u64 = 6;
 
 pub(super) struct Open {
-    pub(super) since: Instant,
+    pub(super) since: Moment,
     /// When the first call of ours was taken.
-    pub(super) first: Option<Instant>,
+    pub(super) first: Option<Moment>,
     /// How many of ours were.
     pub(super) taken: u64,
     /// The least that was left after any; not known before the first.
@@ -19,7 +21,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(since: Instant) -> Self {
+    pub(super) fn new(since: Moment) -> Self {
         Self { since, first: None, taken: 0, left: None }
     }
 
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     fn open(taken: u64) -> Open {
-        Open { taken, ..Open::new(Instant::now()) }
+        Open { taken, ..Open::new(Moment::since_origin(Duration::from_secs(100_000))) }
     }
 
     #[test]

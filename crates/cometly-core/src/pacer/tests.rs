@@ -30,7 +30,7 @@ fn refused(limit: u64, retry_after: u64) -> AuthOutcome<Bytes> {
     outcome(429, &[("x-ratelimit-limit", limit), ("retry-after", retry_after)])
 }
 
-fn ask(pacer: &Pacer, now: Instant) -> Pace {
+fn ask(pacer: &Pacer, now: Moment) -> Pace {
     pacer.poll(&Method::GET, "events", now, 1)
 }
 
@@ -51,15 +51,15 @@ fn wait(pace: Pace) -> (Duration, Ticket) {
 }
 
 /// A pacer that has seen one call of the window, which left so many, and when that was.
-fn seen(limit: u64, remaining: u64) -> (Pacer, Instant) {
-    let (pacer, now) = (Pacer::new(), Instant::now());
+fn seen(limit: u64, remaining: u64) -> (Pacer, Moment) {
+    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     assert!(go(ask(&pacer, now)).on_outcome(&taken(limit, remaining), now).is_none());
     (pacer, now)
 }
 
 #[test]
 fn the_first_call_shows_the_way_and_holds_the_others_back_for_a_second_at_most() {
-    let (pacer, now) = (Pacer::new(), Instant::now());
+    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     let _first = go(ask(&pacer, now));
     let (after, ticket) = wait(ask(&pacer, now));
     assert!(after <= secs(1), "{after:?}");
@@ -81,7 +81,7 @@ fn if_the_one_who_asks_is_told_nothing_the_next_one_asks() {
 
 #[test]
 fn an_endpoint_that_never_showed_a_limit_holds_nobody_back() {
-    let (pacer, now) = (Pacer::new(), Instant::now());
+    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     let _ = go(ask(&pacer, now)).on_outcome(&outcome(200, &[]), now);
     let permits: Vec<_> = (0..1_000).map(|_| go(ask(&pacer, now))).collect();
     assert_eq!(permits.len(), 1_000);
@@ -99,7 +99,7 @@ fn any_sign_of_a_limit_holds_back() {
         outcome(200, &[("x-ratelimit-remaining", 7)]),
         outcome(404, &[("x-ratelimit-remaining", 7)]),
     ] {
-        let (pacer, now) = (Pacer::new(), Instant::now());
+        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
         let ticket = go(ask(&pacer, now)).on_outcome(&sign, now);
         let then = now + ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.turn(now));
         let _first = ticket.map(|ticket| go(ticket.poll(then)));
@@ -234,7 +234,7 @@ fn a_refusal_closes_for_as_long_as_it_says_and_a_second_one_changes_nothing() {
 
 /// Refused for a whole window `times` over, then for the last time for `wait`: how long until its turn.
 fn turn_after_refusals(times: u32, wait: u64, seed: u64, has_more: bool) -> Duration {
-    let (pacer, mut now) = (Pacer::new(), Instant::now());
+    let (pacer, mut now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     let mut permit = go(pacer.poll(&Method::GET, "events", now, seed));
     for _ in 0..times {
         let ticket = permit.on_outcome(&refused(60, 60), now).unwrap();
@@ -279,7 +279,7 @@ fn who_was_refused_by_a_window_that_is_known_to_be_used_up_leaves_none_to_others
 #[test]
 fn who_got_nothing_of_a_window_does_not_come_back_with_all_the_others() {
     let turns = (0..50).map(|seed| {
-        let (pacer, now) = (Pacer::new(), Instant::now());
+        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
         let permit = go(pacer.poll(&Method::GET, "events", now, seed));
         permit.on_outcome(&refused(60, 60), now).unwrap().turn(now).as_millis() % 60_000
     });
@@ -310,7 +310,7 @@ fn a_wait_tells_the_length_of_a_window_that_was_seen_to_begin_and_is_not_over() 
 #[test]
 fn who_gets_little_of_a_window_leaves_some_to_the_others() {
     let turns = (0..50_u64).map(|seed| {
-        let (pacer, now) = (Pacer::new(), Instant::now());
+        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
         let asked = go(pacer.poll(&Method::GET, "events", now, seed)).on_outcome(&refused(60, 60), now).unwrap();
         let now = now + asked.turn(now);
         let _ = go(asked.poll(now)).on_outcome(&taken(60, 0), now);
@@ -320,7 +320,7 @@ fn who_gets_little_of_a_window_leaves_some_to_the_others() {
 }
 
 /// All of a window of two calls was ours, and the next one has come.
-fn had_all() -> (Pacer, Instant, Ticket) {
+fn had_all() -> (Pacer, Moment, Ticket) {
     let (pacer, now) = seen(2, 1);
     let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
     let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 60), now).unwrap();
@@ -367,7 +367,7 @@ fn newcomers_do_not_overtake_and_a_place_that_is_given_back_is_free() {
 
 #[test]
 fn who_does_not_come_back_holds_nobody_up_and_keeps_its_place() {
-    let (pacer, now) = (Pacer::new(), Instant::now());
+    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     let probe = go(ask(&pacer, now));
     let (first_after, first) = wait(ask(&pacer, now));
     let (_, second) = wait(ask(&pacer, now));
@@ -419,7 +419,7 @@ fn endless_endpoints_take_no_endless_memory_and_those_in_use_stay() {
 
 #[test]
 fn methods_are_endpoints_of_their_own_and_clones_share() {
-    let (pacer, now) = (Pacer::new(), Instant::now());
+    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     let _get = go(ask(&pacer, now));
     let _post = go(pacer.clone().poll(&Method::POST, "events", now, 1));
     let _ = wait(pacer.clone().poll(&Method::GET, "/events", now, 1));
@@ -446,7 +446,7 @@ fn many_callers_of_one_process_are_hardly_ever_refused() {
     const WINDOW: Duration = Duration::from_secs(1);
     const LIMIT: u64 = 60;
 
-    let (pacer, start) = (Pacer::new(), Instant::now());
+    let (pacer, start) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
     // When, the order of coming in, and a caller with its ticket or its permit.
     let mut agenda = BinaryHeap::new();
     let mut callers: Vec<(Option<Ticket>, Option<Permit>)> = (0..64).map(|_| (None, None)).collect();

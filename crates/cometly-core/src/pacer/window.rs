@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::spread::DOCUMENTED_WINDOW;
+use crate::retry::DOCUMENTED_WINDOW;
 
 /// No wait beyond this is taken for a window: a server that sends everybody away for an hour has not counted calls.
 const LONGEST: Duration = Duration::from_secs(15 * 60);

@@ -26,7 +26,7 @@ const PRICE: u32 = 10;
 ///
 /// let budget = RetryBudget::new();
 /// let pages = RetryPolicy::default().budget(budget.clone());
-/// let events = RetryPolicy::default().tries(5).budget(budget);
+/// let events = RetryPolicy::default().max_attempts(5).budget(budget);
 /// # let _ = (pages, events);
 /// ```
 #[derive(Clone)]

@@ -1,10 +1,11 @@
-//! What an answer says of the key and of the call.
+//! What became of a call, and of the key that it carried.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
-use crate::{Answer, ApiError, RateLimit, Reply};
+use super::rate_limit::Wait;
+use crate::{ApiError, RateLimit, Reply, call::CallName};
 
 /// What became of a call, and of the key that it carried
 /// ([Cometly: authentication](https://docs.cometly.com/), error responses).
@@ -12,14 +13,15 @@ use crate::{Answer, ApiError, RateLimit, Reply};
 /// | variant | when | the key was | what to do |
 /// | --- | --- | --- | --- |
 /// | [`Success`](Self::Success) | 2xx with JSON | accepted | read the [`Reply`] |
-/// | [`Unauthenticated`](Self::Unauthenticated) | 401 with the API's JSON, or with no body and no `WWW-Authenticate`, which the API does not send | refused | make a new key |
-/// | [`Forbidden`](Self::Forbidden) | 403 with the API's JSON | accepted, not allowed | see the [reason](ForbiddenReason) |
-/// | [`RateLimited`](Self::RateLimited) | 429 with the API's JSON or its rate headers | accepted if rate headers came, else unknown | wait [`retry_after`](Self::retry_after) |
-/// | [`Rejected`](Self::Rejected) | another 4xx with the API's JSON: 404, 405, 409, 413, 419, 422 … | accepted for 422 or with rate headers, else unknown | correct the call |
+/// | [`Unauthenticated`](Self::Unauthenticated) | 401 by the API, or without a body; not if `WWW-Authenticate` names another scheme than `Bearer` | refused | make a new key |
+/// | [`Forbidden`](Self::Forbidden) | 403 by the API | accepted, not allowed | see the [reason](ForbiddenReason) |
+/// | [`RateLimited`](Self::RateLimited) | 429, whatever the body | accepted if rate headers came, else unknown | wait [`retry_after`](ApiError::retry_after) |
+/// | [`Rejected`](Self::Rejected) | another 4xx by the API: 404, 405, 409, 413, 419, 422 … | accepted for 422 or with rate headers, else unknown | correct the call |
 /// | [`ServerError`](Self::ServerError) | 5xx, whatever the body | unknown | try later; a POST may have been carried out |
 /// | [`Unexpected`](Self::Unexpected) | not an answer that the API gives | unknown | see the [cause](UnexpectedCause) |
 ///
-/// "The API's JSON" is an object with a string `message`: the proof that the API answered, and nothing in front of it.
+/// "By the API" means that the body is a JSON object with a `message`, for `Rejected` with a `message` or `errors`, of any
+/// type. Texts in it that are not sound Unicode are read lossily.
 ///
 /// Checked in this order, the first that fits:
 /// 1. a challenge header (`cf-mitigated`, `x-amzn-waf-action`), on any status: a 202 or a 503 with one is a challenge;
@@ -27,14 +29,14 @@ use crate::{Answer, ApiError, RateLimit, Reply};
 /// 3. by the status, as above; where the body decides, a `Content-Encoding` comes before its content.
 ///
 /// Reading a success takes the same time for any size: its status, its headers, and its first byte that is not white
-/// space, which must be `{` or `[`.
+/// space, which must be `{` or `[`. A refusal is judged by the first 64 KiB of its body. A byte order mark is not JSON.
 ///
 /// ```
 /// # use cometly_core::{Api, ApiKey, AuthOutcome, http};
 /// # fn answer(api: &Api, response: http::Response<Vec<u8>>) -> String {
 /// match api.read(response) {
 ///     AuthOutcome::Success(reply) => format!("{} bytes", reply.body().len()),
-///     AuthOutcome::RateLimited(answer) => format!("wait {:?}", answer.retry_after()),
+///     AuthOutcome::RateLimited(error) => format!("wait {:?}", error.retry_after()),
 ///     other => other.to_string(), // says what happened and what to do
 /// }
 /// # }
@@ -48,29 +50,17 @@ pub enum AuthOutcome<B> {
     /// The call was carried out, or queued.
     Success(Reply<B>),
     /// The key is missing, wrong or revoked.
-    Unauthenticated(Answer<B>),
+    Unauthenticated(ApiError),
     /// The key is valid, and may not do this.
-    #[non_exhaustive]
-    Forbidden {
-        /// Which of the two reasons that Cometly documents, if it said so plainly.
-        reason: ForbiddenReason,
-        /// The answer.
-        answer: Answer<B>,
-    },
-    /// The Space has used up its limit for this endpoint.
-    RateLimited(Answer<B>),
+    Forbidden(ForbiddenReason, ApiError),
+    /// The Space has used up its limit for this endpoint, or the address has used up one in front of the API.
+    RateLimited(ApiError),
     /// The API did not take the call as it was made.
-    Rejected(Answer<B>),
-    /// The server, or what stands before it, failed.
-    ServerError(Answer<B>),
+    Rejected(ApiError),
+    /// The server, or what is in front of it, failed.
+    ServerError(ApiError),
     /// Something that the API does not answer.
-    #[non_exhaustive]
-    Unexpected {
-        /// What it looks like.
-        cause: UnexpectedCause,
-        /// The answer.
-        answer: Answer<B>,
-    },
+    Unexpected(UnexpectedCause, ApiError),
 }
 
 /// Why a valid key was not allowed.
@@ -202,149 +192,117 @@ impl fmt::Display for UnexpectedCause {
 }
 
 impl ApiErrorKind {
+    /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
+    /// `rejected`, `server_error`, or `unexpected.` and the cause.
+    #[must_use]
+    pub fn error_type(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden(_) => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::Rejected => "rejected",
+            Self::ServerError => "server_error",
+            Self::Unexpected(UnexpectedCause::Redirect) => "unexpected.redirect",
+            Self::Unexpected(UnexpectedCause::Challenge) => "unexpected.challenge",
+            Self::Unexpected(UnexpectedCause::Proxy) => "unexpected.proxy",
+            Self::Unexpected(UnexpectedCause::NotJson) => "unexpected.not_json",
+            Self::Unexpected(UnexpectedCause::Empty) => "unexpected.empty",
+            Self::Unexpected(UnexpectedCause::Encoded) => "unexpected.encoded",
+            Self::Unexpected(UnexpectedCause::Status) => "unexpected.status",
+        }
+    }
+
     /// What an answer of this kind says of the key.
-    pub(crate) fn key_status(self, status: StatusCode, rate_limit: RateLimit) -> KeyStatus {
+    pub(super) fn key_status(self, status: StatusCode, rate_limit: impl Fn() -> RateLimit) -> KeyStatus {
         match self {
             Self::Unauthenticated => KeyStatus::Refused,
             Self::Forbidden(_) => KeyStatus::NotAllowed,
             // Limits are counted, and input is checked, behind the key.
-            Self::RateLimited | Self::Rejected if rate_limit.is_present() => KeyStatus::Accepted,
             Self::Rejected if status == StatusCode::UNPROCESSABLE_ENTITY => KeyStatus::Accepted,
+            Self::RateLimited | Self::Rejected if rate_limit().is_present() => KeyStatus::Accepted,
             Self::RateLimited | Self::Rejected | Self::ServerError | Self::Unexpected(_) => KeyStatus::Unknown,
         }
     }
 }
 
 impl<B> AuthOutcome<B> {
-    /// Whether the call was carried out or queued.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        matches!(self, Self::Success(_))
-    }
-
-    /// Whether the key was refused.
-    #[must_use]
-    pub fn is_unauthenticated(&self) -> bool {
-        matches!(self, Self::Unauthenticated(_))
-    }
-
-    /// Whether the key was accepted but not allowed to do this.
-    #[must_use]
-    pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
-    }
-
-    /// Whether the limit is used up.
-    #[must_use]
-    pub fn is_rate_limited(&self) -> bool {
-        matches!(self, Self::RateLimited(_))
-    }
-
-    /// Whether the API did not take the call as it was made.
-    #[must_use]
-    pub fn is_rejected(&self) -> bool {
-        matches!(self, Self::Rejected(_))
-    }
-
-    /// Whether the server failed.
-    #[must_use]
-    pub fn is_server_error(&self) -> bool {
-        matches!(self, Self::ServerError(_))
-    }
-
-    /// Whether something else than the API answered.
-    #[must_use]
-    pub fn is_unexpected(&self) -> bool {
-        matches!(self, Self::Unexpected { .. })
-    }
-
-    /// Which kind of failure this is; `None` for a success.
-    #[must_use]
-    pub fn kind(&self) -> Option<ApiErrorKind> {
-        self.parts().err().map(|answer| answer.kind)
-    }
-
-    /// What the answer says of the key.
-    #[must_use]
-    pub fn key_status(&self) -> KeyStatus {
-        self.parts().map_or_else(Answer::key_status, |_| KeyStatus::Accepted)
+    pub(super) fn of_error(kind: ApiErrorKind, error: ApiError) -> Self {
+        match kind {
+            ApiErrorKind::Unauthenticated => Self::Unauthenticated(error),
+            ApiErrorKind::Forbidden(reason) => Self::Forbidden(reason, error),
+            ApiErrorKind::RateLimited => Self::RateLimited(error),
+            ApiErrorKind::Rejected => Self::Rejected(error),
+            ApiErrorKind::ServerError => Self::ServerError(error),
+            ApiErrorKind::Unexpected(cause) => Self::Unexpected(cause, error),
+        }
     }
 
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.parts().map_or_else(Answer::status, Reply::status)
-    }
-
-    /// The limit that this call counted against, as far as the answer told it, successes included.
-    #[must_use]
-    pub fn rate_limit(&self) -> RateLimit {
-        self.parts().map_or_else(Answer::rate_limit, Reply::rate_limit)
-    }
-
-    /// The headers as they came.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        self.parts().map_or_else(Answer::headers, Reply::headers)
-    }
-
-    /// How long the server asks to wait, if it does: see [`Answer::retry_after`].
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.parts().err().and_then(Answer::retry_after)
-    }
-
-    /// How often the call was sent, if an [`Attempt`](crate::Attempt) counted it; else 1.
-    #[must_use]
-    pub fn tries(&self) -> u32 {
-        self.parts().map_or_else(Answer::tries, Reply::tries)
-    }
-
-    pub(crate) fn set_tries(&mut self, tries: u32) {
         match self {
-            Self::Success(reply) => reply.tries = tries,
-            Self::Unauthenticated(answer)
-            | Self::RateLimited(answer)
-            | Self::Rejected(answer)
-            | Self::ServerError(answer)
-            | Self::Forbidden { answer, .. }
-            | Self::Unexpected { answer, .. } => answer.tries = tries,
+            Self::Success(reply) => reply.status(),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.status(),
         }
     }
 
-    fn parts(&self) -> Result<&Reply<B>, &Answer<B>> {
+    /// The error of every outcome but a success.
+    #[must_use]
+    pub fn error(&self) -> Option<&ApiError> {
         match self {
-            Self::Success(reply) => Ok(reply),
-            Self::Unauthenticated(answer)
-            | Self::RateLimited(answer)
-            | Self::Rejected(answer)
-            | Self::ServerError(answer)
-            | Self::Forbidden { answer, .. }
-            | Self::Unexpected { answer, .. } => Err(answer),
+            Self::Success(_) => None,
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => Some(error),
         }
     }
-}
 
-impl<B: AsRef<[u8]>> AuthOutcome<B> {
-    /// The API's words: see [`Answer::message`]. `None` for a success.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.parts().err().and_then(Answer::message)
-    }
-
-    /// The reply of a success, or an error that owns what it says: for those who use `?`.
+    /// The reply of a success, for use with `?`.
     ///
     /// # Errors
-    /// [`ApiError`], for everything but a success.
+    /// [`ApiError`], for every outcome but a success.
     pub fn into_result(self) -> Result<Reply<B>, ApiError> {
         match self {
             Self::Success(reply) => Ok(reply),
-            Self::Unauthenticated(answer)
-            | Self::RateLimited(answer)
-            | Self::Rejected(answer)
-            | Self::ServerError(answer)
-            | Self::Forbidden { answer, .. }
-            | Self::Unexpected { answer, .. } => Err(ApiError::new(&answer)),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => Err(error),
+        }
+    }
+
+    pub(crate) fn rate_limit(&self) -> RateLimit {
+        match self {
+            Self::Success(reply) => reply.rate_limit(),
+            other => other.error().map(ApiError::rate_limit).unwrap_or_default(),
+        }
+    }
+
+    /// How long the server asks to wait; none after a success.
+    pub(crate) fn wait(&self) -> Wait {
+        self.error().map(ApiError::wait).unwrap_or_default()
+    }
+
+    /// Which call it answers, and after how many attempts.
+    pub(crate) fn set_origin(&mut self, call: CallName, attempts: u32) {
+        match self {
+            Self::Success(reply) => (reply.call, reply.attempts) = (Some(call), attempts),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.set_origin(call, attempts),
         }
     }
 }
@@ -352,43 +310,29 @@ impl<B: AsRef<[u8]>> AuthOutcome<B> {
 /// Shows what was understood, and no body.
 impl<B: AsRef<[u8]>> fmt::Debug for AuthOutcome<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts() {
-            Ok(reply) => reply.fmt(f),
-            Err(answer) => answer.fmt(f),
+        match self {
+            Self::Success(reply) => f.debug_tuple("Success").field(reply).finish(),
+            Self::Unauthenticated(error) => f.debug_tuple("Unauthenticated").field(error).finish(),
+            Self::Forbidden(reason, error) => f.debug_tuple("Forbidden").field(reason).field(error).finish(),
+            Self::RateLimited(error) => f.debug_tuple("RateLimited").field(error).finish(),
+            Self::Rejected(error) => f.debug_tuple("Rejected").field(error).finish(),
+            Self::ServerError(error) => f.debug_tuple("ServerError").field(error).finish(),
+            Self::Unexpected(cause, error) => f.debug_tuple("Unexpected").field(cause).field(error).finish(),
         }
     }
 }
 
-/// What happened, and what to do about it.
+/// What happened: of a success its status, its length and what is left of the rate limit; else what to do about it.
 impl<B: AsRef<[u8]>> fmt::Display for AuthOutcome<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts() {
-            Ok(reply) => write!(f, "the API key is accepted (HTTP {})", reply.status.as_u16()),
-            Err(answer) => {
-                write_failure(f, answer.kind, answer.status, answer.retry_after(), answer.tries, answer.message())
-            }
+        match self {
+            Self::Success(reply) => reply.fmt(f),
+            Self::Unauthenticated(error)
+            | Self::Forbidden(_, error)
+            | Self::RateLimited(error)
+            | Self::Rejected(error)
+            | Self::ServerError(error)
+            | Self::Unexpected(_, error) => error.fmt(f),
         }
-    }
-}
-
-pub(crate) fn write_failure(
-    f: &mut fmt::Formatter<'_>,
-    kind: ApiErrorKind,
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    tries: u32,
-    message: Option<&str>,
-) -> fmt::Result {
-    write!(f, "{kind} (HTTP {}", status.as_u16())?;
-    if let Some(wait) = retry_after {
-        write!(f, ", retry after {} s", wait.as_secs())?;
-    }
-    if tries > 1 {
-        write!(f, ", tried {tries} times")?;
-    }
-    f.write_str(")")?;
-    match message {
-        Some(message) if !message.is_empty() => write!(f, "; Cometly says: {message}"),
-        _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use http::Uri;
 const MOST: usize = 24;
 
 #[derive(Default)]
-pub(crate) struct Paths([OnceLock<Path>; MOST]);
+pub(crate) struct UriCache([OnceLock<Path>; MOST]);
 
 /// A path that is well-formed.
 struct Path {
@@ -16,7 +16,7 @@ struct Path {
     uri: Option<Uri>,
 }
 
-impl Paths {
+impl UriCache {
     /// The number of the path that stands at this very place of the program, which is the same text each time.
     pub(crate) fn find(&self, template: &'static str) -> Option<usize> {
         self.0.iter().map_while(OnceLock::get).position(|path| ptr::eq(path.template, template))
@@ -48,7 +48,7 @@ mod tests {
     fn a_path_is_found_by_its_place_and_the_rest_is_made_anew() {
         let text: &'static str = "contacts/contacts";
         let (one, other) = text.split_at(8);
-        let paths = Paths::default();
+        let paths = UriCache::default();
         assert!(paths.find(one).is_none());
         paths.note(one, Some(Uri::from_static("https://a.example/contacts")));
         assert!(paths.find(one).is_some_and(|number| paths.uri(number).is_some()));

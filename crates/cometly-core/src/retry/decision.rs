@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{
-    AuthOutcome, Delivery, RetryReason,
-    retry::Rules,
-    spread::{MOST_ALONE, windows},
-    time::left,
+use super::{
+    backoff::{MOST_ALONE, windows},
+    policy::Rules,
 };
+use crate::{AuthOutcome, Delivery, RetryReason, operation::TransportFailure};
 
 /// What one try came to, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happened {
+pub(crate) enum TryResult {
+    /// 401 to a key that was replaced while the call was under way.
+    KeyRotated,
     /// 429.
     Refused,
     /// 502, 503 or 504.
@@ -25,9 +26,11 @@ pub(crate) enum Happened {
     Final,
 }
 
-impl Happened {
-    pub(crate) fn answered<B>(outcome: &AuthOutcome<B>) -> Self {
+impl TryResult {
+    /// `key_was_replaced`: the attempt carried another key than the one that is current now.
+    pub(crate) fn of_answer<B>(outcome: &AuthOutcome<B>, key_was_replaced: bool) -> Self {
         match (outcome, outcome.status()) {
+            (AuthOutcome::Unauthenticated(_), _) if key_was_replaced => Self::KeyRotated,
             (AuthOutcome::RateLimited(_), _) => Self::Refused,
             (
                 AuthOutcome::ServerError(_),
@@ -37,16 +40,21 @@ impl Happened {
         }
     }
 
-    pub(crate) fn failed(delivery: Delivery) -> Self {
-        match delivery {
-            Delivery::NotSent => Self::NotSent,
-            Delivery::Untrusted => Self::Final,
-            Delivery::Unknown => Self::NoAnswer,
+    pub(crate) fn of_failure(failure: TransportFailure) -> Self {
+        match failure {
+            TransportFailure::Failed(Delivery::NotSent) | TransportFailure::TimedOut(Delivery::NotSent) => {
+                Self::NotSent
+            }
+            TransportFailure::Failed(Delivery::Unknown) | TransportFailure::TimedOut(Delivery::Unknown) => {
+                Self::NoAnswer
+            }
+            _ => Self::Final,
         }
     }
 
     fn reason(self, is_idempotent: bool, retry_server_errors: bool) -> Option<RetryReason> {
         match self {
+            Self::KeyRotated => Some(RetryReason::KeyRotated),
             Self::Refused => Some(RetryReason::RateLimited),
             Self::NotSent => Some(RetryReason::NotSent),
             Self::Unavailable if is_idempotent && retry_server_errors => Some(RetryReason::Unavailable),
@@ -59,10 +67,10 @@ impl Happened {
 /// What the decision depends on beside the policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    pub(crate) happened: Happened,
+    pub(crate) result: TryResult,
     pub(crate) is_idempotent: bool,
-    /// Tries so far, at least one.
-    pub(crate) tried: u32,
+    /// Attempts so far, at least one.
+    pub(crate) attempts: u32,
     /// 429s in a row, this one included.
     pub(crate) refusals: u32,
     /// Whether the budget pays for a retry.
@@ -88,11 +96,14 @@ pub(crate) enum Decision {
 
 impl Rules {
     pub(crate) fn decide(&self, facts: &Facts) -> Decision {
-        let Some(reason) = facts.happened.reason(facts.is_idempotent, self.retry_server_errors) else {
+        let Some(reason) = facts.result.reason(facts.is_idempotent, self.retry_server_errors) else {
             return Decision::Stop;
         };
-        if facts.tried >= self.tries {
+        if facts.attempts >= self.max_attempts {
             return Decision::Stop;
+        }
+        if reason == RetryReason::KeyRotated {
+            return Decision::Retry { reason, at_least: Duration::ZERO, jitter: Duration::ZERO };
         }
         let asked = facts.server_wait.max(facts.turn).unwrap_or_default();
         if asked > self.max_retry_after {
@@ -102,9 +113,9 @@ impl Rules {
         let says_when = facts.server_wait.is_some_and(|wait| !wait.is_zero());
         let at_least = match (is_refused, facts.has_budget) {
             // A server that asks for no wait at all is not asked again at once.
-            (true, _) => asked.max(self.base),
+            (true, _) => asked.max(self.initial_backoff),
             (false, true) => asked,
-            (false, false) if self.is_patient => asked.max(self.cap),
+            (false, false) if self.is_patient => asked.max(self.max_backoff),
             (false, false) => return Decision::Stop,
         };
         if at_least >= facts.time_left {
@@ -113,18 +124,18 @@ impl Rules {
         let jitter = match is_refused {
             true if facts.turn.is_some() && says_when => Duration::ZERO,
             // A pacer knows only what the server said.
-            true if facts.turn.is_some() => self.backoff(facts.tried),
+            true if facts.turn.is_some() => self.backoff(facts.attempts),
             true if self.is_patient => facts.window.saturating_mul(windows(facts.refusals, MOST_ALONE)),
-            _ => self.backoff(facts.tried),
+            _ => self.backoff(facts.attempts),
         };
         // The try needs time as well.
-        let room = left(facts.time_left, at_least).checked_div(2).unwrap_or_default();
+        let room = facts.time_left.saturating_sub(at_least).checked_div(2).unwrap_or_default();
         Decision::Retry { reason, at_least, jitter: jitter.min(room) }
     }
 
     fn backoff(&self, tried: u32) -> Duration {
         let doubled = 1_u32.checked_shl(tried.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.base.saturating_mul(doubled).min(self.cap)
+        self.initial_backoff.saturating_mul(doubled).min(self.max_backoff)
     }
 }
 
@@ -140,12 +151,12 @@ mod tests {
     }
 
     /// A first GET of which nothing is known, with time and budget.
-    fn facts(happened: Happened) -> Facts {
+    fn facts(result: TryResult) -> Facts {
         Facts {
-            happened,
+            result,
             is_idempotent: true,
-            tried: 1,
-            refusals: u32::from(happened == Happened::Refused),
+            attempts: 1,
+            refusals: u32::from(result == TryResult::Refused),
             has_budget: true,
             server_wait: None,
             window: Duration::from_secs(60),
@@ -162,21 +173,21 @@ mod tests {
     #[test]
     fn the_decision_is_its_table() {
         use Decision::Stop;
-        use Happened as H;
         use RetryReason as R;
+        use TryResult as H;
 
         let default = RetryPolicy::default().rules;
         let within = RetryPolicy::within(HOUR).rules;
         let no_5xx = RetryPolicy::default().retry_server_errors(false).rules;
-        let asks = |happened, wait| Facts { server_wait: Some(secs(wait)), ..facts(happened) };
+        let asks = |result, wait| Facts { server_wait: Some(secs(wait)), ..facts(result) };
         let post = |facts| Facts { is_idempotent: false, ..facts };
-        let tried = |tried, facts| Facts { tried, ..facts };
+        let tried = |tried, facts| Facts { attempts: tried, ..facts };
         let refused = |refusals| Facts { refusals, ..asks(H::Refused, 30.0) };
         let paced = |turn| Facts { turn: Some(secs(turn)), ..asks(H::Refused, 30.0) };
         let left = |time, facts| Facts { time_left: secs(time), ..facts };
         let broke = |facts| Facts { has_budget: false, ..facts };
         let table = [
-            // What happened × idempotent.
+            // What result × idempotent.
             ("final", default, facts(H::Final), Stop),
             ("final, a job", within, facts(H::Final), Stop),
             ("5xx, GET", default, facts(H::Unavailable), retry(R::Unavailable, 0.0, 0.5)),
@@ -205,7 +216,7 @@ mod tests {
             (
                 "429 without a wait, its turn at once, again and again",
                 within,
-                Facts { turn: Some(secs(0.25)), server_wait: Some(secs(0.0)), tried: 5, ..facts(H::Refused) },
+                Facts { turn: Some(secs(0.25)), server_wait: Some(secs(0.0)), attempts: 5, ..facts(H::Refused) },
                 retry(R::RateLimited, 0.5, 8.0),
             ),
             ("jitter leaves half the time", within, left(70.0, refused(1)), retry(R::RateLimited, 30.0, 20.0)),
@@ -238,11 +249,11 @@ mod tests {
         for status in 100..=999 {
             let response = http::Response::builder().status(status).body(r#"{"message": "m"}"#).unwrap();
             let expected = match status {
-                429 => Happened::Refused,
-                502..=504 => Happened::Unavailable,
-                _ => Happened::Final,
+                429 => TryResult::Refused,
+                502..=504 => TryResult::Unavailable,
+                _ => TryResult::Final,
             };
-            assert_eq!(Happened::answered(&api.read(response)), expected, "{status}");
+            assert_eq!(TryResult::answered(&api.read(response)), expected, "{status}");
         }
     }
 
@@ -252,31 +263,36 @@ mod tests {
         let challenge = http::Response::builder().status(503).header("cf-mitigated", "challenge").body("").unwrap();
         let page = http::Response::builder().status(429).header("retry-after", "1").body("<html>").unwrap();
         for response in [challenge, page] {
-            assert_eq!(Happened::answered(&api.read(response)), Happened::Final);
+            assert_eq!(TryResult::answered(&api.read(response)), TryResult::Final);
         }
     }
 
     #[test]
     fn what_a_failure_is_follows_from_its_delivery() {
-        assert_eq!(Happened::failed(Delivery::NotSent), Happened::NotSent);
-        assert_eq!(Happened::failed(Delivery::Untrusted), Happened::Final);
-        assert_eq!(Happened::failed(Delivery::Unknown), Happened::NoAnswer);
+        assert_eq!(TryResult::failed(Delivery::NotSent), TryResult::NotSent);
+        assert_eq!(TryResult::failed(Delivery::Untrusted), TryResult::Final);
+        assert_eq!(TryResult::failed(Delivery::Unknown), TryResult::NoAnswer);
     }
 
     #[test]
     fn no_wait_overflows() {
         for time_left in [Duration::ZERO, Duration::MAX] {
-            for happened in [Happened::Refused, Happened::NotSent] {
+            for result in [TryResult::Refused, TryResult::NotSent] {
                 let most = Facts {
-                    tried: u32::MAX,
+                    attempts: u32::MAX,
                     refusals: u32::MAX,
                     window: Duration::MAX,
                     server_wait: Some(Duration::MAX),
                     time_left,
-                    ..facts(happened)
+                    ..facts(result)
                 };
                 let _ = RetryPolicy::within(Duration::MAX).rules.decide(&most);
-                let _ = RetryPolicy::none().base(Duration::MAX).tries(9).cap(Duration::MAX).rules.decide(&most);
+                let _ = RetryPolicy::none()
+                    .initial_backoff(Duration::MAX)
+                    .max_attempts(9)
+                    .max_backoff(Duration::MAX)
+                    .rules
+                    .decide(&most);
             }
         }
     }

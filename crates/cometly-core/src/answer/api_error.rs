@@ -1,0 +1,165 @@
+//! An answer that is not a success, as an error.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use http::{HeaderMap, StatusCode};
+
+use super::{error_body::ErrorBody, rate_limit::Wait};
+use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call::CallName};
+
+/// The most fields that `Display` names.
+const MAX_SHOWN_FIELDS: usize = 8;
+
+/// An answer that is not a success: what happened, and what the API said of it.
+///
+/// It owns all that it holds, is one pointer wide, and holds no key: a key that the server quotes is masked first.
+/// A refusal is judged by the first 64 KiB of its body, so that a longer body costs no more to read.
+#[derive(Clone)]
+pub struct ApiError(Box<Details>);
+
+#[derive(Clone)]
+struct Details {
+    kind: ApiErrorKind,
+    status: StatusCode,
+    headers: HeaderMap,
+    attempts: u32,
+    /// Which call it answers, if an [`Operation`](crate::Operation) sent it.
+    call: Option<CallName>,
+    body: ErrorBody,
+}
+
+impl ApiError {
+    pub(super) fn new(kind: ApiErrorKind, status: StatusCode, headers: HeaderMap, body: ErrorBody) -> Self {
+        Self(Box::new(Details { kind, status, headers, attempts: 1, call: None, body }))
+    }
+
+    /// Which outcome this is.
+    #[must_use]
+    pub fn kind(&self) -> ApiErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The headers as they came. A support desk asks for `cf-ray`.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
+    /// The limit that this call counted against, if the answer has one.
+    #[must_use]
+    pub fn rate_limit(&self) -> RateLimit {
+        RateLimit::read(self.headers())
+    }
+
+    /// How long the server asks to wait before the next call: at most [`RateLimit::MAX_RETRY_AFTER`].
+    ///
+    /// Read from `Retry-After` in seconds, with or without a fraction, or as an HTTP-date; of several values the longest.
+    /// Without a length there, from `X-RateLimit-Reset`. A date and a reset are measured by the answer's own `Date`, since
+    /// the core has no clock. `None` if the server asks for no wait, or for one whose length cannot be read, as a date
+    /// without `Date`; retries and the [`Pacer`](crate::Pacer) then wait for one window.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.wait().known()
+    }
+
+    pub(crate) fn wait(&self) -> Wait {
+        Wait::read(self.headers())
+    }
+
+    /// What the answer says of the key.
+    #[must_use]
+    pub fn key_status(&self) -> KeyStatus {
+        self.kind().key_status(self.status(), || self.rate_limit())
+    }
+
+    /// How many times the call was sent, if an [`Operation`](crate::Operation) counted; else 1.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    pub(super) fn set_origin(&mut self, call: CallName, attempts: u32) {
+        (self.0.call, self.0.attempts) = (Some(call), attempts);
+    }
+
+    pub(crate) fn call(&self) -> Option<&CallName> {
+        self.0.call.as_ref()
+    }
+
+    /// The API's `message`: at most 1 KiB, with our keys masked, control and bidirectional characters escaped, and text
+    /// that is not sound Unicode read lossily. Of a `message` that is a list or an object, the first text in it. `None` if
+    /// the API did not answer or has no text there.
+    ///
+    /// For `application/problem+json` without a `message` it is the `detail`
+    /// ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.4)).
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.0.body.message()
+    }
+
+    /// What the API found wrong with each field, for a 422: at most 256, each text as [`message`](Self::message), and no
+    /// deeper than in eight lists or objects.
+    #[must_use]
+    pub fn field_errors(&self) -> Vec<FieldError<'_>> {
+        self.0.body.field_errors()
+    }
+
+    /// The body as text, to look at: a proxy's page, or JSON of another shape. At most 8 KiB, read lossily, with our keys
+    /// masked and control characters escaped; line breaks are control characters.
+    #[must_use]
+    pub fn body_text(&self) -> Cow<'_, str> {
+        self.0.body.text()
+    }
+}
+
+/// What happened, what to do about it, and what the API said. A 422 names its fields.
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(call) = self.call() {
+            write!(f, "{call}: ")?;
+        }
+        write!(f, "{} (HTTP {}", self.kind(), self.status().as_u16())?;
+        if let Some(wait) = self.retry_after() {
+            write!(f, ", retry after {} s", wait.as_secs_f64().ceil())?;
+        }
+        if self.attempts() > 1 {
+            write!(f, ", {} attempts", self.attempts())?;
+        }
+        f.write_str(")")?;
+        let message = self.message().unwrap_or_default();
+        if !message.is_empty() {
+            write!(f, "; Cometly says: {message}")?;
+        }
+        write_fields(f, &self.field_errors(), message)
+    }
+}
+
+/// Each field once with its first message, which is left out if it is the answer's own.
+fn write_fields(f: &mut fmt::Formatter<'_>, errors: &[FieldError<'_>], message: &str) -> fmt::Result {
+    let mut shown: Vec<&str> = Vec::new();
+    for FieldError { field, message: wrong } in errors {
+        if shown.contains(field) {
+            continue;
+        }
+        if shown.len() >= MAX_SHOWN_FIELDS {
+            return f.write_str(", …");
+        }
+        f.write_str(if shown.is_empty() { "; fields: " } else { ", " })?;
+        f.write_str(if field.is_empty() { "(unnamed)" } else { field })?;
+        if *wrong != message {
+            write!(f, " ({wrong})")?;
+        }
+        shown.push(field);
+    }
+    Ok(())
+}
+
+debug_as_display!(ApiError);
+
+impl std::error::Error for ApiError {}

@@ -1,0 +1,157 @@
+//! A success of another shape than expected.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::{Reply, call::CallName};
+
+mod located;
+
+use located::Mismatch;
+
+/// A success whose body is not the JSON that the caller expected.
+///
+/// It says where and what: `data[3].amount: expected a number, found a string`, or `missing field "event_name"`. It never
+/// shows a value of the body. Names of fields are those of the caller's own types; the keys of a map print as `*`, since
+/// they can be addresses.
+pub struct DecodeError(Box<Details>);
+
+struct Details {
+    category: DecodeCategory,
+    line: usize,
+    column: usize,
+    /// Where in the JSON it is, and what.
+    mismatch: Option<Mismatch>,
+    reply: Option<Reply<Bytes>>,
+    call: Option<CallName>,
+    attempts: u32,
+}
+
+/// What kind of thing is wrong with the JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeCategory {
+    /// It is not well-formed.
+    Syntax,
+    /// It is JSON, but of another shape or type.
+    Data,
+    /// It ends too early.
+    Eof,
+}
+
+impl fmt::Display for DecodeCategory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Syntax => "is not well-formed JSON",
+            Self::Data => "has a wrong type or value",
+            Self::Eof => "ends too early",
+        })
+    }
+}
+
+impl DecodeError {
+    /// The error of reading `body` as a `T`, with its place, for which the body is read once more.
+    #[cold]
+    pub(super) fn new<'a, T: Deserialize<'a>>(
+        error: &serde_json::Error,
+        body: &'a [u8],
+        call: Option<CallName>,
+        attempts: u32,
+    ) -> Self {
+        let category = match error.classify() {
+            serde_json::error::Category::Data => DecodeCategory::Data,
+            serde_json::error::Category::Eof => DecodeCategory::Eof,
+            serde_json::error::Category::Syntax | serde_json::error::Category::Io => DecodeCategory::Syntax,
+        };
+        let mismatch = if category == DecodeCategory::Data { Mismatch::find::<T>(body) } else { None };
+        Self(Box::new(Details {
+            category,
+            line: error.line(),
+            column: error.column(),
+            mismatch,
+            reply: None,
+            call,
+            attempts,
+        }))
+    }
+
+    /// The same error, with the reply that could not be read, for [`into_reply`](Self::into_reply).
+    #[must_use]
+    pub fn with_reply(mut self, reply: Reply<Bytes>) -> Self {
+        self.0.reply = Some(reply);
+        self
+    }
+
+    /// The reply that could not be read, if the error came from a client or from [`Reply::decode`].
+    #[must_use]
+    pub fn into_reply(self) -> Option<Reply<Bytes>> {
+        self.0.reply
+    }
+
+    /// The same error, of a part that is an item of a list in the whole: the places are those of the whole.
+    pub(super) fn within(mut self, whole: &[u8], part: &[u8], item: (&'static str, usize)) -> Self {
+        let offset = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+        let before = whole.get(..offset).unwrap_or_default();
+        let breaks = before.iter().filter(|byte| **byte == b'\n').count();
+        let last_line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        if self.0.line == 1 {
+            self.0.column = self.0.column.saturating_add(last_line.len());
+        }
+        self.0.line = self.0.line.saturating_add(breaks);
+        self.0.mismatch = self.0.mismatch.map(|mismatch| mismatch.in_list(item));
+        self
+    }
+
+    pub(crate) fn call(&self) -> Option<&CallName> {
+        self.0.call.as_ref()
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What kind of thing is wrong.
+    #[must_use]
+    pub fn category(&self) -> DecodeCategory {
+        self.0.category
+    }
+
+    /// Where in the JSON it is: `data[3].amount`. Empty for the whole of it, and where it is not known.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.0.mismatch.as_ref().map(Mismatch::path).unwrap_or_default()
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.0.line
+    }
+
+    /// The column in bytes, from 1; 0 right behind a line break, or before the first byte.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        self.0.column
+    }
+}
+
+/// What is wrong with the JSON, and where.
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details { category, line, column, mismatch, call, .. } = &*self.0;
+        if let Some(call) = call {
+            write!(f, "{call}: ")?;
+        }
+        write!(f, "the call succeeded, but its JSON {category} at line {line} column {column}")?;
+        mismatch.as_ref().map_or(Ok(()), |mismatch| write!(f, ": {mismatch}"))
+    }
+}
+
+debug_as_display!(DecodeError);
+
+impl std::error::Error for DecodeError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Whether a call that got no answer may be sent again.
+
+use std::fmt;
+
+/// What is known of a call that got no answer: whether it may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The server never got it: safe to send again, whatever the method.
+    NotSent,
+    /// The server's certificate was refused, before anything was sent. Trying again does not help.
+    Untrusted,
+    /// It may have arrived and been carried out. Safe to send again only if the call is
+    /// [idempotent](Call::is_idempotent).
+    Unknown,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "nothing was sent, so it is safe to send it again",
+            Self::Untrusted => {
+                "the server's certificate was not trusted and nothing was sent; check the base URL, the clock, and for a \
+                 proxy that opens TLS"
+            }
+            Self::Unknown => "it may have arrived; send it again only if doing it twice does no harm",
+        })
+    }
+}

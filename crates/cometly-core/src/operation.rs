@@ -1,0 +1,543 @@
+//! A call under way. An [`Operation`] decides what comes next, an [`Attempt`] is one request and takes its answer, and
+//! [`telemetry`] tells spans and events of both. None of them does IO: a client sends, sleeps, and says what time it is.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, header};
+
+use crate::{
+    Api, ApiErrorKind, AuthOutcome, Call, CallError, Moment, RetryPolicy, RetryReason, TransportLimits,
+    answer::classify,
+    call::{CallName, Prepared},
+    call_error::{History, ReachedLimit},
+    key_ring::Keys,
+    pacer::{Pace, Permit, Ticket},
+    retry::{DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
+};
+
+mod attempt;
+mod telemetry;
+mod transport_error;
+
+pub use attempt::Attempt;
+pub use telemetry::Attributes;
+use telemetry::Telemetry;
+pub use transport_error::TransportError;
+pub(crate) use transport_error::TransportFailure;
+
+/// One call under way, with its attempts, its waits and its end.
+///
+/// ```text
+///  Call::start
+///      │
+///      ▼             ┌── sleep(pause) ──┐
+///  Operation ── next(now) ──► Next::Wait ┘      the pacer's turn, a Retry-After, a backoff
+///      ▲             ├──────► Next::Send(Attempt)
+///      │             │             │  send attempt.request()
+///      └─────────────┼── finish(answer, now)
+///                    └──────► Next::Done(result)
+/// ```
+///
+/// Each step consumes what it was asked of, so no answer counts twice and none is passed over. Dropped at any point, it
+/// gives its place in the [`Pacer`](crate::Pacer)'s line back. The whole of a client is this loop:
+///
+/// ```
+/// use cometly_core::{
+///     AuthOutcome, Call, CallError, Moment, Next, RetryPolicy, TransportError, TransportLimits, bytes::Bytes, http,
+/// };
+///
+/// fn send(call: Call, policy: &RetryPolicy, seed: u64) -> Result<AuthOutcome<Bytes>, CallError<Broken>> {
+///     let mut operation = call.start(policy, &TransportLimits::default(), seed, Moment::now())?;
+///     loop {
+///         operation = match operation.next(Moment::now()) {
+///             Next::Wait { pause, operation } => {
+///                 std::thread::sleep(pause);
+///                 operation
+///             }
+///             Next::Send(attempt) => {
+///                 let answer = attempt.in_scope(|| exchange(attempt.request(), attempt.timeout()));
+///                 attempt.finish(answer, Moment::now())
+///             }
+///             Next::Done(result) => return result,
+///         };
+///     }
+/// }
+/// # #[derive(Debug)]
+/// # struct Broken;
+/// # fn exchange(_: http::Request<Bytes>, _: std::time::Duration) -> Result<http::Response<Bytes>, TransportError<Broken>> {
+/// #     Ok(http::Response::new(Bytes::from_static(b"{}")))
+/// # }
+/// # let api = cometly_core::Api::new(cometly_core::ApiKey::new("k").unwrap());
+/// # assert!(send(api.get("events"), &RetryPolicy::default(), 1).is_ok());
+/// ```
+///
+/// What the [policy](RetryPolicy) allows is decided by the table in its docs; how long all of it takes is bounded by
+/// [`Call::timeout`], else [`TransportLimits::timeout`], else [`RetryPolicy::timeout`].
+#[must_use = "an operation does nothing until it is driven"]
+pub struct Operation<B, E> {
+    stage: Stage<B, E>,
+}
+
+enum Stage<B, E> {
+    /// Boxed, since it is moved by every step.
+    Open(Box<State>),
+    Over(Result<AuthOutcome<B>, CallError<E>>),
+}
+
+/// What comes next in an [`Operation`].
+#[must_use = "it is the call's result, or the rest of the call"]
+pub enum Next<B, E> {
+    /// Sleep, then ask `operation` again.
+    Wait {
+        /// How long to sleep.
+        pause: Duration,
+        /// What to go on with.
+        operation: Operation<B, E>,
+    },
+    /// Send [`Attempt::request`] and give its answer to [`Attempt::finish`].
+    Send(Attempt),
+    /// The call has ended.
+    Done(Result<AuthOutcome<B>, CallError<E>>),
+}
+
+/// What an operation remembers from attempt to attempt.
+struct State {
+    api: Api,
+    name: CallName,
+    /// What each attempt sends, but for the headers that [`Stamp`] adds.
+    prototype: Request<Bytes>,
+    stamp: Stamp,
+    policy: RetryPolicy,
+    limits: TransportLimits,
+    /// How long the whole call may take; `Duration::MAX` if that is not bounded.
+    timeout: Duration,
+    started: Moment,
+    /// The latest moment seen: a clock that steps back gives no time back.
+    latest: Moment,
+    /// How often in a row the caller came back without its clock having moved.
+    idle_wakes: u8,
+    jitter: Jitter,
+    /// Attempts so far, the one under way included.
+    attempts: u32,
+    /// Why the next attempt is made.
+    reason: Option<RetryReason>,
+    /// 429s in a row.
+    refusals: u32,
+    /// The longest wait that the server asked for with a 429.
+    longest_wait: Duration,
+    may_have_arrived: bool,
+    was_key_rotated: bool,
+    needs_fresh_connection: bool,
+    last_answer: Option<ApiErrorKind>,
+    /// When the next attempt may be made.
+    resume_at: Option<Moment>,
+    place: Place,
+    /// The keys that the attempt under way carries.
+    keys: Arc<Keys>,
+    /// The time-out of the attempt under way, and whether it is what is left of the call's.
+    attempt_timeout: (Duration, bool),
+    telemetry: Telemetry,
+}
+
+/// Which headers of ours a request gets.
+#[derive(Clone, Copy)]
+enum Stamp {
+    /// All of them: a [`Call`].
+    All,
+    /// The key that is current at each attempt: a request from [`Api::authorize`].
+    Key,
+    /// None: a request that carries no key, or that goes elsewhere than to the API.
+    None,
+}
+
+/// Where the call is in the pacer's line.
+enum Place {
+    None,
+    Waiting(Ticket),
+    Going(Permit),
+}
+
+/// After this many wake-ups without the clock having moved, the pause counts as gone by, so that a clock that stands makes no
+/// endless loop.
+const MAX_IDLE_WAKES: u8 = 100;
+
+impl Call {
+    /// Begins the call. Use another `seed` for each call, from whatever source of random numbers there is: it spreads the
+    /// waits of many callers.
+    ///
+    /// # Errors
+    /// [`CallErrorKind::Request`](crate::CallErrorKind::Request) with the first thing that is wrong with the call.
+    pub fn start<B, E>(
+        self,
+        policy: &RetryPolicy,
+        limits: &TransportLimits,
+        seed: u64,
+        now: Moment,
+    ) -> Result<Operation<B, E>, CallError<E>> {
+        let name = self.name();
+        let Prepared { api, method, uri, headers, body, timeout, retry_policy } =
+            self.prepare().map_err(|error| CallError::request(error, Some(name.clone())))?;
+        let mut prototype = Request::new(body);
+        (*prototype.method_mut(), *prototype.uri_mut()) = (method, uri);
+        *prototype.headers_mut() = headers.map(|headers| *headers).unwrap_or_default();
+        let policy = retry_policy.unwrap_or_else(|| policy.clone());
+        let limits = TransportLimits { timeout: timeout.or(limits.timeout), ..*limits };
+        Ok(Operation::new(&api, name, prototype, Stamp::All, policy, limits, seed, now))
+    }
+}
+
+impl<B, E> Operation<B, E> {
+    /// Begins a call with a request that came from [`Api::authorize`]: idempotent by its method alone, paced by its path.
+    ///
+    /// Each attempt has the headers that were given; the key among them is replaced by the one that is current then, if the
+    /// request goes to the API at all.
+    pub fn from_request(
+        request: Request<Bytes>,
+        api: &Api,
+        policy: &RetryPolicy,
+        limits: &TransportLimits,
+        seed: u64,
+        now: Moment,
+    ) -> Self {
+        let is_idempotent = request.method().is_idempotent();
+        let name = CallName { method: request.method().clone(), template: None, is_idempotent };
+        let has_key = request.headers().contains_key(header::AUTHORIZATION);
+        let stamp = if has_key && api.base_url().is_origin_of(request.uri()) { Stamp::Key } else { Stamp::None };
+        Self::new(api, name, request, stamp, policy.clone(), *limits, seed, now)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the two ways to begin have nothing else in common")]
+    fn new(
+        api: &Api,
+        name: CallName,
+        prototype: Request<Bytes>,
+        stamp: Stamp,
+        policy: RetryPolicy,
+        limits: TransportLimits,
+        seed: u64,
+        now: Moment,
+    ) -> Self {
+        let telemetry = Telemetry::begin(&name, prototype.uri());
+        let state = State {
+            keys: api.keys(),
+            api: api.clone(),
+            name,
+            prototype,
+            stamp,
+            timeout: limits.timeout.unwrap_or(policy.rules.timeout),
+            policy,
+            limits,
+            started: now,
+            latest: now,
+            idle_wakes: 0,
+            jitter: Jitter::new(seed),
+            attempts: 0,
+            reason: None,
+            refusals: 0,
+            longest_wait: Duration::ZERO,
+            may_have_arrived: false,
+            was_key_rotated: false,
+            needs_fresh_connection: false,
+            last_answer: None,
+            resume_at: None,
+            place: Place::None,
+            attempt_timeout: (Duration::ZERO, false),
+            telemetry,
+        };
+        Self { stage: Stage::Open(Box::new(state)) }
+    }
+
+    /// What comes next at the moment `now`.
+    pub fn next(self, now: Moment) -> Next<B, E> {
+        let mut state = match self.stage {
+            Stage::Open(state) => state,
+            Stage::Over(result) => return Next::Done(result),
+        };
+        state.advance(now);
+        if let Some(pause) = state.pause() {
+            return state.wait(pause);
+        }
+        match state.take_turn() {
+            Turn::Go => {
+                state.begin_attempt();
+                Next::Send(Attempt { state })
+            }
+            Turn::Wait(pause) => {
+                state.resume_at = Some(state.latest.saturating_add(pause));
+                state.telemetry.waits(pause, None, state.attempts);
+                state.wait(pause)
+            }
+            Turn::TooLate(turn) => {
+                let error = CallError::paced(turn, state.history());
+                state.telemetry.failed(error.error_type());
+                Next::Done(Err(error))
+            }
+            Turn::OutOfTime => {
+                let error = CallError::out_of_time(state.timeout, state.history());
+                state.telemetry.failed(error.error_type());
+                Next::Done(Err(error))
+            }
+        }
+    }
+}
+
+/// Whether the next attempt may be made.
+enum Turn {
+    Go,
+    Wait(Duration),
+    /// Its turn comes after this time, which the call does not have.
+    TooLate(Duration),
+    OutOfTime,
+}
+
+impl State {
+    fn wait<B, E>(self: Box<Self>, pause: Duration) -> Next<B, E> {
+        Next::Wait { pause, operation: Operation { stage: Stage::Open(self) } }
+    }
+
+    fn advance(&mut self, now: Moment) {
+        let is_waiting = self.resume_at.is_some();
+        if now > self.latest {
+            (self.latest, self.idle_wakes) = (now, 0);
+        } else if is_waiting {
+            self.idle_wakes = self.idle_wakes.saturating_add(1);
+        }
+        match self.resume_at {
+            Some(until) if self.idle_wakes > MAX_IDLE_WAKES => {
+                (self.latest, self.idle_wakes) = (self.latest.max(until), 0);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is left of a pause.
+    fn pause(&mut self) -> Option<Duration> {
+        let pause = self.resume_at?.duration_since(self.latest);
+        if pause.is_zero() {
+            self.resume_at = None;
+        }
+        Some(pause).filter(|pause| !pause.is_zero())
+    }
+
+    fn time_left(&self) -> Duration {
+        self.timeout.saturating_sub(self.latest.duration_since(self.started))
+    }
+
+    /// The time that an attempt needs at least: a second, or a tenth of a shorter call.
+    fn least_attempt(&self) -> Duration {
+        self.timeout.checked_div(10).unwrap_or_default().min(Duration::from_secs(1))
+    }
+
+    /// Asks the pacer, if there is one.
+    fn take_turn(&mut self) -> Turn {
+        let (now, time_left) = (self.latest, self.time_left());
+        let has_pacer = self.api.pacer().is_some();
+        if time_left.is_zero() {
+            return if has_pacer { Turn::TooLate(Duration::ZERO) } else { Turn::OutOfTime };
+        }
+        let pace = match std::mem::replace(&mut self.place, Place::None) {
+            Place::Waiting(ticket) => ticket.poll(now),
+            Place::Going(permit) => Pace::Go(permit),
+            Place::None => {
+                let Some(pacer) = self.api.pacer() else { return Turn::Go };
+                let path = self.name.template.as_deref().unwrap_or_else(|| {
+                    let path = self.prototype.uri().path();
+                    path.strip_prefix(self.api.base_url().path()).unwrap_or(path)
+                });
+                pacer.poll(&self.name.method, path, now, self.jitter.seed())
+            }
+        };
+        match pace {
+            Pace::Go(permit) => {
+                self.place = Place::Going(permit);
+                Turn::Go
+            }
+            Pace::Wait { after, ticket } => {
+                let turn = ticket.turn(now);
+                let is_too_late = turn.saturating_add(self.least_attempt()) >= time_left;
+                if is_too_late || turn > self.policy.rules.max_retry_after {
+                    return Turn::TooLate(turn);
+                }
+                self.place = Place::Waiting(ticket);
+                Turn::Wait(after)
+            }
+        }
+    }
+
+    fn begin_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.keys = self.api.keys();
+        self.attempt_timeout = self.next_timeout();
+        self.telemetry.begin_attempt(&self.name, self.prototype.uri(), self.attempts, self.reason);
+    }
+
+    /// The time-out of an attempt, and whether it is the call's own end.
+    fn next_timeout(&self) -> (Duration, bool) {
+        let unset =
+            if self.limits.timeout.is_some() { Duration::MAX } else { TransportLimits::DEFAULT_ATTEMPT_TIMEOUT };
+        let most = self.limits.attempt_timeout.unwrap_or(unset).min(TransportLimits::MAX_TIMEOUT);
+        let left = self.time_left();
+        if left <= most { (left, true) } else { (most, false) }
+    }
+
+    fn history(&self) -> History {
+        History {
+            call: self.name.clone(),
+            attempts: self.attempts,
+            last_answer: self.last_answer,
+            may_have_arrived: self.may_have_arrived,
+        }
+    }
+
+    /// The attempt's headers, with the key that was current when it began.
+    fn headers(&self) -> HeaderMap {
+        let given = self.prototype.headers();
+        match self.stamp {
+            Stamp::All => {
+                let mut headers = self.keys.headers.clone();
+                headers.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+                headers
+            }
+            Stamp::Key => {
+                let mut headers = given.clone();
+                headers.insert(header::AUTHORIZATION, self.keys.current.header().clone());
+                headers
+            }
+            Stamp::None => given.clone(),
+        }
+    }
+
+    fn take_answer<B: AsRef<[u8]>, E>(mut self: Box<Self>, response: Response<B>) -> Stage<B, E> {
+        let mut outcome = classify(response, &self.api.keys());
+        self.telemetry.answered(&outcome);
+        let turn = self.leave_pacer(Some(&outcome));
+        let key_was_replaced = self.api.keys().generation != self.keys.generation && !self.was_key_rotated;
+        let result = TryResult::of_answer(&outcome, key_was_replaced);
+        self.was_key_rotated |= result == TryResult::KeyRotated;
+        self.last_answer = outcome.error().map(crate::ApiError::kind);
+        self.may_have_arrived |= matches!(outcome, AuthOutcome::ServerError(_));
+        let wait = outcome.wait();
+        if result == TryResult::Refused {
+            self.refusals = self.refusals.saturating_add(1);
+            self.longest_wait = self.longest_wait.max(wait.known().unwrap_or_default());
+        } else {
+            self.refusals = 0;
+        }
+        let window = if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait };
+        // A 429 that asks for no wait counts as one window too.
+        let server_wait = match result {
+            TryResult::Refused => Some(wait.or_window(window).unwrap_or(window)),
+            _ => wait.or_window(window),
+        };
+        if self.decide(result, server_wait, turn) {
+            return Stage::Open(self);
+        }
+        self.telemetry.ended(&outcome);
+        outcome.set_origin(self.name.clone(), self.attempts);
+        Stage::Over(Ok(outcome))
+    }
+
+    fn take_failure<B, E>(mut self: Box<Self>, error: TransportError<E>) -> Stage<B, E> {
+        let result = TryResult::of_failure(error.failure);
+        let (timeout, is_the_calls) = self.attempt_timeout;
+        let limit = match error.failure {
+            TransportFailure::TimedOut(_) if is_the_calls => Some(ReachedLimit::Timeout(self.timeout)),
+            TransportFailure::TimedOut(_) => Some(ReachedLimit::AttemptTimeout(timeout)),
+            TransportFailure::BodyTooLarge(_) => Some(ReachedLimit::BodySize(self.limits.max_body_size)),
+            TransportFailure::HeadTooLarge(_) => Some(ReachedLimit::HeadSize),
+            _ => None,
+        };
+        self.telemetry.attempt_failed(error.failure);
+        let turn = self.leave_pacer::<B>(None);
+        self.refusals = 0;
+        // A kept connection may have been the reason.
+        self.needs_fresh_connection = matches!(result, TryResult::NoAnswer | TryResult::NotSent);
+        if self.decide(result, None, turn) {
+            self.may_have_arrived |= result == TryResult::NoAnswer;
+            return Stage::Open(self);
+        }
+        let error = CallError::transport(error, limit, self.history());
+        self.telemetry.failed(error.error_type());
+        Stage::Over(Err(error))
+    }
+
+    /// Tells the pacer what came of the attempt that it let go. A refused one keeps its place in line; how long until its
+    /// turn, if there is a pacer.
+    fn leave_pacer<B>(&mut self, outcome: Option<&AuthOutcome<B>>) -> Option<Duration> {
+        let Place::Going(permit) = std::mem::replace(&mut self.place, Place::None) else { return None };
+        let ticket = permit.on_outcome(outcome?, self.latest)?;
+        let turn = ticket.turn(self.latest);
+        self.place = Place::Waiting(ticket);
+        Some(turn)
+    }
+
+    /// Whether there is another attempt; if so, `resume_at` says when.
+    fn decide(&mut self, result: TryResult, server_wait: Option<Duration>, turn: Option<Duration>) -> bool {
+        if self.attempts == 1 {
+            self.policy.budget.deposit();
+        }
+        let mut facts = Facts {
+            result,
+            is_idempotent: self.name.is_idempotent,
+            attempts: self.attempts,
+            refusals: self.refusals,
+            has_budget: true,
+            server_wait,
+            window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
+            turn,
+            time_left: self.time_left(),
+        };
+        let mut decision = self.policy.rules.decide(&facts);
+        // Paid only for what would be sent again.
+        if let Decision::Retry { reason, .. } = decision {
+            let is_paid = !matches!(reason, RetryReason::RateLimited | RetryReason::KeyRotated);
+            if is_paid && !self.policy.budget.withdraw() {
+                facts.has_budget = false;
+                decision = self.policy.rules.decide(&facts);
+            }
+        }
+        let Decision::Retry { reason, at_least, jitter } = decision else { return false };
+        let pause = at_least.saturating_add(self.jitter.below(jitter));
+        self.reason = Some(reason);
+        self.resume_at = Some(self.latest.saturating_add(pause));
+        self.telemetry.waits(pause, Some(reason), self.attempts);
+        true
+    }
+}
+
+impl<B: AsRef<[u8]>, E: fmt::Debug> fmt::Debug for Operation<B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stage {
+            Stage::Open(state) => state.fmt(f),
+            Stage::Over(result) => f.debug_tuple("Operation").field(result).finish(),
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>, E: fmt::Debug> fmt::Debug for Next<B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wait { pause, operation } => {
+                f.debug_struct("Wait").field("pause", pause).field("operation", operation).finish()
+            }
+            Self::Send(attempt) => f.debug_tuple("Send").field(attempt).finish(),
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+        }
+    }
+}
+
+/// Shows no key, no value of the path, the query or the body.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("api", &self.api)
+            .field("call", &format_args!("{}", self.name))
+            .field("attempts", &self.attempts)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

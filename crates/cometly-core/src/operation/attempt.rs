@@ -1,0 +1,120 @@
+//! One request of an operation, and its answer.
+
+use std::{fmt, future::Future, time::Duration};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+
+use super::{Attributes, Operation, State, TransportError};
+use crate::{Moment, RetryReason, TransportLimits};
+
+/// One attempt of an [`Operation`]: the request to send, and what may be spent on it.
+///
+/// A client sends [`request`](Self::request) within [`timeout`](Self::timeout) and [`limits`](Self::limits), inside
+/// [`instrument`](Self::instrument) or [`in_scope`](Self::in_scope), and gives what came of it to
+/// [`finish`](Self::finish). Dropped instead, the call counts as one that may have arrived.
+#[must_use = "an attempt does nothing until its request is sent"]
+pub struct Attempt {
+    pub(super) state: Box<State>,
+}
+
+impl Attempt {
+    /// The request to send, with the key that was current when the attempt began. The body is shared, not copied.
+    #[must_use]
+    pub fn request(&self) -> Request<Bytes> {
+        let mut request = Request::new(self.state.prototype.body().clone());
+        *request.method_mut() = self.state.prototype.method().clone();
+        *request.uri_mut() = self.state.prototype.uri().clone();
+        *request.version_mut() = self.state.prototype.version();
+        *request.headers_mut() = self.state.headers();
+        request
+    }
+
+    /// How long the attempt may take, connecting and the body included.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.state.attempt_timeout.0
+    }
+
+    /// The sizes that the answer is held to, and the time for connecting.
+    #[must_use]
+    pub fn limits(&self) -> &TransportLimits {
+        &self.state.limits
+    }
+
+    /// The number of this attempt, from 1.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.state.attempts
+    }
+
+    /// Why the call is sent again; `None` for the first attempt.
+    #[must_use]
+    pub fn reason(&self) -> Option<RetryReason> {
+        self.state.reason
+    }
+
+    /// Whether to send on a new connection: the attempt before failed, and a kept connection may have been the reason.
+    #[must_use]
+    pub fn needs_fresh_connection(&self) -> bool {
+        self.state.needs_fresh_connection
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.state.name.method
+    }
+
+    /// The call's path as it was given, without values: fit for logs. A request of the caller's own has none.
+    #[must_use]
+    pub fn path_template(&self) -> Option<&str> {
+        self.state.name.template.as_deref()
+    }
+
+    /// What OpenTelemetry's HTTP client conventions want to know of an attempt, for metrics of your own.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'_> {
+        Attributes::new(&self.state.name, self.state.prototype.uri(), self.state.attempts)
+    }
+
+    /// `future` within the attempt's span. Without the feature `tracing`, it is `future` itself.
+    #[cfg(feature = "tracing")]
+    pub fn instrument<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        tracing::Instrument::instrument(future, self.state.telemetry.attempt_span())
+    }
+
+    /// `future` within the attempt's span. Without the feature `tracing`, it is `future` itself.
+    #[cfg(not(feature = "tracing"))]
+    pub fn instrument<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future
+    }
+
+    /// Runs `exchange` within the attempt's span. Without the feature `tracing`, it only runs it.
+    pub fn in_scope<R>(&self, exchange: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "tracing")]
+        let _entered = self.state.telemetry.attempt_span().entered();
+        exchange()
+    }
+
+    /// Takes what came of the attempt.
+    pub fn finish<B: AsRef<[u8]>, E>(
+        mut self,
+        answer: Result<Response<B>, TransportError<E>>,
+        now: Moment,
+    ) -> Operation<B, E> {
+        self.state.advance(now);
+        let stage = match answer {
+            Ok(response) => self.state.take_answer(response),
+            Err(error) => self.state.take_failure(error),
+        };
+        Operation { stage }
+    }
+}
+
+/// Shows no key, no value of the path, the query or the body.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("number", &self.number()).field("state", &self.state).finish_non_exhaustive()
+    }
+}

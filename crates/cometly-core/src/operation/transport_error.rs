@@ -1,0 +1,150 @@
+//! Why an attempt has no answer, as a client tells it.
+
+use std::{error::Error, fmt};
+
+use http::StatusCode;
+
+use crate::Delivery;
+
+/// Why an attempt has no answer: what a client gives to [`Attempt::finish`](crate::Attempt::finish). `E` is the error of
+/// its HTTP stack.
+///
+/// | constructor | the client knows that | the call is sent again |
+/// | --- | --- | --- |
+/// | [`not_sent`](Self::not_sent) | the connection failed before anything was sent | yes |
+/// | [`untrusted`](Self::untrusted) | the server's certificate was refused | no |
+/// | [`unknown`](Self::unknown) | the request may have arrived | if it is idempotent |
+/// | [`timed_out`](Self::timed_out) | [`Attempt::timeout`](crate::Attempt::timeout) has passed | by its [`Delivery`] |
+/// | [`too_large`](Self::too_large) | the answer is longer than [`TransportLimits`](crate::TransportLimits) allow | no |
+/// | [`proxy_refused`](Self::proxy_refused) | a proxy refused to connect (407, or any answer to CONNECT but 2xx) | no |
+/// | [`setup`](Self::setup) | the stack cannot be used as it is set up | no |
+///
+/// Whether something was sent is told by the place of the failure (name, connection, TLS), never by the words of an error.
+#[derive(Debug)]
+#[must_use = "it ends the attempt when it is given to `finish`"]
+pub struct TransportError<E> {
+    pub(crate) failure: TransportFailure,
+    pub(crate) source: Option<E>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransportFailure {
+    Failed(Delivery),
+    TimedOut(Delivery),
+    BodyTooLarge(StatusCode),
+    HeadTooLarge(Option<StatusCode>),
+    Setup,
+    ProxyRefused(Option<StatusCode>),
+}
+
+impl<E> TransportError<E> {
+    fn new(failure: TransportFailure, source: impl Into<Option<E>>) -> Self {
+        Self { failure, source: source.into() }
+    }
+
+    /// The connection failed before anything of the request was sent.
+    pub fn not_sent(source: E) -> Self {
+        Self::new(TransportFailure::Failed(Delivery::NotSent), source)
+    }
+
+    /// The server's certificate was refused; nothing was sent.
+    pub fn untrusted(source: E) -> Self {
+        Self::new(TransportFailure::Failed(Delivery::Untrusted), source)
+    }
+
+    /// The request may have arrived, and no whole answer came.
+    pub fn unknown(source: E) -> Self {
+        Self::new(TransportFailure::Failed(Delivery::Unknown), source)
+    }
+
+    /// One of the three before, by its [`Delivery`].
+    pub fn failed(delivery: Delivery, source: E) -> Self {
+        Self::new(TransportFailure::Failed(delivery), source)
+    }
+
+    /// The HTTP stack cannot be used as it is set up; nothing was sent.
+    pub fn setup(source: E) -> Self {
+        Self::new(TransportFailure::Setup, source)
+    }
+
+    /// A proxy refused to connect; nothing reached the server. `None` if the stack does not tell the status.
+    pub fn proxy_refused(status: Option<StatusCode>, source: E) -> Self {
+        Self::new(TransportFailure::ProxyRefused(status), source)
+    }
+
+    /// The attempt took longer than its time-out.
+    pub fn timed_out(delivery: Delivery) -> Self {
+        Self::new(TransportFailure::TimedOut(delivery), None)
+    }
+
+    /// The answer is larger than allowed, and was not read further. `None` if its head is too large to have a status.
+    pub fn too_large(status: Option<StatusCode>) -> Self {
+        Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
+    }
+
+    pub(crate) fn head_too_large(status: Option<StatusCode>) -> Self {
+        Self::new(TransportFailure::HeadTooLarge(status), None)
+    }
+
+    /// The same failure with the error of the HTTP stack behind it.
+    pub fn with_source(self, source: E) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// The same failure with another type for the stack's error, as to box it.
+    pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> TransportError<U> {
+        TransportError { failure: self.failure, source: self.source.map(map) }
+    }
+
+    /// Whether something was sent.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.failure.delivery()
+    }
+}
+
+impl TransportFailure {
+    pub(crate) fn delivery(self) -> Delivery {
+        match self {
+            Self::Failed(delivery) | Self::TimedOut(delivery) => delivery,
+            Self::Setup | Self::ProxyRefused(_) => Delivery::NotSent,
+            Self::BodyTooLarge(_) | Self::HeadTooLarge(_) => Delivery::Unknown,
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl TransportFailure {
+    /// The words of [`CallError::error_type`](crate::CallError::error_type).
+    pub(crate) fn error_type(self) -> &'static str {
+        match self {
+            Self::Failed(Delivery::NotSent) => "not_sent",
+            Self::Failed(Delivery::Untrusted) => "untrusted",
+            Self::Failed(Delivery::Unknown) => "no_answer",
+            Self::TimedOut(_) => "timeout",
+            Self::BodyTooLarge(_) | Self::HeadTooLarge(_) => "too_large",
+            Self::Setup => "setup",
+            Self::ProxyRefused(_) => "proxy",
+        }
+    }
+}
+
+impl<E> fmt::Display for TransportError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.failure {
+            TransportFailure::Failed(_) => "the attempt got no answer",
+            TransportFailure::TimedOut(_) => "the attempt took longer than its time-out",
+            TransportFailure::BodyTooLarge(_) => "the body of the answer is larger than allowed",
+            TransportFailure::HeadTooLarge(_) => "the headers of the answer are larger than allowed",
+            TransportFailure::Setup => "the HTTP stack cannot be used as it is set up",
+            TransportFailure::ProxyRefused(_) => "the proxy refused to connect",
+        })?;
+        write!(f, ": {}", self.delivery())
+    }
+}
+
+impl<E: Error + 'static> Error for TransportError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,253 @@
+//! When a call is sent again, and for how long.
+
+use std::{fmt, time::Duration};
+
+use crate::RetryBudget;
+
+/// When a call is sent again, how long to wait before, and how long all of it may take.
+///
+/// Three to choose from, and setters to change them:
+///
+/// | | attempts | whole call | waits at most | for |
+/// | --- | --- | --- | --- | --- |
+/// | [`default`](RetryPolicy::default) | 3 | 60 s | 60 s | a call that a person waits for |
+/// | [`none`](RetryPolicy::none) | 1 | not bounded here | – | programs with a loop of their own |
+/// | [`within`](RetryPolicy::within) | any | the time given | as long as the server says | jobs that must get through |
+///
+/// # The decision
+/// After each attempt, the first row that fits:
+///
+/// | what happened | sent again | after at least | plus jitter below |
+/// | --- | --- | --- | --- |
+/// | 401 to a key that was [rotated](crate::Api::rotate) away meanwhile | once, a POST too, with the new key: the key is looked at before the work | | |
+/// | success, 401, 403, 404, 422 or another 4xx; anything `Unexpected`; `Untrusted`; an answer too large; a proxy that refuses | never | | |
+/// | 500, 501, 505 and every other 5xx but the next row's | never: the call itself may have broken the server | | |
+/// | 502, 503, 504 | if idempotent, and not [switched off](RetryPolicy::retry_server_errors) | `Retry-After` | backoff |
+/// | no answer, or a time-out: it may have arrived | if idempotent | | backoff |
+/// | nothing was sent | always | | backoff |
+/// | 429 | always: it was refused before any work | `Retry-After`, or a window if it tells none | backoff; `within`: the spread |
+///
+/// Then it stops at once, with the answer or error of that attempt, if
+/// - the attempts are used up;
+/// - the server asks for a longer wait than [allowed](RetryPolicy::max_retry_after), or than there is time for: a 429 is then
+///   `RateLimited` with that wait;
+/// - the [`RetryBudget`] is empty, and it was neither a 429 nor a rotated key; but `within` goes on, after at least the
+///   longest backoff.
+///
+/// *Idempotent* is GET, PUT, DELETE, a call with an [idempotency key](crate::Call::idempotency_key), or one that is
+/// [marked](crate::Call::idempotent). *Backoff* is the initial one, doubled with each attempt up to the longest; the wait is
+/// drawn evenly below it (full jitter). *A window* is the longest `Retry-After` that this call met, or a minute; a wait whose
+/// length cannot be read counts as one. *The spread* is 1, 3, 7, then 15 windows with each 429 in a row, and more beyond 40 of
+/// them. Jitter is cut so that it leaves half of the time for the attempt. A call that a [`Pacer`](crate::Pacer) let go waits
+/// until it says, instead of the spread.
+///
+/// ```
+/// use std::time::Duration;
+/// use cometly_core::RetryPolicy;
+///
+/// let patient = RetryPolicy::within(Duration::from_secs(48 * 60 * 60));
+/// let quick = RetryPolicy::default().max_attempts(2).timeout(Duration::from_secs(5));
+/// # let _ = (patient, quick);
+/// ```
+#[derive(Clone)]
+#[must_use = "a policy does nothing until a call is sent with it"]
+pub struct RetryPolicy {
+    pub(crate) rules: Rules,
+    pub(crate) budget: RetryBudget,
+}
+
+/// The plain numbers of a policy, on which the decision depends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) max_attempts: u32,
+    pub(crate) initial_backoff: Duration,
+    pub(crate) max_backoff: Duration,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) retry_server_errors: bool,
+    pub(crate) timeout: Duration,
+    /// Whether the call must get through: then it spreads over whole windows, and an empty budget only slows it.
+    pub(crate) is_patient: bool,
+}
+
+/// A wait of zero, over and over, would be a busy loop.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl RetryPolicy {
+    /// One attempt. The time for it is the client's.
+    pub fn none() -> Self {
+        Self::default().max_attempts(1).timeout(Duration::MAX)
+    }
+
+    /// Tries until it gets through or `timeout` is used up, waiting as long as the server says; after 429s in a row it
+    /// spreads over whole windows, so that thousands of such jobs do not refuse each other.
+    pub fn within(timeout: Duration) -> Self {
+        let mut policy = Self::default()
+            .max_attempts(u32::MAX)
+            .max_backoff(Duration::from_secs(60))
+            .max_retry_after(timeout)
+            .timeout(timeout);
+        policy.rules.is_patient = true;
+        policy
+    }
+
+    /// The most attempts, the first included; 3 by default. Zero counts as 1.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.rules.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The backoff after the first attempt; 500 ms by default, and at least 1 ms.
+    pub fn initial_backoff(mut self, backoff: Duration) -> Self {
+        self.rules.initial_backoff = backoff.max(SHORTEST);
+        self
+    }
+
+    /// The longest backoff; 20 s by default, a minute [within](RetryPolicy::within) a time, and at least 1 ms.
+    pub fn max_backoff(mut self, backoff: Duration) -> Self {
+        self.rules.max_backoff = backoff.max(SHORTEST);
+        self
+    }
+
+    /// The longest `Retry-After`, and the longest wait for a [`Pacer`](crate::Pacer), that is waited for; 60 s by default.
+    pub fn max_retry_after(mut self, longest: Duration) -> Self {
+        self.rules.max_retry_after = longest;
+        self
+    }
+
+    /// Whether an idempotent call is sent again after 502, 503 or 504; it is by default.
+    pub fn retry_server_errors(mut self, retry: bool) -> Self {
+        self.rules.retry_server_errors = retry;
+        self
+    }
+
+    /// How long the whole call may take, all attempts and waits included; 60 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.rules.timeout = timeout;
+        self
+    }
+
+    /// The budget to share with other policies; by default each has its own, which its clones share.
+    pub fn budget(mut self, budget: RetryBudget) -> Self {
+        self.budget = budget;
+        self
+    }
+}
+
+impl Default for RetryPolicy {
+    /// For a call that a person waits for: 3 attempts within 60 s.
+    fn default() -> Self {
+        Self {
+            rules: Rules {
+                max_attempts: 3,
+                initial_backoff: Duration::from_millis(500),
+                max_backoff: Duration::from_secs(20),
+                max_retry_after: Duration::from_secs(60),
+                retry_server_errors: true,
+                timeout: Duration::from_secs(60),
+                is_patient: false,
+            },
+            budget: RetryBudget::new(),
+        }
+    }
+}
+
+impl fmt::Debug for RetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryPolicy").field("rules", &self.rules).field("budget", &self.budget).finish()
+    }
+}
+
+/// Why a call is sent again: for logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RetryReason {
+    /// 401 to a key that was replaced while the call was under way.
+    KeyRotated,
+    /// 429: the limit is used up.
+    RateLimited,
+    /// 502, 503 or 504: what answered could not serve it.
+    Unavailable,
+    /// Nothing was sent.
+    NotSent,
+    /// It got no answer, and doing it twice does no harm.
+    NoAnswer,
+}
+
+impl RetryReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyRotated => "the key was replaced meanwhile",
+            Self::RateLimited => "the rate limit is used up",
+            Self::Unavailable => "the server could not serve it",
+            Self::NotSent => "nothing was sent",
+            Self::NoAnswer => "it got no answer",
+        }
+    }
+}
+
+impl fmt::Display for RetryReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_three_policies_are_what_their_table_says() {
+        for (policy, tries, total, longest) in [
+            (RetryPolicy::default(), 3, secs(60), secs(60)),
+            (RetryPolicy::none(), 1, Duration::MAX, secs(60)),
+            (RetryPolicy::within(secs(7)), u32::MAX, secs(7), secs(7)),
+        ] {
+            let rules = policy.rules;
+            assert_eq!(
+                (rules.max_attempts, rules.timeout, rules.max_retry_after),
+                (tries, total, longest),
+                "{policy:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_policy_shows_its_rules_and_what_is_left_of_its_budget() {
+        let shown = format!("{:?}", RetryPolicy::none());
+        assert!(
+            shown
+                .starts_with("RetryPolicy { rules: Rules { max_attempts: 1, initial_backoff: 500ms, max_backoff: 20s,"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("is_patient: false }, budget: RetryBudget { retries: 10 } }"), "{shown}");
+    }
+
+    #[test]
+    fn the_reason_of_a_retry_reads_as_one() {
+        use RetryReason::{NoAnswer, NotSent, RateLimited, Unavailable};
+        let reasons = [RateLimited, Unavailable, NotSent, NoAnswer].map(|reason| reason.to_string());
+        let expected =
+            ["the rate limit is used up", "the server could not serve it", "nothing was sent", "it got no answer"];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn what_would_never_send_or_never_wait_is_raised_to_the_least() {
+        let rules =
+            RetryPolicy::default().max_attempts(0).initial_backoff(Duration::ZERO).max_backoff(Duration::ZERO).rules;
+        assert_eq!((rules.max_attempts, rules.initial_backoff, rules.max_backoff), (1, SHORTEST, SHORTEST));
+    }
+
+    #[test]
+    fn clones_share_a_budget_and_policies_do_not() {
+        let policy = RetryPolicy::default().budget(RetryBudget::with_reserve(1));
+        assert!(policy.clone().budget.withdraw() && !policy.budget.withdraw());
+        let (one, other) = (RetryPolicy::default(), RetryPolicy::default());
+        while one.budget.withdraw() {}
+        assert!(other.budget.withdraw());
+    }
+}
