@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Delivery, KeyStatus};
+use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Delivery, KeyStatus, RateLimit};
 use http::Request;
 
 use crate::{
@@ -199,7 +199,7 @@ impl<'a> Stage<'a> {
 
 /// How often a call was sent until it was answered.
 #[must_use]
-pub fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
+pub(crate) fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
     match outcome {
         AuthOutcome::Success(reply) => reply.attempts(),
         other => other.error().map_or(0, ApiError::attempts),
@@ -208,14 +208,23 @@ pub fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
 
 /// Which failure an answer is; `None` for a success.
 #[must_use]
-pub fn kind(outcome: &AuthOutcome<Bytes>) -> Option<ApiErrorKind> {
+pub(crate) fn kind(outcome: &AuthOutcome<Bytes>) -> Option<ApiErrorKind> {
     outcome.error().map(ApiError::kind)
 }
 
 /// What an answer says of the key.
 #[must_use]
-pub fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
+pub(crate) fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
     outcome.error().map_or(KeyStatus::Accepted, ApiError::key_status)
+}
+
+/// The rate limit that an answer tells.
+#[must_use]
+pub(crate) fn rate_limit(outcome: &AuthOutcome<Bytes>) -> RateLimit {
+    match outcome {
+        AuthOutcome::Success(reply) => reply.rate_limit(),
+        other => other.error().map(ApiError::rate_limit).unwrap_or_default(),
+    }
 }
 
 /// The flavour has no such choice.

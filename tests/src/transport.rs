@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, TransportLimits, RetryPolicy};
+use cometly_core::{Api, AuthOutcome, Call, CallError, RetryPolicy, TransportLimits};
 use http::Request;
 
 /// An error of any transport.
@@ -127,13 +127,7 @@ impl Default for Settings {
         let mut limits = TransportLimits::default();
         // Long enough for a loaded machine; the cases that wait for a deadline set their own.
         limits.attempt_timeout = Some(Duration::from_secs(20));
-        Self {
-            limits,
-            retry_policy: RetryPolicy::none(),
-            proxy: Proxy::None,
-            reuse: None,
-            client: HttpClient::Own,
-        }
+        Self { limits, retry_policy: RetryPolicy::none(), proxy: Proxy::None, reuse: None, client: HttpClient::Own }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::{
     borrow::Cow,
-    env, fmt,
+    env, fmt, mem,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::{
     API_KEY_VARIABLE, ApiKey, AuthOutcome, BaseUrl, Call, InvalidApiKey, InvalidBaseUrl, Pacer, RequestError,
@@ -252,12 +252,25 @@ impl Api {
         &self.shared.uri_cache
     }
 
-    /// The request with the required headers; its key is the one that is current now.
-    pub(crate) fn stamped(&self, method: &Method, uri: Uri, body: &Bytes) -> http::Request<Bytes> {
+    /// The request with the required headers; its key is the one that is current now. `own` are headers of the caller's,
+    /// at most [`Call::MAX_HEADERS`] and none that is [reserved](is_reserved).
+    #[inline]
+    pub(crate) fn stamped(
+        &self,
+        method: &Method,
+        uri: Uri,
+        own: Option<&HeaderMap>,
+        body: &Bytes,
+    ) -> http::Request<Bytes> {
+        let headers = self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone();
         let mut request = http::Request::new(body.clone());
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).headers.clone();
+        // An empty map owns nothing, and its destructor is a sixth of what all of this costs.
+        mem::forget(mem::replace(request.headers_mut(), headers));
+        if let Some(own) = own {
+            request.headers_mut().extend(own.clone());
+        }
         request
     }
 
@@ -425,7 +438,7 @@ mod tests {
     #[test]
     fn a_header_map_without_room_is_an_error_and_no_panic() {
         let mut request = http::Request::get("https://app.cometly.com/x").body(()).unwrap();
-        let mut held = 0;
+        let mut held = 0_usize;
         while request
             .headers_mut()
             .try_insert(http::HeaderName::try_from(format!("x-{held}")).unwrap(), USER_AGENT_VALUE.clone())
@@ -435,11 +448,11 @@ mod tests {
         }
         assert!(held > 20_000, "{held}");
         assert_eq!(api().authorize(request.clone()).unwrap_err(), RequestError::TooManyHeaders);
-        for fewer in 0..ROOM_FOR_CLIENT + 5 {
-            assert!(api().authorize(request.clone()).is_err(), "{fewer} fewer");
-            held -= 1;
-            request.headers_mut().remove(format!("x-{held}"));
+        for fewer in 1..ROOM_FOR_CLIENT + 5 {
+            request.headers_mut().remove(format!("x-{}", held - fewer));
         }
+        assert_eq!(api().authorize(request.clone()).unwrap_err(), RequestError::TooManyHeaders);
+        request.headers_mut().remove("x-0");
         let mut authorized = api().authorize(request).unwrap();
         for number in 0..ROOM_FOR_CLIENT {
             let name = http::HeaderName::try_from(format!("client-{number}")).unwrap();

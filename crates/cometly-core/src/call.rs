@@ -87,8 +87,15 @@ impl Call {
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
-        let target = Target::new(template);
-        let mut call = Self { api, method, target, body: Bytes::new(), idempotent: false, options: None, fault: None };
+        let mut call = Self {
+            api,
+            method,
+            target: Target::new(template),
+            body: Bytes::new(),
+            idempotent: false,
+            options: None,
+            fault: None,
+        };
         let begun = check_method(&call.method).and_then(|()| call.target.begin(&call.api));
         call.note(begun);
         call
@@ -250,19 +257,16 @@ impl Call {
     /// infinite (which JSON does not have) or a map key that is not text, or if its `Serialize` fails.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match json::to_vec(value) {
-            Ok(body) => self.body(body),
-            Err(error) => {
-                self.note(Err(error.into()));
-                self
-            }
+            Ok(body) => self.set_body(body.into()),
+            Err(error) => self.note(Err(error.into())),
         }
+        self
     }
 
     /// Sets the body, which must be JSON and is sent as it is: a number keeps all its digits. Whether it is JSON is not
     /// checked, unless the call has an [idempotency key](Call::idempotency_key).
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self.add_idempotency_key();
+        self.set_body(body.into());
         self
     }
 
@@ -290,6 +294,13 @@ impl Call {
         self.options().idempotency_key = Some(key.into());
         self.add_idempotency_key();
         self
+    }
+
+    fn set_body(&mut self, body: Bytes) {
+        self.body = body;
+        if self.options.is_some() {
+            self.add_idempotency_key();
+        }
     }
 
     fn add_idempotency_key(&mut self) {
@@ -352,11 +363,8 @@ impl Call {
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
-        let mut request = self.api.stamped(&self.method, self.checked_uri()?, &self.body);
-        if let Some(options) = &self.options {
-            request.headers_mut().extend(options.headers.clone());
-        }
-        Ok(request)
+        let headers = self.options.as_ref().map(|options| &options.headers);
+        Ok(self.api.stamped(&self.method, self.checked_uri()?, headers, &self.body))
     }
 
     /// The call's parts, checked, for what drives it.
@@ -373,14 +381,14 @@ impl Call {
         if let Some(fault) = &self.fault {
             return Err(RequestError::clone(fault));
         }
-        let uri = self.target.to_uri(&self.api)?;
-        if matches!(self.method, Method::GET | Method::DELETE) && !self.body.is_empty() {
+        if self.body.is_empty() {
+            if self.has_idempotency_key() {
+                return Err(RequestError::IdempotencyKey);
+            }
+        } else if matches!(self.method, Method::GET | Method::DELETE) {
             return Err(RequestError::Body);
         }
-        if self.body.is_empty() && self.has_idempotency_key() {
-            return Err(RequestError::IdempotencyKey);
-        }
-        Ok(uri)
+        self.target.to_uri(&self.api)
     }
 
     /// Remembers the first thing that goes wrong.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, TransportLimits, RetryPolicy};
+use cometly_core::{CallError, RetryPolicy, TransportLimits};
 use isahc::{HttpClient, http as isahc_http};
 
 use crate::{Client, Error, convert::forced};
@@ -146,14 +146,22 @@ mod tests {
             assert!(builder.reuse);
             let is_own = builder.http.is_none();
             let shown = format!("{builder:?}");
-            assert!(shown.starts_with("ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
+            assert!(
+                shown.starts_with(
+                    "ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"
+                ),
+                "{shown}"
+            );
             let client = builder.build().unwrap();
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
             assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
             assert_eq!((client.is_own, client.may_reuse), (is_own, true));
             let shown = format!("{client:?}{shown}");
-            assert!(shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
+            assert!(
+                shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"),
+                "{shown}"
+            );
             assert!(!shown.contains("canary"), "{shown}");
         }
     }

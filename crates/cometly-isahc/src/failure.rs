@@ -55,14 +55,15 @@ mod tests {
             (ErrorKind::Io, Delivery::Unknown),
             (ErrorKind::ProtocolViolation, Delivery::Unknown),
         ] {
-            assert_eq!(failure(isahc::Error::from(kind.clone()), false).delivery(), Some(expected), "{kind}");
+            assert_eq!(failure(isahc::Error::from(kind.clone()), false).delivery(), expected, "{kind}");
             let kept = failure(isahc::Error::from(kind.clone()), true).delivery();
-            assert_ne!(kept, Some(Delivery::NotSent), "{kind}, where connections are kept");
+            assert_ne!(kept, Delivery::NotSent, "{kind}, where connections are kept");
         }
         let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));
-        assert_eq!(body.delivery(), Some(Delivery::Unknown), "an answer has begun: the call has arrived");
-        assert!(matches!(body, CallError::Transport { .. }));
+        assert_eq!(body.delivery(), Delivery::Unknown, "an answer has begun: the call has arrived");
+        assert!(body.to_string().starts_with("the attempt got no answer"), "{body}");
         let late = io_failure(io::Error::from(io::ErrorKind::TimedOut));
-        assert!(matches!(late, CallError::Timeout { delivery: Delivery::Unknown, .. }), "{late:?}");
+        assert_eq!(late.delivery(), Delivery::Unknown);
+        assert!(late.to_string().contains("time-out"), "{late}");
     }
 }

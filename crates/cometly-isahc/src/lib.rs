@@ -57,7 +57,6 @@ mod failure;
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::Duration,
 };
 
 use async_io::Timer;

@@ -2,11 +2,7 @@
 //!
 //! Not for use within async code, where it panics: reqwest's blocking client waits on a runtime of its own.
 
-use std::{
-    fmt, io,
-    thread::sleep,
-    time::Duration,
-};
+use std::{fmt, io, thread::sleep};
 
 use bytes::Bytes;
 use cometly_core::{
@@ -127,7 +123,7 @@ impl fmt::Debug for Client {
 /// Takes what reqwest copies, and remembers when it was too much.
 struct CappedBody {
     exchange: Exchange,
-    over: Option<Error>,
+    over: Option<TransportError<reqwest::Error>>,
 }
 
 impl io::Write for CappedBody {

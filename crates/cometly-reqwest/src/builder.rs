@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{CallError, TransportLimits, RetryPolicy};
+use cometly_core::{CallError, RetryPolicy, TransportLimits};
 use reqwest::{Proxy, redirect, retry};
 
 use crate::{Client, Error, target::LastUrl};
@@ -193,13 +193,21 @@ mod tests {
         for builder in [named, environments.http_client(reqwest::Client::new())] {
             assert!(!builder.reuse);
             let shown = format!("{builder:?}");
-            assert!(shown.starts_with("ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
+            assert!(
+                shown.starts_with(
+                    "ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"
+                ),
+                "{shown}"
+            );
             let client = builder.build().unwrap();
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
             assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
             let shown = format!("{client:?}{shown}");
-            assert!(shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"), "{shown}");
+            assert!(
+                shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"),
+                "{shown}"
+            );
             assert!(!shown.contains("canary"), "{shown}");
         }
     }
@@ -209,6 +217,9 @@ mod tests {
     fn the_blocking_client_shows_its_limits_too() {
         let client = crate::blocking::Client::builder().max_body_size(4).build().unwrap();
         let shown = format!("{client:?}");
-        assert!(shown.starts_with("Client { limits: TransportLimits {") && shown.contains("max_body_size: 4"), "{shown}");
+        assert!(
+            shown.starts_with("Client { limits: TransportLimits {") && shown.contains("max_body_size: 4"),
+            "{shown}"
+        );
     }
 }

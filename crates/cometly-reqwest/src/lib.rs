@@ -52,7 +52,6 @@ mod target;
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -168,6 +167,11 @@ impl Client {
         }
         Ok(exchange.into_response())
     }
+}
+
+/// tokio's clock, so that a test can pause time.
+fn now() -> Moment {
+    tokio::time::Instant::now().into_std().into()
 }
 
 /// Another number each time.

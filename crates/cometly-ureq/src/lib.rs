@@ -150,10 +150,15 @@ impl Client {
         }
     }
 
-    fn exchange_with<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Result<Response<Bytes>, Error> {
+    fn exchange_with<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, TransportError<ureq::Error>> {
         // A proxy would read what is not encrypted.
         let proxy = if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None };
-        let is_as_set_up = timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy.is_some() == self.proxy.is_some();
+        let is_as_set_up =
+            timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy.is_some() == self.proxy.is_some();
         let request = if self.is_own && is_as_set_up {
             request
         } else {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, Call};
+use cometly_core::{Api, Call, TransportLimits};
 use cometly_isahc::isahc::{
     self,
     config::{Configurable as _, RedirectPolicy},
@@ -61,11 +61,11 @@ impl Flavour for Async {
 
 impl Transport for AsyncTransport {
     fn send(&self, call: Call) -> Sent {
-        block_on(self.0.send(call)).map_err(|error| error.map_transport(Source::new))
+        block_on(self.0.send(call)).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        block_on(self.0.send_request(request, api)).map_err(|error| error.map_transport(Source::new))
+        block_on(self.0.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {
@@ -98,10 +98,10 @@ impl Flavour for Blocking {
 
 impl Transport for BlockingTransport {
     fn send(&self, call: Call) -> Sent {
-        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+        self.0.send(call).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+        self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
     }
 }

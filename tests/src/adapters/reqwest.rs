@@ -3,7 +3,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, Call};
+use cometly_core::{Api, Call, TransportLimits};
 use cometly_reqwest::{Client, ClientBuilder, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
@@ -63,11 +63,11 @@ impl Flavour for Async {
 
 impl Transport for AsyncTransport {
     fn send(&self, call: Call) -> Sent {
-        self.runtime.block_on(self.client.send(call)).map_err(|error| error.map_transport(Source::new))
+        self.runtime.block_on(self.client.send(call)).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_transport(Source::new))
+        self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {
@@ -94,10 +94,10 @@ impl Flavour for Blocking {
 
 impl Transport for BlockingTransport {
     fn send(&self, call: Call) -> Sent {
-        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+        self.0.send(call).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+        self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
     }
 }

@@ -1,7 +1,7 @@
 //! `cometly-ureq`, blocking.
 
 use bytes::Bytes;
-use cometly_core::{Api, Call};
+use cometly_core::{Api, Call, TransportLimits};
 use cometly_ureq::Client;
 use http::Request;
 
@@ -43,10 +43,10 @@ impl Flavour for Ureq {
 
 impl Transport for UreqTransport {
     fn send(&self, call: Call) -> Sent {
-        self.0.send(call).map_err(|error| error.map_transport(Source::new))
+        self.0.send(call).map_err(|error| error.map_source(Source::new))
     }
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
-        self.0.send_request(request, api).map_err(|error| error.map_transport(Source::new))
+        self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
     }
 }

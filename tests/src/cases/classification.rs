@@ -2,6 +2,7 @@
 
 use cometly_core::{ApiErrorKind, ForbiddenReason, UnexpectedCause};
 
+use crate::stage::kind;
 use crate::{
     Arrivals, Case, Played, Stage,
     cases::cases,

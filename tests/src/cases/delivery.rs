@@ -10,7 +10,7 @@ use crate::{
     canary::Canary,
     cases::{cases, dying, get_and_post, serve_tls},
     fault_server::{Act, Answer, ClosedPort, FaultServer, Script, ServerCertificate},
-    stage::NotOffered,
+    stage::{NotOffered, kind},
     wait_until,
 };
 

@@ -5,6 +5,7 @@ use std::{thread, time::Duration};
 use cometly_core::{AuthOutcome, CallErrorKind, Pacer, RetryPolicy};
 use cometly_emulator::Emulator;
 
+use crate::stage::attempts;
 use crate::{
     Arrivals, Case, Played, Settings, Stage,
     cases::{cases, opened_by},

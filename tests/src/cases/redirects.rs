@@ -2,6 +2,7 @@
 
 use cometly_core::{ApiErrorKind, Delivery, UnexpectedCause};
 
+use crate::stage::kind;
 use crate::{
     Arrivals, Case, Gap, Played, Settings, Stage,
     cases::{cases, serve_tls},
@@ -27,8 +28,8 @@ fn row_14_no_redirect_to_another_origin_is_followed(stage: &Stage<'_>) -> Played
     for status in STATUSES {
         let server = stage.serve(Script::always(Answer::redirect(status, &other.base_url())))?;
         let api = stage.api(&server.base_url())?;
-        assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
-        assert_eq!(stage.send(&*client, api.post("events/track").json("personal data"))?.kind(), REDIRECT);
+        assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
+        assert_eq!(kind(&stage.send(&*client, api.post("events/track").json("personal data"))?), REDIRECT);
         arrived = arrived.saturating_add(server.arrivals());
     }
     assert_eq!(other.connections(), 0, "another origin was called");
@@ -41,7 +42,7 @@ fn row_14_a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Pl
     for status in STATUSES {
         let server = stage.serve(Script::always(Answer::redirect(status, &other.base_url())))?;
         let api = stage.api(&server.base_url())?;
-        assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+        assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
         assert_eq!(server.arrivals(), 1);
     }
     assert!(other.requests().iter().all(|request| request.count(stage.secret()) == 0), "the key was given away");
@@ -55,15 +56,15 @@ fn row_14_a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Pl
 fn row_15_no_redirect_on_the_same_origin_is_followed(stage: &Stage<'_>) -> Played {
     let server = login_server(stage)?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
-    assert_eq!(stage.send(&*client, api.post("events/track").json("x"))?.kind(), REDIRECT);
+    assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
+    assert_eq!(kind(&stage.send(&*client, api.post("events/track").json("x"))?), REDIRECT);
     Ok(Arrivals::of(&server))
 }
 
 fn row_18_an_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> Played {
     let server = login_server(stage)?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
-    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+    assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
     Ok(Arrivals::checked_by_the_case())
 }
 
@@ -97,7 +98,7 @@ fn row_17_no_redirect_from_https_to_http_is_followed(stage: &Stage<'_>) -> Playe
     let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let server = serve_tls(Script::always(Answer::redirect(302, &plain.base_url())))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    assert_eq!(stage.send(&*client, api.get("events"))?.kind(), REDIRECT);
+    assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
     assert_eq!(plain.connections(), 0);
     Ok(Arrivals::of(&server))
 }

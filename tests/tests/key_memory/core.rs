@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use cometly_core::{
-    Api, ApiKey, Attempt, AuthOutcome, Moment, Next, Operation, RetryPolicy, TransportLimits,
-};
+use cometly_core::{Api, ApiKey, Attempt, AuthOutcome, Moment, Next, Operation, RetryPolicy, TransportLimits};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use zeroize::Zeroizing;
 

@@ -1,4 +1,7 @@
-//! The path and query of a call, as they are being written.
+//! The path and query of a call, encoded while the call is described.
+//!
+//! A literal path without values, the most frequent one, is looked up in the API's [`UriCache`](super::UriCache) and
+//! written at all only if a query follows.
 
 use std::{
     borrow::Cow,
@@ -19,46 +22,48 @@ use crate::{
     base_url::{is_plain_segment, is_unreserved},
 };
 
-/// Most targets need no allocation until they are a URI's. With more, a call would be too large to be moved cheaply.
+/// 96 bytes inline: most targets need no allocation before the URI's own, and a call stays cheap to move.
 type Text = SmallVec<[u8; 96]>;
 
 #[derive(Clone)]
 pub(super) struct Target {
     template: Cow<'static, str>,
-    /// The number of the path, if its URI was made before and there is no query; then nothing is written.
+    /// Index of the cached URI, if the path has no values and there is no query yet; `text` is then empty.
     known: Option<usize>,
-    /// How much of the template already stands in the text.
+    /// Length of the part of the template that is in `text`.
     written: usize,
     /// Path and query, encoded.
     text: Text,
-    /// Where the path ends in the text and the query begins.
+    /// Length of the path in `text`; the query comes after it.
     path_len: usize,
 }
 
 impl Target {
+    #[inline]
     pub(super) fn new(template: Cow<'static, str>) -> Self {
         Self { template, known: None, written: 0, text: Text::new(), path_len: 0 }
     }
 
-    /// Writes what the template says until its first value.
+    /// Checks the template, unless it was checked before, and writes it up to its first placeholder.
     pub(super) fn begin(&mut self, api: &Api) -> Result<(), RequestError> {
-        let met = match &self.template {
-            Cow::Borrowed(template) => api.uri_cache().find(template),
+        let cache = api.uri_cache();
+        let cached = match &self.template {
+            Cow::Borrowed(template) => cache.find(template),
             Cow::Owned(_) => None,
         };
-        self.known = met.filter(|number| api.uri_cache().uri(*number).is_some());
+        self.known = cached.filter(|index| cache.uri(*index).is_some());
         if self.known.is_some() {
             self.written = self.template.len();
             return Ok(());
         }
         self.write_beginning(api.base_url());
-        if met.is_none() {
+        if cached.is_none() {
             check_template(&self.template, api.base_url())?;
             self.check_len()?;
             if let Cow::Borrowed(template) = self.template {
                 let uri = self.to_uri(api).ok();
-                let leads = uri.is_some();
-                self.known = api.uri_cache().note(template, uri).filter(|_| leads);
+                let has_uri = uri.is_some();
+                self.known = cache.insert(template, uri).filter(|_| has_uri);
             }
         }
         Ok(())
@@ -68,7 +73,7 @@ impl Target {
         let Some(close) = self.unwritten().bytes().position(|byte| byte == b'}') else {
             return Err(RequestError::SurplusSegment);
         };
-        // Mostly there is no query yet.
+        // A value belongs before the query, which is there only if `query` was called first.
         let query = self.text.get(self.path_len..).filter(|query| !query.is_empty()).map(Text::from);
         self.text.truncate(self.path_len);
         let written = self.write_value(value);
@@ -101,10 +106,15 @@ impl Target {
     }
 
     /// Where the call goes.
+    #[inline]
     pub(super) fn to_uri(&self, api: &Api) -> Result<Uri, RequestError> {
-        if let Some(uri) = self.known.and_then(|number| api.uri_cache().uri(number)) {
-            return Ok(uri.clone());
+        match self.known.and_then(|index| api.uri_cache().uri(index)) {
+            Some(uri) => Ok(uri.clone()),
+            None => self.make_uri(api),
         }
+    }
+
+    fn make_uri(&self, api: &Api) -> Result<Uri, RequestError> {
         if !self.unwritten().is_empty() {
             return Err(RequestError::MissingSegment);
         }
@@ -171,7 +181,7 @@ fn check_template(template: &str, base: &BaseUrl) -> Result<(), RequestError> {
     if is_valid { Ok(()) } else { Err(RequestError::Path) }
 }
 
-/// Percent-encodes what is written, and stops when the target is too long to be sent.
+/// Percent-encodes what is written to it, and fails once the target is too long to be sent.
 struct Encoder<'a>(&'a mut Text);
 
 impl fmt::Write for Encoder<'_> {

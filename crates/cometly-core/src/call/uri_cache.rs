@@ -1,39 +1,41 @@
-//! The paths of a program's own text, each checked and made a URI once.
+//! URIs of literal paths, checked and made once for each [`Api`](crate::Api): half of the cost of a call without values.
 
 use std::{ptr, sync::OnceLock};
 
 use http::Uri;
 
-/// More than the API has endpoints; what comes later is made anew each time.
-const MOST: usize = 24;
+/// More than the API has endpoints; further paths are not cached.
+const CAPACITY: usize = 24;
 
+/// A fixed list that only grows, so that it is read without a lock.
 #[derive(Default)]
-pub(crate) struct UriCache([OnceLock<Path>; MOST]);
+pub(crate) struct UriCache([OnceLock<Entry>; CAPACITY]);
 
-/// A path that is well-formed.
-struct Path {
+/// A template that is well-formed.
+struct Entry {
     template: &'static str,
+    /// `None` if the template has placeholders.
     uri: Option<Uri>,
 }
 
 impl UriCache {
-    /// The number of the path that stands at this very place of the program, which is the same text each time.
+    /// Index of a cached template. Literals are compared by address and length, not by their text.
     pub(crate) fn find(&self, template: &'static str) -> Option<usize> {
-        self.0.iter().map_while(OnceLock::get).position(|path| ptr::eq(path.template, template))
+        self.0.iter().map_while(OnceLock::get).position(|entry| ptr::eq(entry.template, template))
     }
 
-    /// Where the path of this number leads; one with placeholders leads nowhere yet.
-    pub(crate) fn uri(&self, number: usize) -> Option<&Uri> {
-        self.0.get(number)?.get()?.uri.as_ref()
+    /// The URI of the template at `index`; `None` if it has placeholders.
+    pub(crate) fn uri(&self, index: usize) -> Option<&Uri> {
+        self.0.get(index)?.get()?.uri.as_ref()
     }
 
-    /// Takes it up, if there is room, and gives it a number.
-    pub(crate) fn note(&self, template: &'static str, uri: Option<Uri>) -> Option<usize> {
-        let mut path = Path { template, uri };
-        for (number, slot) in self.0.iter().enumerate() {
-            match slot.set(path) {
-                Ok(()) => return Some(number),
-                Err(unset) => path = unset,
+    /// Adds a template and returns its index; `None` if the cache is full.
+    pub(crate) fn insert(&self, template: &'static str, uri: Option<Uri>) -> Option<usize> {
+        let mut entry = Entry { template, uri };
+        for (index, slot) in self.0.iter().enumerate() {
+            match slot.set(entry) {
+                Ok(()) => return Some(index),
+                Err(refused) => entry = refused,
             }
         }
         None
@@ -45,17 +47,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_found_by_its_place_and_the_rest_is_made_anew() {
+    fn a_template_is_found_by_its_address_and_a_full_cache_takes_no_more() {
         let text: &'static str = "contacts/contacts";
         let (one, other) = text.split_at(8);
-        let paths = UriCache::default();
-        assert!(paths.find(one).is_none());
-        paths.note(one, Some(Uri::from_static("https://a.example/contacts")));
-        assert!(paths.find(one).is_some_and(|number| paths.uri(number).is_some()));
-        assert!(paths.find(&other[1..]).is_none() && paths.find(&text[..7]).is_none());
-        for at in 0..2 * MOST {
-            paths.note(&text[..at % 8], None);
+        let cache = UriCache::default();
+        assert!(cache.find(one).is_none());
+        cache.insert(one, Some(Uri::from_static("https://a.example/contacts")));
+        assert!(cache.find(one).is_some_and(|index| cache.uri(index).is_some()));
+        assert!(cache.find(&other[1..]).is_none() && cache.find(&text[..7]).is_none());
+        for at in 0..2 * CAPACITY {
+            cache.insert(&text[..at % 8], None);
         }
-        assert!(paths.find(one).is_some());
+        assert!(cache.find(one).is_some());
+        assert_eq!(cache.insert(&text[..3], None), None);
     }
 }

@@ -1,7 +1,5 @@
 //! The window that is open, as it is seen from here.
 
-use std::time::Duration;
-
 use crate::Moment;
 
 /// The most calls under way: so many are refused at worst when somebody else uses the limit up.
@@ -59,7 +57,7 @@ mod tests {
     use super::*;
 
     fn open(taken: u64) -> Open {
-        Open { taken, ..Open::new(Moment::since_origin(Duration::from_secs(100_000))) }
+        Open { taken, ..Open::new(Moment::since_origin(std::time::Duration::from_secs(100_000))) }
     }
 
     #[test]
