@@ -1,7 +1,8 @@
 //! Companies: list, read, update and export them.
 
 use cometly_core::{
-    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, bytes::Bytes,
+    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, backend_trim,
+    bytes::Bytes,
 };
 use serde::Serialize;
 
@@ -186,7 +187,7 @@ impl UpdateCompanyBuilder {
             return Err(InvalidRequest::new("domain", "expected domain or name, or both"));
         }
         for (field, text) in [("domain", &change.domain), ("name", &change.name)] {
-            let fits = |text: &String| !text.trim().is_empty() && text.chars().count() <= 255;
+            let fits = |text: &String| !backend_trim(text).is_empty() && text.chars().count() <= 255;
             if !text.as_ref().is_none_or(fits) {
                 return Err(InvalidRequest::new(field, "expected 1 to 255 characters"));
             }

@@ -3,13 +3,15 @@
 use std::{collections::BTreeMap, fmt};
 
 use cometly_core::{
-    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, bytes::Bytes,
+    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, backend_trim,
+    bytes::Bytes,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
     Amount, Id, InvalidRequest, SpaceDate, SpaceTime,
+    body::Body,
     events::{Event, is_email},
     query::{self, Broken, Period, Query},
     row::row,
@@ -301,29 +303,22 @@ impl CustomFields {
 }
 
 /// What a body says of a contact; what is not in it is untouched.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
-struct Said(Map<String, Value>);
-
-/// Shows which fields there are, and no value: they are of a person.
-impl fmt::Debug for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
+struct Said(Body);
 
 impl Said {
     fn list<T: Into<String>>(&mut self, field: &'static str, items: impl IntoIterator<Item = T>) {
-        self.0.insert(field.to_owned(), items.into_iter().map(|item| Value::String(item.into())).collect());
+        self.0.set(field, items.into_iter().map(|item| Value::String(item.into())).collect());
     }
 
     /// No item is blank, and an address is one.
     fn check(&self) -> Result<(), InvalidRequest> {
-        for (field, items) in &self.0 {
+        for (field, items) in self.0.iter() {
             for (index, item) in items.as_array().into_iter().flatten().enumerate() {
-                let text = item.as_str().unwrap_or_default().trim();
+                let text = backend_trim(item.as_str().unwrap_or_default());
                 let broken = |rule: &'static str| Err(InvalidRequest::new(format!("{field}.{index}"), rule));
-                match field.as_str() {
+                match field {
                     _ if text.is_empty() => return broken("expected a text that is not blank"),
                     "emails" if !is_email(text) => return broken("expected an email address, as ada@example.com"),
                     _ => {}
@@ -403,7 +398,7 @@ impl CreateContactBuilder {
         }
         said.check()?;
         if let Some(fields) = custom_fields {
-            said.0.insert("custom_fields".to_owned(), fields.into_json()?);
+            said.0.set("custom_fields", fields.into_json()?);
         }
         Ok(CreateContact { said })
     }
@@ -510,7 +505,7 @@ impl UpdateContactBuilder {
         }
         said.check()?;
         if let Some(fields) = custom_fields {
-            said.0.insert("custom_fields".to_owned(), fields.into_json()?);
+            said.0.set("custom_fields", fields.into_json()?);
         }
         Ok(UpdateContact { id, said })
     }

@@ -7,6 +7,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod amount;
+mod body;
 mod id;
 mod invalid;
 mod open_set;

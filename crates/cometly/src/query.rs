@@ -1,8 +1,9 @@
 //! What the builders of requests share.
 
 use cometly_core::Call;
+use serde_json::Value;
 
-use crate::{InvalidRequest, SpaceDate, SpaceTime};
+use crate::{InvalidRequest, SpaceDate, SpaceTime, body::Body};
 
 /// The query of a request, checked.
 #[derive(Clone, Debug, Default)]
@@ -21,19 +22,17 @@ impl Query {
         self.0.iter().fold(call, |call, (name, value)| call.query(name, value))
     }
 
-    /// The same pairs as the body of a POST: a name that ends in `[]` is a list, `1` a flag.
-    pub(crate) fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        let mut body = serde_json::Map::new();
+    /// The same pairs as the body of a POST: a name that ends in `[]` is a list.
+    pub(crate) fn to_json(&self) -> Body {
+        let mut body = Body::default();
         for (name, value) in &self.0 {
             match name.strip_suffix("[]") {
                 Some(list) => {
-                    if let serde_json::Value::Array(items) =
-                        body.entry(list).or_insert_with(|| Vec::<String>::new().into())
-                    {
-                        items.push(value.as_str().into());
-                    }
+                    let items = body.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+                    let items = items.into_iter().chain([Value::from(value.as_str())]);
+                    body.set(list, items.collect());
                 }
-                None => drop(body.insert((*name).to_owned(), value.as_str().into())),
+                None => body.set(name, value.as_str().into()),
             }
         }
         body

@@ -595,7 +595,7 @@ mod tests {
     fn play<F: Flow<Output = PagesEnd>>(
         flow: &mut F,
         answers: &[&str],
-    ) -> (Vec<F::Item>, Vec<String>, Result<PagesEnd, FlowError>) {
+    ) -> (Vec<F::Item>, Vec<String>, Result<PagesEnd, String>) {
         let (mut items, mut sent, mut answers) = (Vec::new(), Vec::new(), answers.iter());
         loop {
             match flow.next(&api(), Moment::since_origin(std::time::Duration::ZERO)) {
@@ -604,13 +604,13 @@ mod tests {
                     sent.push(uri.query().unwrap_or_default().to_owned());
                     let answer = answers.next().expect("one call more than was played");
                     if let Err(error) = flow.on_reply(reply(answer), Moment::since_origin(std::time::Duration::ZERO)) {
-                        return (items, sent, Err(error));
+                        return (items, sent, Err(error.to_string()));
                     }
                 }
                 Ok(Step::Yield(item)) => items.push(item),
                 Ok(Step::End(end)) => return (items, sent, Ok(end)),
                 Ok(Step::Sleep(_)) => panic!("pages never wait"),
-                Err(error) => return (items, sent, Err(error)),
+                Err(error) => return (items, sent, Err(error.to_string())),
             }
         }
     }
@@ -665,7 +665,7 @@ mod tests {
         ] {
             let mut flow = Pages::of(Numbers).rows();
             let (items, sent, found) = play(&mut flow, answers);
-            assert_eq!((items, &found), (rows, &end));
+            assert_eq!((items, &found), (rows, &end.map_err(|error| error.to_string())));
             assert_eq!(sent.len(), answers.len());
             // An error is no end: it comes again, and no call is sent.
             assert_eq!(play(&mut flow, &[]).2, found);

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
+use cometly_core::backend_trim;
 use serde_json::Value;
 
 use super::EventName;
@@ -64,11 +65,6 @@ pub(super) fn known(field: &str) -> Option<&'static str> {
     FIELDS.iter().map(|(known, _)| *known).find(|known| *known == field)
 }
 
-/// Laravel's `TrimStrings`: PCRE2's `\s` under `/u`, which is Unicode's white space and U+180E, and NUL, U+FEFF, U+200B, U+200E.
-fn trimmed(text: &str) -> &str {
-    text.trim_matches(|char: char| char.is_whitespace() || "\0\u{180E}\u{FEFF}\u{200B}\u{200E}".contains(char))
-}
-
 /// What the backend reads; `None` if the field counts as left out.
 pub(super) fn read(field: &str, value: &Value) -> Result<Option<Value>, InvalidRequest> {
     let Some((name, kind)) = FIELDS.iter().find(|(known, _)| *known == field) else {
@@ -83,7 +79,7 @@ pub(super) fn read(field: &str, value: &Value) -> Result<Option<Value>, InvalidR
     }
     let value = match value {
         Value::Null => return Ok(None),
-        Value::String(text) => match trimmed(text) {
+        Value::String(text) => match backend_trim(text) {
             "" => return Ok(None),
             text => Cow::Owned(text.into()),
         },
@@ -124,7 +120,7 @@ const KEY: &str = "expected 1 to 255 characters without white space or an invisi
                    backend would trim: two keys could become one";
 
 pub(super) fn is_key(key: &str) -> bool {
-    !key.is_empty() && trimmed(key) == key && key.chars().count() <= MAX_KEY_LEN
+    !key.is_empty() && backend_trim(key) == key && key.chars().count() <= MAX_KEY_LEN
 }
 
 /// The rules that are about several fields: a name, and one identification.

@@ -3,11 +3,10 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
 use super::{EventName, rules};
-use crate::{Amount, InvalidRequest, SpaceTime, row::row};
+use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
 
 /// `POST /events/track`: an event that happened.
 ///
@@ -25,7 +24,7 @@ use crate::{Amount, InvalidRequest, SpaceTime, row::row};
 #[derive(Clone)]
 #[must_use = "an event is tracked by a client that sends it"]
 pub struct TrackEvent {
-    fields: Fields,
+    fields: Body,
     key: Option<IdempotencyKey>,
 }
 
@@ -33,7 +32,7 @@ pub struct TrackEvent {
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
-    fields: Fields,
+    fields: Body,
     key: Option<Result<IdempotencyKey, InvalidRequest>>,
     /// What was wrong with an argument.
     broken: Option<InvalidRequest>,
@@ -201,29 +200,6 @@ impl TryFrom<&jiff::ZonedDateTime> for EventTime {
     }
 }
 
-/// The fields in the order in which they were given.
-#[derive(Clone, Default)]
-struct Fields(Vec<(String, Value)>);
-
-impl Fields {
-    fn set(&mut self, name: &str, value: Value) {
-        match self.0.iter_mut().find(|(given, _)| given == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
-        }
-    }
-}
-
-impl Serialize for Fields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 macro_rules! texts {
     ($($(#[$about:meta])* $field:ident)+) => {
         $($(#[$about])*
@@ -247,7 +223,7 @@ impl TrackEvent {
 
     /// An event without a key: if its answer is lost, it is not sent again, for it may have been tracked already.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
-        let mut fields = Fields::default();
+        let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
         // A name that is newer than this crate passes; one that only lists have does not.
         let is_listed_only = name == EventName::UPSELL_PURCHASE;
@@ -270,7 +246,7 @@ impl TrackEvent {
             let place = format!("line {} column {}", error.line(), error.column());
             vec![InvalidRequest::new("event", format!("expected a JSON object; {what}, at {place}"))]
         })?;
-        let (mut fields, mut own, mut problems) = (Fields::default(), None, Vec::new());
+        let (mut fields, mut own, mut problems) = (Body::default(), None, Vec::new());
         for (name, value) in object {
             match (rules::read(&name, &value), value) {
                 (Ok(Some(_)), Value::String(text)) if name == "idempotency_key" => own = Some(IdempotencyKey(text)),
@@ -280,7 +256,7 @@ impl TrackEvent {
             }
         }
         let is_broken = |name: &str| problems.iter().any(|problem| problem.field() == name);
-        let is_given = |name: &str| fields.0.iter().any(|(given, _)| given == name) || is_broken(name);
+        let is_given = |name: &str| fields.get(name).is_some() || is_broken(name);
         if let Err(error) = rules::whole(is_given) {
             problems.push(error);
         }
@@ -401,14 +377,14 @@ impl TrackEventBuilder {
         if let Some(broken) = self.broken {
             return Err(broken);
         }
-        let mut fields = Fields::default();
-        for (name, value) in self.fields.0 {
+        let mut fields = Body::default();
+        for (name, value) in self.fields {
             let is_checked = rules::known(&name).is_some() && name != "event_name";
             if !is_checked || rules::read(&name, &value)?.is_some() {
                 fields.set(&name, value);
             }
         }
-        rules::whole(|name| fields.0.iter().any(|(given, _)| given == name))?;
+        rules::whole(|name| fields.get(name).is_some())?;
         Ok(TrackEvent { fields, key: self.key.transpose()? })
     }
 }
@@ -417,10 +393,10 @@ impl Endpoint for TrackEvent {
     type Output = Tracked;
 
     fn call(&self, api: &Api) -> Call {
-        let call = api.post("events/track");
+        let call = api.post("events/track").json(&self.fields);
         match &self.key {
-            Some(key) => call.json_with_idempotency_key(&self.fields, key.as_str()),
-            None => call.json(&self.fields),
+            Some(key) => call.idempotency_key(key.as_str()),
+            None => call,
         }
     }
 
@@ -432,16 +408,14 @@ impl Endpoint for TrackEvent {
 /// Shows which fields there are, and no value: they are of a person.
 impl fmt::Debug for TrackEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.fields.0.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("TrackEvent").field("fields", &names).field("is_keyed", &self.key.is_some()).finish()
+        f.debug_struct("TrackEvent").field("fields", &self.fields).field("is_keyed", &self.key.is_some()).finish()
     }
 }
 
 /// Shows as little.
 impl fmt::Debug for TrackEventBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.fields.0.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("TrackEventBuilder").field("fields", &names).finish_non_exhaustive()
+        f.debug_struct("TrackEventBuilder").field("fields", &self.fields).finish_non_exhaustive()
     }
 }
 
