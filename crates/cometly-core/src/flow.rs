@@ -21,7 +21,7 @@ pub use download::{Download, Fetch};
 pub use export_job::{
     DownloadUrl, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus, InvalidExportId,
 };
-pub use lines::{LineTooLong, Lines};
+pub use lines::{LineTooLong, Lines, RowError};
 pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
 
 /// One call with the type of its answer: what an SDK is made of.

@@ -8,6 +8,7 @@
 
 mod amount;
 mod body;
+mod export_lines;
 mod id;
 mod invalid;
 mod open_set;
@@ -28,6 +29,7 @@ pub mod events;
 pub use cometly_core::*;
 
 pub use amount::Amount;
+pub use export_lines::{ExportFileError, ExportLines};
 pub use id::Id;
 pub use invalid::InvalidRequest;
 pub use space_time::{SpaceDate, SpaceTime};

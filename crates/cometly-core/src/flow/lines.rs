@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
+
+use crate::DecodeError;
+
 /// Cuts what comes in pieces into lines: NDJSON, one JSON value a line, unpacked.
 ///
 /// ```
@@ -32,6 +36,8 @@ pub struct Lines {
     start: usize,
     /// Up to here there is no line break.
     searched: usize,
+    /// The end of the next line, and where the one behind it begins.
+    found: Option<(usize, usize)>,
     max_len: usize,
     is_whole: bool,
     given: u64,
@@ -67,6 +73,38 @@ impl fmt::Display for LineTooLong {
 
 impl std::error::Error for LineTooLong {}
 
+/// A line that is not the row that was expected: its number, and what is wrong and where. Shows no value of it.
+pub struct RowError {
+    line: u64,
+    error: DecodeError,
+}
+
+debug_as_display!(RowError);
+
+impl RowError {
+    /// Its number, from 1, blank lines not counted.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Where in the row it is: `amount`. Empty for the whole row.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.error.path()
+    }
+}
+
+/// `line 7: amount: expected a number, found a boolean`.
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        self.error.fmt_problem(f)
+    }
+}
+
+impl std::error::Error for RowError {}
+
 impl Lines {
     /// The longest line that is taken by default: 1 MiB.
     pub const MAX_LEN: usize = 1 << 20;
@@ -80,13 +118,15 @@ impl Lines {
     /// Takes lines up to so many bytes.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, searched: 0, max_len, is_whole: false, given: 0, position: 0 }
+        Self { buffer: Vec::new(), start: 0, searched: 0, found: None, max_len, is_whole: false, given: 0, position: 0 }
     }
 
     /// Adds a piece. Take all its lines with [`next_line`](Lines::next_line) before the next one: what is not taken is kept.
     pub fn push(&mut self, piece: &[u8]) {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.searched = self.searched.saturating_sub(self.start);
+        self.found =
+            self.found.map(|(end, behind)| (end.saturating_sub(self.start), behind.saturating_sub(self.start)));
         self.start = 0;
         self.buffer.extend_from_slice(piece);
     }
@@ -96,38 +136,69 @@ impl Lines {
         self.is_whole = true;
     }
 
-    /// The next line that is whole, without its line break; `None` if another piece is needed, or all were given.
+    /// Whether there is a whole line to take: false if another piece is needed, or all were given.
+    ///
+    /// # Errors
+    /// [`LineTooLong`], and then always.
+    pub fn has_line(&mut self) -> Result<bool, LineTooLong> {
+        while self.found.is_none() {
+            let rest = self.buffer.get(self.start..).unwrap_or_default();
+            let searched = self.searched.saturating_sub(self.start);
+            let unsearched = rest.get(searched..).unwrap_or_default();
+            let line_break = unsearched.iter().position(|byte| *byte == b'\n').map(|at| at.saturating_add(searched));
+            let len = line_break.unwrap_or(rest.len());
+            if len > self.max_len {
+                return Err(LineTooLong { line: self.given.saturating_add(1), max_len: self.max_len });
+            }
+            let end = self.start.saturating_add(len);
+            let behind = match line_break {
+                Some(_) => end.saturating_add(1),
+                None if self.is_whole && len > 0 => end,
+                None => {
+                    self.searched = end;
+                    return Ok(false);
+                }
+            };
+            let is_blank = self.buffer.get(self.start..end).unwrap_or_default().trim_ascii().is_empty();
+            if is_blank {
+                self.go_to(behind);
+            } else {
+                self.found = Some((end, behind));
+            }
+        }
+        Ok(true)
+    }
+
+    fn go_to(&mut self, behind: usize) {
+        let len = behind.saturating_sub(self.start);
+        self.position = self.position.saturating_add(len.try_into().unwrap_or(u64::MAX));
+        (self.start, self.searched, self.found) = (behind, behind, None);
+    }
+
+    /// The next line that is whole, without its line break and the white space around; `None` if another piece is needed,
+    /// or all were given.
     ///
     /// # Errors
     /// [`LineTooLong`], and then always.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
-        loop {
-            let rest = self.buffer.get(self.start..).unwrap_or_default();
-            let searched = self.searched.saturating_sub(self.start);
-            let unsearched = rest.get(searched..).unwrap_or_default();
-            let found = unsearched.iter().position(|byte| *byte == b'\n').map(|at| at.saturating_add(searched));
-            let len = found.unwrap_or(rest.len());
-            if len > self.max_len {
-                return Err(LineTooLong { line: self.given.saturating_add(1), max_len: self.max_len });
-            }
-            let (start, end) = (self.start, self.start.saturating_add(len));
-            match found {
-                Some(_) => self.start = end.saturating_add(1),
-                None if self.is_whole && len > 0 => self.start = end,
-                None => {
-                    self.searched = end;
-                    return Ok(None);
-                }
-            }
-            self.searched = self.start;
-            self.position =
-                self.position.saturating_add(self.start.saturating_sub(start).try_into().unwrap_or(u64::MAX));
-            let is_blank = self.buffer.get(start..end).unwrap_or_default().trim_ascii().is_empty();
-            if !is_blank {
-                self.given = self.given.saturating_add(1);
-                return Ok(Some(self.buffer.get(start..end).unwrap_or_default().trim_ascii()));
-            }
-        }
+        self.has_line()?;
+        let Some((end, behind)) = self.found else { return Ok(None) };
+        let start = self.start;
+        self.go_to(behind);
+        self.given = self.given.saturating_add(1);
+        Ok(Some(self.buffer.get(start..end).unwrap_or_default().trim_ascii()))
+    }
+
+    /// The next line as a row. A row that is not what was expected is an error inside, and the rows behind it are still
+    /// given.
+    ///
+    /// # Errors
+    /// [`LineTooLong`], and then always.
+    pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, LineTooLong> {
+        let number = self.given.saturating_add(1);
+        let Some(line) = self.next_line()? else { return Ok(None) };
+        let row = serde_json::from_slice(line);
+        Ok(Some(row.map_err(|error| RowError { line: number, error: DecodeError::of_line::<T>(&error, line) })))
     }
 
     /// How many lines were given.
@@ -207,6 +278,20 @@ mod tests {
         assert_eq!((lines.lines(), lines.position()), (2, 9));
         assert_eq!(lines.next_line().unwrap(), None);
         assert_eq!(lines.position(), 9);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_says_where_and_costs_no_other_row() {
+        let mut lines = Lines::new();
+        lines.push(b"[1]\n[2, true]\n{\n[3]\n");
+        let read = |lines: &mut Lines| lines.next_row::<Vec<u32>>().unwrap().unwrap();
+        assert_eq!(read(&mut lines).unwrap(), [1]);
+        let error = read(&mut lines).unwrap_err();
+        assert_eq!((error.line(), error.path().as_str()), (2, "[1]"));
+        assert_eq!(error.to_string(), "line 2: [1]: expected a whole number (u32), found a boolean");
+        assert_eq!(read(&mut lines).unwrap_err().to_string(), "line 3: the JSON ends too early at column 1");
+        assert_eq!(read(&mut lines).unwrap(), [3]);
+        assert!(lines.next_row::<Vec<u32>>().unwrap().is_none());
     }
 
     proptest! {
