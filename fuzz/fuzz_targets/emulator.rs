@@ -287,16 +287,13 @@ impl World {
 
     /// Page by page, a list is what it is on one page, and the page before the second is the first.
     fn turns_pages(&self, list: List, steps: u8, per_page: u8) {
-        // Seeded is one event a minute, one contact an hour and one company a day, from the year's first moment on. A
-        // dozen tell as much as all, and cost less.
-        let steps = steps % 12;
-        let (path, day, hour, minute) = match list {
-            List::Events => (Path::Events, 1, 0, steps),
-            List::Contacts => (Path::Contacts, 1, steps, 0),
-            List::Companies => (Path::Companies, 1 + steps, 0, 0),
-        };
-        let path = self.path(&path);
-        let end = format!("2026-01-{day:02}+{hour:02}:{minute:02}:59");
+        // Seeded are 40 events, 20 contacts and 20 companies, spread over 30 days from the year's first moment on.
+        let path = self.path(&match list {
+            List::Events => Path::Events,
+            List::Contacts => Path::Contacts,
+            List::Companies => Path::Companies,
+        });
+        let end = format!("2026-01-{:02}+23:59:59", 1 + steps % 31);
         let target = format!("{path}?start_date=2026-01-01+00:00:00&end_date={end}");
         let Some(whole) = self.page(&format!("{target}&per_page=1000")) else { return };
         assert!(whole.next.is_none() && whole.prev.is_none(), "{whole:?}");

@@ -8,7 +8,6 @@ use std::{
     error::Error as StdError,
     hash::{BuildHasher as _, RandomState},
     io, iter,
-    time::Duration,
 };
 
 use cometly_core::{

@@ -1,14 +1,11 @@
-//! `cargo xtask fuzz`: so many runs of each fuzz target.
+//! `cargo xtask fuzz`: runs of each fuzz target, from the kept corpus on.
 
 use std::{
-    collections::VecDeque,
-    fs,
-    io::{self, BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Command, Stdio},
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
 };
 
-use comfy_table::Table;
 use lexopt::ValueExt as _;
 
 use crate::{Outcome, Result, say, tool};
@@ -16,9 +13,9 @@ use crate::{Outcome, Result, say, tool};
 const HELP: &str = "\
 cargo xtask fuzz [TARGET …] [--runs N] [--keep]
 
-Runs each fuzz target of fuzz/ (or those named) N times, 100,000 unless told, from the kept corpus on and always from the
-same seed, and says how many edges and features were seen, and after how many runs the last new edge was. What is found
-besides is thrown away; with --keep it goes to the corpus. What is committed is the least set that covers the same edges:
+Runs each fuzz target of fuzz/ (or those named) N times, 100,000 by default, from the kept corpus on and always from the
+same seed, and shows libFuzzer's last line: runs, edges (cov), features (ft). What is found besides is thrown away; with
+--keep it goes to the corpus. What is committed is the least set that covers the same edges:
 cargo +nightly fuzz cmin --sanitizer none TARGET -- -use_counters=0 -set_cover_merge=1
 
 No sanitizer: there is no unsafe code to catch here, and without one twice as many inputs are tried.
@@ -29,7 +26,7 @@ Needs a nightly compiler; without one, nothing is done, and that is said. A find
 const RUNS: u64 = 100_000;
 /// Bounds of one run, and the seed.
 const BOUNDS: [&str; 4] = ["-max_len=512", "-timeout=10", "-rss_limit_mb=1024", "-seed=1"];
-/// How many lines are shown of a run that found something: from what was found on, or else the last.
+/// The most lines that are shown of a run that found something.
 const SHOWN: usize = 40;
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
@@ -55,25 +52,12 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     if !tool::run(&mut build)? {
         return Err("the fuzz targets do not build".into());
     }
-    let mut table = Table::new();
-    table.set_header(["target", "runs", "edges", "features", "runs/s", "last new edge", "one in the last tenth"]);
     let mut is_well = true;
     for target in targets {
-        say(&format!("{target}: {runs} runs\n"))?;
-        let seen = Seen::of(&target, runs, keep)?;
-        if !seen.is_well {
-            is_well = false;
-            say(&seen.finding(&target))?;
-        }
-        let is_late = seen.last_edge > seen.runs.saturating_sub(seen.runs / 10);
-        let [runs, edges, features, last_edge] =
-            [seen.runs, seen.edges, seen.features, seen.last_edge].map(|number| number.to_string());
-        // libFuzzer says 0 until a second has gone.
-        let speed = if seen.speed == 0 { "-".to_owned() } else { seen.speed.to_string() };
-        let is_late = if is_late { "yes" } else { "no" }.to_owned();
-        table.add_row([target, runs, edges, features, speed, last_edge, is_late]);
+        let (is_content, shown) = played(&target, runs, keep)?;
+        is_well &= is_content;
+        say(&format!("{target}: {shown}\n"))?;
     }
-    say(&format!("{table}\n"))?;
     Ok(is_well)
 }
 
@@ -102,99 +86,56 @@ fn all() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What a run showed.
-#[derive(Default)]
-struct Seen {
-    is_well: bool,
-    runs: u64,
-    edges: u64,
-    features: u64,
-    /// Runs per second.
-    speed: u64,
-    /// After how many runs; 0 if the corpus has them all.
-    last_edge: u64,
-    /// Where the input is that it ended with.
-    input: Option<String>,
-    /// The lines to show.
-    shown: VecDeque<String>,
-    has_found: bool,
+/// Whether a target found nothing, and what is to be shown of its run.
+fn played(target: &str, runs: u64, keep: bool) -> Result<(bool, String)> {
+    let kept = folder().join("corpus").join(target);
+    let scratch = built().join("scratch").join(target);
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let mut command = fuzz("run").ok_or("the nightly is gone")?;
+    command.arg(target);
+    // The first folder takes what is found.
+    let folders: [&Path; 2] = if keep { [&kept, &scratch] } else { [&scratch, &kept] };
+    command.args(folders.iter().filter(|folder| folder.exists())).arg("--").args(BOUNDS).arg(format!("-runs={runs}"));
+    let dictionary = folder().join("dictionaries").join(format!("{target}.dict"));
+    if dictionary.exists() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
+    let output = command.output()?;
+    Ok((output.status.success(), shown(target, output.status.success(), &String::from_utf8_lossy(&output.stderr))))
 }
 
-impl Seen {
-    fn of(target: &str, runs: u64, keep: bool) -> Result<Self> {
-        let kept = folder().join("corpus").join(target);
-        let scratch = built().join("scratch").join(target);
-        if scratch.exists() {
-            fs::remove_dir_all(&scratch)?;
-        }
-        fs::create_dir_all(&scratch)?;
-        let dictionary = folder().join("dictionaries").join(format!("{target}.dict"));
-        let mut command = fuzz("run").ok_or("the nightly is gone")?;
-        command.arg(target);
-        // The first folder takes what is found.
-        let folders = if keep { [kept, scratch] } else { [scratch, kept] };
-        command
-            .args(folders.iter().filter(|folder| folder.exists()))
-            .arg("--")
-            .args(BOUNDS)
-            .arg(format!("-runs={runs}"));
-        if dictionary.exists() {
-            command.arg(format!("-dict={}", dictionary.display()));
-        }
-        let mut child = command.stderr(Stdio::piped()).spawn()?;
-        let mut seen = Self::default();
-        for line in BufReader::new(child.stderr.take().ok_or("no output")?).split(b'\n') {
-            seen.note(&String::from_utf8_lossy(&line?));
-        }
-        seen.is_well = child.wait()?.success();
-        Ok(seen)
+/// libFuzzer's last line with figures; or what was found, and how to run it again.
+fn shown(target: &str, is_well: bool, output: &str) -> String {
+    if is_well {
+        let last = output.lines().rfind(|line| line.starts_with('#'));
+        return last.unwrap_or("libFuzzer said nothing").split_whitespace().collect::<Vec<_>>().join(" ");
     }
+    let lines: Vec<_> = output.lines().collect();
+    let is_sign = |line: &&str| ["panicked at", "ERROR: libFuzzer"].iter().any(|sign| line.contains(sign));
+    // What follows is how it came there: a backtrace, if one is asked for, is longer than all else.
+    let first = lines.iter().position(is_sign).unwrap_or(lines.len().saturating_sub(SHOWN));
+    let found = lines.iter().skip(first).take(SHOWN).copied().collect::<Vec<_>>().join("\n");
+    let again = match lines.iter().find_map(|line| line.split_once("Test unit written to ")) {
+        Some((_, path)) => format!("cd fuzz && cargo +nightly fuzz run --sanitizer none {target} {}", path.trim()),
+        None => "it ended without an input that can be tried again".to_owned(),
+    };
+    format!("FAILED\n{found}\nagain: {again}")
+}
 
-    /// Reads a line as `#4096  NEW  cov: 123 ft: 456 corp: 7/80b lim: 43 exec/s: 4096 rss: 30Mb`.
-    fn note(&mut self, line: &str) {
-        self.keep(line);
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [number, event, ..] = words.as_slice() else { return };
-        let Some(runs) = number.strip_prefix('#').and_then(|number| number.parse().ok()) else { return };
-        let told = |name: &str| {
-            let at = words.iter().position(|word| *word == name)?;
-            words.get(at.saturating_add(1))?.parse::<u64>().ok()
-        };
-        self.runs = runs;
-        if let Some(edges) = told("cov:").filter(|edges| *edges > self.edges) {
-            self.edges = edges;
-            self.last_edge = if *event == "INITED" { 0 } else { runs };
-        }
-        self.features = told("ft:").unwrap_or(self.features);
-        self.speed = told("exec/s:").unwrap_or(self.speed);
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn keep(&mut self, line: &str) {
-        if !self.has_found && ["panicked at", "ERROR: libFuzzer"].iter().any(|sign| line.contains(sign)) {
-            self.has_found = true;
-            self.shown.clear();
-        }
-        if let Some((_, path)) = line.split_once("Test unit written to ") {
-            self.input = Some(path.trim().to_owned());
-        }
-        if self.shown.len() >= SHOWN {
-            // What follows is how it came there: a backtrace, if one is asked for, is longer than all else.
-            if self.has_found {
-                return;
-            }
-            self.shown.pop_front();
-        }
-        self.shown.push_back(line.to_owned());
-    }
-
-    fn finding(&self, target: &str) -> String {
-        let shown: Vec<_> = self.shown.iter().map(String::as_str).collect();
-        let again = match &self.input {
-            Some(path) => {
-                format!("found: {path}\nagain: cd fuzz && cargo +nightly fuzz run --sanitizer none {target} {path}")
-            }
-            None => "it ended without an input that can be tried again".to_owned(),
-        };
-        format!("{}\n\n{target} FAILED\n{again}\n\n", shown.join("\n"))
+    #[test]
+    fn a_run_is_shown_by_its_last_line_or_by_its_finding() {
+        let done = "INFO: x\n#2\tINITED cov: 1 ft: 1\n#9\tDONE   cov: 3 ft: 4 exec/s: 0\nDone 9 runs in 0 second(s)\n";
+        assert_eq!(shown("t", true, done), "#9 DONE cov: 3 ft: 4 exec/s: 0");
+        let found = "noise\nthread panicked at x\nTest unit written to /a/b\n";
+        let expected = "FAILED\nthread panicked at x\nTest unit written to /a/b\n\
+                        again: cd fuzz && cargo +nightly fuzz run --sanitizer none t /a/b";
+        assert_eq!(shown("t", false, found), expected);
     }
 }

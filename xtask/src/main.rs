@@ -1,11 +1,11 @@
 //! The project's own commands, as `cargo xtask COMMAND`.
 
 use std::{
+    env,
+    error::Error,
     io::{self, Write as _},
     process::ExitCode,
 };
-
-use cometly_conformance::BoxError;
 
 mod api;
 mod bench;
@@ -14,8 +14,6 @@ mod budget;
 mod ci;
 mod copy;
 mod cost;
-mod demo;
-mod docs;
 mod fuzz;
 mod libraries;
 mod minimal;
@@ -24,15 +22,14 @@ mod page;
 mod panics;
 mod proof;
 mod publish;
-mod samples;
-mod semver;
-mod simulate;
-mod soak;
+mod rows;
 mod sources;
 mod steps;
 mod tool;
 
-type Result<T> = std::result::Result<T, BoxError>;
+use rows::Rows;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// What a command comes to: whether all is well, or why it could not be found out.
 type Outcome = Result<bool>;
@@ -49,64 +46,50 @@ fn main() -> ExitCode {
     }
 }
 
-/// One command, what it does in a line, and what runs it.
+/// One command, and what it does in a line.
 struct Command {
     name: &'static str,
     about: &'static str,
-    run: fn(lexopt::Parser) -> Outcome,
+    run: Run,
+}
+
+enum Run {
+    Own(fn(lexopt::Parser) -> Outcome),
+    /// Programs that cargo runs.
+    Rows(&'static Rows),
+}
+
+const fn own(name: &'static str, about: &'static str, run: fn(lexopt::Parser) -> Outcome) -> Command {
+    Command { name, about, run: Run::Own(run) }
+}
+
+const fn rows(name: &'static str, about: &'static str, rows: &'static Rows) -> Command {
+    Command { name, about, run: Run::Rows(rows) }
 }
 
 const COMMANDS: &[Command] = &[
-    Command {
-        name: "demo",
-        about: "the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack",
-        run: demo::run,
-    },
-    Command { name: "ci", about: "everything that CI runs; with --skip-tests, all but the tests", run: ci::run },
-    Command {
-        name: "proof",
-        about: "what the README promises, by command: the quick half; with --full, all of it",
-        run: proof::run,
-    },
-    Command {
-        name: "api",
-        about: "the public API is the one written down, and names few foreign types",
-        run: api::run,
-    },
-    Command { name: "docs", about: "the documentation as docs.rs builds it", run: docs::run },
-    Command { name: "semver", about: "what would break a program that uses the last release", run: semver::run },
-    Command {
-        name: "publish",
-        about: "a rehearsal of publishing, by a cargo that remembers no other",
-        run: publish::run,
-    },
-    Command {
-        name: "minimal",
-        about: "the libraries with the oldest versions that their manifests admit",
-        run: minimal::run,
-    },
-    Command { name: "simulate", about: "our retries and pacing against others', in virtual time", run: simulate::run },
-    Command {
-        name: "samples",
-        about: "the four programs of Cometly's authentication page, beside our own calls",
-        run: samples::run,
-    },
-    Command { name: "fuzz", about: "so many runs of each fuzz target, and what they saw", run: fuzz::run },
-    Command { name: "panics", about: "where the compiled core could panic: nowhere", run: panics::run },
-    Command { name: "budget", about: "how many crates the core brings, and that none does IO", run: budget::run },
-    Command {
-        name: "bench",
-        about: "what a call costs, in instructions and allocations, beside others",
-        run: bench::run,
-    },
-    Command { name: "cost", about: "what it costs to have us: crates, time to build, size", run: cost::run },
-    Command { name: "soak", about: "every flavour for minutes under seeded faults, and what grows", run: soak::run },
-    Command { name: "breaks", about: "each guard taken out in turn, and the test that notices", run: breaks::run },
-    Command {
-        name: "mutants",
-        about: "any fault put into the code, one at a time, and whether a test notices",
-        run: mutants::run,
-    },
+    rows(
+        "demo",
+        "the calls of Cometly's authentication page on the built-in emulator, over every HTTP stack",
+        &rows::DEMO,
+    ),
+    own("ci", "everything that CI runs; with --skip-tests, all but the tests", ci::run),
+    own("proof", "what the README promises, by command: the quick half; with --full, all of it", proof::run),
+    own("api", "the public API is the one written down, and names few foreign types", api::run),
+    rows("docs", "the documentation as docs.rs builds it", &rows::DOCS),
+    rows("semver", "what would break a program that uses the last release", &rows::SEMVER),
+    own("publish", "a rehearsal of publishing; nothing is sent", publish::run),
+    own("minimal", "the libraries with the oldest versions that their manifests admit", minimal::run),
+    rows("simulate", "our retries and pacing against others', in virtual time", &rows::SIMULATE),
+    rows("samples", "the four programs of Cometly's authentication page, beside our own calls", &rows::SAMPLES),
+    own("fuzz", "runs of each fuzz target, and what they saw", fuzz::run),
+    own("panics", "where the compiled core could panic: nowhere", panics::run),
+    own("budget", "how many crates the core brings, and that none does IO", budget::run),
+    own("bench", "what a call costs, in instructions and allocations, beside others", bench::run),
+    own("cost", "what it costs to have us: crates, time to build, size", cost::run),
+    rows("soak", "every flavour for minutes under seeded faults, and what grows", &rows::SOAK),
+    own("breaks", "each guard taken out in turn, and the test that notices", breaks::run),
+    own("mutants", "any fault put into the code, one at a time, and whether a test notices", mutants::run),
 ];
 
 fn run() -> Outcome {
@@ -114,7 +97,9 @@ fn run() -> Outcome {
     match arguments.next()? {
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => say(&help()),
         Some(lexopt::Arg::Value(name)) => match COMMANDS.iter().find(|command| name == command.name) {
-            Some(command) => (command.run)(arguments),
+            Some(Command { run: Run::Own(run), .. }) => run(arguments),
+            // All that follows the command's name.
+            Some(Command { run: Run::Rows(rows), .. }) => rows.run(&env::args_os().skip(2).collect::<Vec<_>>()),
             None => Err(format!("no such command: {}\n\n{}", name.display(), help()).into()),
         },
         Some(other) => Err(format!("{}\n\n{}", other.unexpected(), help()).into()),

@@ -1,10 +1,10 @@
 //! What can be asked for on the command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{exit, transport::TransportName};
+use crate::exit;
 
 /// Cometly on the command line: check a key, call the API, track events, try without an account.
 #[derive(Debug, Parser)]
@@ -26,18 +26,68 @@ pub(crate) struct Global {
     /// No progress and no remarks; errors are still told
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Tell each try and each wait
+    /// Tell each try and each wait: method, path, status, time, reason
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     /// Whether words are coloured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+    /// The stored key to use, by the name of its profile
+    #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
+    pub(crate) profile: Option<String>,
+    /// Where the API is
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// A host that may be called over plain http, for a closed test network; everybody on the way can read the key
+    #[arg(long, global = true, value_name = "HOST[:PORT]")]
+    pub(crate) insecure_http: Vec<String>,
+    /// The proxy for calls over https, as http://proxy.example:3128; for USER@ before the host the password is asked for
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "proxy_from_env")]
+    pub(crate) proxy: Option<String>,
+    /// Use the proxy that the environment names (HTTPS_PROXY, ALL_PROXY, NO_PROXY)
+    #[arg(long, global = true)]
+    pub(crate) proxy_from_env: bool,
+    /// A file of certificates (PEM) to trust besides the system's, as a company's proxy needs it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
     /// The HTTP client that sends the calls
     #[arg(long, global = true, value_name = "NAME", default_value = "reqwest")]
     pub(crate) transport: TransportName,
     /// How long one call may take, with all its tries and waits [default: 60, for --paginate and events track 3600]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=172_800))]
-    pub(crate) timeout: Option<u32>,
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// How long one try may take [default: as long as --timeout says; 30 without it]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) attempt_timeout: Option<Duration>,
+    /// Write what happens to each call to a new file, for a support ticket: no key, no value of yours, no address
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+/// The HTTP clients that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportName {
+    Reqwest,
+    Ureq,
+    Isahc,
+}
+
+/// Reads a profile's name; says nothing of the text, since a key may stand there by mistake.
+pub(crate) fn profile_name(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && !text.starts_with(['-', '.']) {
+        return Ok(text.to_owned());
+    }
+    Err("expected 1 to 32 letters, digits, - _ or .".to_owned())
+}
+
+/// Whole seconds, at most two days.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=172_800) => Ok(Duration::from_secs(seconds)),
+        Ok(seconds) => Err(format!("{seconds} is not in 1..=172800")),
+        Err(_) => Err("expected whole seconds".to_owned()),
+    }
 }
 
 /// When to colour.
@@ -80,7 +130,9 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthCommand {
     /// Check a key against the server and store it, readable by you alone
-    #[command(after_help = "Examples:\n  cometly auth login\n  pass show cometly | cometly auth login --with-token")]
+    #[command(
+        after_help = "Examples:\n  cometly auth login\n  cometly auth login --profile staging --base-url https://cometly.staging.example/public-api/v1\n  pass show cometly | cometly auth login --with-token"
+    )]
     Login {
         /// Read the key from stdin instead of asking for it
         #[arg(long)]
@@ -95,7 +147,15 @@ pub(crate) enum AuthCommand {
         #[arg(long)]
         limits: bool,
     },
-    /// Forget the stored key
+    /// List the stored profiles
+    List,
+    /// Choose the profile that is used if none is named
+    Switch {
+        /// Its name
+        #[arg(value_parser = profile_name)]
+        name: String,
+    },
+    /// Forget the stored key of a profile, of the one in use if none is named
     Logout,
 }
 
@@ -149,11 +209,22 @@ Run the same command again to go on: what was answered stands in the journal and
     Track(TrackArguments),
 }
 
+/// How a file of events is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    Auto,
+    Ndjson,
+    Csv,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct TrackArguments {
-    /// A file with one JSON object a line, - for stdin
+    /// A file with one JSON object a line, or CSV with a header row; also packed with gzip; - for stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
+    /// What the file is; told by its beginning unless it is said
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) input_format: InputFormat,
     /// Where answers are noted, so that a broken run can go on [default: FILE.cometly-journal]
     #[arg(long, value_name = "PATH")]
     pub(crate) journal: Option<PathBuf>,
@@ -197,5 +268,15 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_profile_has_a_plain_name() {
+        for name in ["default", "a", "eu-1_test.x"] {
+            assert_eq!(profile_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", "-x", ".x", "a b", "12|canary", "ü", &"x".repeat(33)] {
+            assert!(!profile_name(name).unwrap_err().contains("canary"));
+        }
     }
 }

@@ -1,101 +1,125 @@
-//! `cometly auth login` and `logout`: a key is kept once the server has taken it.
+//! Whose key a command uses: the environment's, or a stored one. `login` stores a key once the server has taken it, `status`
+//! asks the server about it, `logout` removes it. A key is bound to the address that it was checked against.
 
-use std::io::{self, IsTerminal as _, Read as _};
+pub(crate) mod credentials;
+mod login;
+pub(crate) mod session;
+mod status;
 
-use cometly_core::{API_KEY_VARIABLE, ApiKey, KeyStatus};
+use std::collections::BTreeMap;
+
+use cometly_core::API_KEY_VARIABLE;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::{
     arguments::{AuthCommand, Global},
-    argv,
-    console::Console,
-    credentials,
+    auth::credentials::{Credentials, Profile},
     exit::Exit,
-    failure::Failure,
-    session::{self, INTEGRATIONS, KeySource, Session},
-    status,
-    transport::{Patience, Transport},
+    failure::{Failure, INTEGRATIONS},
+    terminal::{argv, console::Console},
 };
 
 pub(crate) fn run(command: AuthCommand, global: &Global, console: &Console) -> Result<Exit, Failure> {
     match command {
         AuthCommand::Login { misplaced, .. } if !misplaced.is_empty() => Err(argv::refusal()),
-        AuthCommand::Login { with_token, .. } => login(with_token, global, console),
+        AuthCommand::Login { with_token, .. } => login::run(with_token, global, console),
         AuthCommand::Status { limits } => status::run(limits, global, console),
-        AuthCommand::Logout => logout(console),
+        AuthCommand::List => list(console),
+        AuthCommand::Switch { name } => switch(&name, console),
+        AuthCommand::Logout => logout(global, console),
     }
 }
 
-fn login(with_token: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
-    let base_url = session::base_url()?.unwrap_or_default();
-    let path = credentials::path()?;
-    let typed = if with_token { read_token()? } else { ask()? };
-    let key = ApiKey::new(typed.as_str()).map_err(|error| Failure::usage(error.to_string()))?;
-    let session = Session::new(key.clone(), base_url.clone(), KeySource::File(path.clone()))?;
-    let transport = Transport::new(global.transport, Patience::Call, global.timeout)?;
-    let outcome = transport.send(status::probe(&session.api))?;
-    let refused = match outcome.key_status() {
-        KeyStatus::Accepted => None,
-        KeyStatus::NotAllowed => outcome.into_result().err(),
-        _ => {
-            let failure =
-                outcome.into_result().map_or_else(Failure::from, |_| Failure::local("the key was not stored"));
-            console.note("The key was not stored.");
-            return Err(failure);
-        }
-    };
-    credentials::write(&path, &key, &base_url)?;
+/// The profiles, without their keys.
+fn list(console: &Console) -> Result<Exit, Failure> {
+    let stored = credentials::read(&credentials::path()?)?;
+    let (current, profiles) = stored.map_or_else(Default::default, |stored| (stored.current, stored.profiles));
     if console.json {
-        let warning = refused.as_ref().map(ToString::to_string);
-        console.json_line(&json!({"stored": path, "base_url": base_url.to_string(), "warning": warning}))?;
+        let profiles: Vec<_> = profiles
+            .iter()
+            .map(|(name, profile)| {
+                let ending = session::ending(&profile.key);
+                let base_url = profile.base_url.to_string();
+                json!({"name": name, "base_url": base_url, "key_ending": ending, "current": *name == current})
+            })
+            .collect();
+        console.json_line(&json!({ "profiles": profiles }))?;
+        return Ok(Exit::Ok);
     }
-    console
-        .note(format_args!("The key is valid for {base_url} and stored in {}, for you alone to read.", path.display()));
-    if let Some(refused) = refused {
-        console.note(format_args!("But GET companies was refused: {refused}"));
-    }
-    if session::environment_key()?.is_some() {
-        console.note(format_args!("As long as {API_KEY_VARIABLE} is set, that key is used instead of this one."));
+    let lines = table(&current, &profiles);
+    console.data(lines.iter().map(String::as_bytes))?;
+    if lines.is_empty() {
+        console.note("There are no stored keys; store one with `cometly auth login`.");
     }
     Ok(Exit::Ok)
 }
 
-fn ask() -> Result<Zeroizing<String>, Failure> {
-    let asked = if io::stdin().is_terminal() {
-        rpassword::prompt_password("API key (not shown): ")
-            .map_err(|error| Failure::local(format!("there is no terminal to ask for the key on ({error})")))
-    } else {
-        Err(Failure::usage("stdin is no terminal to ask for the key on"))
+fn table(current: &str, profiles: &BTreeMap<String, Profile>) -> Vec<String> {
+    let width = profiles.keys().map(String::len).max().unwrap_or_default();
+    let line = |(name, profile): (&String, &Profile)| {
+        let mark = if name == current { '*' } else { ' ' };
+        let ending = session::ending(&profile.key).map_or(String::new(), |ending| format!(", key ends in {ending}"));
+        format!("{mark} {name:width$}  {}{ending}", profile.base_url)
     };
-    asked.map(Zeroizing::new).map_err(|failure| failure.advise("pipe the key in: cometly auth login --with-token"))
+    profiles.iter().map(line).collect()
 }
 
-/// The first line of stdin; the line feed that `echo` and files end with is no part of the key.
-fn read_token() -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::new());
-    let most = u64::try_from(ApiKey::MAX_LEN).unwrap_or(u64::MAX).saturating_add(16);
-    io::stdin().lock().take(most).read_to_string(&mut text).map_err(|error| {
-        Failure::local(format!("cannot read the key from stdin: {error}")).advise("pipe in the key and nothing else")
-    })?;
-    let end = text.trim_end_matches(['\r', '\n']).len();
-    text.truncate(end);
-    Ok(text)
-}
-
-fn logout(console: &Console) -> Result<Exit, Failure> {
+/// Makes a profile the one that is used if none is named.
+fn switch(name: &str, console: &Console) -> Result<Exit, Failure> {
     let path = credentials::path()?;
-    let was_there = credentials::remove(&path)?;
-    if console.json {
-        console.json_line(&json!({"removed": was_there}))?;
+    let missing = || session::no_such_profile(name);
+    if !credentials::read(&path)?.ok_or_else(missing)?.profiles.contains_key(name) {
+        return Err(missing());
     }
-    console.note(if was_there {
-        format!("The key in {} is forgotten; to make it useless, delete it at {INTEGRATIONS}.", path.display())
-    } else {
-        "There was no stored key.".to_owned()
+    credentials::update(&path, |stored| name.clone_into(&mut stored.current))?;
+    if console.json {
+        console.json_line(&json!({ "current": name }))?;
+    }
+    console.note(format_args!("{name} is now the profile in use."));
+    if session::environment_key()?.is_some() {
+        console.note(format_args!("As long as {API_KEY_VARIABLE} is set, that key is used unless --profile is given."));
+    }
+    Ok(Exit::Ok)
+}
+
+fn logout(global: &Global, console: &Console) -> Result<Exit, Failure> {
+    let path = credentials::path()?;
+    credentials::remove_leftover(&path);
+    let named = session::named_profile(global)?;
+    let (removed, left) = match credentials::read(&path) {
+        Ok(None) => (None, Vec::new()),
+        Ok(Some(stored)) => {
+            let name = named.unwrap_or(stored.current);
+            let is_stored = stored.profiles.contains_key(&name);
+            let left = credentials::update(&path, |stored| remove(stored, &name))?;
+            (is_stored.then(|| format!("profile {name}")), left)
+        }
+        // It may hold keys all the same.
+        Err(_) => (credentials::remove(&path)?.then(|| format!("file {}", path.display())), Vec::new()),
+    };
+    if console.json {
+        console.json_line(&json!({"removed": removed.is_some(), "left": left}))?;
+    }
+    console.note(match &removed {
+        Some(what) => format!("The key in the {what} is forgotten; to make it useless, delete it at {INTEGRATIONS}."),
+        None => "There was no stored key.".to_owned(),
     });
+    if !left.is_empty() {
+        console.note(format_args!("Still stored: {}.", left.join(", ")));
+    }
     if session::environment_key()?.is_some() {
         console.note(format_args!("{API_KEY_VARIABLE} is still set in this shell."));
     }
     Ok(Exit::Ok)
+}
+
+/// Removes a profile; the names of those that are left.
+fn remove(stored: &mut Credentials, name: &str) -> Vec<String> {
+    stored.profiles.remove(name);
+    if stored.current == name {
+        // The only one that is left is meant. Of several, the next command has to name one.
+        let only = stored.profiles.keys().next().filter(|_| stored.profiles.len() == 1);
+        stored.current = only.cloned().unwrap_or_default();
+    }
+    stored.profiles.keys().cloned().collect()
 }

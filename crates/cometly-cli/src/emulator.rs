@@ -9,7 +9,12 @@ use std::{
 use cometly_emulator::Emulator;
 use serde_json::json;
 
-use crate::{arguments::EmulatorArguments, console::Console, exit::Exit, failure::Failure, interrupt};
+use crate::{
+    arguments::EmulatorArguments,
+    exit::Exit,
+    failure::Failure,
+    terminal::{console::Console, interrupt},
+};
 
 pub(crate) fn run(arguments: EmulatorArguments, console: &Console) -> Result<Exit, Failure> {
     let emulator = start(arguments)?;

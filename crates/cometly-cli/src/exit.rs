@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use cometly_core::{ApiErrorKind, CallError};
-
 /// How a command ended. The numbers are a promise; see [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -57,34 +55,10 @@ pub(crate) fn help() -> String {
     text.push_str(
         "  COMETLY_API_KEY   the API key; never on the command line, where every user of this machine sees it\n",
     );
-    text.push_str("  COMETLY_BASE_URL  where the API is, by default https://app.cometly.com/public-api/v1\n");
+    text.push_str("  COMETLY_BASE_URL  where the API is, by default https://app.cometly.com/public-api/v1; a server of\n                    Cometly's or this machine, any other one is named with --base-url\n");
+    text.push_str("  COMETLY_PROFILE   the stored key to use, by the name of its profile\n");
     text.push_str("  NO_COLOR          no colour\n");
     text
-}
-
-impl From<ApiErrorKind> for Exit {
-    fn from(kind: ApiErrorKind) -> Self {
-        match kind {
-            ApiErrorKind::Unauthenticated => Self::Unauthenticated,
-            ApiErrorKind::Forbidden(_) => Self::Forbidden,
-            ApiErrorKind::RateLimited => Self::RateLimited,
-            ApiErrorKind::Rejected => Self::Rejected,
-            ApiErrorKind::ServerError => Self::Server,
-            _ => Self::Unexpected,
-        }
-    }
-}
-
-impl<T> From<&CallError<T>> for Exit {
-    fn from(error: &CallError<T>) -> Self {
-        match error {
-            CallError::Request(_) => Self::Usage,
-            CallError::Api(error) => error.kind().into(),
-            CallError::Transport { .. } | CallError::Timeout { .. } => Self::Network,
-            CallError::Paced { .. } => Self::RateLimited,
-            _ => Self::Unexpected,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,16 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, CallError, FieldError, http::StatusCode};
+use cometly_core::{ApiError, ApiErrorKind, CallError, Delivery, FieldError, http::StatusCode};
 use serde_json::{Value, json};
 
-use crate::{exit::Exit, transport::SendError};
+use crate::exit::Exit;
+
+/// Where keys are made and deleted.
+pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
+
+/// The client's own error is told, not branched on.
+pub(crate) type SendError = CallError<Box<dyn std::error::Error + Send + Sync>>;
 
 /// What happened, and what to do next. Holds no key, no body and no URL with a query.
 #[derive(Debug)]
@@ -58,6 +64,12 @@ impl Failure {
 
     pub(crate) fn advise(mut self, todo: impl Into<String>) -> Self {
         self.todo = Some(todo.into());
+        self
+    }
+
+    /// Adds words about what happened.
+    pub(crate) fn remark(mut self, words: &str) -> Self {
+        self.what.extend(["; ", words]);
         self
     }
 
@@ -129,17 +141,51 @@ impl From<SendError> for Failure {
         match error {
             CallError::Api(error) => error.into(),
             CallError::Request(ref request) => Self::new((&error).into(), request.to_string()),
-            CallError::Transport { ref source, .. } => {
-                // The innermost source is what the system said.
-                let first: &dyn std::error::Error = source.as_ref();
-                let cause = std::iter::successors(Some(first), |error| error.source()).last().unwrap_or(first);
-                Self::new((&error).into(), format!("{error} ({cause})"))
+            CallError::Transport { ref source, .. } | CallError::Setup(ref source) => {
+                Self::new((&error).into(), format!("{error} ({})", innermost(source.as_ref())))
             }
             _ => Self {
                 status: error.status(),
                 retry_after: error.retry_after(),
                 ..Self::new((&error).into(), error.to_string())
             },
+        }
+    }
+}
+
+/// What the system said: the source of all others.
+pub(crate) fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
+}
+
+/// Whether a call failed before any of it was sent, as without a way to the server.
+pub(crate) fn is_unreachable(error: &SendError) -> bool {
+    matches!(error, CallError::Transport { .. } | CallError::Timeout { .. })
+        && error.delivery() == Some(Delivery::NotSent)
+}
+
+impl From<ApiErrorKind> for Exit {
+    fn from(kind: ApiErrorKind) -> Self {
+        match kind {
+            ApiErrorKind::Unauthenticated => Exit::Unauthenticated,
+            ApiErrorKind::Forbidden(_) => Exit::Forbidden,
+            ApiErrorKind::RateLimited => Exit::RateLimited,
+            ApiErrorKind::Rejected => Exit::Rejected,
+            ApiErrorKind::ServerError => Exit::Server,
+            _ => Exit::Unexpected,
+        }
+    }
+}
+
+impl<T> From<&CallError<T>> for Exit {
+    fn from(error: &CallError<T>) -> Self {
+        match error {
+            CallError::Request(_) => Exit::Usage,
+            CallError::Setup(_) => Exit::Local,
+            CallError::Api(error) => error.kind().into(),
+            CallError::Transport { .. } | CallError::Timeout { .. } => Exit::Network,
+            CallError::Paced { .. } => Exit::RateLimited,
+            _ => Exit::Unexpected,
         }
     }
 }

@@ -4,40 +4,25 @@
 //! | to see | read |
 //! | --- | --- |
 //! | what can be asked for, and how a command ends | `arguments`, `exit`, `failure` |
-//! | where words and data go | `console`, `progress` |
-//! | whose key is used, and where it is kept | `argv`, `credentials`, `session`, `auth`, `status` |
-//! | one call, and a list to its end | `request`, `target`, `body`, `paginate`, `transport` |
-//! | events | `track`, `source`, `lines`, `event` (the rules), `event_key`, `plan`, `journal`, `sending`, `verdict`, `summary` |
+//! | where words and data go | `terminal` |
+//! | whose key is used, and where it is kept | `auth` |
+//! | one call, and a list to its end | `request` |
+//! | events from a file | `track` |
+//! | the HTTP client | `transport` |
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod argv;
 mod auth;
-mod body;
-mod console;
-mod credentials;
+mod documented;
 mod emulator;
-mod event;
-mod event_key;
 mod exit;
 mod failure;
-mod interrupt;
-mod journal;
-mod lines;
+mod input;
 mod manual;
-mod paginate;
-mod plan;
-mod progress;
 mod request;
-mod sending;
-mod session;
-mod source;
-mod status;
-mod summary;
-mod target;
+mod terminal;
 mod track;
 mod transport;
-mod verdict;
 
 use std::{
     env,
@@ -52,10 +37,15 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
     arguments::{Arguments, Color, Command, EventsCommand, Global},
-    console::Console,
     exit::Exit,
     failure::Failure,
-    progress::Progress,
+    terminal::{
+        argv,
+        console::Console,
+        progress::Progress,
+        telemetry::{CallName, Listener, Step},
+        trace::Trace,
+    },
 };
 
 fn main() -> ExitCode {
@@ -66,16 +56,24 @@ fn main() -> ExitCode {
 fn run(arguments: &[OsString]) -> Exit {
     if let Err(failure) = argv::refuse_keys(arguments) {
         let json = arguments.iter().any(|argument| argument == "--json");
-        return Console { json, quiet: false, progress: Progress::new(true, json, false) }.fail(&failure);
+        let progress = Progress::new(true, json, false);
+        return Console { json, quiet: false, progress, trace: None }.fail(&failure);
     }
     let parsed = Arguments::command().try_get_matches_from(arguments);
     match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Err(error) => misunderstood(&error, arguments),
         Ok(Arguments { global, command }) => {
-            let console = console(&global);
-            match dispatch(command, &global, &console) {
-                Ok(exit) => exit,
-                Err(failure) => console.fail(&failure),
+            let mut console = console(&global);
+            let trace = global.trace.as_deref().map(Trace::create).transpose();
+            let ended = trace.and_then(|trace| {
+                console.trace = trace;
+                listen(&console);
+                dispatch(command, &global, &console)
+            });
+            let exit = ended.unwrap_or_else(|failure| console.fail(&failure));
+            match console.trace.as_ref().map_or(Ok(()), Trace::finish) {
+                Err(failure) if exit == Exit::Ok => console.fail(&failure),
+                _ => exit,
             }
         }
     }
@@ -96,9 +94,10 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
 fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A pipe that closes early is no failure.
-            let _ = error.print();
-            Exit::Ok
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            let progress = Progress::new(true, false, false);
+            let console = Console { json: false, quiet: false, progress, trace: None };
+            printed.map_or_else(|error| console.fail(&Failure::stdout(&error)), |()| Exit::Ok)
         }
         _ => {
             let plain = error.render().to_string();
@@ -116,8 +115,18 @@ fn console(global: &Global) -> Console {
         Color::Never => ColorChoice::Never.write_global(),
     }
     let progress = Progress::new(global.quiet, global.json, global.verbose);
-    let subscriber = tracing_subscriber::registry().with(progress.listener());
+    Console { json: global.json, quiet: global.quiet, progress, trace: None }
+}
+
+/// Tells the person, and the trace, what the clients do.
+fn listen(console: &Console) {
+    let (progress, trace) = (console.progress.clone(), console.trace.clone());
+    let listener = Listener(move |call: &CallName, step: &Step| {
+        progress.step_of(call, step);
+        if let Some(trace) = &trace {
+            trace.step(call, step);
+        }
+    });
     // It is set once; were it not, the waits would not be told.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    Console { json: global.json, quiet: global.quiet, progress }
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(listener));
 }

@@ -1,21 +1,25 @@
-//! `cometly request`: any call of the API.
+//! `cometly request`: any call of the API. Method, path, query and body come from the command line; the answer's body goes
+//! to stdout as it came. With `--paginate` the call is repeated with each page's cursor, and each item is a line.
+
+mod body;
+mod paginate;
+mod target;
 
 use cometly_core::{
-    Api, ApiKey, Call, Reply,
+    Api, Call, Reply,
     bytes::Bytes,
     http::{HeaderValue, Method},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     arguments::{Global, RequestArguments},
-    body,
-    console::Console,
+    auth::session::Session,
     exit::Exit,
     failure::Failure,
-    paginate,
-    session::{self, KeySource, Session},
-    target,
+    request::target::with_cursor,
+    terminal::console::Console,
     transport::{Patience, Transport},
 };
 
@@ -24,11 +28,11 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
         .map_err(|_| Failure::usage("the method is no HTTP method: expected GET, POST, PUT, PATCH or DELETE"))?;
     let body = read_body(arguments, &method)?;
     // What is wrong with the call is said before a key is looked for.
-    let checked = describe(&nobodys()?, method.clone(), arguments, body.clone())?.to_request();
+    let checked = describe(&Session::without_key(global)?.api, method.clone(), arguments, body.clone())?.to_request();
     checked.map_err(|error| Failure::usage(error.to_string()))?;
-    let api = match Session::find()? {
+    let api = match Session::find(global)? {
         Some(session) => session.api,
-        None if arguments.dry_run => nobodys()?,
+        None if arguments.dry_run => Session::without_key(global)?.api,
         None => return Err(Session::missing()),
     };
     let call = describe(&api, method, arguments, body)?;
@@ -36,11 +40,11 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
         return show(&call, console);
     }
     if arguments.paginate {
-        let transport = Transport::new(global.transport, Patience::Job, global.timeout)?;
+        let transport = Transport::new(global, Patience::Job, console)?;
         return paginate::run(transport, call, arguments.cursor.clone(), console);
     }
     let call = with_cursor(call, arguments.cursor.as_deref());
-    let transport = Transport::new(global.transport, Patience::Call, global.timeout)?;
+    let transport = Transport::new(global, Patience::Call, console)?;
     let progress = console.progress.begin(None, "");
     let sent = transport.send(call);
     progress.end();
@@ -50,7 +54,7 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
         console.data(lines.iter().map(String::as_bytes))?;
     }
     let text = reply.into_body();
-    console.line(text.strip_suffix(b"\n").unwrap_or(&text))?;
+    console.json([text.strip_suffix(b"\n").unwrap_or(&text)])?;
     Ok(Exit::Ok)
 }
 
@@ -88,17 +92,16 @@ fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u
     Ok(call)
 }
 
-pub(crate) fn with_cursor(call: Call, cursor: Option<&str>) -> Call {
-    match cursor {
-        Some(cursor) => call.query("cursor", cursor),
-        None => call,
-    }
-}
-
-/// An API that nothing is sent to.
-fn nobodys() -> Result<Api, Failure> {
-    let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
-    Ok(Session::new(key, session::base_url()?.unwrap_or_default(), KeySource::Environment)?.api)
+/// A request with `--dry-run --json`.
+#[derive(Serialize)]
+struct Shown<'a> {
+    method: &'a str,
+    url: String,
+    headers: Map<String, Value>,
+    may_be_sent_twice: bool,
+    /// The very bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a RawValue>,
 }
 
 /// The request as it would be sent, but for the key.
@@ -109,17 +112,14 @@ fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
         (name.as_str(), value)
     });
     if console.json {
-        let headers: serde_json::Map<_, _> = headers.map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        let mut shown = json!({
-            "method": request.method().as_str(),
-            "url": request.uri().to_string(),
-            "headers": headers,
-            "may_be_sent_twice": call.is_idempotent(),
-        });
-        if let (Some(object), false) = (shown.as_object_mut(), request.body().is_empty()) {
-            object.insert("body".to_owned(), serde_json::from_slice(request.body()).unwrap_or(Value::Null));
-        }
-        console.json_line(&shown)?;
+        let body = (!request.body().is_empty()).then(|| serde_json::from_slice(request.body()));
+        console.json_line(&Shown {
+            method: request.method().as_str(),
+            url: request.uri().to_string(),
+            headers: headers.map(|(name, value)| (name.to_owned(), json!(value))).collect(),
+            may_be_sent_twice: call.is_idempotent(),
+            body: body.transpose().map_err(|_| Failure::local("the body is not JSON"))?,
+        })?;
         return Ok(Exit::Ok);
     }
     let mut lines = vec![format!("{} {}", request.method(), request.uri())];

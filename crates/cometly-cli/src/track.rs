@@ -1,4 +1,17 @@
-//! `cometly events track`: each line of a file as an event, each once.
+//! `cometly events track`: each line of a file as an event, each once. All lines are checked and given a key before the
+//! first is sent; each final answer is appended to the journal, so that another run goes on from there.
+
+mod csv;
+mod event;
+mod event_key;
+mod journal;
+mod lines;
+mod plan;
+mod refused;
+mod sending;
+mod source;
+mod summary;
+mod verdict;
 
 use std::{
     ffi::OsString,
@@ -9,15 +22,18 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Global, TrackArguments},
-    console::Console,
+    auth::session::Session,
     exit::Exit,
     failure::Failure,
-    journal::{Fate, Journal},
-    plan::{Plan, Planned},
-    sending::Run,
-    session::Session,
-    source::Source,
-    summary::{Summary, remove_refused},
+    terminal::console::Console,
+    track::{
+        journal::{Fate, Journal},
+        plan::{Plan, Planned},
+        refused::RefusedFile,
+        sending::Run,
+        source::Source,
+        summary::Summary,
+    },
     transport::{Patience, Transport},
 };
 
@@ -26,8 +42,8 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     if input.as_os_str() == "-" && arguments.journal.is_none() && !arguments.dry_run {
         return Err(no_place("stdin"));
     }
-    let source = Source::open(input)?;
-    let plan = source.plan(&arguments.batch)?;
+    let source = Source::open(input, arguments.input_format)?;
+    let mut plan = source.plan(&arguments.batch)?;
     tell_invalid(&plan, arguments.skip_invalid, console)?;
     if arguments.dry_run {
         return look(&plan, console);
@@ -47,15 +63,21 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         }
     }
 
-    let session = Session::open()?;
-    let (mut journal, fates) = Journal::open(&journal_path, session.api.base_url())?;
-    let is_open = |planned: &&Planned| match fates.get(&planned.key) {
+    let session = Session::open(global)?;
+    let (mut journal, noted) = Journal::open(&journal_path, session.api.base_url())?;
+    let conflicts = plan.split_conflicts(&noted);
+    let refused_file = RefusedFile::new(refused_path, &noted, &plan);
+    if arguments.refused.is_some() {
+        refused_file.check()?;
+    }
+    tell_invalid(&conflicts, arguments.skip_invalid, console)?;
+    let is_open = |planned: &&Planned| match noted.get(&planned.key) {
         None => true,
-        Some(Fate::Refused) => arguments.retry_refused,
-        Some(Fate::Accepted) => false,
+        Some(noted) if noted.fate == Fate::Refused => arguments.retry_refused || !noted.is_about(planned.content),
+        Some(_) => false,
     };
     let open: Vec<_> = plan.events.iter().filter(is_open).collect();
-    let transport = Transport::new(global.transport, Patience::Job, global.timeout)?;
+    let transport = Transport::new(global, Patience::Job, console)?;
     let progress = console.progress.begin(Some(u64::try_from(open.len()).unwrap_or(u64::MAX)), "events");
     let run = Run::new(&source, &session.api, &mut journal, &transport, progress.clone())?;
     let sent = run.send(open);
@@ -64,10 +86,8 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
 
     journal.sync()?;
     let failure = sent.failure.take();
-    let summary = Summary::build(&plan, &sent, &mut journal, &source, refused_path)?;
-    if summary.refused == 0 {
-        remove_refused(refused_path);
-    }
+    let summary =
+        Summary::build(&plan, conflicts.invalid_lines, &sent, &mut journal, &source, &refused_file, refused_path)?;
     if console.json {
         console.json_line(&summary.to_json())?;
     } else {
@@ -131,7 +151,7 @@ fn tell_invalid(plan: &Plan, skip: bool, console: &Console) -> Result<(), Failur
 }
 
 fn invalid_json(plan: &Plan) -> Value {
-    let problems: Vec<_> = plan.invalid.iter().map(crate::plan::Invalid::to_json).collect();
+    let problems: Vec<_> = plan.invalid.iter().map(crate::track::plan::Invalid::to_json).collect();
     json!({"invalid_lines": plan.invalid_lines, "problems": problems})
 }
 

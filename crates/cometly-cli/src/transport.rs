@@ -1,23 +1,39 @@
 //! The HTTP client that sends the calls: the one that was asked for, of those that this binary was built with.
 
-use std::{error::Error, time::Duration};
+use std::{env, error::Error, fs::File, path::Path, time::Duration};
 
-use clap::ValueEnum;
 use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
+use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::{
+    arguments::{Global, TransportName},
+    exit::Exit,
+    failure::{self, Failure, SendError},
+    input,
+    terminal::{
+        console::Console,
+        interrupt,
+        telemetry::CallName,
+        trace::{Answer, Trace},
+    },
+};
 
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TransportName {
-    Reqwest,
-    Ureq,
-    Isahc,
-}
+/// Where a proxy is looked for with `--proxy-from-env`, for calls over https.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// Some hundred certificates.
+const MAX_CERTIFICATES: u64 = 4 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One client for the whole program; clones share its connections.
 #[derive(Clone)]
-pub(crate) enum Transport {
+pub(crate) struct Transport {
+    client: Client,
+    uses_proxy: bool,
+    trace: Option<Trace>,
+}
+
+#[derive(Clone)]
+enum Client {
     Reqwest(cometly_reqwest::blocking::Client),
     #[cfg(feature = "ureq")]
     Ureq(cometly_ureq::Client),
@@ -25,21 +41,17 @@ pub(crate) enum Transport {
     Isahc(cometly_isahc::blocking::Client),
 }
 
-/// The client's own error is told, not branched on.
-pub(crate) type SendError = CallError<Box<dyn Error + Send + Sync>>;
-
 /// How patient a command is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
-    /// Somebody waits for the answer.
+    /// A person waits for the answer.
     Call,
     /// It must get through.
     Job,
 }
 
 impl Patience {
-    fn policy(self, timeout: Option<u32>) -> RetryPolicy {
-        let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    fn policy(self, timeout: Option<Duration>) -> RetryPolicy {
         match self {
             Self::Call => match timeout {
                 None => RetryPolicy::default(),
@@ -50,42 +62,191 @@ impl Patience {
     }
 }
 
+enum Proxy {
+    None,
+    Named(Zeroizing<String>),
+    Environment,
+}
+
+/// The builders of the three clients have these methods in common, but no trait.
+macro_rules! configured {
+    ($builder:expr, $policy:expr, $attempt_timeout:expr, $proxy:expr) => {{
+        let mut builder = $builder.retry_policy($policy);
+        if let Some(timeout) = $attempt_timeout {
+            builder = builder.try_timeout(timeout);
+        }
+        match $proxy {
+            Proxy::None => builder,
+            Proxy::Named(url) => builder.proxy(url),
+            Proxy::Environment => builder.proxy_from_env(),
+        }
+    }};
+}
+
 impl Transport {
-    pub(crate) fn new(name: TransportName, patience: Patience, timeout: Option<u32>) -> Result<Self, Failure> {
-        let policy = patience.policy(timeout);
-        match name {
-            TransportName::Reqwest => Ok(Self::Reqwest(
-                cometly_reqwest::blocking::Client::builder().retry_policy(policy).build().map_err(boxed)?,
-            )),
+    pub(crate) fn new(global: &Global, patience: Patience, console: &Console) -> Result<Self, Failure> {
+        let policy = patience.policy(global.timeout);
+        // One try may take what the call may.
+        let attempt_timeout = global.attempt_timeout.or(global.timeout);
+        let proxy = proxy(global)?;
+        if global.ca_cert.is_some() && global.transport != TransportName::Reqwest {
+            return Err(Failure::usage("--ca-cert is for --transport reqwest")
+                .advise("for another one set SSL_CERT_FILE to a file with all certificates to trust"));
+        }
+        let client = match global.transport {
+            TransportName::Reqwest => {
+                let builder = cometly_reqwest::blocking::Client::builder();
+                let mut builder = configured!(builder, policy, attempt_timeout, &proxy);
+                if let Some(path) = &global.ca_cert {
+                    builder = builder.http_client(trusting(path, &proxy)?);
+                }
+                Client::Reqwest(builder.build().map_err(boxed)?)
+            }
             #[cfg(feature = "ureq")]
             TransportName::Ureq => {
-                Ok(Self::Ureq(cometly_ureq::Client::builder().retry_policy(policy).build().map_err(boxed)?))
+                let builder = configured!(cometly_ureq::Client::builder(), policy, attempt_timeout, &proxy);
+                Client::Ureq(builder.build().map_err(boxed)?)
             }
             #[cfg(feature = "isahc")]
             TransportName::Isahc => {
-                Ok(Self::Isahc(cometly_isahc::Client::builder().retry_policy(policy).build().map_err(boxed)?.into()))
+                let builder = configured!(cometly_isahc::Client::builder(), policy, attempt_timeout, &proxy);
+                Client::Isahc(builder.build().map_err(boxed)?.into())
             }
             #[cfg(not(all(feature = "ureq", feature = "isahc")))]
             absent => {
-                let name = absent.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-                Err(Failure::usage(format!("this cometly was built without {name}")).advise(format!(
+                let name = format!("{absent:?}").to_lowercase();
+                return Err(Failure::usage(format!("this cometly was built without {name}")).advise(format!(
                     "leave --transport out, or build one with it: cargo install cometly-cli --features {name}"
-                )))
+                )));
+            }
+        };
+        Ok(Self { client, uses_proxy: !matches!(proxy, Proxy::None), trace: console.trace.clone() })
+    }
+
+    pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Failure> {
+        let traced = self.trace.as_ref().map(|trace| (trace, call.clone()));
+        let sent = match &self.client {
+            Client::Reqwest(client) => client.send(call).map_err(boxed),
+            #[cfg(feature = "ureq")]
+            Client::Ureq(client) => client.send(call).map_err(boxed),
+            #[cfg(feature = "isahc")]
+            Client::Isahc(client) => client.send(call).map_err(boxed),
+        };
+        if let Some((trace, call)) = traced {
+            self::trace(trace, &call, sent.as_ref());
+        }
+        sent.map_err(|error| {
+            let is_unreachable = failure::is_unreachable(&error);
+            let failure = Failure::from(error);
+            match unused_proxy().filter(|_| is_unreachable && !self.uses_proxy) {
+                Some(variable) => failure
+                    .remark(&format!("{variable} names a proxy, which was not used: give --proxy-from-env to use it")),
+                None => failure,
+            }
+        })
+    }
+}
+
+fn trace(trace: &Trace, call: &Call, sent: Result<&AuthOutcome<Bytes>, &SendError>) {
+    let name = CallName { method: call.method().to_string(), template: call.path_template().to_owned() };
+    let request = call.to_request().ok();
+    let answer = sent.ok().map(|outcome| Answer {
+        status: outcome.status().as_u16(),
+        headers: outcome.headers(),
+        body: match outcome {
+            AuthOutcome::Success(reply) => Some(reply.body()),
+            _ => None,
+        },
+    });
+    trace.call(name, request.as_ref(), answer.as_ref(), sent.err().map(|error| Exit::from(error).name()));
+}
+
+/// What the command line says about proxies. A password is read from the terminal, never from the command line.
+fn proxy(global: &Global) -> Result<Proxy, Failure> {
+    let Some(url) = &global.proxy else {
+        return Ok(if global.proxy_from_env { Proxy::Environment } else { Proxy::None });
+    };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(Failure::usage("--proxy has no scheme: expected a URL as http://proxy.example:3128"));
+    };
+    let (userinfo, host) = match rest.split_once('/').map_or(rest, |(authority, _)| authority).rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    let Some(user) = userinfo else { return Ok(Proxy::Named(Zeroizing::new(url.clone()))) };
+    if user.contains(':') {
+        return Err(Failure::usage(
+            "the password of a proxy does not belong on the command line, where every user of this machine and the shell's history see it",
+        )
+        .advise("leave it out (http://USER@HOST:PORT) and type it when asked, or put the URL into HTTPS_PROXY and give --proxy-from-env"));
+    }
+    let password = interrupt::ask(&format!("Password of {user} at the proxy (not shown): "))
+        .map_err(|failure| failure.advise("put the proxy's URL into HTTPS_PROXY and give --proxy-from-env"))?;
+    Ok(Proxy::Named(Zeroizing::new(format!("{scheme}://{user}:{}@{host}", *encode(&password)))))
+}
+
+/// Percent-encoded, but for unreserved characters.
+fn encode(text: &str) -> Zeroizing<String> {
+    let mut encoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                encoded.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
             }
         }
     }
+    encoded
+}
 
-    pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, SendError> {
-        match self {
-            Self::Reqwest(client) => client.send(call).map_err(boxed),
-            #[cfg(feature = "ureq")]
-            Self::Ureq(client) => client.send(call).map_err(boxed),
-            #[cfg(feature = "isahc")]
-            Self::Isahc(client) => client.send(call).map_err(boxed),
-        }
+/// A variable that names a proxy.
+fn unused_proxy() -> Option<&'static str> {
+    PROXY_VARIABLES.into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// An HTTP client that trusts more certificates, with what the client of ours would force on its own.
+fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Failure> {
+    let mut file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+    let pem = input::read(&mut file, path, MAX_CERTIFICATES)?;
+    let unusable = |error: reqwest::Error| {
+        Failure::local(format!("--ca-cert {} cannot be used: {}", path.display(), failure::innermost(&error)))
+            .advise("expected certificates in PEM form, as -----BEGIN CERTIFICATE-----")
+    };
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(unusable)?;
+    if certificates.is_empty() {
+        return Err(Failure::local(format!("there is no certificate in {}", path.display()))
+            .advise("expected PEM form, as -----BEGIN CERTIFICATE-----"));
     }
+    let builder = reqwest::blocking::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tls_certs_merge(certificates);
+    let builder = match proxy {
+        Proxy::None => builder.no_proxy(),
+        Proxy::Named(url) => builder
+            .no_proxy()
+            .proxy(reqwest::Proxy::https(url.as_str()).map_err(|_| Failure::usage("--proxy is not a URL of a proxy"))?),
+        Proxy::Environment => builder,
+    };
+    builder.build().map_err(unusable)
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {
     error.map_transport(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_encoded_for_the_url() {
+        assert_eq!(*encode("a-Z_9.~"), "a-Z_9.~");
+        assert_eq!(*encode("p@ss:/é%"), "p%40ss%3A%2F%C3%A9%25");
+    }
 }

@@ -60,7 +60,7 @@ pub(crate) fn is_reserved(name: &HeaderName) -> bool {
 /// each of them. A program may hold many, one for each Space, and send them all through one client.
 ///
 /// ```
-/// use cometly_core::{Api, ApiKey, http};
+/// use cometly_core::{Api, ApiKey, AuthOutcome, http};
 ///
 /// let api = Api::new(ApiKey::new("12|abcdef")?);
 /// let request = api.get("events").query("per_page", 50).to_request()?;
@@ -69,7 +69,7 @@ pub(crate) fn is_reserved(name: &HeaderName) -> bool {
 /// // … send it with whatever HTTP client there is, then read what came back:
 /// let response = http::Response::builder().status(401).body(r#"{"message":"Unauthenticated."}"#)?;
 /// let outcome = api.read(response);
-/// assert!(outcome.is_unauthenticated());
+/// assert!(matches!(outcome, AuthOutcome::Unauthenticated(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -591,7 +591,7 @@ mod tests {
             (r#"{"message":"7|canary-canary"}"#, "[redacted]"),
         ] {
             let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-            assert_eq!(outcome.message(), Some(shown));
+            assert_eq!(outcome.error().and_then(crate::ApiError::message), Some(shown));
         }
     }
 
@@ -603,7 +603,10 @@ mod tests {
         }
         let body = r#"{"message":"7|canary-canary, 8|second-canary, 8|second-canary-tail, 8|second"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-        assert_eq!(outcome.message(), Some("[redacted], [redacted], [redacted], [redacted]"));
+        assert_eq!(
+            outcome.error().and_then(crate::ApiError::message),
+            Some("[redacted], [redacted], [redacted], [redacted]")
+        );
     }
 
     #[test]
@@ -614,7 +617,7 @@ mod tests {
         }
         let body = r#"{"message":"3|canary-of-c was revoked"}"#;
         let outcome = api.read(http::Response::builder().status(401).body(body).unwrap());
-        assert_eq!(outcome.message(), Some("[redacted] was revoked"));
+        assert_eq!(outcome.error().and_then(crate::ApiError::message), Some("[redacted] was revoked"));
     }
 
     #[test]

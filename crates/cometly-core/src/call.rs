@@ -615,16 +615,17 @@ mod tests {
     fn what_is_for_this_call_alone_is_handed_to_what_drives_it() {
         let timeout = Duration::from_secs(3);
         let call = api().post("a/{b}").segment(1).header("x-a", 1).timeout(timeout).retry_policy(RetryPolicy::none());
-        let prepared = call.idempotency_key("k").json(&Empty {}).prepare().unwrap();
-        assert_eq!((prepared.template.as_ref(), &prepared.method), ("a/{b}", &Method::POST));
+        let call = call.idempotency_key("k").json(&Empty {});
+        assert_eq!(call.name().to_string(), "POST a/{b}");
+        let prepared = call.prepare().unwrap();
+        assert_eq!(prepared.method, Method::POST);
         assert_eq!(prepared.uri, "https://app.cometly.com/public-api/v1/a/1");
         assert_eq!((prepared.headers.unwrap().len(), prepared.timeout), (1, Some(timeout)));
-        assert!(prepared.retry_policy.is_some() && prepared.is_idempotent);
+        assert!(prepared.retry_policy.is_some());
         assert_eq!(prepared.body, r#"{"idempotency_key":"k"}"#);
         assert!(prepared.api.base_url() == &crate::BaseUrl::default());
         let plain = api().post("a").prepare().unwrap();
         assert!(plain.headers.is_none() && plain.timeout.is_none() && plain.retry_policy.is_none());
-        assert!(!plain.is_idempotent);
         assert_eq!(api().get("").prepare().err(), Some(RequestError::Path));
     }
 

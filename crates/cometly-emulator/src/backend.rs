@@ -1,45 +1,47 @@
 //! The backend: one request in, one answer out, in the order in which Laravel works. No sockets here.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::accept::expects_json;
-use crate::answer::Answer;
-use crate::builder::EmulatorBuilder;
-use crate::changes::Changes;
 use crate::clock::Clock;
-use crate::control::{self, Live};
-use crate::exports::Exports;
-use crate::fault::Kind;
-use crate::faults::Faults;
-use crate::forged::{Scene, no_answer};
-use crate::input::Input;
-use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token};
-use crate::limits::{Allowance, Limits};
-use crate::record::{End, Record};
-use crate::refusal::{FieldErrors, Refusal};
-use crate::routes::{self, Found, Route};
-use crate::seeds::Seeds;
-use crate::sending::Sending;
-use crate::store::{Row, Store};
-use crate::tracked::TrackedEvents;
-use crate::{files, keys};
+use crate::endpoints::routes::{self, Found, Route};
+use crate::faults::active::Faults;
+use crate::faults::cursors;
+use crate::faults::delivery::Sending;
+use crate::faults::fault::{Fault, Kind};
+use crate::faults::responses::{Scene, no_answer};
+use crate::keys::{self, Ability, Grant, KeyRing, Space, bearer_token};
+use crate::laravel::answer::Answer;
+use crate::laravel::expects_json::expects_json;
+use crate::laravel::input::Input;
+use crate::laravel::refusal::Refusal;
+use crate::laravel::throttle::{Allowance, Limits};
+use crate::live::{Live, News};
+use crate::record::{End, Record, millis};
+use crate::store::persistence::{Settled, Wait, Written, not_written};
+use crate::store::records::Records;
+use crate::store::row::Row;
+use crate::store::seeds::Seeds;
+use crate::visit::Visit;
 
 pub(crate) struct Backend {
-    /// Scheme, host and port, without a trailing slash.
-    site: String,
-    /// The same of the host from which exports are downloaded.
-    files: String,
+    sites: Sites,
     clock: Clock,
     seeds: Seeds,
-    pub(crate) max_body: usize,
-    port: u16,
     live: Live,
     state: Mutex<State>,
+}
+
+/// Where the emulator is reached: each an origin, without a trailing slash.
+#[derive(Clone, Debug)]
+pub(crate) struct Sites {
+    pub(crate) api: String,
+    /// The host from which exports are downloaded.
+    pub(crate) files: String,
 }
 
 /// All that changes.
@@ -55,115 +57,71 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> String {
-        let key = keys::new_key();
-        // If it cannot be kept, it is good for as long as the emulator runs.
-        let _ = self.records.store.write(&[keys::row(&key, space, abilities)]);
-        self.keys.insert(key.clone(), space, abilities);
-        key
-    }
-
-    pub(crate) fn revoke_key(&mut self, key: &str) {
-        if let Some(grant) = self.keys.revoke(key) {
-            let row = Row { body: None, ..keys::row(key, grant.space, &[]) };
-            let _ = self.records.store.write(&[row]);
-        }
-    }
-}
-
-/// The data of all Spaces, as far as it is not seeded.
-pub(crate) struct Records {
-    pub(crate) store: Store,
-    pub(crate) tracked: TrackedEvents,
-    pub(crate) contacts: Changes,
-    pub(crate) companies: Changes,
-    pub(crate) exports: Exports,
-}
-
-/// What an endpoint sees of a call that got as far as to it.
-pub(crate) struct Visit<'a> {
-    pub(crate) input: &'a Input,
-    /// What stands in the path in place of `{id}`.
-    pub(crate) id: &'a str,
-    /// The Space of the key.
-    pub(crate) space: Space,
-    pub(crate) records: &'a mut Records,
-    pub(crate) seeds: Seeds,
-    /// Seconds since 1970.
-    pub(crate) now: u64,
-    /// Whether an export that is ordered now is to fail.
-    pub(crate) doomed: bool,
-    /// The origin of the host from which exports are downloaded.
-    pub(crate) files: &'a str,
-    site: &'a str,
-    route: &'static Route,
-}
-
-impl Visit<'_> {
-    /// The endpoint's own URL.
-    pub(crate) fn url(&self) -> String {
-        format!("{}{}", self.site, self.route.endpoint.1)
-    }
-
-    /// The id in the path, which must be a number.
-    pub(crate) fn number(&self, errors: &mut FieldErrors) -> u64 {
-        let wrong = match self.id.parse::<i64>() {
-            Ok(id @ 1..) => return id.unsigned_abs(),
-            Ok(_) => "The :attribute field must be at least 1.",
-            Err(_) => "The :attribute field must be an integer.",
-        };
-        errors.add("id", wrong);
-        0
-    }
-}
-
-impl Backend {
-    pub(crate) fn new(
-        port: u16,
-        files: String,
-        settings: EmulatorBuilder,
-        limits: Limits,
-        (seeds, keys, records): (Seeds, KeyRing, Records),
-    ) -> Self {
-        let state = State {
+    pub(crate) fn new(keys: KeyRing, records: Records, limits: Limits, kept_requests: usize) -> Self {
+        Self {
             keys,
-            record: Record::new(settings.kept_requests),
-            downloads: Record::new(settings.kept_requests.min(1000)),
-            leaks: Record::new(1000),
+            record: Record::new(kept_requests),
+            downloads: Record::new(kept_requests.min(1000)),
+            leaks: Record::new(kept_requests.clamp(1, 1000)),
             records,
             faults: Faults::default(),
             limits,
-        };
-        Self {
-            site: format!("http://127.0.0.1:{port}"),
-            files,
-            clock: settings.clock,
-            seeds,
-            max_body: settings.max_body,
-            port,
-            live: Live::new(),
-            state: Mutex::new(state),
         }
+    }
+
+    /// Gives back the key, and what to wait for until it is written. If it cannot be written, it is good for as long as the
+    /// emulator runs.
+    pub(crate) fn issue_key(&mut self, space: Space, abilities: &[Ability]) -> (String, Option<Wait>) {
+        let key = keys::new_key();
+        self.records.store.keep(vec![Row::of_key(&key, space, abilities)]);
+        self.keys.insert(key.clone(), space, abilities);
+        (key, self.records.store.settle())
+    }
+
+    pub(crate) fn revoke_key(&mut self, key: &str) -> Option<Wait> {
+        let grant = self.keys.revoke(key)?;
+        self.records.store.keep(vec![Row { body: None, ..Row::of_key(key, grant.space, &[]) }]);
+        self.records.store.settle()
+    }
+}
+
+/// A call that was carried out and is not on record yet.
+struct Call {
+    parts: Parts,
+    body: Bytes,
+    answer: Answer,
+    fault: Option<Fault>,
+    carried_out: bool,
+    json: bool,
+    began: Instant,
+}
+
+/// An answer, how it is to be sent, and the number of its call on the record.
+pub(crate) struct Outcome {
+    pub(crate) answer: Answer,
+    pub(crate) sending: Sending,
+    pub(crate) number: u64,
+}
+
+impl Backend {
+    pub(crate) fn new(sites: Sites, clock: Clock, seeds: Seeds, state: State) -> Self {
+        Self { sites, clock, seeds, live: Live::new(), state: Mutex::new(state) }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, to change it: whoever looks on is told.
+    /// The same, to change it: listeners are told.
     pub(crate) fn change(&self) -> MutexGuard<'_, State> {
         let state = self.state();
-        // Whoever asks now has to wait until the change is made.
-        self.live.tell("state", || "{}".to_owned());
+        // A listener that asks now has to wait until the change is made.
+        self.live.tell(News::state);
         state
     }
 
-    pub(crate) fn site(&self) -> &str {
-        &self.site
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -178,31 +136,88 @@ impl Backend {
         &self.live
     }
 
+    /// Whether a request brings a key that is valid now.
+    pub(crate) fn knows_key_of(&self, parts: &Parts) -> bool {
+        self.state().keys.authenticate(&parts.headers).is_some()
+    }
+
     /// Answers a request and remembers both; a body of `None` was too large.
-    pub(crate) fn answer(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> (Answer, Sending) {
+    pub(crate) async fn answer(self: &Arc<Self>, parts: Parts, body: Option<Bytes>, began: Instant) -> Outcome {
+        let (call, settled) = self.carry_out(parts, body, began);
+        match settled {
+            Settled::Now => self.conclude(call, Ok(())),
+            Settled::Later(written) => {
+                let this = Arc::clone(self);
+                // A client that goes now does not keep its call off the record.
+                let concluded = tokio::spawn(async move {
+                    let written = written.await.unwrap_or_else(|_| Err("the emulator ends".into()));
+                    this.conclude(call, written)
+                });
+                // The task fails with the runtime only, and then nothing is sent.
+                concluded.await.unwrap_or_else(|_| Outcome { answer: no_answer(), sending: Sending::Never, number: 0 })
+            }
+        }
+    }
+
+    fn carry_out(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> (Call, Settled) {
         let json = expects_json(&parts.headers);
         let state = &mut *self.state();
         let fault = state.faults.strike(&parts.method, parts.uri.path());
-        let kind = fault.as_ref().map(|fault| fault.kind);
-        if kind == Some(Kind::RevokedKey)
+        let kind = fault.as_ref().map(|fault| &fault.kind);
+        let before = state.records.store.handed_over();
+        if kind == Some(&Kind::RevokedKey)
             && let Some(key) = bearer_token(&parts.headers)
         {
-            state.revoke_key(key);
+            drop(state.revoke_key(key));
         }
         let forged = kind.and_then(|kind| kind.forge(&self.scene(state, &parts, json)));
         let carried_out = fault.as_ref().is_none_or(|fault| fault.carried_out);
         let asked = carried_out || kind.is_some_and(Kind::is_for_the_backend);
         let own = asked.then(|| {
             self.handle(state, &parts, body.as_ref(), json, kind)
-                .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site))
+                .unwrap_or_else(|refusal| refusal.into_answer(json, &self.sites.api))
         });
-        let answer = self.dated(forged.or(own).unwrap_or_else(no_answer));
-        let (status, fault, at) = (answer.status(), fault.map(|fault| fault.name()), self.clock.seconds());
-        let end = End { status, fault, carried_out, began, at };
-        let call = state.record.note(parts, body.unwrap_or_default(), end);
-        self.live.tell("call", || control::call(&call, &state.keys).to_string());
-        state.record.keep(call);
-        (answer, kind.map_or(Sending::Whole, Sending::under))
+        let answer = forged.or(own).unwrap_or_else(no_answer);
+        // A call that only reads does not wait for what others write.
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        let settled = if reads && before == state.records.store.handed_over() {
+            Settled::Now
+        } else {
+            state.records.store.settled()
+        };
+        (Call { parts, body: body.unwrap_or_default(), answer, fault, carried_out, json, began }, settled)
+    }
+
+    /// Puts a call on record.
+    fn conclude(&self, call: Call, written: Written) -> Outcome {
+        let Call { parts, body, mut answer, fault, carried_out, json, began } = call;
+        if let Err(error) = written {
+            let mut failed = not_written(&error).into_answer(json, &self.sites.api);
+            let limits = answer.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-ratelimit-"));
+            failed.headers_mut().extend(limits.map(|(name, value)| (name.clone(), value.clone())));
+            answer = failed;
+        }
+        let answer = self.dated(answer);
+        let end = End {
+            answer: &answer,
+            fault: fault.as_ref().map(Fault::name),
+            carried_out,
+            began,
+            at: self.clock.seconds(),
+        };
+        let mut state = self.state();
+        let call = state.record.note(&parts, &body, &end);
+        let (number, secrets) = (call.number, state.keys.secrets());
+        state.record.keep(call.clone());
+        drop(state);
+        self.live.tell(|| News::call(call, secrets));
+        Outcome { answer, sending: fault.map_or(Sending::Whole, |fault| Sending::under(&fault.kind)), number }
+    }
+
+    /// Notes that the answer to a call was sent, or will not be.
+    pub(crate) fn sent(&self, number: u64, took: Duration) {
+        self.state().record.took(number, took);
+        self.live.tell(|| News::sent(number, millis(took)));
     }
 
     fn scene(&self, state: &State, parts: &Parts, expects_json: bool) -> Scene<'_> {
@@ -210,28 +225,11 @@ impl Backend {
             Ok(Found::Route(route, _)) => state.limits.of(route.endpoint),
             _ => None,
         };
-        Scene { expects_json, site: &self.site, now: self.clock.seconds(), limit }
-    }
-
-    /// Answers a request to the host of the exports.
-    pub(crate) fn answer_file(&self, parts: Parts, body: Option<Bytes>, began: Instant) -> Answer {
-        let state = &mut *self.state();
-        let leaks = files::leaks(&parts, &state.keys);
-        let answer = files::answer(&parts, leaks, &state.records, self.seeds, self.clock.seconds());
-        let answer = self.dated(answer);
-        let body = body.unwrap_or_default();
-        let (status, at) = (answer.status(), self.clock.seconds());
-        let end = End { status, fault: None, carried_out: true, began, at };
-        if leaks {
-            self.live.tell("state", || "{}".to_owned());
-            state.leaks.add(parts.clone(), body.clone(), end.clone());
-        }
-        state.downloads.add(parts, body, end);
-        answer
+        Scene { expects_json, site: &self.sites.api, now: self.clock.seconds(), limit }
     }
 
     /// From the emulator's clock, so that `Date` and `X-RateLimit-Reset` agree.
-    fn dated(&self, mut answer: Answer) -> Answer {
+    pub(crate) fn dated(&self, mut answer: Answer) -> Answer {
         answer.headers_mut().extend(HeaderValue::try_from(self.clock.date()).map(|date| (header::DATE, date)));
         answer
     }
@@ -242,7 +240,7 @@ impl Backend {
         parts: &Parts,
         body: Option<&Bytes>,
         json: bool,
-        fault: Option<Kind>,
+        fault: Option<&Kind>,
     ) -> Result<Answer, Refusal> {
         let Some(body) = body else {
             return Err(Refusal::status(StatusCode::PAYLOAD_TOO_LARGE, "The POST data is too large."));
@@ -262,7 +260,10 @@ impl Backend {
                 .take(grant.space, route.endpoint, self.clock.seconds())
                 .map_err(|told| Refusal::too_many(&told))?,
         };
-        let input = Input::read(parts.uri.query(), &parts.headers, body);
+        let mut input = Input::read(parts.uri.query(), &parts.headers, body);
+        if fault == Some(&Kind::CursorFirstPage) {
+            input.remove("cursor");
+        }
         let mut visit = Visit {
             input: &input,
             id: &id,
@@ -270,15 +271,17 @@ impl Backend {
             records: &mut state.records,
             seeds: self.seeds,
             now: self.clock.seconds(),
-            doomed: fault == Some(Kind::ExportFailed),
-            files: &self.files,
-            site: &self.site,
-            route,
+            doomed: fault == Some(&Kind::ExportFailed),
+            files: &self.sites.files,
+            url: format!("{}{}", self.sites.api, route.endpoint.1),
         };
         // From here on, a refusal carries the rate headers as well.
         let mut answer = authorize(route, grant, fault)
             .and_then(|()| (route.action)(&mut visit))
-            .unwrap_or_else(|refusal| refusal.into_answer(json, &self.site));
+            .unwrap_or_else(|refusal| refusal.into_answer(json, &self.sites.api));
+        if let Some(kind) = fault {
+            answer = cursors::spoil(kind, answer);
+        }
         if let Some(Allowance { limit, remaining }) = allowance {
             answer.headers_mut().insert("x-ratelimit-limit", limit.into());
             answer.headers_mut().insert("x-ratelimit-remaining", remaining.into());
@@ -289,7 +292,7 @@ impl Backend {
 
 /// The three ways to be forbidden. That a key without any ability meets the policy's message, and one that lacks only this
 /// ability meets Sanctum's, is our arrangement, so that both can be seen.
-fn authorize(route: &Route, grant: Option<&Grant>, fault: Option<Kind>) -> Result<(), Refusal> {
+fn authorize(route: &Route, grant: Option<&Grant>, fault: Option<&Kind>) -> Result<(), Refusal> {
     let (Some(needed), Some(grant)) = (route.needs, grant) else { return Ok(()) };
     let forbidden = |message| Err(Refusal::status(StatusCode::FORBIDDEN, message));
     if let Some(message) = fault.and_then(Kind::forbidding) {

@@ -1,23 +1,22 @@
 //! How an emulator is set up.
 
-use std::collections::HashMap;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use crate::clock::Clock;
-use crate::emulator::Emulator;
-use crate::limits::Limits;
-use crate::routes::{API, Endpoint, ROUTES, limitable};
-use crate::seeds::Seeds;
-#[cfg(feature = "sqlite")]
-use crate::sqlite::Database;
-use crate::store::Store;
+use crate::endpoints::routes::{ROUTES, Route, limitable};
+use crate::keys::Ability;
+use crate::laravel::throttle::Limits;
+use crate::path::{API, Endpoint};
+use crate::server::network::Network;
+use crate::store::persistence::Store;
+use crate::store::row::Kept;
+use crate::store::seeds::Wanted;
 
-/// Settings for an [`Emulator`]; made by [`Emulator::builder`].
+/// Settings for an [`Emulator`](crate::Emulator); made by [`Emulator::builder`](crate::Emulator::builder).
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,7 +40,10 @@ pub struct EmulatorBuilder {
     pub(crate) wanted: Wanted,
     #[cfg(feature = "sqlite")]
     data_dir: Option<PathBuf>,
-    pub(crate) port: u16,
+    /// Only the latest so many events are kept.
+    pub(crate) kept_events: Option<usize>,
+    pub(crate) network: Network,
+    pub(crate) fixed_keys: Vec<(String, Vec<Ability>)>,
     documented_limits: bool,
     own_limits: Vec<(String, String, u32)>,
     window: Duration,
@@ -56,7 +58,15 @@ impl EmulatorBuilder {
             wanted: Wanted::default(),
             #[cfg(feature = "sqlite")]
             data_dir: None,
-            port: 0,
+            kept_events: None,
+            network: Network {
+                listen: (Ipv4Addr::LOCALHOST, 0).into(),
+                downloads_port: 0,
+                public_url: None,
+                public_downloads_url: None,
+                page_token: None,
+            },
+            fixed_keys: Vec::new(),
             documented_limits: true,
             own_limits: Vec::new(),
             window: Duration::from_secs(60),
@@ -77,59 +87,112 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How long the limits' window is: a minute unless told. Laravel counts whole seconds, so this is rounded up to them.
+    /// How long the limits' window is: a minute by default. Laravel counts whole seconds, so this is rounded up to them.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// How many events `GET /events` lists before any is tracked: 1000 unless told, at most 10 million. They are a minute
-    /// apart, from 2026-01-01 00:00:00 on, and numbered from 1.
+    /// How many events `GET /events` lists before any is tracked: 1000 by default, at most 10 million. They are numbered from
+    /// 1 and spread evenly over the 30 days before the emulator started, by its clock; with a [`seed`](Self::seed), over the
+    /// 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00.
     pub fn seeded_events(mut self, count: u32) -> Self {
         self.wanted.events = Some(count.into());
         self
     }
 
-    /// How many contacts there are before any is created: 250 unless told, at most 100,000. They were created an hour apart,
-    /// from 2026-01-01 00:00:00 on, and are numbered from 1.
+    /// How many contacts there are before any is created: 250 by default, at most 100,000. They were created in the same 30
+    /// days as the [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
-    /// How many companies there are: 250 unless told, at most 100,000. They were created a day apart, from 2026-01-01
-    /// 00:00:00 on, and are numbered from 1.
+    /// How many companies there are: 250 by default, at most 100,000. They were created in the same 30 days as the
+    /// [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
     }
 
-    /// What the seeded data is drawn from: 0 unless told. The same seed gives the same data on every machine.
+    /// The number that the seeded data is drawn from, 0 by default. With a seed, dates are fixed too: the same seed gives the
+    /// same data on every machine and on every day.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self
     }
 
-    /// The port of 127.0.0.1 to listen on: a free one unless told.
+    /// The port to listen on: a free one by default.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.network.listen.set_port(port);
         self
     }
 
-    /// The clock that the rate limits go by: the system's unless told.
+    /// The address to listen on: 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, others can
+    /// reach it: whoever has a key can call the API, and the page wants a token then, which is in
+    /// [`Emulator::page_url`](crate::Emulator::page_url).
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.network.listen = address;
+        self
+    }
+
+    /// The port of the host from which exports are downloaded, on the address of [`listen`](Self::listen): a free one by
+    /// default.
+    pub fn downloads_port(mut self, port: u16) -> Self {
+        self.network.downloads_port = port;
+        self
+    }
+
+    /// By which URL clients reach it, `http://emulator:8080` say: what it shows and puts into its answers, and the name by
+    /// which the page may be opened, beside those of this machine. Exports are downloaded from the same host, by the port that
+    /// [`downloads_port`](Self::downloads_port) has.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.network.public_url = Some(url.into());
+        self
+    }
+
+    /// By which URL exports are downloaded, if that does not follow from [`public_url`](Self::public_url).
+    pub fn public_downloads_url(mut self, url: impl Into<String>) -> Self {
+        self.network.public_downloads_url = Some(url.into());
+        self
+    }
+
+    /// The token that the page wants, of ASCII letters and digits: a random one by default where others can reach it, and none
+    /// on loopback.
+    pub fn page_token(mut self, token: impl Into<String>) -> Self {
+        self.network.page_token = Some(token.into());
+        self
+    }
+
+    /// A further key of the emulator's first Space, one that can be written down beforehand: printable ASCII without blanks and
+    /// commas, in Cometly's form `12|abc…` or any other. It is valid from each start on.
+    pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
+        self.fixed_keys.push((key.into(), abilities.to_vec()));
+        self
+    }
+
+    /// The clock that the rate limits go by: the system's by default.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many requests are remembered, the latest ones: 65,536 unless told. Their bodies and headers together never take
+    /// How many requests are remembered, the latest ones: 65,536 by default. Their bodies and headers together never take
     /// more than 64 MiB.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
     }
 
-    /// How many bytes a body may have before it is answered by 413: 8 MiB unless told, PHP's own default.
+    /// Keeps only the latest `count` tracked events, and forgets older ones together with their idempotency keys: for programs
+    /// that track without end. By default none is forgotten, and when a million or 256 MiB of them are kept, further ones are
+    /// answered by 507.
+    pub fn keep_events(mut self, count: usize) -> Self {
+        self.kept_events = Some(count);
+        self
+    }
+
+    /// How many bytes a body may have before it is answered by 413: 8 MiB by default, PHP's own default.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -152,91 +215,41 @@ impl EmulatorBuilder {
         not(feature = "sqlite"),
         expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with a folder")
     )]
-    pub(crate) fn store(&self) -> io::Result<Store> {
+    pub(crate) fn store(&self) -> io::Result<(Store, Vec<Kept>)> {
         #[cfg(feature = "sqlite")]
         if let Some(folder) = &self.data_dir {
-            return Ok(Store::Folder(Database::open(folder)?));
+            return Store::folder(folder);
         }
-        Ok(Store::default())
+        Ok((Store::default(), Vec::new()))
     }
 
-    /// Starts the emulator.
-    ///
-    /// # Errors
-    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be,
-    /// the [`port`](Self::port) is in use, the data folder cannot be used, or the system gives no port, no thread or no event queue.
-    pub fn start(self) -> io::Result<Emulator> {
-        let limits = self.limits()?;
-        Emulator::run(self, limits)
+    /// Checks the keys that were named.
+    pub(crate) fn check_keys(&self) -> io::Result<()> {
+        let is_sound = |key: &str| {
+            let bytes = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+            bytes && (4..=512).contains(&key.len())
+        };
+        if self.fixed_keys.iter().all(|(key, _)| is_sound(key)) {
+            return Ok(());
+        }
+        let message = "a key of its own has 4 to 512 printable ASCII characters, no blank and no comma";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 
     pub(crate) fn limits(&self) -> io::Result<Limits> {
-        let documented = ROUTES.iter().filter(|_| self.documented_limits);
-        let mut most: HashMap<_, _> =
-            documented.filter_map(|route| route.limit.map(|limit| (route.endpoint, limit))).collect();
+        let documented = |route: &Route| route.limit.filter(|_| self.documented_limits);
+        let mut most: Vec<(Endpoint, Option<u32>)> =
+            ROUTES.iter().map(|route| (route.endpoint, documented(route))).collect();
         for (method, path, calls) in &self.own_limits {
             let named = |&(verb, full): &Endpoint| verb == method && full.strip_prefix(API) == Some(path);
-            let endpoint = ROUTES.iter().map(|route| route.endpoint).find(named).ok_or_else(|| {
+            let limited = most.iter_mut().find(|(endpoint, _)| named(endpoint)).ok_or_else(|| {
                 let known: Vec<_> = limitable().map(|(verb, path)| format!("{verb} {path}")).collect();
                 let message = format!("no endpoint {method} {path} to limit; there are: {}", known.join(", "));
                 io::Error::new(io::ErrorKind::InvalidInput, message)
             })?;
-            most.insert(endpoint, *calls);
+            limited.1 = Some(*calls);
         }
         let seconds = self.window.as_secs().saturating_add(u64::from(self.window.subsec_nanos() > 0)).max(1);
-        Ok(Limits::new(seconds, most))
-    }
-}
-
-/// What the data is to be seeded with, as far as it was said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wanted {
-    seed: Option<u64>,
-    events: Option<u64>,
-    contacts: Option<u64>,
-    companies: Option<u64>,
-}
-
-impl Wanted {
-    /// What a data folder was seeded with stays.
-    pub(crate) fn seeds(&self, kept: Option<&Map<String, Value>>) -> io::Result<Seeds> {
-        let one = |what: &str, wanted: Option<u64>, default: u64, most: u64| {
-            let kept = kept.and_then(|kept| kept.get(what)?.as_u64());
-            let refuse = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-            match (wanted, kept) {
-                (Some(wanted), _) if wanted > most => refuse(format!("{wanted} {what} cannot be seeded; {most} can")),
-                (Some(wanted), Some(kept)) if wanted != kept => refuse(format!(
-                    "the data folder was seeded with {what} {kept}, which cannot become {wanted}; leave the setting out, or \
-                     choose another folder"
-                )),
-                _ => Ok(kept.or(wanted).unwrap_or(default)),
-            }
-        };
-        Ok(Seeds {
-            seed: one("seed", self.seed, 0, u64::MAX)?,
-            events: one("events", self.events, 1000, 10_000_000)?,
-            contacts: one("contacts", self.contacts, 250, 100_000)?,
-            companies: one("companies", self.companies, 250, 100_000)?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_needs_an_endpoint() {
-        let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        let text = error.to_string();
-        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
-        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
-    }
-
-    #[test]
-    fn seeding_has_an_end() {
-        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
-        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
+        Ok(Limits::new(seconds, most.into_iter().filter_map(|(endpoint, limit)| Some((endpoint, limit?))).collect()))
     }
 }

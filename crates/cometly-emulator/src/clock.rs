@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The last second of the year 9999, beyond which no date can be written.
-pub(crate) const END_OF_TIME: u64 = 253_402_300_799;
+use crate::dates::{END_OF_TIME, http_date};
 
 /// The emulator's clock: the system's, or one that stands still. Either can be pushed forward.
 ///
@@ -65,12 +64,6 @@ impl Clock {
     pub(crate) fn date(&self) -> String {
         http_date(self.seconds())
     }
-}
-
-/// A moment, in seconds since 1970, as HTTP writes it.
-pub(crate) fn http_date(seconds: u64) -> String {
-    let moment = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(END_OF_TIME)));
-    httpdate::fmt_http_date(moment.unwrap_or(UNIX_EPOCH))
 }
 
 fn system_millis() -> u64 {

@@ -2,30 +2,33 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, State};
 use crate::builder::EmulatorBuilder;
-use crate::control::HOME;
-use crate::fault::Fault;
-use crate::faults::{FaultId, InjectedFault};
+use crate::control::{Control, HOME};
+use crate::downloads::Downloads;
+use crate::faults::active::{FaultId, InjectedFault};
+use crate::faults::fault::Fault;
 use crate::keys::{Ability, Keys, Space};
-use crate::limits::Limits;
+use crate::path::API;
 use crate::record::ReceivedRequest;
-use crate::restore::Beginning;
-use crate::routes::API;
-use crate::server;
+use crate::server::connections::{self, Server};
+use crate::server::network::Bound;
+use crate::store::persistence::Wait;
+use crate::store::restore::Beginning;
 
-/// A running Cometly on a port of 127.0.0.1, served by a thread of its own.
+/// A running Cometly, on a port of 127.0.0.1 by default, served by a thread of its own.
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
     address: SocketAddr,
     base_url: String,
+    page_url: String,
     keys: Keys,
     space: Space,
     backend: Arc<Backend>,
@@ -47,26 +50,6 @@ impl Emulator {
         EmulatorBuilder::new()
     }
 
-    pub(crate) fn run(settings: EmulatorBuilder, limits: Limits) -> io::Result<Self> {
-        let listener = bind(settings.port)?;
-        let Beginning { seeds, ring, records, keys, space } = Beginning::of(settings.store()?, &settings.wanted)?;
-        let address = listener.local_addr()?;
-        let files = bind(0)?;
-        let files_site = format!("http://{}", files.local_addr()?);
-        let backend = Arc::new(Backend::new(address.port(), files_site, settings, limits, (seeds, ring, records)));
-
-        let (stop, stopped) = oneshot::channel();
-        let (report, started) = mpsc::channel();
-        let served = Arc::clone(&backend);
-        let thread = thread::Builder::new()
-            .name("cometly-emulator".into())
-            .spawn(move || server::run(listener, files, served, &report, stopped))?;
-        started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
-
-        let base_url = format!("http://{address}{API}");
-        Ok(Self { address, base_url, keys, space, backend, stop: Some(stop), thread: Some(thread) })
-    }
-
     /// What takes the place of `https://app.cometly.com/public-api/v1`: `http://127.0.0.1:PORT/public-api/v1`.
     #[must_use]
     pub fn base_url(&self) -> &str {
@@ -79,11 +62,11 @@ impl Emulator {
         self.address
     }
 
-    /// Where the page is that shows what it does: `http://127.0.0.1:PORT/_emulator`. The control API lies below it; see the
-    /// [README](https://crates.io/crates/cometly-emulator).
+    /// Where the page is that shows what it does: `http://127.0.0.1:PORT/_emulator`, with the token that the page wants where
+    /// others can reach it. The control API lies below it; see the [README](https://crates.io/crates/cometly-emulator).
     #[must_use]
     pub fn page_url(&self) -> String {
-        format!("{}{HOME}", self.backend.site())
+        self.page_url.clone()
     }
 
     /// The keys that it began with; with a data folder, those that the folder began with.
@@ -104,12 +87,16 @@ impl Emulator {
     /// all, by 403, `This action is unauthorized.`
     #[must_use]
     pub fn issue_key(&self, space: Space, abilities: &[Ability]) -> String {
-        self.backend.change().issue_key(space, abilities)
+        let (key, written) = self.backend.change().issue_key(space, abilities);
+        // A key that could not be written is good for as long as the emulator runs.
+        drop(written.map(Wait::done));
+        key
     }
 
     /// Makes a key invalid from now on.
     pub fn revoke_key(&self, key: &str) {
-        self.backend.change().revoke_key(key);
+        let written = self.backend.change().revoke_key(key);
+        drop(written.map(Wait::done));
     }
 
     /// Lets something go wrong from now on. Of several faults, the oldest one whose turn it is strikes a call; beyond 256, the
@@ -154,8 +141,8 @@ impl Emulator {
     /// The events that `POST /events/track` took in, oldest first, each as one compact JSON object: strings trimmed and
     /// empty ones null, as the application sees them.
     ///
-    /// An event whose `idempotency_key` came before in its Space is answered by 202 and is not in here twice. The latest
-    /// 65,536 are kept, and 64 MiB at most.
+    /// An event whose `idempotency_key` came before in its Space is answered by 202 and is not in here twice. None is forgotten,
+    /// unless [`keep_events`](EmulatorBuilder::keep_events) says so.
     #[must_use]
     pub fn tracked_events(&self) -> Vec<String> {
         self.backend.state().records.tracked.to_json()
@@ -177,14 +164,40 @@ impl Emulator {
     }
 }
 
-fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            let message = format!("port {port} of 127.0.0.1 is in use; choose another one, or 0 for any that is free");
-            io::Error::new(io::ErrorKind::AddrInUse, message)
+impl EmulatorBuilder {
+    /// Starts the emulator.
+    ///
+    /// # Errors
+    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be, a
+    /// [`key`](Self::key), a token or a public URL is none, the [address](Self::listen) is in use or not there, the data folder
+    /// cannot be used, or the system gives no port, no thread or no event queue.
+    pub fn start(self) -> io::Result<Emulator> {
+        let limits = self.limits()?;
+        self.check_keys()?;
+        let Bound { api, files, address, sites, access } = self.network.bind()?;
+        let store = self.store()?;
+        let (events, clock) = (self.kept_events, self.clock);
+        let beginning = Beginning::of(store, &self.wanted, events, clock.seconds())?;
+        let Beginning { seeds, mut ring, records, keys, space } = beginning;
+        for (key, abilities) in self.fixed_keys {
+            ring.insert(key, space, &abilities);
         }
-        _ => error,
-    })
+        let token = access.token.as_ref().map_or_else(String::new, |token| format!("?token={token}"));
+        let (base_url, page_url) = (format!("{}{API}", sites.api), format!("{}{HOME}{token}", sites.api));
+        let state = State::new(ring, records, limits, self.kept_requests);
+        let backend = Arc::new(Backend::new(sites, clock, seeds, state));
+        let downloads = Arc::new(Downloads::new(Arc::clone(&backend)));
+        let control = Control::new(Arc::clone(&backend), access);
+        let server = Server::new(Arc::clone(&backend), downloads, control, self.max_body);
+
+        let (stop, stopped) = oneshot::channel();
+        let (report, started) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("cometly-emulator".into())
+            .spawn(move || connections::run(api, files, server, &report, stopped))?;
+        started.recv().map_err(|_| io::Error::other("the emulator's thread ended before it began"))??;
+        Ok(Emulator { address, base_url, page_url, keys, space, backend, stop: Some(stop), thread: Some(thread) })
+    }
 }
 
 impl fmt::Debug for Emulator {
@@ -226,5 +239,20 @@ mod tests {
             drop(emulator);
             assert_eq!(backend.strong_count(), 0);
         }
+    }
+
+    #[test]
+    fn a_limit_needs_an_endpoint() {
+        let error = Emulator::builder().limit("GET", "/event", 1).start().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let text = error.to_string();
+        assert!(text.starts_with("no endpoint GET /event to limit; there are: GET /events, POST /events/track, POST"));
+        assert!(text.ends_with("PUT /companies/{id}"), "{text}");
+    }
+
+    #[test]
+    fn seeding_has_an_end() {
+        let error = Emulator::builder().seeded_events(10_000_001).start().unwrap_err();
+        assert_eq!(error.to_string(), "10000001 events cannot be seeded; 10000000 can");
     }
 }

@@ -1,18 +1,14 @@
 //! API keys: what they look like, which Space they open, and how one is found in a request.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value, json};
-
-use crate::control::hidden;
-use crate::store::Row;
-
-pub(crate) const KIND: &str = "key";
+use serde_json::{Map, Value};
 
 /// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
 /// is changed in one is not changed in another.
@@ -135,14 +131,16 @@ pub(crate) struct Grant {
 #[derive(Default)]
 pub(crate) struct KeyRing {
     grants: HashMap<String, Grant>,
+    secrets: Arc<Secrets>,
 }
 
 impl KeyRing {
     pub(crate) fn insert(&mut self, key: String, space: Space, abilities: &[Ability]) {
+        Arc::make_mut(&mut self.secrets).insert(secret_half(&key));
         self.grants.insert(key, Grant { space, abilities: abilities.to_vec() });
     }
 
-    /// Puts back what [`row`] wrote.
+    /// Puts back a key that was kept.
     pub(crate) fn restore(&mut self, key: &str, space: u64, body: &Map<String, Value>) -> Option<()> {
         let abilities = body.get("abilities")?.as_array()?.iter().map(Ability::named).collect::<Option<Vec<_>>>()?;
         let number = number(key).parse::<u64>().ok()?;
@@ -152,7 +150,9 @@ impl KeyRing {
     }
 
     pub(crate) fn revoke(&mut self, key: &str) -> Option<Grant> {
-        self.grants.remove(key)
+        let grant = self.grants.remove(key)?;
+        Arc::make_mut(&mut self.secrets).remove(secret_half(key));
+        Some(grant)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &Grant)> {
@@ -164,16 +164,9 @@ impl KeyRing {
         self.grants.values().map(|grant| grant.space).find(|space| space.id == id)
     }
 
-    /// The text without any valid key in it, nor the secret half of one.
-    pub(crate) fn mask(&self, text: &str) -> String {
-        // Few texts have a word as long as a secret.
-        if text.split(|char: char| !char.is_ascii_alphanumeric()).all(|word| word.len() < SECRET_LEN) {
-            return text.to_owned();
-        }
-        self.grants.keys().fold(text.to_owned(), |text, key| {
-            let secret = key.split_once('|').map_or(key.as_str(), |(_, secret)| secret);
-            text.replace(secret, &hidden(secret))
-        })
+    /// What must not be shown, for those who write texts without holding the key ring.
+    pub(crate) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets)
     }
 
     /// Whether a valid key stands anywhere in a text.
@@ -187,11 +180,60 @@ impl KeyRing {
     }
 }
 
-/// A key as it is kept.
-pub(crate) fn row(key: &str, space: Space, abilities: &[Ability]) -> Row {
-    let abilities: Vec<_> = abilities.iter().map(|ability| ability.name()).collect();
-    let body = json!({ "active": space.active, "abilities": abilities });
-    Row { kind: KIND, space: space.id, id: key.to_owned(), body: Some(body.to_string()) }
+/// The secret halves of all valid keys, by their length: any number of them is found in one walk over a text.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
+    by_length: BTreeMap<usize, HashSet<String>>,
+}
+
+impl Secrets {
+    fn insert(&mut self, secret: &str) {
+        self.by_length.entry(secret.len()).or_default().insert(secret.to_owned());
+    }
+
+    fn remove(&mut self, secret: &str) {
+        if let Some(secrets) = self.by_length.get_mut(&secret.len()) {
+            secrets.remove(secret);
+            if secrets.is_empty() {
+                self.by_length.remove(&secret.len());
+            }
+        }
+    }
+
+    /// The first `most` characters of a text without any secret in it: neither one of these nor `token`. What lies behind
+    /// those characters is not looked at, however long the text is.
+    pub(crate) fn mask(&self, text: &str, token: &str, most: usize) -> String {
+        let secret_at = |rest: &str| {
+            let is_token = token.len() >= 4 && rest.starts_with(token);
+            let longest = self.by_length.iter().rev();
+            let mut found =
+                longest.filter_map(|(length, secrets)| secrets.get(rest.get(..*length)?).map(String::as_str));
+            found.next().filter(|secret| !secret.is_empty()).or(is_token.then_some(token))
+        };
+        let shortest = self.by_length.keys().next().copied().unwrap_or(usize::MAX);
+        if text.len() < shortest && (token.len() < 4 || !text.contains(token)) {
+            return text.chars().take(most).collect();
+        }
+        let (mut masked, mut rest) = (String::new(), text);
+        let mut left = most;
+        while let Some(char) = rest.chars().next().filter(|_| left > 0) {
+            let length = if let Some(secret) = secret_at(rest) {
+                masked.push_str(&hidden(secret));
+                secret.len()
+            } else {
+                masked.push(char);
+                char.len_utf8()
+            };
+            left = left.saturating_sub(1);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        masked
+    }
+}
+
+/// What follows the bar of a key; all of it, if it has none.
+fn secret_half(key: &str) -> &str {
+    key.split_once('|').map_or(key, |(_, secret)| secret)
 }
 
 /// Laravel's `bearerToken()`: what follows the last `Bearer ` in any case, up to the first comma.
@@ -210,24 +252,35 @@ pub(crate) fn is_secret(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
 }
 
+/// A key's last four letters, if it is long enough to have others.
+pub(crate) fn hidden(key: &str) -> String {
+    let last = key.char_indices().rev().nth(3).and_then(|(start, _)| key.get(start..));
+    format!("••••{}", last.filter(|_| key.chars().count() >= 12).unwrap_or_default())
+}
+
 /// What a key goes by where it is not shown: the number before the bar.
 pub(crate) fn number(key: &str) -> &str {
     key.split_once('|').map_or(key, |(number, _)| number)
 }
 
-/// How many letters and digits stand behind the bar of a key.
+/// How many letters and digits follow the bar of a key.
 const SECRET_LEN: usize = 48;
 
 /// A key as Laravel Sanctum makes it: a number, a bar, and 48 letters and digits.
 pub(crate) fn new_key() -> String {
+    format!("{}|{}", next_number(), random_text(SECRET_LEN))
+}
+
+/// So many letters and digits that are not guessed.
+pub(crate) fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    // `RandomState` is seeded by the system: enough for keys that open nothing but an emulator, without a dependency.
+    // `RandomState` is seeded by the system: enough for what opens nothing but an emulator, without a dependency.
     let random = RandomState::new();
-    let letters = (0..SECRET_LEN).filter_map(|n| {
+    let letters = (0..length).filter_map(|n| {
         let pick = usize::try_from(random.hash_one(n) % 62).ok()?;
         ALPHABET.get(pick).copied().map(char::from)
     });
-    format!("{}|{}", next_number(), letters.collect::<String>())
+    letters.collect()
 }
 
 /// Numbers Spaces and keys across all emulators of the program, so that none is ever mistaken for another's.
@@ -290,11 +343,35 @@ mod tests {
         let (mut ring, key) = (KeyRing::default(), new_key());
         ring.insert(key.clone(), Space::active(), Ability::ALL);
         let secret = key.split_once('|').unwrap().1;
-        for text in [key.clone(), secret.into(), format!("a={secret}&b"), key.replace('|', "%7C"), format!("x{secret}")]
+        let secrets = ring.secrets();
+        for text in
+            [key.clone(), secret.into(), format!("a={secret}&b"), key.replace('|', "%7C"), format!("x{secret}é")]
         {
-            assert!(!ring.mask(&text).contains(secret), "{text}");
+            for most in [1, 40, 48, 60, usize::MAX] {
+                let masked = secrets.mask(&text, "", most);
+                assert!(!masked.contains(secret.get(..9).unwrap()), "{masked} of {text}");
+                assert!(masked.contains(secret.get(44..).unwrap()) || most < 10, "{masked} of {text}");
+            }
         }
-        assert_eq!(ring.mask("1|plain"), "1|plain");
+        assert_eq!(secrets.mask("1|plain", "", 99), "1|plain");
+        assert_eq!(secrets.mask("a token-12345 b", "token-12345", 99), "a •••• b");
+        assert_eq!(secrets.mask("é1234", "", 3), "é12");
+        ring.revoke(&key);
+        assert_eq!(ring.secrets().mask(secret, "", 99), secret);
+    }
+
+    #[test]
+    fn a_long_text_with_many_keys_is_masked_at_once() {
+        let mut ring = KeyRing::default();
+        for _ in 0..300 {
+            ring.insert(new_key(), Space::NONE, &[]);
+        }
+        let (text, secrets) = ("x".repeat(8 << 20), ring.secrets());
+        let began = std::time::Instant::now();
+        for _ in 0..200 {
+            secrets.mask(&text, "", 2048);
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[test]

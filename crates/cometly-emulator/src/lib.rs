@@ -12,7 +12,7 @@
 //! use cometly_emulator::Emulator;
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let emulator = Emulator::start()?;
+//! let emulator = Emulator::builder().seed(0).start()?;
 //! let key = &emulator.keys().full;
 //!
 //! // Any HTTP client will do, pointed at `emulator.base_url()`; here, none at all.
@@ -62,55 +62,36 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod accept;
-mod answer;
 mod backend;
 mod builder;
-mod catalog;
-mod changes;
 mod clock;
-mod companies;
-mod contact;
-mod contacts;
 mod control;
-mod cursor;
+mod dates;
+mod downloads;
 mod emulator;
-mod events;
-mod exports;
-mod fault;
+mod endpoints;
 mod faults;
-mod files;
-mod forged;
 #[cfg(fuzzing)]
 mod fuzzing;
-mod input;
+mod json;
 mod keys;
-mod limits;
-mod page;
-mod period;
+mod laravel;
+mod live;
+mod path;
 mod record;
-mod refusal;
-mod restore;
 mod ring;
-mod routes;
-mod rules;
-mod seeds;
-mod sending;
+mod scramble;
 mod server;
-#[cfg(feature = "sqlite")]
-mod sqlite;
 mod store;
-mod track;
-mod tracked;
-mod wire;
+mod visit;
 
 pub use {bytes, http};
 
 pub use crate::builder::EmulatorBuilder;
 pub use crate::clock::Clock;
 pub use crate::emulator::Emulator;
-pub use crate::fault::Fault;
-pub use crate::faults::{FaultId, InjectedFault};
+pub use crate::faults::active::{FaultId, InjectedFault};
+pub use crate::faults::fault::Fault;
 #[cfg(fuzzing)]
 pub use crate::fuzzing::Socketless;
 pub use crate::keys::{Ability, Keys, Space};

@@ -3,14 +3,27 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
 
-use crate::keys::is_secret;
+use crate::dates::iso;
+use crate::keys::{Secrets, bearer_token, hidden, is_secret};
+use crate::laravel::answer::Answer;
 use crate::ring::Ring;
 
-/// However many requests are kept, their headers and bodies take no more than this.
+/// However many requests are kept, they take no more memory than this.
 const MAX_BYTES: usize = 64 << 20;
+/// What a request takes in memory beside its texts, and what each of its headers does, about.
+const OVERHEAD: usize = 512;
+const HEADER_OVERHEAD: usize = 96;
+/// How much is shown of a body, a header or anything else.
+const MOST: usize = 2048;
+/// A secret is no longer than this.
+const SLACK: usize = 1024;
+/// How much is kept of the body of an answer.
+const ANSWER_BYTES: usize = 4096;
 
 /// A request that the emulator answered.
 ///
@@ -35,8 +48,15 @@ pub struct ReceivedRequest {
     pub fault: Option<&'static str>,
     /// False if a fault kept the backend from carrying it out. What the backend itself refused, it was free to carry out.
     pub carried_out: bool,
-    /// How long the emulator took until it had an answer.
+    /// How long it took until the last byte of the answer was on its way, or the connection was broken, what a
+    /// [`Fault`](crate::Fault) made of it included; until then, how long it took to have an answer.
     pub took: Duration,
+    /// The headers of the answer.
+    pub answer_headers: HeaderMap,
+    /// The beginning of the answer's body, 4096 bytes of it at most.
+    pub answer_start: Bytes,
+    /// How many bytes the answer's body has, or would have, had a fault not spoiled it.
+    pub answer_length: usize,
     /// When it came, in seconds since 1970 by the emulator's clock.
     pub(crate) at: u64,
     /// Which one it was, counted from 1.
@@ -44,9 +64,8 @@ pub struct ReceivedRequest {
 }
 
 /// How a request ended.
-#[derive(Clone)]
-pub(crate) struct End {
-    pub(crate) status: StatusCode,
+pub(crate) struct End<'a> {
+    pub(crate) answer: &'a Answer,
     pub(crate) fault: Option<&'static str>,
     pub(crate) carried_out: bool,
     pub(crate) began: Instant,
@@ -64,32 +83,44 @@ impl Record {
         Self { latest: Ring::new(max_requests, MAX_BYTES), count: 0 }
     }
 
-    /// Counts a request and remembers it.
-    pub(crate) fn add(&mut self, parts: Parts, body: Bytes, end: End) {
-        let request = self.note(parts, body, end);
-        self.keep(request);
-    }
-
-    /// Counts a request and says what there is to remember of it.
-    pub(crate) fn note(&mut self, parts: Parts, body: Bytes, end: End) -> ReceivedRequest {
-        let End { status, fault, carried_out, began, at } = end;
-        let Parts { method, uri, mut headers, .. } = parts;
-        for (name, value) in &mut headers {
-            if is_secret(name) {
-                value.set_sensitive(true);
-            }
-        }
-        let (path, query) = (uri.path().to_owned(), uri.query().map(str::to_owned));
-        let took = began.elapsed();
+    /// Counts a request and says what there is to remember of it. Everything is copied: what came shares its memory with all
+    /// that was read from the socket with it.
+    pub(crate) fn note(&mut self, parts: &Parts, body: &Bytes, end: &End<'_>) -> ReceivedRequest {
         self.count = self.count.saturating_add(1);
-        let number = self.count;
-        ReceivedRequest { method, path, query, headers, body, status, fault, carried_out, took, at, number }
+        ReceivedRequest {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            headers: copied(&parts.headers),
+            body: Bytes::copy_from_slice(body),
+            status: end.answer.status(),
+            fault: end.fault,
+            carried_out: end.carried_out,
+            took: end.began.elapsed(),
+            answer_headers: copied(end.answer.headers()),
+            answer_start: Bytes::copy_from_slice(end.answer.body().get(..ANSWER_BYTES).unwrap_or(end.answer.body())),
+            answer_length: end.answer.body().len(),
+            at: end.at,
+            number: self.count,
+        }
     }
 
     pub(crate) fn keep(&mut self, request: ReceivedRequest) {
-        let header_bytes = request.headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
-        let bytes = header_bytes.fold(request.body.len(), usize::saturating_add);
+        let bytes = request.bytes();
         self.latest.push(request, bytes);
+    }
+
+    /// Counts a request that was noted elsewhere, and keeps it.
+    pub(crate) fn count_and_keep(&mut self, request: ReceivedRequest) {
+        self.count = self.count.saturating_add(1);
+        self.keep(request);
+    }
+
+    /// Notes how long a request took in the end.
+    pub(crate) fn took(&mut self, number: u64, took: Duration) {
+        if let Some(request) = self.latest.iter_mut().rev().find(|request| request.number == number) {
+            request.took = took;
+        }
     }
 
     pub(crate) fn latest(&self) -> Vec<ReceivedRequest> {
@@ -105,12 +136,86 @@ impl Record {
     }
 }
 
+impl ReceivedRequest {
+    /// About how many bytes it takes in memory.
+    fn bytes(&self) -> usize {
+        let texts =
+            [self.path.len(), self.query.as_ref().map_or(0, String::len), self.body.len(), self.answer_start.len()];
+        let headers = self.headers.iter().chain(&self.answer_headers);
+        let headers = headers
+            .map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(HEADER_OVERHEAD));
+        texts.into_iter().chain(headers).fold(OVERHEAD, usize::saturating_add)
+    }
+
+    /// The request and its answer as the page shows them.
+    pub(crate) fn shown(&self, secrets: &Secrets) -> Value {
+        let token = bearer_token(&self.headers).unwrap_or_default();
+        let mask = |text: &str| secrets.mask(text, token, MOST);
+        // The longest character has four bytes, and a secret may end behind the last one that is shown.
+        let text = |body: &Bytes| {
+            let start = body.get(..MOST.saturating_mul(4).saturating_add(SLACK)).unwrap_or(body);
+            mask(&String::from_utf8_lossy(start))
+        };
+        json!({
+            "number": self.number,
+            "time": iso(self.at),
+            "method": mask(self.method.as_str()),
+            "path": mask(&self.path),
+            "query": self.query.as_deref().map(mask),
+            "status": self.status.as_u16(),
+            "fault": self.fault,
+            "carried_out": self.carried_out,
+            "milliseconds": millis(self.took),
+            "headers": headers(&self.headers, &mask),
+            "body": text(&self.body),
+            "body_bytes": self.body.len(),
+            "answer_headers": headers(&self.answer_headers, &mask),
+            "answer_body": text(&self.answer_start),
+            "answer_bytes": self.answer_length,
+        })
+    }
+}
+
+pub(crate) fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The same headers in memory of their own, those with secrets marked as such.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let mut copied = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        // A name that the standard does not know shares its memory, too.
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(mut value)) = (name, value) {
+            value.set_sensitive(is_secret(&name));
+            copied.append(name, value);
+        }
+    }
+    copied
+}
+
+fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let shown = match text.split_once(' ') {
+            _ if !is_secret(name) => mask(&text),
+            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
+            _ => hidden(&text),
+        };
+        json!([name.as_str(), shown])
+    };
+    headers.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn end() -> End {
-        End { status: StatusCode::OK, fault: None, carried_out: true, began: Instant::now(), at: 0 }
+    fn add(record: &mut Record, body: &Bytes) {
+        let end = End { answer: &Answer::default(), fault: None, carried_out: true, began: Instant::now(), at: 0 };
+        let request = record.note(&parts("/events?cursor=x"), body, &end);
+        record.keep(request);
     }
 
     fn parts(path: &str) -> Parts {
@@ -121,7 +226,7 @@ mod tests {
     #[test]
     fn debug_hides_the_key_and_the_headers_have_it() {
         let mut record = Record::new(1);
-        record.add(parts("/events?cursor=x"), Bytes::new(), end());
+        add(&mut record, &Bytes::new());
         let request = record.latest().remove(0);
         assert_eq!(request.headers["authorization"], "Bearer 1|canary");
         let shown = format!("{request:?}");
@@ -134,8 +239,21 @@ mod tests {
     fn large_bodies_do_not_pile_up() {
         let mut record = Record::new(1000);
         for _ in 0..20 {
-            record.add(parts("/"), Bytes::from(vec![0; 8 << 20]), end());
+            add(&mut record, &Bytes::from(vec![0; 8 << 20]));
         }
         assert_eq!(record.latest().len(), 7);
+    }
+
+    #[test]
+    fn what_is_kept_shares_no_memory_with_what_came_and_is_counted_with_its_overhead() {
+        let mut record = Record::new(1_000_000);
+        let read = Bytes::from(vec![b'x'; 1 << 20]);
+        add(&mut record, &read.slice(..3));
+        assert!(read.is_unique(), "the whole buffer is held for three bytes of it");
+        for _ in 0..120_000 {
+            add(&mut record, &Bytes::new());
+        }
+        // About 750 bytes each, though the texts have 60.
+        assert!((60_000..110_000).contains(&record.latest.iter().len()), "{}", record.latest.iter().len());
     }
 }

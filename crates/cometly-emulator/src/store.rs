@@ -1,72 +1,15 @@
-//! Where changes are kept beyond the emulator's life. Nothing is changed in memory before it is written here.
+//! The data of all Spaces: what is computed from the seed, and what was changed on top of it. All of it is in memory; with a
+//! data folder, a change is also written there before its call is answered, and `restore` reads it back.
 
-use std::io;
-
-use http::StatusCode;
-
-use crate::refusal::Refusal;
+pub(crate) mod changes;
+pub(crate) mod exports;
+pub(crate) mod persistence;
+pub(crate) mod records;
+pub(crate) mod restore;
+pub(crate) mod row;
+pub(crate) mod seeds;
 #[cfg(feature = "sqlite")]
-use crate::sqlite::Database;
-
-/// One thing to remember: of a kind, in a Space, under an id. Without a body, it is to be forgotten.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) kind: &'static str,
-    pub(crate) space: u64,
-    pub(crate) id: String,
-    pub(crate) body: Option<String>,
-}
-
-/// The same, as it was read again.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) kind: String,
-    pub(crate) space: u64,
-    pub(crate) id: String,
-    pub(crate) body: String,
-}
-
-#[derive(Default)]
-pub(crate) enum Store {
-    /// Nowhere: all ends with the emulator.
-    #[default]
-    Nowhere,
-    #[cfg(feature = "sqlite")]
-    Folder(Database),
-}
-
-impl Store {
-    /// All of `rows` or none of them.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(clippy::unnecessary_wraps, reason = "a store that writes somewhere can fail")
-    )]
-    pub(crate) fn write(&self, rows: &[Row]) -> io::Result<()> {
-        match self {
-            _ if rows.is_empty() => Ok(()),
-            Self::Nowhere => Ok(()),
-            #[cfg(feature = "sqlite")]
-            Self::Folder(database) => database.write(rows),
-        }
-    }
-
-    /// The same, on behalf of a call.
-    pub(crate) fn keep(&self, rows: &[Row]) -> Result<(), Refusal> {
-        self.write(rows).map_err(|error| {
-            Refusal::status(StatusCode::INTERNAL_SERVER_ERROR, format!("The emulator cannot store this: {error}"))
-        })
-    }
-
-    /// All that was kept, in no order.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(clippy::unnecessary_wraps, reason = "a store that can be read can fail")
-    )]
-    pub(crate) fn load(&self) -> io::Result<Vec<Kept>> {
-        match self {
-            Self::Nowhere => Ok(Vec::new()),
-            #[cfg(feature = "sqlite")]
-            Self::Folder(database) => database.load(),
-        }
-    }
-}
+pub(crate) mod sqlite;
+pub(crate) mod tracked;
+#[cfg(feature = "sqlite")]
+pub(crate) mod writer;

@@ -256,12 +256,12 @@ fn a_good_event_is_202_and_its_idempotency_key_counts_once() {
 
 #[test]
 fn the_first_page_is_laravels_to_the_byte() {
-    let emulator = Emulator::builder().seeded_events(3).start().unwrap();
+    let emulator = Emulator::builder().seed(0).seeded_events(3).start().unwrap();
     let url = format!(r"http:\/\/{}\/public-api\/v1\/events", emulator.address());
     let rows = [
         r#"{"id":1,"event_time_utc":"2026-01-01 00:00:00"}"#,
-        r#"{"id":2,"event_time_utc":"2026-01-01 00:01:00"}"#,
-        r#"{"id":3,"event_time_utc":"2026-01-01 00:02:00"}"#,
+        r#"{"id":2,"event_time_utc":"2026-01-11 00:00:00"}"#,
+        r#"{"id":3,"event_time_utc":"2026-01-21 00:00:00"}"#,
     ];
     let whole = format!(
         r#"{{"data":[{}],"path":"{url}","per_page":200,"next_cursor":null,"next_page_url":null,"prev_cursor":null,"prev_page_url":null}}"#,
@@ -288,7 +288,7 @@ fn the_first_page_is_laravels_to_the_byte() {
 
 #[test]
 fn a_walk_over_all_pages_sees_each_event_once() {
-    let emulator = Emulator::builder().seeded_events(1003).no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).seeded_events(1003).no_limits().start().unwrap();
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     for page in 1..=11 {
         let target = format!("{EVENTS}&per_page=100{cursor}");
@@ -306,7 +306,7 @@ fn a_walk_over_all_pages_sees_each_event_once() {
 
 #[test]
 fn companies_are_paged_like_events_and_need_no_dates() {
-    let emulator = Emulator::start().unwrap();
+    let emulator = Emulator::builder().seed(0).seeded_companies(300).start().unwrap();
     let page = |query: &str| {
         let target = format!("/public-api/v1/companies?{query}");
         send(&emulator, "GET", &target, &with(&emulator.keys().full), "")
@@ -318,8 +318,8 @@ fn companies_are_paged_like_events_and_need_no_dates() {
 
     let body: serde_json::Value = serde_json::from_str(&page("").body).unwrap();
     assert_eq!((body["data"].as_array().unwrap().len(), body["next_cursor"].is_string()), (200, true));
-    let day = page("start_date=2026-01-03%2000:00:00&end_date=2026-01-03%2023:59:59");
-    assert!(day.body.starts_with(r#"{"data":[{"id":3,"#) && day.body.contains(r#""next_cursor":null"#), "{day:?}");
+    let day = page("start_date=2026-01-01%2002:24:00&end_date=2026-01-01%2006:00:00");
+    assert!(day.body.starts_with(r#"{"data":[{"id":2,"#) && day.body.contains(r#""next_cursor":null"#), "{day:?}");
     assert!(page("per_page=5001").body.contains("must not be greater than 5000."));
 }
 

@@ -10,7 +10,7 @@ const LIST: &str = "/contacts?start_date=2026-01-01%2000:00:00&end_date=2026-12-
 
 #[test]
 fn a_list_of_contacts_shows_the_first_of_each_and_what_is_asked_for() {
-    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
     let page = ask(&emulator, "GET", &format!("{LIST}&per_page=5"), "", 200);
     let row = &page["data"][3];
     assert_eq!(row.as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "email", "name", "phone", "location"]);
@@ -33,7 +33,7 @@ fn a_list_of_contacts_shows_the_first_of_each_and_what_is_asked_for() {
 #[test]
 fn a_contact_is_created_read_and_listed_in_its_space() {
     let clock = Clock::stopped();
-    let emulator = Emulator::builder().no_limits().seeded_contacts(2).clock(clock).start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().seeded_contacts(2).clock(clock).start().unwrap();
     let body =
         r#"{"emails":[" a@example.com ","b@example.com"],"names":["A / B"],"custom_fields":{"profile_field_16":3}}"#;
     let answer = call(&emulator, &emulator.keys().full, "POST", "/contacts", body);
@@ -58,7 +58,7 @@ fn a_contact_is_created_read_and_listed_in_its_space() {
 
 #[test]
 fn a_contact_needs_an_address_and_a_good_id() {
-    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
     for body in ["", "{}", r#"{"emails":[]}"#, r#"{"emails":null,"names":["A"]}"#] {
         let refused = ask(&emulator, "POST", "/contacts", body, 422);
         assert_eq!(refused, one_error("emails", "The emails field is required."), "{body}");
@@ -81,7 +81,7 @@ fn a_contact_needs_an_address_and_a_good_id() {
 
 #[test]
 fn an_update_replaces_what_is_given_and_nothing_else() {
-    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
     let before = ask(&emulator, "GET", "/contacts/1", "", 200);
     assert_eq!(before["custom_fields"]["profile_field_1"].as_str().map(str::is_empty), Some(false));
 
@@ -110,7 +110,7 @@ fn an_update_replaces_what_is_given_and_nothing_else() {
 
 #[test]
 fn a_contact_comes_with_its_events_if_asked() {
-    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
     let event = r#"{"event_name":"purchase","email":"contact-1@example.com","amount":12}"#;
     ask(&emulator, "POST", "/events/track", event, 202);
     let options = "include_events=1&include_comet_tokens=1&include_browsing_session_data=1&hide_direct_touchpoints=0";
@@ -124,7 +124,7 @@ fn a_contact_comes_with_its_events_if_asked() {
 
 #[test]
 fn a_company_is_read_and_changed_field_by_field() {
-    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
     let key = &emulator.keys().full;
     let body = r#"{"id":7,"domain":"company-7.example","name":"Company 7"}"#;
     assert_eq!(call(&emulator, key, "GET", "/companies/7", "").body, body);

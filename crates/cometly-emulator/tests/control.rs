@@ -196,7 +196,7 @@ fn what_cannot_be_done_is_told_in_words() {
         ("DELETE", "/keys/0", "", "404 Not Found", "no valid key has this id"),
         ("GET", "/data/secrets?space=1", "", "422 Unprocessable Entity", "`space` is the id"),
         ("GET", "/nothing", "", "404 Not Found", "there is nothing here"),
-        ("PUT", "/faults", "", "405 Method Not Allowed", "GET or POST or DELETE only"),
+        ("PUT", "/faults", "", "405 Method Not Allowed", "this method is not served here; the Allow header names"),
     ] {
         let answer = control(&emulator, method, path, body);
         assert_eq!(answer.status, status, "{method} {path}");

@@ -111,12 +111,12 @@ fn a_folder_of_another_version_or_of_something_else_is_refused_and_left_as_it_is
     let folder = Folder::new("version");
     drop(folder.start());
     let database = rusqlite::Connection::open(folder.database()).unwrap();
-    database.pragma_update(None, "user_version", 2).unwrap();
+    database.pragma_update(None, "user_version", 3).unwrap();
     drop(database);
     let before = fs::read(folder.database()).unwrap();
     let (kind, told) = folder.refusal();
     assert_eq!(kind, ErrorKind::InvalidData);
-    assert!(told.contains("is of another version: format 2, and this emulator reads format 1; choose"), "{told}");
+    assert!(told.contains("is of another version: format 3, and this emulator reads format 2; choose"), "{told}");
     assert_eq!(fs::read(folder.database()).unwrap(), before);
 
     let folder = Folder::new("stranger");

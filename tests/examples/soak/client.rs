@@ -12,7 +12,7 @@ use std::{
 };
 
 use cometly_conformance::{BoxError, Flavour, Sent, Settings, Transport, adapters};
-use cometly_core::{Api, ApiKey, AuthOutcome, Call, RetryBudget, RetryPolicy};
+use cometly_core::{Api, ApiError, ApiKey, AuthOutcome, Call, RetryBudget, RetryPolicy};
 use serde_json::{Value, json};
 
 use crate::{
@@ -70,13 +70,13 @@ pub(crate) fn run(flavour: &str, time: Duration, seed: u64) -> Result<(), BoxErr
 
 fn connect(flavour: &dyn Flavour) -> Result<Box<dyn Transport>, BoxError> {
     let policy = RetryPolicy::default()
-        .base(Duration::from_millis(20))
-        .cap(Duration::from_millis(100))
-        .tries(u32::try_from(TRIES)?)
+        .initial_backoff(Duration::from_millis(20))
+        .max_backoff(Duration::from_millis(100))
+        .max_attempts(u32::try_from(TRIES)?)
         // Else what becomes of a call would depend on the others.
         .budget(RetryBudget::with_reserve(u32::MAX));
     let mut settings = Settings::default().retry_policy(policy).max_body_size(MAX_BODY);
-    settings.limits.try_timeout = TRY_TIMEOUT;
+    settings.limits.attempt_timeout = Some(TRY_TIMEOUT);
     flavour.connect(&settings)?.ok_or_else(|| "every flavour has these settings".into())
 }
 
@@ -214,8 +214,9 @@ impl Tally {
     /// Compares what became of a call with what should have, and says how often it was sent.
     fn compare(&self, expected: &Expected, plan: &str, sent: &Sent) -> usize {
         let tries = match sent {
-            Ok(outcome) => outcome.tries(),
-            Err(error) => error.tries(),
+            Ok(AuthOutcome::Success(reply)) => reply.attempts(),
+            Ok(outcome) => outcome.error().map_or(0, ApiError::attempts),
+            Err(error) => error.attempts(),
         };
         let tries = usize::try_from(tries).unwrap_or(usize::MAX);
         let is_own = match sent {

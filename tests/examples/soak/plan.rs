@@ -1,7 +1,7 @@
 //! What is to happen to a call, try by try, and what must come of it.
 
 use cometly_conformance::Sent;
-use cometly_core::{ApiErrorKind, CallError};
+use cometly_core::{ApiError, ApiErrorKind, CallErrorKind};
 
 /// How often a call is sent at most.
 pub(crate) const TRIES: usize = 3;
@@ -93,18 +93,19 @@ pub(crate) const CONTACTS: &[Step] = &[
 pub(crate) fn told(sent: &Sent) -> String {
     match sent {
         Ok(outcome) => {
-            let kind = match outcome.kind() {
+            let kind = match outcome.error().map(ApiError::kind) {
                 None => "Success".to_owned(),
                 Some(ApiErrorKind::Unexpected(cause)) => format!("Unexpected({cause:?})"),
                 Some(kind) => format!("{kind:?}"),
             };
             format!("{kind}, {}", outcome.status().as_u16())
         }
-        Err(CallError::TooLarge { status, .. }) => {
-            format!("TooLarge, {}", status.map_or_else(String::new, |status| status.as_u16().to_string()))
+        Err(error) if error.kind() == CallErrorKind::TooLarge => {
+            format!("TooLarge, {}", error.status().map_or_else(String::new, |status| status.as_u16().to_string()))
         }
-        Err(CallError::Timeout { delivery, .. }) => format!("Timeout, {:?}", Some(delivery)),
-        Err(error @ CallError::Transport { .. }) => format!("Transport, {:?}", error.delivery()),
+        Err(error) if matches!(error.kind(), CallErrorKind::Timeout | CallErrorKind::Transport) => {
+            format!("{:?}, {:?}", error.kind(), error.delivery())
+        }
         Err(error) => format!("{error:?}"),
     }
 }

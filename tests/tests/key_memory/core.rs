@@ -70,7 +70,10 @@ fn described(stage: &mut Stage) -> Result<(), BoxError> {
     let value = request.headers().get(header::AUTHORIZATION).ok_or("a request has its key")?.clone();
     let map = HeaderMap::from_iter([(header::AUTHORIZATION, value.clone()), (header::COOKIE, value.clone())]);
     let authorized = api.authorize(Request::get(format!("{}/events", stage.server)).body(())?)?;
-    let attempt = call.attempt(&RetryPolicy::default(), 1)?;
+    let now = Moment::since_origin(Duration::from_secs(1));
+    let operation: Operation<Vec<u8>, std::io::Error> =
+        call.clone().start(&RetryPolicy::default(), &TransportLimits::default(), 1, now)?;
+    let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
     let _ = format!("{key:?} {api:?} {call:?} {request:?} {value:?} {map:?} {authorized:?} {attempt:?}");
     let _ = attempt.request();
     let copies = std::thread::spawn({
@@ -161,7 +164,8 @@ fn rotated(stage: &mut Stage) -> Result<(), BoxError> {
 fn by_a_careful_client(stage: &mut Stage) -> Result<(), BoxError> {
     let api = stage.api()?;
     let now = Moment::since_origin(Duration::from_secs(1));
-    let operation = api.get("events").start(&RetryPolicy::none(), &TransportLimits::default(), 1, now)?;
+    let operation: Operation<Vec<u8>, std::io::Error> =
+        api.get("events").start(&RetryPolicy::none(), &TransportLimits::default(), 1, now)?;
     let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
     let response = exchange(&attempt)?;
     stage.alive()?;

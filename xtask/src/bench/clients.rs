@@ -32,7 +32,7 @@ pub(super) fn rows(workspace: &Workspace) -> Result<Vec<Row>> {
             format!("{name}: send over the call as its users write it"),
             ours,
             ("raw", raw),
-            stack.over_raw,
+            Some(stack.over_raw),
         ));
         rows.push(ratio(format!("{name}: send over the leanest by hand"), ours, ("lean", lean), stack.over_lean));
         rows.push(cpu(&clients, stack, &server.url)?);
@@ -56,12 +56,12 @@ fn count(clients: &Program, stack: &Stack, who: &str, url: &str) -> Result<f64> 
     counts.get(middle).copied().ok_or_else(|| "nothing was counted".into())
 }
 
-fn ratio(job: String, ours: f64, (who, other): (&str, f64), bound: f64) -> Row {
+fn ratio(job: String, ours: f64, (who, other): (&str, f64), bound: Option<f64>) -> Row {
     Row {
         job,
         ours: Some(ours / other),
         instructions: Some(ours),
-        bound: Some(bound),
+        bound,
         beside: vec![(who.to_owned(), Cost { instructions: other, allocations: None })],
         ..Row::default()
     }

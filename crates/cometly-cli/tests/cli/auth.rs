@@ -1,6 +1,13 @@
 //! `auth login`, `status`, `logout`: where the key is kept, and who gets to see it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 use cometly_emulator::Emulator;
 
@@ -145,4 +152,120 @@ fn status_tells_the_source_even_if_nobody_answers() {
     assert!(ran.stdout.contains("from the environment") && ran.stdout.contains("refused"), "{}", ran.stdout);
     let json = program.run(&["auth", "status", "--json"]).ends(8).json();
     assert_eq!(json["key"], "unknown");
+}
+
+#[test]
+fn login_says_where_it_asks_before_the_key_is_given() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let words = format!("The key will be checked at {} and kept as the profile default.", emulator.base_url());
+    fresh(&emulator).run_with_input(&["auth", "login", "--with-token"], b"").ends(2).says(&words);
+}
+
+#[test]
+fn what_a_killed_login_left_is_gone_with_the_next_command() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    for command in [&["auth", "logout"][..], &["auth", "status"], &["auth", "login", "--with-token"]] {
+        let program = logged_in(&emulator);
+        let leftover = program.credentials().with_file_name("credentials.json.new");
+        fs::write(&leftover, &emulator.keys().full).unwrap();
+        program.run_with_input(command, emulator.keys().full.as_bytes()).ends(0);
+        assert!(!leftover.exists(), "{command:?}");
+        if command[1] == "logout" {
+            assert_eq!(fs::read_dir(program.credentials().parent().unwrap()).unwrap().count(), 0, "no key is left");
+        }
+    }
+    // Killed at any moment, it leaves no file but those that are known.
+    let program = logged_in(&emulator);
+    for wait in 0..12 {
+        let mut child = program.command(&["auth", "login", "--with-token"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(emulator.keys().full.as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(10 * wait));
+        child.kill().unwrap();
+        program.finish(child);
+    }
+    let files = fs::read_dir(program.credentials().parent().unwrap()).unwrap().map(|file| file.unwrap().file_name());
+    assert!(files.into_iter().all(|file| file == "credentials.json" || file == "credentials.json.new"));
+    program.run(&["auth", "logout"]).ends(0).says("forgotten");
+    assert_eq!(fs::read_dir(program.credentials().parent().unwrap()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_symlink_is_followed_where_nobody_else_can_write() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = fresh(&emulator);
+    let (folder, link) = (program.path("secrets"), program.credentials());
+    for made in [&folder, link.parent().unwrap()] {
+        fs::create_dir_all(made).unwrap();
+        fs::set_permissions(made, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let target = folder.join("cometly.json");
+    symlink(&target, &link).unwrap();
+    let login =
+        || program.run_with_input(&["auth", "login", "--with-token"], format!("{}\n", emulator.keys().full).as_bytes());
+    login().ends(0);
+    assert!(link.symlink_metadata().unwrap().is_symlink() && mode(&target) == 0o600);
+    login().ends(0);
+    program.run(&["auth", "status"]).ends(0);
+    for (path, open, closed) in [(&folder, 0o777, 0o700), (&folder, 0o770, 0o700), (&target, 0o622, 0o600)] {
+        let before = fs::read(&target).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();
+        login().ends(1).says("can be changed by other users");
+        program.run(&["auth", "status"]).ends(1).says("can be changed by other users");
+        fs::set_permissions(path, fs::Permissions::from_mode(closed)).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), before);
+    }
+    program.run(&["auth", "logout"]).ends(0).says("forgotten");
+    assert!(!target.exists() && link.symlink_metadata().unwrap().is_symlink());
+}
+
+#[test]
+fn profiles_hold_a_key_for_each_server() {
+    let (first, second) = (Emulator::start().unwrap(), Emulator::start().unwrap());
+    let program = Program::alone();
+    let run = |arguments: &[&str], environment: &[(&str, &str)], input: &str| {
+        let mut command = program.command(arguments);
+        command.env_remove("COMETLY_BASE_URL").envs(environment.iter().copied()).stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // It may have ended before it read anything.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        program.finish(child)
+    };
+    let login = |name: &str, emulator: &Emulator| {
+        let arguments = ["auth", "login", "--with-token", "--profile", name, "--base-url", emulator.base_url()];
+        run(&arguments, &[], &emulator.keys().full).ends(0).says(&format!("kept as the profile {name}"));
+    };
+    let used = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let ran = run(&[&["auth", "status", "--json"], arguments].concat(), environment, "").ends(0);
+        ran.json()["profile"].as_str().unwrap_or("none").to_owned()
+    };
+    login("one", &first);
+    login("two", &second);
+    assert_eq!(used(&[], &[]), "two", "the last login is the one in use");
+    run(&["auth", "switch", "one"], &[], "").ends(0).says("one is now the profile in use");
+    assert_eq!(used(&[], &[]), "one");
+    assert_eq!(used(&[], &[("COMETLY_PROFILE", "two")]), "two");
+    assert_eq!(used(&["--profile", "one"], &[("COMETLY_PROFILE", "two")]), "one");
+    let key = [("COMETLY_API_KEY", first.keys().full.as_str()), ("COMETLY_BASE_URL", first.base_url())];
+    assert_eq!(used(&[], &key), "none", "a key in the environment wins over what is stored");
+    assert_eq!(used(&["--profile", "two"], &key), "two", "and the command line over the environment");
+
+    let listed = run(&["auth", "list"], &[], "").ends(0).stdout;
+    assert!(listed.starts_with(&format!("* one  {}, key ends in ", first.base_url())), "{listed}");
+    let listed = run(&["auth", "list", "--json"], &[], "").ends(0);
+    assert!(!listed.stdout.contains(&first.keys().full) && !listed.stdout.contains(&second.keys().full));
+    assert_eq!(listed.json()["profiles"][1]["base_url"], second.base_url());
+    assert_eq!(mode(&program.credentials()), 0o600);
+    let script = run(&["completions", "bash"], &[], "").ends(0).stdout;
+    assert!(script.contains("one two") && script.contains("contacts/exports") && script.contains("PATCH"));
+
+    run(&["auth", "switch", "three"], &[], "").ends(3).says("no profile three");
+    run(&["auth", "status", "--profile", "three"], &[], "").ends(3).says("auth list");
+    run(&["auth", "status", "--profile", "1|x"], &[], "").ends(2).says("expected 1 to 32 letters");
+    run(&["auth", "status", "--profile", "one", "--base-url", second.base_url()], &[], "")
+        .ends(2)
+        .says("not sent elsewhere");
+    run(&["auth", "logout", "--profile", "two"], &[], "").ends(0).says("Still stored: one.");
+    run(&["auth", "logout"], &[], "").ends(0).says("the profile one is forgotten");
+    assert!(!program.credentials().exists());
+    assert_eq!((first.request_count(), second.request_count()), (4, 4));
 }

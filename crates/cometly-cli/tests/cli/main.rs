@@ -17,5 +17,6 @@ mod request;
 mod script;
 mod secrecy;
 mod terminal;
+mod tls;
 mod track;
 mod transcripts;

@@ -29,6 +29,16 @@ fn the_manual_has_a_page_for_each_command() {
 }
 
 #[test]
+fn what_cannot_be_printed_is_a_failure() {
+    let program = Program::alone();
+    for arguments in [&["--help"][..], &["request", "--help"], &["--version"], &["completions", "bash"], &["man"]] {
+        let mut command = program.command(arguments);
+        let ran = program.finish(command.stdout(fs::File::create("/dev/full").unwrap()).spawn().unwrap());
+        ran.ends(1).says("cannot write to stdout: No space left");
+    }
+}
+
+#[test]
 fn the_version_is_the_crates() {
     let version = format!("cometly {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(Program::alone().run(&["--version"]).ends(0).stdout, version);

@@ -1,12 +1,16 @@
 //! `request`: one call, and each way in which it can end.
 
-use std::time::Instant;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use cometly_emulator::Emulator;
 
 use crate::{
-    program::{KEY, Program},
+    program::{KEY, Program, mode},
     script::{Server, answer, json},
+    tls,
 };
 
 const GOOD: &str = r#"{"data":[]}"#;
@@ -69,7 +73,12 @@ fn the_wait_of_the_server_is_kept_if_there_is_time_for_it() {
         }
     });
     let started = Instant::now();
-    Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--verbose"]).ends(0).says("waiting tries=2");
+    Program::new(&server.base_url, KEY)
+        .run(&["request", "GET", "x", "--verbose"])
+        .ends(0)
+        .says("GET x: waits ")
+        .says("before try 2: the rate limit is used up")
+        .says("GET x: HTTP 200 in ");
     assert!(started.elapsed().as_secs_f64() >= 1.0);
 }
 
@@ -96,7 +105,9 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     program.write("broken.json", "{\n \"a\": }");
     for (arguments, words) in [
         (&["request", "BREW", "x"][..], "GET, POST, PUT, PATCH or DELETE"),
-        (&["request", "GET", "https://evil.example/x"], "whole URL"),
+        (&["request", "GET", "https://evil.example/x"], "not one of this API's address"),
+        (&["request", "GET", "HTTPS://evil.example/x", "--json"], "after /public-api/v1"),
+        (&["request", "GET", "//evil.example/x"], "a path segment is empty"),
         (&["request", "GET", "x?a=1"], "--query"),
         (&["request", "GET", "x/.."], "'..'"),
         (&["request", "GET", "x", "--field", "a=1"], "--query"),
@@ -147,4 +158,142 @@ fn the_transports_that_were_built_in_do_the_same() {
         program.run(&["request", "GET", "companies", "--transport", name]).ends(0);
         program.run(&["request", "GET", "nothing", "--transport", name]).ends(6);
     }
+}
+
+#[test]
+fn numbers_are_sent_and_shown_digit_by_digit() {
+    let server = Server::start(|_, _| json(200, GOOD));
+    let program = Program::new(&server.base_url, KEY);
+    let body = r#"{"order_id":12345678901234567890123,"amount":1.50}"#;
+    let arguments = ["request", "POST", "x", "--field", "order_id:=12345678901234567890123", "--field", "amount:=1.50"];
+    program.run(&arguments).ends(0);
+    assert_eq!(server.seen()[0].body, body);
+    for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
+        let shown = program.run(&[&arguments[..], more].concat()).ends(0).stdout;
+        assert!(shown.contains(body), "{shown}");
+    }
+    let file = program.write("body.json", "{\"a\": 1.00,\n\"b\":[ 1e400 ]}");
+    let shown =
+        program.run(&["request", "POST", "x", "--input", file.to_str().unwrap(), "--dry-run", "--json"]).ends(0);
+    assert!(shown.stdout.contains("\"body\":{\"a\": 1.00,\n\"b\":[ 1e400 ]}}"), "{}", shown.stdout);
+}
+
+#[test]
+fn one_try_may_take_what_the_call_may_unless_it_is_bounded() {
+    // Longer than a try may take by default.
+    let patient = thread::spawn(|| {
+        let server = Server::start(|_, _| {
+            thread::sleep(Duration::from_millis(31_500));
+            json(200, GOOD)
+        });
+        let program = Program::new(&server.base_url, KEY);
+        program.run(&["request", "POST", "x", "--timeout", "60"]).ends(0);
+        assert_eq!(server.seen().len(), 1);
+    });
+    let server = Server::start(|_, _| {
+        thread::sleep(Duration::from_millis(2_500));
+        json(200, GOOD)
+    });
+    let program = Program::new(&server.base_url, KEY);
+    program.run(&["request", "GET", "x", "--timeout", "20", "--attempt-timeout", "1"]).ends(8);
+    assert!(server.seen().len() > 1, "each try was given up after a second");
+    patient.join().unwrap();
+}
+
+#[test]
+fn the_environment_names_cometly_or_this_machine_and_no_other_server() {
+    let program = Program::new("http://127.0.0.1:1/", KEY);
+    for (url, words) in [
+        ("https://evil.example/public-api/v1", "--base-url https://evil.example/public-api/v1"),
+        ("https://app.cometly.com.evil.example/", "neither a server of Cometly's nor this machine"),
+        ("http://app.cometly.com/", "https"),
+    ] {
+        for arguments in [&["request", "GET", "x"][..], &["auth", "status"], &["auth", "login", "--with-token"]] {
+            let mut command = program.command(arguments);
+            program.finish(command.env("COMETLY_BASE_URL", url).spawn().unwrap()).ends(2).says(words);
+        }
+    }
+    // The command line may, and is what counts.
+    let server = Server::start(|_, _| json(200, GOOD));
+    let mut command = program.command(&["request", "GET", "x", "--base-url", &server.base_url]);
+    program.finish(command.env("COMETLY_BASE_URL", "https://evil.example/").spawn().unwrap()).ends(0);
+    assert_eq!(server.seen().len(), 1);
+    program.run(&["request", "GET", "x", "--base-url", "https://unknown.invalid/", "--timeout", "5"]).ends(8);
+    program.run(&["request", "GET", "x", "--base-url", "http://unknown.invalid/"]).ends(2).says("--insecure-http");
+    let insecure = ["--insecure-http", "unknown.invalid", "--timeout", "5"];
+    program.run(&[&["request", "GET", "x", "--base-url", "http://unknown.invalid/"][..], &insecure].concat()).ends(8);
+}
+
+/// Asks a proxy that refuses to connect anywhere.
+fn proxy() -> Server {
+    Server::start(|_, _| answer(502, "", ""))
+}
+
+#[test]
+fn a_proxy_is_used_if_the_command_line_says_so() {
+    let program = Program::new("https://127.0.0.1:1/", KEY);
+    let get = ["request", "GET", "x", "--timeout", "3"];
+    let (named, environments) = (proxy(), proxy());
+    let url = |proxy: &Server| proxy.base_url.replace("/public-api/v1", "");
+    program.run(&[&get[..], &["--proxy", &url(&named)]].concat());
+    assert!(named.seen()[0].head.starts_with("CONNECT 127.0.0.1:1 HTTP/1.1"), "{}", named.seen()[0].head);
+    let with_variable = |more: &[&str]| {
+        let mut command = program.command(&[&get[..], more].concat());
+        program.finish(command.env("HTTPS_PROXY", url(&environments)).spawn().unwrap())
+    };
+    with_variable(&[]).ends(8).says("HTTPS_PROXY names a proxy, which was not used: give --proxy-from-env");
+    assert!(environments.seen().is_empty());
+    assert!(!with_variable(&["--proxy-from-env"]).stderr.contains("was not used"));
+    assert!(!environments.seen().is_empty());
+    assert!(!program.run(&get).ends(8).stderr.contains("proxy"), "there is none to tell of");
+
+    let refused = program.run(&["request", "GET", "x", "--proxy", "http://user:canary@127.0.0.1:1"]).ends(2);
+    assert!(refused.stderr.contains("does not belong on the command line") && !refused.stderr.contains("canary"));
+    program.run(&["request", "GET", "x", "--proxy", "http://user@127.0.0.1:1"]).ends(2).says("no terminal to ask on");
+    program.run(&["request", "GET", "x", "--proxy", "127.0.0.1:1"]).ends(2).says("expected a URL");
+}
+
+#[test]
+fn certificates_of_a_file_are_trusted_besides_the_systems() {
+    let (base_url, certificate) = tls::server(&json(200, GOOD));
+    let program = Program::new(&base_url, KEY);
+    program.write("ca.pem", certificate);
+    program.write("none.pem", "no certificate\n");
+    let get = ["request", "GET", "x", "--timeout", "5"];
+    program.run(&get).ends(8);
+    program.run(&[&get[..], &["--ca-cert", "ca.pem"]].concat()).ends(0);
+    program.run(&[&get[..], &["--ca-cert", "none.pem"]].concat()).ends(1).says("PEM");
+    program.run(&[&get[..], &["--ca-cert", "absent.pem"]].concat()).ends(1).says("absent.pem");
+}
+
+#[test]
+fn a_trace_tells_what_happened_and_nothing_personal() {
+    let server = Server::start(|number, _| match number {
+        0 => json(503, r#"{"message":"canary"}"#),
+        _ => answer(
+            200,
+            "Content-Type: application/json\r\nX-Canary: canary\r\nX-RateLimit-Remaining: 3\r\nServer: nginx\r\n",
+            r#"{"data":[{"id":7,"name":"canary","canary":1}],"next_cursor":"canary","next_page_url":"https://canary"}"#,
+        ),
+    });
+    let program = Program::new(&server.base_url, KEY);
+    let call =
+        ["request", "PUT", "contacts/canary", "--query", "canary=canary", "--field", "emails[]=canary@x.example"];
+    program.run(&[&call[..], &["--field", "canary=canary", "--trace", "trace.ndjson"]].concat()).ends(0);
+    let trace = program.read("trace.ndjson");
+    for gone in ["canary", KEY, "127.0.0.1"] {
+        assert!(!trace.contains(gone), "{gone} in {trace}");
+    }
+    let lines: Vec<serde_json::Value> = trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["start", "try", "wait", "try", "call"]);
+    assert_eq!((&lines[1]["status"], &lines[3]["status"]), (&503.into(), &200.into()));
+    let call = &lines[4];
+    assert_eq!((&call["method"], &call["template"]), (&"PUT".into(), &"[not documented]".into()));
+    assert_eq!(call["request"]["body"]["emails"][1], "string(16)");
+    assert_eq!(call["answer"]["headers"]["x-ratelimit-remaining"], "3");
+    assert_eq!(call["answer"]["body"]["data"][1]["name"], "string(6)");
+    assert_eq!(mode(&program.path("trace.ndjson")), 0o600);
+    program.run(&["request", "GET", "x", "--trace", "trace.ndjson"]).ends(1).says("trace.ndjson");
+    assert_eq!(program.read("trace.ndjson"), trace);
 }

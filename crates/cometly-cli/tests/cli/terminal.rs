@@ -42,6 +42,70 @@ fn the_prompt_shows_nothing_of_the_key() {
     assert!(terminal.exp_eof().unwrap().contains(key));
 }
 
+/// Runs the command under a shell that says how it ended and whether the terminal shows what is typed.
+fn under_a_shell(program: &Program, arguments: &[&str]) -> PtySession {
+    let piped = program.command(arguments);
+    let mut command = Command::new("/bin/sh");
+    let script = "stty echo; echo \"shell $$\"; \"$0\" \"$@\"; echo \"ended $?\"; stty -a | grep -Eo -e '-?echo( |$)'";
+    command.args(["-c", script]).arg(piped.get_program()).args(piped.get_args());
+    command.current_dir(program.folder.path()).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    command.envs(piped.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    spawn_command(command, Some(20_000)).unwrap()
+}
+
+#[test]
+fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
+    let program = Program::alone();
+    let mut terminal = under_a_shell(&program, &["auth", "login"]);
+    terminal.exp_string("API key (not shown): ").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("ended 130").unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+
+    // SIGTERM, from elsewhere.
+    let mut terminal = under_a_shell(&program, &["auth", "login"]);
+    let (_, shell) = terminal.exp_regex("shell [0-9]+").unwrap();
+    let shell = shell.trim_start_matches("shell ");
+    terminal.exp_string("API key (not shown): ").unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+    assert!(Command::new("sh").args(["-c", "kill -s TERM $0", children.trim()]).status().unwrap().success());
+    terminal.exp_string("ended 130").unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+}
+
+#[test]
+fn the_password_of_a_proxy_is_asked_for_and_not_shown() {
+    let proxy = Server::start(|_, _| answer(502, "", ""));
+    let url = proxy.base_url.replace("//", "//ada@").replace("/public-api/v1", "");
+    let program = Program::new("https://127.0.0.1:1/", KEY);
+    let mut terminal = on_terminal(&program, &["request", "GET", "x", "--timeout", "3", "--proxy", &url]);
+    terminal.exp_string("Password of ada at the proxy (not shown): ").unwrap();
+    terminal.send_line("p@ss word").unwrap();
+    let shown = terminal.exp_eof().unwrap();
+    assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "{shown}");
+    // ada:p@ss word
+    let head = proxy.seen()[0].head.to_lowercase();
+    assert!(head.contains("proxy-authorization: basic ywrhonbac3mgd29yza=="), "{head}");
+}
+
+#[test]
+fn json_is_indented_and_coloured_for_a_person_and_as_it_came_for_a_program() {
+    const BODY: &str = r#"{"data":[1.50,"a"],"next_cursor":null}"#;
+    let server = Server::start(|_, _| json(200, BODY));
+    let program = Program::new(&server.base_url, KEY);
+    let get = ["request", "GET", "x"];
+    for more in [&[][..], &["--color", "always"]] {
+        assert_eq!(program.run(&[&get[..], more].concat()).ends(0).stdout, format!("{BODY}\n"));
+    }
+    let shown = on_terminal(&program, &[&get[..], &["--quiet"]].concat()).exp_eof().unwrap();
+    assert!(shown.contains("\u{1b}[") && shown.contains("1.50"), "{shown:?}");
+    let shown = on_terminal(&program, &[&get[..], &["--quiet", "--color", "never"]].concat()).exp_eof().unwrap();
+    let lines = "{\r\n  \"data\": [\r\n    1.50,\r\n    \"a\"\r\n  ],\r\n  \"next_cursor\": null\r\n}\r\n";
+    assert_eq!(shown, lines);
+}
+
 #[test]
 fn a_wait_is_counted_down_and_the_items_stay_whole_lines() {
     let server = Server::start(|number, _| match number {

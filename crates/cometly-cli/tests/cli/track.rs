@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -331,4 +331,172 @@ fn no_file_is_two_things_at_once_and_none_of_somebody_elses_is_taken_away() {
     track(&program, &[]).ends(0);
     assert_eq!(program.read("events.ndjson.cometly-refused"), "mine\n");
     assert_eq!(mode(&program.path("events.ndjson.cometly-journal")), 0o600);
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_as_it_is_its_mode_too() {
+    let refusing = Server::start(|_, _| json(422, r#"{"message":"No."}"#));
+    let program = Program::new(&refusing.base_url, KEY);
+    program.write("events.ndjson", events(2));
+    let notes = program.write("notes.txt", "my notes\n");
+    let refused_of_another = r#"{"line":1,"idempotency_key":"another-journals","reason":"No.","event":{}}"#;
+    program.write("others.txt", format!("{refused_of_another}\n"));
+    program.write("mixed.txt", "");
+    symlink(&notes, program.path("link")).unwrap();
+    symlink(program.path("nowhere"), program.path("dangling")).unwrap();
+    for name in ["notes.txt", "others.txt"] {
+        fs::set_permissions(program.path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for option in ["--journal", "--refused"] {
+        for name in ["notes.txt", "others.txt", "link", "dangling", "/dev/null"] {
+            track(&program, &[option, name]).ends(1).says(name);
+            assert!(refusing.seen().is_empty(), "nothing is sent");
+        }
+    }
+    for (name, text) in [("notes.txt", "my notes\n".to_owned()), ("others.txt", format!("{refused_of_another}\n"))] {
+        assert_eq!((program.read(name), mode(&program.path(name))), (text, 0o644));
+    }
+    assert!(program.path("link").symlink_metadata().unwrap().is_symlink() && !program.path("nowhere").exists());
+
+    // Its own is written again, through a symlink too, and one that has another line in it is not.
+    track(&program, &["--refused", "mixed.txt"]).ends(6);
+    let own = program.read("mixed.txt");
+    symlink(program.path("mixed.txt"), program.path("own")).unwrap();
+    track(&program, &["--refused", "own"]).ends(6);
+    assert!(program.path("own").symlink_metadata().unwrap().is_symlink());
+    assert_eq!((program.read("mixed.txt"), mode(&program.path("mixed.txt"))), (own.clone(), 0o600));
+    program.write("mixed.txt", own.clone() + "my notes\n");
+    track(&program, &["--refused", "mixed.txt"]).ends(1).says("not a file of refused lines of this journal");
+    assert_eq!(program.read("mixed.txt"), own + "my notes\n");
+}
+
+#[test]
+fn what_a_killed_run_left_of_refused_lines_is_gone_after_the_next() {
+    let (_emulator, program) = started(1);
+    let line = r#"{"line":1,"idempotency_key":"k","reason":"No.","event":{}}"#;
+    let keyed = event(0).replace('}', ",\"idempotency_key\":\"k\"}");
+    program.write("events.ndjson", format!("{keyed}\n"));
+    program.write("events.ndjson.cometly-refused.new", format!("{line}\n{{\"line\":"));
+    track(&program, &[]).ends(0);
+    assert!(!program.path("events.ndjson.cometly-refused.new").exists());
+}
+
+#[test]
+fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
+    let (emulator, program) = started(0);
+    let with = |key: &str, number: usize| event(number).replace('}', &format!(",\"idempotency_key\":\"{key}\"}}"));
+    program.write("events.ndjson", format!("{}\n{}\n", event(0), with("order-7", 1)));
+    track(&program, &[]).ends(0);
+    // The same in another notation is the same.
+    program.write("events.ndjson", format!("{}\n", with("order-7", 1).replace(",\"", " , \"")));
+    track(&program, &[]).ends(0).says("1 accepted (0 in this run)");
+    program.write("events.ndjson", format!("\n\n{}\n{}\n", with("order-7", 2), event(3)));
+    let words = "line 3: idempotency_key is that of line 2 of an earlier run, which said something else";
+    track(&program, &[]).ends(6).says(words);
+    assert_eq!(numbers(&emulator), [0, 1]);
+    track(&program, &["--skip-invalid"])
+        .ends(0)
+        .says(words)
+        .says("1 accepted (1 in this run)")
+        .says("1 line: not valid");
+    assert_eq!(numbers(&emulator), [0, 1, 3]);
+}
+
+#[test]
+fn a_refused_event_that_is_corrected_under_its_key_is_sent() {
+    let server =
+        Server::start(
+            |_, request| {
+                if request.body.contains("a1@") { json(422, r#"{"message":"No."}"#) } else { json(202, TAKEN) }
+            },
+        );
+    let program = Program::new(&server.base_url, KEY);
+    let with = |number: usize| event(number).replace('}', ",\"idempotency_key\":\"order-7\"}");
+    program.write("events.ndjson", with(1));
+    track(&program, &[]).ends(6);
+    track(&program, &[]).ends(6);
+    assert_eq!(server.seen().len(), 1);
+    program.write("events.ndjson", with(2));
+    track(&program, &[]).ends(0).says("1 accepted (1 in this run), 0 refused");
+    assert!(!program.path("events.ndjson.cometly-refused").exists());
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
+    let (emulator, program) = started(0);
+    let rows: String = (0..3).map(|number| format!("{number}.50,a{number}@example.com,purchase\n")).collect();
+    let csv = format!("amount,email,event_name\n{rows}");
+    for (name, file) in [
+        ("marked", ["\u{feff}".as_bytes(), events(3).as_bytes()].concat()),
+        ("packed.gz", gzip(&events(3))),
+        ("csv", csv.clone().into_bytes()),
+        ("semicolons", csv.replace(',', ";").replace('\n', "\r\n").into_bytes()),
+        ("packed.csv.gz", gzip(&format!("\u{feff}{csv}"))),
+    ] {
+        program.write(name, &file);
+        program.run(&["events", "track", "--input", name, "--journal", "journal"]).ends(0).says("3 accepted (");
+        program.run_with_input(&["events", "track", "--input", "-", "--journal", "journal"], &file).ends(0);
+        assert!(program.run(&["events", "track", "--input", name]).ends(0).stderr.starts_with("3 accepted"), "{name}");
+        assert!(program.path(&format!("{name}.cometly-journal")).exists());
+    }
+    // The keys of lines do not depend on how the file was packed; those of rows are made of the events that they are.
+    assert_eq!(numbers(&emulator), [0, 1, 2]);
+    let leftovers = fs::read_dir(program.folder.path()).unwrap().count();
+    assert_eq!(leftovers, 12, "no copy is left");
+}
+
+#[test]
+fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
+    let (emulator, program) = started(0);
+    program.write(
+        "rows.csv",
+        "event_name,email,full_name\npurchase,a0@example.com,\"Ada\nL\"\nbuy,a1@example.com,\npurchase\n",
+    );
+    let ran = program.run(&["events", "track", "--input", "rows.csv"]).ends(6);
+    let ran =
+        ran.says("line 4: event_name is not what it should be").says("line 5: the row has another number of cells");
+    assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
+    program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0).says("2 lines: not valid");
+    assert_eq!(numbers(&emulator), [0]);
+    program.write("amonts.csv", "event_name,email,amont\npurchase,a2@example.com,1\n");
+    program
+        .run(&["events", "track", "--input", "amonts.csv"])
+        .ends(6)
+        .says("line 1: the API has no field amont: was amount meant?");
+    program.write("events.txt", "email;event_name\na3@example.com;purchase\n");
+    program
+        .run(&["events", "track", "--input", "events.txt", "--input-format", "ndjson"])
+        .ends(6)
+        .says("this is not JSON");
+    program.run(&["events", "track", "--input", "events.txt", "--input-format", "csv"]).ends(0);
+    assert_eq!(numbers(&emulator), [0, 3]);
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_by_its_name_and_half_a_packed_file_sends_nothing() {
+    let (emulator, program) = started(0);
+    let utf16: Vec<u8> = format!("\u{feff}{}", events(2)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (name, file, code, words) in [
+        ("utf16", &utf16[..], 2, "utf16 is UTF-16: expected UTF-8"),
+        ("sheet.xlsx", b"PK\x03\x04\x14\0\x06\0", 2, "export the sheet as CSV"),
+        ("half.gz", &gzip(&events(500))[..200], 1, "half.gz"),
+        ("twice.gz", &gzip("\u{1f}\u{8b}")[..], 6, "not JSON"),
+    ] {
+        program.write(name, file);
+        program.run(&["events", "track", "--input", name]).ends(code).says(words);
+    }
+    program.write("body.json", &utf16);
+    program.run(&["request", "POST", "events/track", "--input", "body.json"]).ends(2).says("is UTF-16");
+    assert_eq!(emulator.request_count(), 0);
+    program.write("body.json.gz", gzip(&format!("\u{feff}{}", event(7))));
+    program.run(&["request", "POST", "events/track", "--input", "body.json.gz"]).ends(0);
+    assert_eq!(emulator.tracked_events().len(), 1);
+    let key = ["\u{feff}".as_bytes(), emulator.keys().full.as_bytes(), b"\r\n"].concat();
+    program.run_with_input(&["auth", "login", "--with-token"], &key).ends(0);
 }

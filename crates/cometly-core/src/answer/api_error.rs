@@ -78,7 +78,7 @@ impl ApiError {
         self.kind().key_status(self.status(), || self.rate_limit())
     }
 
-    /// How many times the call was sent, if an [`Operation`](crate::Operation) counted; else 1.
+    /// How many attempts the call took, if an [`Operation`](crate::Operation) counted; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts

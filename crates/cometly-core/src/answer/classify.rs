@@ -27,9 +27,9 @@ pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: &Keys) -> Au
     let reader = Reader::new(body.as_ref(), keys);
     let (kind, said) = match verdict {
         Verdict::Kind(kind) => (kind, None),
-        Verdict::AskBody => by_body(&head, body.as_ref(), &reader),
+        Verdict::AskBody => by_body(&head, &reader),
     };
-    let body = reader.finish(said, is_problem(&head.headers));
+    let body = reader.finish(said, || is_problem(&head.headers));
     AuthOutcome::of_error(kind, ApiError::new(kind, head.status, head.headers, body))
 }
 
@@ -67,7 +67,7 @@ fn by_head(head: &Parts, body: &[u8]) -> Option<Verdict> {
     }
 }
 
-fn by_body<'a>(head: &Parts, body: &[u8], reader: &Reader<'a>) -> (ApiErrorKind, Option<Said<'a>>) {
+fn by_body<'a>(head: &Parts, reader: &Reader<'a>) -> (ApiErrorKind, Option<Said<'a>>) {
     use ApiErrorKind as Kind;
 
     let said = reader.read();
@@ -75,9 +75,7 @@ fn by_body<'a>(head: &Parts, body: &[u8], reader: &Reader<'a>) -> (ApiErrorKind,
     let kind = match head.status.as_u16() {
         500..=599 => Kind::ServerError,
         429 => Kind::RateLimited,
-        401 if (has_message || trim_start(body).is_empty()) && !asks_for_other_scheme(&head.headers) => {
-            Kind::Unauthenticated
-        }
+        401 if (has_message || reader.is_blank()) && !asks_for_other_scheme(&head.headers) => Kind::Unauthenticated,
         403 if has_message => {
             let message = said.as_ref().and_then(|said| said.message.as_deref());
             Kind::Forbidden(forbidden_reason(message.unwrap_or_default()))

@@ -110,6 +110,11 @@ impl<'a> Reader<'a> {
         Self { body, secrets, is_kept, kept }
     }
 
+    /// Whether the body is empty, or nothing but white space.
+    pub(super) fn is_blank(&self) -> bool {
+        self.body.len() <= MAX_JUDGED && trim_start(self.body).is_empty()
+    }
+
     /// Reads the error JSON; `None` if the body is anything else than an object. A body that goes on after
     /// [`MAX_JUDGED`] bytes counts with what it says within them.
     pub(super) fn read(&self) -> Option<Said<'a>> {
@@ -127,9 +132,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The body of an error, with what it was found to say.
-    pub(super) fn finish(self, said: Option<Said<'_>>, takes_detail: bool) -> ErrorBody {
+    pub(super) fn finish(self, said: Option<Said<'_>>, takes_detail: impl Fn() -> bool) -> ErrorBody {
         let Said { message, detail, errors, .. } = said.unwrap_or_default();
-        let message = message.or(detail.filter(|_| takes_detail)).map(|text| self.shown(&text));
+        let message = message.or(detail.filter(|_| takes_detail())).map(|text| self.shown(&text));
         ErrorBody { kept: self.kept, message, errors }
     }
 
@@ -257,5 +262,204 @@ impl<'a> Walk<'_, 'a> {
         let (reader, name) = (self.reader, self.name);
         let field = self.field.get_or_insert_with(|| reader.shown(&name.map(RawText::text).unwrap_or_default()));
         self.errors.push((field.clone(), reader.shown(&text.text())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Api, ApiKey};
+
+    const KEY: &str = "12|canary-secret";
+
+    fn body_of(body: &[u8]) -> Option<ErrorBody> {
+        let keys = Api::new(ApiKey::new(KEY).unwrap()).keys();
+        let reader = Reader::new(body, &keys);
+        let said = reader.read()?;
+        Some(reader.finish(Some(said), || false))
+    }
+
+    fn text_of(body: &[u8]) -> String {
+        let keys = Api::new(ApiKey::new(KEY).unwrap()).keys();
+        Reader::new(body, &keys).finish(None, || false).text().into_owned()
+    }
+
+    fn field_errors(body: &str) -> Vec<(String, String)> {
+        let owned = |error: &FieldError<'_>| (error.field.to_owned(), error.message.to_owned());
+        body_of(body.as_bytes()).unwrap().field_errors().iter().map(owned).collect()
+    }
+
+    /// Whether there is a `message`, and its text.
+    fn message(body: &[u8]) -> Option<(bool, Option<String>)> {
+        let keys = Api::new(ApiKey::new(KEY).unwrap()).keys();
+        let said = Reader::new(body, &keys).read()?;
+        Some((said.has_message, said.message.map(Cow::into_owned)))
+    }
+
+    #[test]
+    fn the_message_is_read_by_its_name_in_an_object_and_counts_whatever_its_type() {
+        let text = |text: &str| Some((true, Some(text.to_owned())));
+        for (body, expected) in [
+            (r#"{"message":"Unauthenticated."}"#, text("Unauthenticated.")),
+            ("{\n    \"message\": \"This action is unauthorized.\"\n}", text("This action is unauthorized.")),
+            (" \n {\"message\":\"x\"}", text("x")),
+            (r#"{"message":""}"#, text("")),
+            (r#"{"a":[{"message":"inner"}],"message":"outer","z":{}}"#, text("outer")),
+            (r#"{"message":"one","message":"two"}"#, text("two")),
+            (r#"{"message":"line\nand \u00e9"}"#, text("line\nand é")),
+            (r#"{"mess\u0061ge":"x"}"#, text("x")),
+            // Of another type.
+            (r#"{"message":["x","y"]}"#, text("x")),
+            (r#"{"message":{"en":"no"}}"#, text("no")),
+            (r#"{"message":{"a":1,"b":[[],["deep"]]}}"#, text("deep")),
+            (r#"{"message":[[[[[[[[["too deep"]]]]]]]]]}"#, Some((true, None))),
+            (r#"{"message":null}"#, Some((true, None))),
+            (r#"{"message":-7.5}"#, Some((true, None))),
+            (r#"{"message":true}"#, Some((true, None))),
+            // A bad character costs that character.
+            (r#"{"message":"a\ud800b"}"#, text("a\u{fffd}b")),
+            (r#"{"\ud800":1,"message":"m"}"#, text("m")),
+            // No message, or no object.
+            (r#"{"error":"x"}"#, Some((false, None))),
+            ("{}", Some((false, None))),
+            (r#"{"message":"x""#, None),
+            (r#"{"message":"x"} trailing"#, None),
+            (r#"{"message":"x",}"#, None),
+            (r#"["message"]"#, None),
+            (r#""message""#, None),
+            ("<html>", None),
+            ("\u{feff}{\"message\":\"x\"}", None),
+            ("", None),
+        ] {
+            assert_eq!(message(body.as_bytes()), expected, "{body}");
+        }
+        assert_eq!(message(b"{\"\xfe\":\"\xff\",\"message\":\"a\xffb\"}"), text("a\u{fffd}b"));
+    }
+
+    #[test]
+    fn a_text_that_may_be_shown_as_it_was_sent_is_kept_once() {
+        let body = body_of(br#"{"message":"m","errors":{"a":["one"]}}"#).unwrap();
+        let error = body.field_errors()[0];
+        for shown in [body.message().unwrap(), error.field, error.message] {
+            assert!(body.kept.as_ptr_range().contains(&shown.as_ptr()), "{shown}");
+        }
+    }
+
+    // `docs/faults.md` 28.
+    #[test]
+    fn field_errors_are_read_in_every_shape_that_is_known() {
+        for (errors, expected) in [
+            (r#"{"a":["one","two"],"b.0":["three"]}"#, &[("a", "one"), ("a", "two"), ("b.0", "three")][..]),
+            (r#"{"a":"one"}"#, &[("a", "one")]),
+            (r#"["one"]"#, &[("", "one")]),
+            (r#""one""#, &[("", "one")]),
+            (r#"[{"a":"one"},"two"]"#, &[("a", "one"), ("", "two")]),
+            (r#"{"a":{"b":["one"]}}"#, &[("a", "one")]),
+            (r#"{"a":{"b":["one"]},"c":{"d":"two"}}"#, &[("a", "one"), ("c", "two")]),
+            (r#"{"a":[7,null,true,1.5,-1,1e999]}"#, &[]),
+            (r#"{"a\ud800":["\udc00b"]}"#, &[("a\u{fffd}", "\u{fffd}b")]),
+            ("{}", &[]),
+            ("null", &[]),
+        ] {
+            for body in [format!(r#"{{"errors":{errors},"message":"m"}}"#), format!(r#"{{"errors":{errors}}}"#)] {
+                let read = field_errors(&body);
+                let read: Vec<_> = read.iter().map(|(field, message)| (field.as_str(), message.as_str())).collect();
+                assert_eq!(read, expected, "{body}");
+            }
+        }
+        assert_eq!(field_errors(r#"{"errors":{"a":"1"},"errors":{"b":"2"}}"#), [("b".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_odd_under_errors_takes_nothing_from_the_message() {
+        let deep = |depth: usize| format!("{}\"one\"{}", "[".repeat(depth), "]".repeat(depth));
+        for (errors, expected) in [
+            (r#"["\ud800"]"#.to_owned(), 1),
+            ("[1e999]".to_owned(), 0),
+            (deep(usize::from(MAX_DEPTH)), 1),
+            (deep(usize::from(MAX_DEPTH) + 1), 0),
+            (deep(20_000), 0),
+            (deep(100_000), 0),
+        ] {
+            let body = format!(r#"{{"message":"m","errors":{errors}}}"#);
+            assert_eq!(message(body.as_bytes()), Some((true, Some("m".to_owned()))));
+            assert_eq!(field_errors(&body).len(), expected);
+        }
+    }
+
+    #[test]
+    fn field_errors_are_bounded_and_cleaned() {
+        let many = format!(r#"{{"message":"m","errors":{{"a":[{}"x"]}}}}"#, r#""x","#.repeat(10_000));
+        assert_eq!(field_errors(&many).len(), MAX_FIELD_ERRORS);
+        let errors = field_errors(&format!(r#"{{"message":"m","errors":{{"{KEY}":["\u001b[2J{KEY}"]}}}}"#));
+        assert_eq!(errors, [("[redacted]".to_owned(), "\\u{1b}[2J[redacted]".to_owned())]);
+        // Also where the key is written in escapes, or is far behind what is kept.
+        let far = " ".repeat(20_000);
+        for body in [r#"{"errors":["12|can\u0061ry-secret"]}"#.to_owned(), format!(r#"{{{far}"errors":["{KEY}"]}}"#)] {
+            assert_eq!(field_errors(&body), [(String::new(), "[redacted]".to_owned())]);
+        }
+    }
+
+    // A server that answers with one long name and many values must not make them as many copies.
+    #[test]
+    fn a_fields_name_costs_its_length_once() {
+        let name = format!("\\u0061{}", "a".repeat(1 << 15));
+        let values = format!("{}\"x\"", "\"x\",".repeat(5_000));
+        let errors = field_errors(&format!(r#"{{"message":"m","errors":{{"{name}":[{values}]}}}}"#));
+        assert!(errors.len() == MAX_FIELD_ERRORS && errors.iter().all(|(field, _)| field.len() <= MAX_LEN));
+    }
+
+    #[test]
+    fn the_body_is_kept_as_text_of_at_most_8_kib() {
+        for (body, text) in [
+            (&b""[..], ""),
+            (b"<p>Sign in</p>", "<p>Sign in</p>"),
+            (b"a\r\nb\x1b[2J", "a\\r\\nb\\u{1b}[2J"),
+            (b"a\xffb", "a\u{fffd}b"),
+            ("Ünïcödé 完".as_bytes(), "Ünïcödé 完"),
+            (b"echo 12|canary-secret!\n", "echo [redacted]!\\n"),
+            (br#"{"key":"12|canary\u002dsecret"}"#, r#"{"key":"[redacted]"}"#),
+        ] {
+            assert_eq!(text_of(body), text);
+        }
+        for (char, ends) in [("x", "x…"), ("é", "é…"), ("完", "完…"), ("😀", "😀…"), ("\n", "…")] {
+            for before in 0..4 {
+                let body = format!("{}{}", "y".repeat(before), char.repeat(9_000));
+                let text = text_of(body.as_bytes());
+                assert!(text.len() <= MAX_BODY_TEXT && text.len() > MAX_BODY_TEXT - 8, "{}", text.len());
+                assert!(text.ends_with(ends) && !text.contains('\u{fffd}'), "{char:?}");
+            }
+        }
+        assert_eq!(text_of("x".repeat(MAX_BODY_TEXT).as_bytes()), "x".repeat(MAX_BODY_TEXT));
+    }
+
+    #[test]
+    fn a_key_that_the_cut_would_tear_is_masked_whole() {
+        for before in MAX_BODY_TEXT - KEY.len() - 2..MAX_BODY_TEXT + 2 {
+            let text = text_of(format!("{}{KEY}{KEY}", "x".repeat(before)).as_bytes());
+            assert!(!text.contains("12|") && !text.contains("cana") && text.len() <= MAX_BODY_TEXT, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_escaping_would_write_is_masked() {
+        let keys = Api::new(ApiKey::new(r"12|abcdefgh\nsecret").unwrap()).keys();
+        let body = Reader::new(b"12|abcdefgh\nsecret", &keys).finish(None, || false);
+        assert_eq!(body.text(), "[redacted]");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            for (before, behind) in [("", ""), (r#"{"message":"#, "}"), (r#"{"message":"m","errors":"#, "}")] {
+                let body = [before.as_bytes(), &body, behind.as_bytes()].concat();
+                prop_assert!(!text_of(&body).contains(char::is_control));
+                if let Some(said) = body_of(&body) {
+                    prop_assert!(said.field_errors().len() <= MAX_FIELD_ERRORS);
+                }
+            }
+        }
     }
 }

@@ -151,7 +151,7 @@ impl Wait {
             // A wait must not shrink because it is too large for the type.
             return Self::capped(Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)));
         }
-        if value.first().is_some_and(u8::is_ascii_digit) && value.iter().all(is_of_number) {
+        if value.first().is_some_and(u8::is_ascii_digit) && value.iter().copied().all(is_of_number) {
             let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok());
             return match seconds {
                 Some(seconds) => Self::capped(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
@@ -195,7 +195,7 @@ fn is_weekday(member: &[u8]) -> bool {
     days.iter().any(|day| day.eq_ignore_ascii_case(start))
 }
 
-fn is_of_number(byte: &u8) -> bool {
+fn is_of_number(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
 }
 

@@ -45,7 +45,7 @@ impl<B> Reply<B> {
         KeyStatus::Accepted
     }
 
-    /// How many times the call was sent until it succeeded, if an [`Operation`](crate::Operation) counted; else 1.
+    /// How many attempts the call took, if an [`Operation`](crate::Operation) counted; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -156,7 +156,7 @@ impl<B: AsRef<[u8]>> fmt::Display for Reply<B> {
             (None, _) => {}
         }
         if self.attempts > 1 {
-            write!(f, ", sent {} times", self.attempts)?;
+            write!(f, ", {} attempts", self.attempts)?;
         }
         f.write_str(")")
     }

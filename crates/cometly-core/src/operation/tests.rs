@@ -1,4 +1,4 @@
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::*;
 use crate::{ApiKey, CallErrorKind, Delivery, Pacer, RequestError, RetryBudget};
@@ -16,7 +16,7 @@ fn secs(seconds: u64) -> Duration {
 
 /// A moment of the tests' clock.
 fn at(time: Duration) -> Moment {
-    Moment::since_origin(secs(1_000_000)).saturating_add(time)
+    Moment::since_origin(time)
 }
 
 fn api() -> Api {

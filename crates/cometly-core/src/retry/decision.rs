@@ -204,6 +204,9 @@ mod tests {
             ("429, POST", default, post(asks(H::Refused, 30.0)), retry(R::RateLimited, 30.0, 0.5)),
             ("429 without a wait", default, facts(H::Refused), retry(R::RateLimited, 0.5, 0.5)),
             ("429 with a wait of 0", default, asks(H::Refused, 0.0), retry(R::RateLimited, 0.5, 0.5)),
+            ("401 to an old key, POST", default, post(facts(H::KeyRotated)), retry(R::KeyRotated, 0.0, 0.0)),
+            ("401 to an old key, last attempt", default, tried(3, facts(H::KeyRotated)), Stop),
+            ("401 to an old key, no budget", default, broke(facts(H::KeyRotated)), retry(R::KeyRotated, 0.0, 0.0)),
             // The backoff and the spread.
             ("second try", default, tried(2, facts(H::NotSent)), retry(R::NotSent, 0.0, 1.0)),
             ("backoff cap", within, tried(99, facts(H::NotSent)), retry(R::NotSent, 0.0, 60.0)),
@@ -253,25 +256,35 @@ mod tests {
                 502..=504 => TryResult::Unavailable,
                 _ => TryResult::Final,
             };
-            assert_eq!(TryResult::answered(&api.read(response)), expected, "{status}");
+            assert_eq!(TryResult::of_answer(&api.read(response), false), expected, "{status}");
         }
     }
 
     #[test]
-    fn a_challenge_or_a_page_is_final_on_any_status() {
+    fn a_challenge_is_final_on_any_status_and_a_429_is_a_refusal_whatever_its_body() {
         let api = crate::Api::new(crate::ApiKey::new("k").unwrap());
         let challenge = http::Response::builder().status(503).header("cf-mitigated", "challenge").body("").unwrap();
         let page = http::Response::builder().status(429).header("retry-after", "1").body("<html>").unwrap();
-        for response in [challenge, page] {
-            assert_eq!(TryResult::answered(&api.read(response)), TryResult::Final);
-        }
+        assert_eq!(TryResult::of_answer(&api.read(challenge), false), TryResult::Final);
+        assert_eq!(TryResult::of_answer(&api.read(page), false), TryResult::Refused);
     }
 
     #[test]
     fn what_a_failure_is_follows_from_its_delivery() {
-        assert_eq!(TryResult::failed(Delivery::NotSent), TryResult::NotSent);
-        assert_eq!(TryResult::failed(Delivery::Untrusted), TryResult::Final);
-        assert_eq!(TryResult::failed(Delivery::Unknown), TryResult::NoAnswer);
+        use TransportFailure as F;
+        for (failure, expected) in [
+            (F::Failed(Delivery::NotSent), TryResult::NotSent),
+            (F::Failed(Delivery::Untrusted), TryResult::Final),
+            (F::Failed(Delivery::Unknown), TryResult::NoAnswer),
+            (F::TimedOut(Delivery::NotSent), TryResult::NotSent),
+            (F::TimedOut(Delivery::Unknown), TryResult::NoAnswer),
+            (F::Setup, TryResult::Final),
+            (F::ProxyRefused(None), TryResult::Final),
+            (F::HeadTooLarge(None), TryResult::Final),
+            (F::BodyTooLarge(StatusCode::OK), TryResult::Final),
+        ] {
+            assert_eq!(TryResult::of_failure(failure), expected, "{failure:?}");
+        }
     }
 
     #[test]

@@ -1,66 +1,70 @@
-//! What can be seen from outside. No key is shown, but for its last four letters.
+//! What can be seen from outside. No key is shown, but for its last four letters. The state is locked only to take what is to
+//! be shown out of it.
 
-use http::header::AUTHORIZATION;
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Request, Said, error, say};
+use super::reply::{error, say};
 use crate::backend::{Backend, State};
-use crate::catalog::CATALOG;
-use crate::faults::InjectedFault;
-use crate::input::Input;
-use crate::keys::{Ability, Grant, KeyRing, Space, bearer_token, is_secret, number};
-use crate::page::Ids;
-use crate::period;
+use crate::endpoints::{companies, contact, contacts, events, routes};
+use crate::faults::active::InjectedFault;
+use crate::faults::json::CATALOG;
+use crate::keys::{Ability, Grant, Space, hidden, number};
+use crate::laravel::input::Input;
+use crate::path::API;
 use crate::record::ReceivedRequest;
-use crate::routes::{self, API};
-use crate::{companies, contact, contacts, events};
 
 const CALLS: usize = 200;
 const ROWS: usize = 50;
 const SPACES: usize = 20;
-/// How much is shown of a body, a header or anything else.
-const MOST: usize = 2048;
 
-pub(super) fn state(request: &Request<'_>) -> Said {
-    let backend = request.backend;
-    let state = &*backend.state();
-    let catalog = CATALOG.iter().map(|entry| json!({ "fault": entry.name, "words": entry.words }));
+pub(super) fn state(backend: &Backend) -> Response {
+    let state = backend.state();
+    let (count, tracked, leaked_keys) = (state.record.count(), state.records.tracked.count(), state.leaks.count());
+    let (faults, keys, limits) = (state.faults.list(), all_keys(&state), list_limits(backend, &state));
+    drop(state);
+    let catalog =
+        CATALOG.iter().map(|entry| json!({ "fault": entry.name, "words": entry.words, "takes": entry.parameters() }));
     let endpoints = routes::limitable().map(|(method, path)| json!({ "method": method, "path": path }));
     let body = json!({
-        "base_url": format!("{}{API}", backend.site()),
+        "base_url": format!("{}{API}", backend.sites().api),
         "now": backend.clock().date(),
-        "count": state.record.count(),
-        "tracked": state.records.tracked.count(),
-        "leaked_keys": state.leaks.count(),
+        "count": count,
+        "tracked": tracked,
+        "leaked_keys": leaked_keys,
         "endpoints": endpoints.collect::<Vec<_>>(),
         "abilities": Ability::ALL.iter().map(|ability| ability.name()).collect::<Vec<_>>(),
         "catalog": catalog.collect::<Vec<_>>(),
-        "faults": list_faults(state),
-        "keys": list_keys(state),
-        "limits": list_limits(backend, state),
+        "faults": list_faults(&faults),
+        "keys": list_keys(keys),
+        "limits": limits,
     });
     say(StatusCode::OK, &body)
 }
 
-pub(super) fn faults(request: &Request<'_>) -> Said {
-    say(StatusCode::OK, &json!({ "faults": list_faults(&request.backend.state()) }))
+pub(super) fn faults(backend: &Backend) -> Response {
+    let faults = backend.state().faults.list();
+    say(StatusCode::OK, &json!({ "faults": list_faults(&faults) }))
 }
 
-pub(super) fn keys(request: &Request<'_>) -> Said {
-    say(StatusCode::OK, &json!({ "keys": list_keys(&request.backend.state()) }))
+pub(super) fn keys(backend: &Backend) -> Response {
+    let keys = all_keys(&backend.state());
+    say(StatusCode::OK, &json!({ "keys": list_keys(keys) }))
 }
 
 /// The latest calls, oldest first.
-pub(super) fn calls(request: &Request<'_>) -> Said {
-    let state = &*request.backend.state();
-    let mut calls: Vec<Value> = state.record.iter().rev().take(CALLS).map(|one| call(one, &state.keys)).collect();
-    calls.reverse();
+pub(super) fn calls(backend: &Backend) -> Response {
+    let state = backend.state();
+    let secrets = state.keys.secrets();
+    let latest: Vec<ReceivedRequest> = state.record.iter().rev().take(CALLS).cloned().collect();
+    drop(state);
+    let calls: Vec<Value> = latest.iter().rev().map(|call| call.shown(&secrets)).collect();
     say(StatusCode::OK, &json!({ "calls": calls }))
 }
 
-fn list_faults(state: &State) -> Value {
-    state.faults.list().iter().map(fault_json).collect()
+fn list_faults(faults: &[InjectedFault]) -> Value {
+    faults.iter().map(fault_json).collect()
 }
 
 pub(super) fn fault_json(active: &InjectedFault) -> Value {
@@ -70,10 +74,13 @@ pub(super) fn fault_json(active: &InjectedFault) -> Value {
     fault.into()
 }
 
-fn list_keys(state: &State) -> Value {
-    let mut keys: Vec<_> = state.keys.all().collect();
+fn all_keys(state: &State) -> Vec<(String, Grant)> {
+    state.keys.all().map(|(key, grant)| (key.to_owned(), grant.clone())).collect()
+}
+
+fn list_keys(mut keys: Vec<(String, Grant)>) -> Value {
     keys.sort_by_key(|(key, _)| number(key).parse::<u64>().ok());
-    let line = |(key, grant): (&str, &Grant)| {
+    let line = |(key, grant): &(String, Grant)| {
         json!({
             "id": number(key),
             "key": hidden(key),
@@ -82,7 +89,7 @@ fn list_keys(state: &State) -> Value {
             "abilities": grant.abilities.iter().map(|ability| ability.name()).collect::<Vec<_>>(),
         })
     };
-    keys.into_iter().map(line).collect()
+    keys.iter().map(line).collect()
 }
 
 fn list_limits(backend: &Backend, state: &State) -> Value {
@@ -105,97 +112,56 @@ fn list_limits(backend: &Backend, state: &State) -> Value {
     all.collect()
 }
 
-/// A call as the page shows it.
-pub(crate) fn call(call: &ReceivedRequest, keys: &KeyRing) -> Value {
-    let token = bearer_token(&call.headers).unwrap_or_default();
-    // A key that is cut in two would not be found, so nothing is cut before it is masked.
-    let mask = |text: &str| keys.mask(&mask(text, token)).chars().take(MOST).collect::<String>();
-    json!({
-        "number": call.number,
-        "time": period::iso(call.at),
-        "method": mask(call.method.as_str()),
-        "path": mask(&call.path),
-        "query": call.query.as_deref().map(mask),
-        "status": call.status.as_u16(),
-        "fault": call.fault,
-        "carried_out": call.carried_out,
-        "milliseconds": u64::try_from(call.took.as_millis()).ok(),
-        "headers": headers(&call.headers, &mask),
-        "body": mask(&String::from_utf8_lossy(&call.body)),
-        "body_bytes": call.body.len(),
-    })
-}
-
-fn headers(headers: &HeaderMap, mask: &dyn Fn(&str) -> String) -> Value {
-    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let shown = match text.split_once(' ') {
-            _ if !is_secret(name) => mask(&text),
-            Some((scheme, key)) if *name == AUTHORIZATION => format!("{} {}", mask(scheme), hidden(key)),
-            _ => hidden(&text),
-        };
-        json!([name.as_str(), shown])
-    };
-    headers.iter().map(line).collect()
-}
-
-fn mask(text: &str, token: &str) -> String {
-    if token.len() < 4 { text.to_owned() } else { text.replace(token, &hidden(token)) }
-}
-
-/// A key's last four letters, if it is long enough to have others.
-pub(crate) fn hidden(key: &str) -> String {
-    let last = key.char_indices().rev().nth(3).and_then(|(start, _)| key.get(start..));
-    format!("••••{}", last.filter(|_| key.chars().count() >= 12).unwrap_or_default())
-}
-
 /// Rows of a kind, from the id after `after` on, of the Space `space`.
-pub(super) fn data(request: &Request<'_>) -> Said {
-    let query = Input::read(Some(request.query), &HeaderMap::new(), b"");
+pub(super) fn data(backend: &Backend, kind: &str, query: Option<&str>) -> Response {
+    let query = Input::read(query, &HeaderMap::new(), b"");
     let asked = |field: &str| query.text(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-    let state = &*request.backend.state();
+    let after = asked("after");
+    let state = backend.state();
     let Some(space) = state.keys.space(asked("space")) else {
         return error(StatusCode::UNPROCESSABLE_ENTITY, "`space` is the id of a Space that has a key");
     };
-    let (records, seeds) = (&state.records, request.backend.seeds());
-    let seeded = |count: u64| 1..count.saturating_add(1);
-    let (ids, row): (Ids<'_>, &dyn Fn(u64) -> Value) = match request.id {
-        kind @ ("events" | "tracked") => {
+    let (records, seeds) = (&state.records, backend.seeds());
+    // One more than is shown, to know whether there is a further page.
+    let most = ROWS.saturating_add(1);
+    let seeded = |count: u64| after.saturating_add(1)..count.saturating_add(1);
+    let beyond = |(id, _): &(u64, i64)| *id > after;
+    let mut rows: Vec<(u64, Value)> = match kind {
+        "events" | "tracked" => {
             let seeded = if kind == "events" { seeded(seeds.events) } else { 0..0 };
-            (Ids::all(seeded, records.tracked.of(space).map(|event| event.id)), &|id| {
-                events::whole(records, seeds, id).into()
-            })
+            let tracked = records.tracked.after(space, after).map(|event| event.id);
+            let event = |id| (id, events::whole(records, seeds, id).into());
+            seeded.chain(tracked).take(most).map(event).collect()
         }
-        "contacts" => (
-            Ids::all(seeded(seeds.contacts), records.contacts.beyond(space, seeds.contacts).map(|(id, _)| id)),
-            &|id| {
+        "contacts" => {
+            let created = records.contacts.beyond(space, seeds.contacts).filter(beyond).map(|(id, _)| id);
+            let contact = |id| {
                 let contact = contacts::find(records, seeds, space, id).unwrap_or_default();
                 let mut whole = contact::whole(id, &contact, contact::Named::Keys);
                 if let Some(Value::Object(fields)) = whole.get_mut("custom_fields") {
                     fields.retain(|_, value| !value.is_null());
                 }
-                whole.into()
-            },
-        ),
-        "companies" => (
-            Ids::all(seeded(seeds.companies), records.companies.beyond(space, seeds.companies).map(|(id, _)| id)),
-            &|id| companies::row(records, seeds, space, id),
-        ),
-        "exports" => (
-            Ids::all(
-                0..0,
-                (1..).zip(records.exports.iter()).filter(|(_, one)| one.space == space.id()).map(|(n, _)| n),
-            ),
-            &|id| {
-                let export = id.checked_sub(1).and_then(|id| records.exports.iter().nth(usize::try_from(id).ok()?));
-                export.map_or(Value::Null, |export| export.shown(request.backend.clock().seconds()))
-            },
-        ),
+                (id, whole.into())
+            };
+            seeded(seeds.contacts).chain(created).take(most).map(contact).collect()
+        }
+        "companies" => {
+            let created = records.companies.beyond(space, seeds.companies).filter(beyond).map(|(id, _)| id);
+            let company = |id| (id, companies::row(records, seeds, space, id));
+            seeded(seeds.companies).chain(created).take(most).map(company).collect()
+        }
+        "exports" => {
+            let now = backend.clock().seconds();
+            let mine = (1..).zip(records.exports.iter()).filter(|(_, export)| export.space == space.id());
+            let mine = mine.filter(|(number, _)| *number > after);
+            mine.take(most).map(|(number, export)| (number, export.shown(now))).collect()
+        }
         _ => return error(StatusCode::NOT_FOUND, "there are events, tracked, contacts, companies and exports"),
     };
-    let mut found: Vec<u64> = ids.between(Some(asked("after")), None).take(ROWS.saturating_add(1)).collect();
-    let more = found.len() > ROWS;
-    found.truncate(ROWS);
-    let rows: Vec<Value> = found.iter().map(|id| row(*id)).collect();
-    say(StatusCode::OK, &json!({ "next": found.last().filter(|_| more), "rows": rows }))
+    drop(state);
+    let more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let next = rows.last().map(|(id, _)| *id).filter(|_| more);
+    let rows: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
+    say(StatusCode::OK, &json!({ "next": next, "rows": rows }))
 }

@@ -18,63 +18,20 @@ const LARAVEL: [&str; 6] = [
     "invalid scope(s) provided",
 ];
 
-/// Words that say what a message is about. A sentence that has one outside a phrase leaves a doubt.
-const TOPICS: [&str; 32] = [
-    "subscription",
-    "subscriptions",
-    "permission",
-    "permissions",
-    "ability",
-    "abilities",
-    "scope",
-    "scopes",
-    "authorized",
-    "authorised",
-    "unauthorized",
-    "unauthorised",
-    "inactive",
-    "active",
-    "expired",
-    "expires",
-    "canceled",
-    "cancelled",
-    "suspended",
-    "due",
-    "ended",
-    "billing",
-    "payment",
-    "plan",
-    "trial",
-    "user",
-    "account",
-    "ip",
-    "address",
-    "blocked",
-    "disabled",
-    "revoked",
-];
-
-/// Words that turn a sentence around or make it conditional, unless a phrase takes them in.
-const DOUBTS: [&str; 34] = [
-    "not", "no", "never", "cannot", "without", "isnt", "wasnt", "hasnt", "doesnt", "dont", "arent", "wont", "but",
-    "if", "or", "unless", "although", "though", "however", "whether", "because", "may", "might", "maybe", "could",
-    "would", "should", "when", "until", "except", "only", "nor", "neither", "either",
-];
-
 /// The reason that a message states, if it states one and nothing else.
 pub(super) fn forbidden_reason(message: &str) -> ForbiddenReason {
-    let message = message.trim();
+    let message = message.trim_ascii();
     if message.len() > MAX_LEN || message.ends_with('?') {
         return ForbiddenReason::Unspecified;
     }
-    let bare = message.trim_end_matches('.');
+    let bare = message.strip_suffix('.').unwrap_or(message);
     if LARAVEL.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
         return ForbiddenReason::Permission;
     }
     let mut found = None;
-    for (at, sentence) in message.split(['.', '!', ';', '\n']).enumerate() {
-        let words = words(sentence);
-        match judge(&words) {
+    let is_end = |byte: &u8| matches!(byte, b'.' | b'!' | b';' | b'\n');
+    for (at, sentence) in message.as_bytes().split(is_end).enumerate() {
+        match judge(&words(sentence)) {
             // What comes before the reason may be its condition, or another one.
             Sentence::States(reason) if at == 0 => found = Some(reason),
             Sentence::SaysNothing => {}
@@ -84,110 +41,192 @@ pub(super) fn forbidden_reason(message: &str) -> ForbiddenReason {
     found.unwrap_or(ForbiddenReason::Unspecified)
 }
 
+/// What a word is to the reason of a 403.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Subscription,
+    /// A permission, an ability, a scope.
+    Permission,
+    Authorized,
+    Denied,
+    Have,
+    /// `lacks`, `missing`: there is none.
+    Lacks,
+    /// `doesn't`, which turns around the verb behind it.
+    DoesNot,
+    Not,
+    No,
+    Longer,
+    Active,
+    /// `inactive`, `expired`: what a subscription can be, and much else.
+    Over,
+    Past,
+    Due,
+    /// May be between a verb and what it is about: `the required`, `has been`.
+    Filler,
+    /// Says that the message is about something else, too.
+    Topic,
+    /// Turns a sentence around or makes it conditional.
+    Doubt,
+    Other,
+}
+
+impl Word {
+    /// Reads a word in small letters, without apostrophes.
+    fn of(word: &[u8]) -> Self {
+        match word {
+            b"subscription" => Self::Subscription,
+            b"permission" | b"permissions" | b"ability" | b"abilities" | b"scope" | b"scopes" => Self::Permission,
+            b"authorized" | b"authorised" => Self::Authorized,
+            b"denied" => Self::Denied,
+            b"have" => Self::Have,
+            b"lack" | b"lacks" | b"lacking" | b"missing" | b"insufficient" | b"without" => Self::Lacks,
+            b"doesnt" | b"dont" => Self::DoesNot,
+            b"not" => Self::Not,
+            b"no" => Self::No,
+            b"longer" => Self::Longer,
+            b"active" => Self::Active,
+            b"inactive" | b"expired" | b"canceled" | b"cancelled" | b"suspended" | b"ended" => Self::Over,
+            b"past" => Self::Past,
+            b"due" => Self::Due,
+            b"the" | b"a" | b"any" | b"required" | b"necessary" | b"needed" | b"sufficient" | b"right" | b"cometly"
+            | b"is" | b"has" | b"was" | b"been" | b"currently" | b"now" | b"already" => Self::Filler,
+            b"subscriptions" | b"unauthorized" | b"unauthorised" | b"expires" | b"billing" | b"payment" | b"plan"
+            | b"trial" | b"user" | b"account" | b"ip" | b"address" | b"blocked" | b"disabled" | b"revoked" => {
+                Self::Topic
+            }
+            b"never" | b"cannot" | b"cant" | b"isnt" | b"wasnt" | b"hasnt" | b"arent" | b"wont" | b"but" | b"if"
+            | b"or" | b"unless" | b"although" | b"though" | b"however" | b"whether" | b"because" | b"may"
+            | b"might" | b"maybe" | b"could" | b"would" | b"should" | b"when" | b"until" | b"except" | b"only"
+            | b"nor" | b"neither" | b"either" => Self::Doubt,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it is about a reason, or about another one than those that are known.
+    fn is_topic(self) -> bool {
+        !matches!(self, Self::Filler | Self::Other | Self::Have | Self::Longer | Self::Past) && !self.is_doubt()
+    }
+
+    fn is_doubt(self) -> bool {
+        matches!(self, Self::Doubt | Self::Not | Self::No | Self::DoesNot)
+    }
+}
+
 enum Sentence {
     States(ForbiddenReason),
     SaysNothing,
     LeavesDoubt,
 }
 
-fn judge(words: &[&str]) -> Sentence {
-    let all = 0..words.len();
-    let stated = all.clone().find_map(|at| {
-        let (reason, len) = phrase(words.get(at..).unwrap_or_default())?;
-        Some((reason, at, at.saturating_add(len)))
-    });
-    let is_outside = |at: usize| stated.is_none_or(|(_, start, end)| at < start || at >= end);
-    let has_outside =
-        |list: &[&str]| all.clone().any(|at| is_outside(at) && words.get(at).is_some_and(|w| is_one(w, list)));
+fn judge(words: &[Word]) -> Sentence {
+    let mut before = words;
+    let mut stated = None;
+    for at in 0..words.len() {
+        if let Some((reason, rest)) = phrase(words.get(at..).unwrap_or_default()) {
+            stated = Some((reason, rest));
+            before = words.get(..at).unwrap_or_default();
+            break;
+        }
+    }
+    let after = stated.map_or(&[][..], |(_, rest)| rest);
+    let outside = || before.iter().chain(after);
     match stated {
-        _ if has_outside(&TOPICS) => Sentence::LeavesDoubt,
-        Some(_) if has_outside(&DOUBTS) => Sentence::LeavesDoubt,
-        Some((reason, ..)) => Sentence::States(reason),
+        _ if outside().any(|word| word.is_topic()) => Sentence::LeavesDoubt,
+        Some(_) if outside().any(|word| word.is_doubt()) => Sentence::LeavesDoubt,
+        Some((reason, _)) => Sentence::States(reason),
         None => Sentence::SaysNothing,
     }
 }
 
-/// The reason that the first words state, and how many words state it.
-fn phrase(words: &[&str]) -> Option<(ForbiddenReason, usize)> {
-    let mut rest = Rest(words);
-    let reason = permission(&mut rest).or_else(|| {
-        rest = Rest(words);
-        subscription(&mut rest)
-    })?;
-    Some((reason, words.len().saturating_sub(rest.0.len())))
+fn past_fillers(mut words: &[Word]) -> &[Word] {
+    while let [Word::Filler, rest @ ..] = words {
+        words = rest;
+    }
+    words
 }
 
-/// `does not have the required permission`, `missing permission`, `permission denied`, `not authorized`.
-fn permission(rest: &mut Rest<'_>) -> Option<ForbiddenReason> {
-    const PERMISSION: [&str; 6] = ["permission", "permissions", "ability", "abilities", "scope", "scopes"];
+/// The reason that the first words state, and the words behind them.
+fn phrase(words: &[Word]) -> Option<(ForbiddenReason, &[Word])> {
+    use Word as W;
 
-    let start = Rest(rest.0);
-    if rest.skip(&["not"]) && rest.skip(&["authorized", "authorised"]) {
-        return Some(ForbiddenReason::Permission);
+    match words {
+        // `not authorized`, `permission denied`.
+        [W::Not, W::Authorized, rest @ ..] | [W::Permission, W::Denied, rest @ ..] => {
+            Some((ForbiddenReason::Permission, rest))
+        }
+        // `inactive subscription`, `no active subscription`.
+        [W::Over, rest @ ..] | [W::No, W::Active, rest @ ..] => match past_fillers(rest) {
+            [W::Subscription, rest @ ..] => Some((ForbiddenReason::InactiveSubscription, rest)),
+            _ => None,
+        },
+        // `not have the required permission`, `lacks the permission`, `no permission`.
+        [W::Not | W::DoesNot, W::Have, rest @ ..] | [W::Lacks | W::No, rest @ ..] => match past_fillers(rest) {
+            [W::Permission, rest @ ..] => Some((ForbiddenReason::Permission, rest)),
+            _ => None,
+        },
+        // `subscription has expired`, `subscription is not active`, `subscription is past due`.
+        [W::Subscription, rest @ ..] => match past_fillers(rest) {
+            [W::Over, rest @ ..]
+            | [W::Not, W::Active, rest @ ..]
+            | [W::No, W::Longer, W::Active, rest @ ..]
+            | [W::Past, W::Due, rest @ ..] => Some((ForbiddenReason::InactiveSubscription, rest)),
+            _ => None,
+        },
+        _ => None,
     }
-    *rest = Rest(start.0);
-    if rest.skip(&PERMISSION) && rest.skip(&["denied"]) {
-        return Some(ForbiddenReason::Permission);
-    }
-    *rest = Rest(start.0);
-    let lacks = if rest.skip(&["not", "doesnt", "dont"]) {
-        rest.skip(&["have"])
-    } else {
-        rest.skip(&["lack", "lacks", "lacking", "missing", "insufficient", "without", "no"])
-    };
-    while lacks && rest.skip(&["the", "a", "any", "required", "necessary", "needed", "sufficient", "right", "api"]) {}
-    (lacks && rest.skip(&PERMISSION)).then_some(ForbiddenReason::Permission)
 }
 
-/// `subscription is inactive`, `subscription has expired`, `no active subscription`, `inactive subscription`.
-fn subscription(rest: &mut Rest<'_>) -> Option<ForbiddenReason> {
-    const STATES: [&str; 6] = ["inactive", "expired", "canceled", "cancelled", "suspended", "ended"];
-
-    let start = Rest(rest.0);
-    let mut is_stated = rest.skip(&STATES) || (rest.skip(&["no"]) && rest.skip(&["active"]));
-    rest.skip(&["cometly"]);
-    is_stated &= rest.skip(&["subscription"]);
-    if is_stated {
-        return Some(ForbiddenReason::InactiveSubscription);
-    }
-    *rest = Rest(start.0);
-    if !rest.skip(&["subscription"]) {
-        return None;
-    }
-    while rest.skip(&["is", "has", "was", "been", "currently", "now", "already"]) {}
-    let is_over = rest.skip(&STATES)
-        || (rest.skip(&["not"]) && rest.skip(&["active"]))
-        || (rest.skip(&["no"]) && rest.skip(&["longer"]) && rest.skip(&["active"]))
-        || (rest.skip(&["past"]) && rest.skip(&["due"]));
-    is_over.then_some(ForbiddenReason::InactiveSubscription)
-}
-
-/// The words that are still to be read.
-struct Rest<'a>(&'a [&'a str]);
-
-impl Rest<'_> {
-    /// Reads one word if it is one of these.
-    fn skip(&mut self, list: &[&str]) -> bool {
-        match self.0 {
-            [word, rest @ ..] if is_one(word, list) => {
-                self.0 = rest;
-                true
+/// The words of a sentence. An apostrophe counts for nothing: `doesn't` is `doesnt`. Letters beyond ASCII are part of
+/// words that are not known.
+fn words(sentence: &[u8]) -> SmallVec<[Word; 32]> {
+    let mut words = SmallVec::new();
+    let mut letters = [0; MAX_WORD];
+    let mut len = 0_usize;
+    let mut rest = sentence;
+    loop {
+        match rest {
+            [byte, more @ ..] if byte.is_ascii_alphabetic() => {
+                // A longer word stays as long as the array and is none that is known.
+                if let Some(letter) = letters.get_mut(len) {
+                    *letter = byte | 0x20;
+                    len = len.saturating_add(1);
+                }
+                rest = more;
             }
-            _ => false,
+            [b'\'', more @ ..] | [0xe2, 0x80, 0x99, more @ ..] if len > 0 => rest = more,
+            // Quotation marks and dashes separate words, as all of U+2000 to U+203F does.
+            [0xe2, 0x80, _, more @ ..] => {
+                push(&mut words, &mut len, &letters);
+                rest = more;
+            }
+            [byte, more @ ..] if !byte.is_ascii() => {
+                if let Some(letter) = letters.get_mut(len) {
+                    *letter = *byte;
+                    len = len.saturating_add(1);
+                }
+                rest = more;
+            }
+            [_, more @ ..] => {
+                push(&mut words, &mut len, &letters);
+                rest = more;
+            }
+            [] => {
+                push(&mut words, &mut len, &letters);
+                return words;
+            }
         }
     }
 }
 
-/// Whether a word is in a list. An apostrophe counts for nothing: `doesn't` is `doesnt`.
-fn is_one(word: &str, list: &[&str]) -> bool {
-    let letters = || word.bytes().filter(u8::is_ascii_alphabetic);
-    list.iter().any(|other| word.len() >= other.len() && letters().map(|byte| byte | 0x20).eq(other.bytes()))
-}
+/// Longer than any word that is known.
+const MAX_WORD: usize = 16;
 
-/// The words of a sentence: letters of any alphabet, and the apostrophes within.
-fn words(sentence: &str) -> SmallVec<[&str; 32]> {
-    let is_of_word = |char: char| char.is_alphabetic() || matches!(char, '\'' | '’');
-    sentence.split(|char| !is_of_word(char)).filter(|word| !word.is_empty()).collect()
+fn push(words: &mut SmallVec<[Word; 32]>, len: &mut usize, letters: &[u8; MAX_WORD]) {
+    if *len > 0 {
+        words.push(Word::of(letters.get(..*len).unwrap_or_default()));
+        *len = 0;
+    }
 }
 
 #[cfg(test)]

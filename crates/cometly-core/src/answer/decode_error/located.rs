@@ -1,5 +1,5 @@
 //! Where and why JSON does not fit a type: a second reading, after the first one failed, whose error keeps the path and no
-//! value. serde_json's own error has values in its text, and no path.
+//! value. `serde_json`'s own error has values in its text, and no path.
 
 use std::{borrow::Cow, fmt};
 
@@ -13,7 +13,7 @@ use serde::{
 
 use crate::answer::json::{Broken, Json};
 
-/// As deep as serde_json goes.
+/// As deep as `serde_json` goes.
 const MAX_DEPTH: u8 = 128;
 /// The longest words of a type about what it expects.
 const MAX_EXPECTED: usize = 100;
@@ -42,7 +42,7 @@ enum Problem {
     UnknownVariant(&'static [&'static str]),
     /// The type refuses it in words of its own, which may quote a value.
     Refused,
-    /// The input is not JSON, or is too deep: serde_json has said so already.
+    /// The input is not JSON, or is too deep: `serde_json` has said so already.
     Unreadable,
 }
 
@@ -68,7 +68,7 @@ impl Mismatch {
         let mut path = String::new();
         for step in self.path.iter().rev() {
             match step {
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
+                Step::Index(index) => path.extend(["[", &index.to_string(), "]"]),
                 name => {
                     if !path.is_empty() {
                         path.push('.');
@@ -319,7 +319,7 @@ fn step(key: &str, names: &'static [&'static str]) -> Step {
     names.iter().find(|name| **name == key).map_or(Step::Key, |name| Step::Name(name))
 }
 
-/// As serde_json names the types that it treats in its own way, such as raw values; this reading has no word on them.
+/// As `serde_json` names the types that it treats in its own way, such as raw values; this reading has no word on them.
 fn is_private(name: &str) -> bool {
     name.starts_with('$')
 }

@@ -1,1 +1,214 @@
+//! The place and the cause of JSON that does not fit, and that no value of it is shown.
 
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::prelude::*;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::*;
+use crate::{Api, ApiKey, http::Response};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Queued,
+    Done,
+}
+
+#[derive(Debug, Deserialize)]
+enum Shape {
+    Circle { radius: f64 },
+    Line(u8, u8),
+    Named(String),
+    Unit,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Row<'a> {
+    #[serde(borrow)]
+    text: Option<&'a str>,
+    amount: f64,
+    count: u8,
+    status: Option<Status>,
+    tags: Vec<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    by_day: HashMap<String, i32>,
+    by_number: BTreeMap<u16, bool>,
+    pair: (u8, u8),
+    letter: Option<char>,
+    unit: (),
+}
+
+#[derive(Debug, Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    #[expect(dead_code, reason = "only read")]
+    data: Vec<Row<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only read")]
+struct Strict {
+    event_name: String,
+    #[serde(default)]
+    value: u8,
+}
+
+fn reply(body: &str) -> Reply<Bytes> {
+    let api = Api::new(ApiKey::new("k").unwrap());
+    api.read(Response::new(Bytes::copy_from_slice(body.as_bytes()))).into_result().unwrap()
+}
+
+/// The part of the error behind the line and the column.
+#[track_caller]
+fn mismatch<'a, T: Deserialize<'a>>(body: &'a str) -> String {
+    let error = serde_json::from_str::<T>(body).err().expect("this does not fit");
+    let shown = DecodeError::new::<T>(&error, body.as_bytes(), None, 1).to_string();
+    assert!(shown.contains(" at line "), "{shown}");
+    shown
+        .split_once(" column ")
+        .unwrap()
+        .1
+        .split_once(": ")
+        .map(|(_, mismatch)| mismatch)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn it_says_where_and_what() {
+    for (row, expected) in [
+        (r#"{"amount":"SECRET"}"#, "amount: expected a number, found a string"),
+        (r#"{"amount":null}"#, "amount: expected a number, found null"),
+        (r#"{"count":300}"#, "count: expected a whole number (u8), found a number that does not fit"),
+        (r#"{"count":-1}"#, "count: expected a whole number (u8), found a number that does not fit"),
+        (r#"{"count":1.5}"#, "count: expected a whole number (u8), found a number"),
+        (r#"{"count":[1]}"#, "count: expected a whole number (u8), found an array"),
+        (r#"{"text":7}"#, "text: expected a string without escapes, found a number"),
+        (r#"{"text":"a\nSECRET"}"#, "text: expected a string without escapes, found a string"),
+        (r#"{"text":"fits","tags":[{}]}"#, "tags[0]: expected a string, found an object"),
+        (r#"{"tags":{}}"#, "tags: expected an array, found an object"),
+        (r#"{"tags":["a",true]}"#, "tags[1]: expected a string, found a boolean"),
+        (r#"{"type":false}"#, "type: expected a string, found a boolean"),
+        (r#"{"status":"SECRET"}"#, r#"status: unknown variant, expected one of "queued", "done""#),
+        (r#"{"by_day":{"SECRET":1,"SECRET2":"x"}}"#, "by_day.*: expected a whole number (i32), found a string"),
+        (r#"{"by_day":[]}"#, "by_day: expected an object, found an array"),
+        (r#"{"by_number":{"7":true,"8":"SECRET"}}"#, "by_number.*: expected a boolean, found a string"),
+        (
+            r#"{"by_number":{"65536":true}}"#,
+            "by_number: expected a whole number (u16), found a number that does not fit",
+        ),
+        (r#"{"pair":[1,"SECRET"]}"#, "pair[1]: expected a whole number (u8), found a string"),
+        (r#"{"pair":[1]}"#, "pair: expected a tuple of size 2, found a number of entries that does not fit"),
+        (r#"{"letter":"SECRET"}"#, "letter: expected a character, found a string that does not fit"),
+        (r#"{"unit":1}"#, "unit: expected null, found a number"),
+        (r#"{"count":1,"count":1}"#, r#"field "count" comes twice"#),
+        (r#""SECRET""#, "expected an object, found a string"),
+        (r#"{"SECRET":[{}],"\ud83d\ude00":1,"amount":""}"#, "amount: expected a number, found a string"),
+    ] {
+        assert_eq!(mismatch::<Row<'_>>(row), expected, "{row}");
+        let in_page = format!(r#"{{"data":[{{}}, {{}},{{"unknown":{{"a":[[{{}}]]}}}},{row}],"next":null}}"#);
+        let is_own = expected.starts_with("expected") || expected.starts_with("field");
+        let expected = format!("data[3]{}{expected}", if is_own { ": " } else { "." });
+        assert_eq!(mismatch::<Page<'_>>(&in_page), expected);
+    }
+    // serde_json takes this for broken JSON.
+    assert_eq!(mismatch::<Row<'_>>(r#"{"by_number":{"SECRET":true}}"#), "");
+    assert_eq!(mismatch::<Page<'_>>("{}"), r#"missing field "data""#);
+    assert_eq!(mismatch::<Vec<Strict>>(r#"[{"event_name":"a"},{"value":1}]"#), r#"[1]: missing field "event_name""#);
+    let unknown = r#"[0]: unknown field, expected one of "event_name", "value""#;
+    assert_eq!(mismatch::<Vec<Strict>>(r#"[{"SECRET":1}]"#), unknown);
+    assert_eq!(mismatch::<(u8, u8)>("[true,1]"), "[0]: expected a whole number (u8), found a boolean");
+}
+
+#[test]
+fn variants_are_steps_of_the_path() {
+    for (body, expected) in [
+        (r#"{"Circle":{"radius":"SECRET"}}"#, "Circle.radius: expected a number, found a string"),
+        (r#"{"Circle":{}}"#, r#"Circle: missing field "radius""#),
+        (r#"{"Line":[1,null]}"#, "Line[1]: expected a whole number (u8), found null"),
+        (r#"{"Named":1}"#, "Named: expected a string, found a number"),
+        (r#"{"SECRET":1}"#, r#"unknown variant, expected one of "Circle", "Line", "Named", "Unit""#),
+        (r#""SECRET""#, r#"unknown variant, expected one of "Circle", "Line", "Named", "Unit""#),
+        (r#"{"Unit":1}"#, "Unit: expected null, found a number"),
+    ] {
+        assert_eq!(mismatch::<Shape>(body), expected, "{body}");
+    }
+    let shapes = serde_json::from_str::<Vec<Shape>>(r#"[{"Circle":{"radius":1}},{"Line":[1,2]},{"Named":"a"},"Unit"]"#);
+    let [Shape::Circle { radius }, Shape::Line(one, two), Shape::Named(name), Shape::Unit] = &*shapes.unwrap() else {
+        panic!("in the order of the text")
+    };
+    assert_eq!((*radius, *one, *two, name.as_str()), (1.0, 1, 2, "a"));
+}
+
+#[test]
+fn words_of_a_type_of_its_own_are_not_repeated() {
+    #[derive(Debug)]
+    struct Day;
+
+    impl<'de> Deserialize<'de> for Day {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            Err(serde::de::Error::custom(format!("{text} is no day")))
+        }
+    }
+
+    assert_eq!(mismatch::<Vec<Day>>(r#"["SECRET"]"#), "[0]: a value that its type refuses");
+    let raw = r#"{"a":[{"deep":"#.repeat(30);
+    assert_eq!(
+        mismatch::<Vec<u8>>(&format!(r"[{raw}0{}]", "}]}".repeat(30))),
+        "[0]: expected a whole number (u8), found an object"
+    );
+}
+
+#[test]
+fn broken_json_has_a_line_and_a_column_and_no_path() {
+    for (body, category) in [(r#"{"data":[{]}"#, DecodeCategory::Syntax), (r#"{"data":["#, DecodeCategory::Eof)] {
+        let error = reply(body).json::<Page<'_>>().unwrap_err();
+        assert_eq!((error.category(), error.path()), (category, String::new()));
+    }
+}
+
+#[test]
+fn the_reply_comes_back_from_the_error() {
+    let body = r#"{"data":7}"#;
+    let error = reply(body).decode::<HashMap<String, String>>().unwrap_err();
+    assert_eq!((error.path(), error.category()), ("*".to_owned(), DecodeCategory::Data));
+    assert_eq!(error.into_reply().unwrap().into_body(), body);
+    assert!(reply(body).json::<HashMap<String, String>>().unwrap_err().into_reply().is_none());
+    assert_eq!(reply(body).decode::<HashMap<String, u8>>().unwrap()["data"], 7);
+}
+
+#[test]
+fn it_is_one_pointer_wide() {
+    assert_eq!(size_of::<DecodeError>(), size_of::<usize>());
+}
+
+/// Both readings take and refuse the same: the second one only says where.
+fn agree<T: DeserializeOwned>(body: &str) {
+    let theirs = serde_json::from_str::<T>(body);
+    let ours = Mismatch::find::<T>(body.as_bytes());
+    if theirs.is_ok() {
+        assert!(ours.is_none(), "{body}: {ours:?}");
+    } else if theirs.is_err_and(|error| error.is_data()) {
+        assert!(ours.is_some(), "{body}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_second_reading_agrees_with_the_first(
+        body in r#"(\[|\{"(a|radius|Circle|Unit|7|event_name)":){0,3}(-?[0-9]{1,3}(\.5)?|true|null|"a"|"Unit"|\[\]|\{\}|\[1,2\])(\]|\}){0,3}"#,
+    ) {
+        agree::<Strict>(&body);
+        agree::<Shape>(&body);
+        agree::<Vec<Option<u8>>>(&body);
+        agree::<HashMap<String, f64>>(&body);
+        agree::<BTreeMap<i8, Vec<u64>>>(&body);
+        agree::<HashMap<Status, (u8, u8)>>(&body);
+        agree::<serde_json::Value>(&body);
+    }
+}

@@ -1,0 +1,95 @@
+//! `cometly auth login`: a key is stored once the server has taken it.
+
+use std::io::{self, Read as _};
+
+use cometly_core::{API_KEY_VARIABLE, ApiKey, KeyStatus};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{
+    arguments::Global,
+    auth::{
+        credentials::{self, DEFAULT_PROFILE, Profile},
+        session::{self, KeySource, Session},
+        status,
+    },
+    exit::Exit,
+    failure::Failure,
+    terminal::{console::Console, interrupt},
+    transport::{Patience, Transport},
+};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
+    let path = credentials::path()?;
+    credentials::remove_leftover(&path);
+    let name = session::named_profile(global)?.unwrap_or_else(|| DEFAULT_PROFILE.to_owned());
+    let base_url = match session::base_url(global)? {
+        Some(base_url) => base_url,
+        // To log in again is to log in where the profile is. One that cannot be read is written anew.
+        None => credentials::read(&path)
+            .ok()
+            .flatten()
+            .and_then(|mut stored| stored.profiles.remove(&name))
+            .map(|profile| profile.base_url)
+            .unwrap_or_default(),
+    };
+    console.note(format_args!("The key will be checked at {base_url} and kept as the profile {name}."));
+    let typed = if with_token { read_token()? } else { ask()? };
+    let key = ApiKey::new(typed.as_str()).map_err(|error| Failure::usage(error.to_string()))?;
+    let source = KeySource::Profile { name: name.clone(), file: path.clone() };
+    let session = Session::new(key.clone(), base_url.clone(), source)?;
+    let transport = Transport::new(global, Patience::Call, console)?;
+    let outcome = transport.send(status::probe(&session.api))?;
+    let refused = match outcome.key_status() {
+        KeyStatus::Accepted => None,
+        KeyStatus::NotAllowed => outcome.into_result().err(),
+        _ => {
+            let failure =
+                outcome.into_result().map_or_else(Failure::from, |_| Failure::local("the key was not stored"));
+            console.note("The key was not stored.");
+            return Err(failure);
+        }
+    };
+    credentials::update(&path, |stored| {
+        stored.profiles.insert(name.clone(), Profile { key, base_url: base_url.clone() });
+        stored.current.clone_from(&name);
+    })?;
+    if console.json {
+        let warning = refused.as_ref().map(ToString::to_string);
+        console.json_line(
+            &json!({"stored": path, "profile": name, "base_url": base_url.to_string(), "warning": warning}),
+        )?;
+    }
+    console.note(format_args!(
+        "The key is valid for {base_url} and stored in {}, for you alone to read. {name} is now the profile in use.",
+        path.display()
+    ));
+    if let Some(refused) = refused {
+        console.note(format_args!("But GET companies was refused: {refused}"));
+    }
+    if session::environment_key()?.is_some() {
+        console.note(format_args!("As long as {API_KEY_VARIABLE} is set, that key is used unless --profile is given."));
+    }
+    Ok(Exit::Ok)
+}
+
+fn ask() -> Result<Zeroizing<String>, Failure> {
+    interrupt::ask("API key (not shown): ").map_err(|failure| match failure.exit {
+        Exit::Interrupted => failure,
+        _ => failure.advise("pipe the key in: cometly auth login --with-token"),
+    })
+}
+
+/// The first line of stdin. The line feed that `echo` and files end with is no part of the key, nor is the byte order mark
+/// that some programs begin with.
+fn read_token() -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let most = u64::try_from(ApiKey::MAX_LEN).unwrap_or(u64::MAX).saturating_add(16);
+    io::stdin().lock().take(most).read_to_string(&mut text).map_err(|error| {
+        Failure::local(format!("cannot read the key from stdin: {error}")).advise("pipe in the key and nothing else")
+    })?;
+    let key = text.trim_end_matches(['\r', '\n']);
+    Ok(Zeroizing::new(key.strip_prefix(BYTE_ORDER_MARK).unwrap_or(key).to_owned()))
+}

@@ -1,0 +1,290 @@
+//! Whose key a command uses, and where its calls go.
+//!
+//! | the command names | key | address |
+//! | --- | --- | --- |
+//! | `--profile NAME` | the stored one of this name | the one it was stored for |
+//! | nothing, and `COMETLY_API_KEY` is set | that one | `--base-url`, else `COMETLY_BASE_URL`, else Cometly's |
+//! | nothing else | the stored one that `COMETLY_PROFILE` names, else the current one | the one it was stored for |
+//!
+//! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
+//! this machine.
+
+use std::{
+    env,
+    ffi::OsString,
+    net::{Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
+
+use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BaseUrl, Pacer};
+
+use crate::{
+    arguments::{self, Global},
+    auth::credentials::{self, Credentials, Profile},
+    exit::Exit,
+    failure::{Failure, INTEGRATIONS},
+};
+
+const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
+const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
+const USER_AGENT: &str = concat!("cometly-cli/", env!("CARGO_PKG_VERSION"));
+
+/// Where the key came from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    Environment,
+    Profile { name: String, file: PathBuf },
+}
+
+/// The API as the key of this command sees it.
+pub(crate) struct Session {
+    pub(crate) api: Api,
+    pub(crate) source: KeySource,
+    /// The end of the key, enough for its owner to tell which it is.
+    pub(crate) key_ending: Option<String>,
+}
+
+impl Session {
+    /// The session of this command.
+    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+        Self::find(global)?.ok_or_else(Self::missing)
+    }
+
+    pub(crate) fn missing() -> Failure {
+        Failure::new(Exit::Unauthenticated, "there is no API key").advise(Self::to_have_one())
+    }
+
+    /// How to get a key.
+    pub(crate) fn to_have_one() -> String {
+        format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}")
+    }
+
+    /// As [`open`](Self::open); `None` if there is no key.
+    pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+        if global.profile.is_none()
+            && let Some(key) = environment_key()?
+        {
+            return Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment).map(Some);
+        }
+        let wanted = match (&global.base_url, &global.profile) {
+            (None, Some(_)) => None,
+            _ => base_url(global)?,
+        };
+        let file = credentials::path()?;
+        let stored = credentials::read(&file)?;
+        let named = named_profile(global)?;
+        let is_any = stored.is_some();
+        let Some((name, profile)) = chosen(stored, named.as_deref()) else {
+            return match named {
+                Some(name) => Err(no_such_profile(&name)),
+                None if is_any => Err(none_in_use()),
+                None => Ok(None),
+            };
+        };
+        let base_url = bound(&name, profile.base_url, wanted)?;
+        Self::new(profile.key, base_url, KeySource::Profile { name, file }).map(Some)
+    }
+
+    pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
+        let key_ending = ending(&key);
+        Ok(Self { api: api(key, base_url)?, source, key_ending })
+    }
+
+    /// A session without a key, for calls that are described and not sent.
+    pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
+        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+        Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
+    }
+}
+
+/// The profile that the command line or the environment names.
+pub(crate) fn named_profile(global: &Global) -> Result<Option<String>, Failure> {
+    if let Some(name) = &global.profile {
+        return Ok(Some(name.clone()));
+    }
+    let Some(name) = variable(PROFILE_VARIABLE) else { return Ok(None) };
+    let name = arguments::profile_name(&name)
+        .map_err(|expected| Failure::usage(format!("{PROFILE_VARIABLE} is no name of a profile: {expected}")))?;
+    Ok(Some(name))
+}
+
+pub(crate) fn no_such_profile(name: &str) -> Failure {
+    Failure::new(Exit::Unauthenticated, format!("there is no profile {name}")).advise(format!(
+        "see those that there are with `cometly auth list`, or log in: cometly auth login --profile {name}"
+    ))
+}
+
+fn none_in_use() -> Failure {
+    Failure::new(Exit::Unauthenticated, "the profile that was in use is gone")
+        .advise("name another one with --profile, or choose one: cometly auth switch NAME")
+}
+
+fn chosen(stored: Option<Credentials>, named: Option<&str>) -> Option<(String, Profile)> {
+    let mut stored = stored?;
+    let name = named.unwrap_or(&stored.current).to_owned();
+    stored.profiles.remove_entry(&name)
+}
+
+/// An API with our name on it, whose calls wait for their turn.
+fn api(key: ApiKey, base_url: BaseUrl) -> Result<Api, Failure> {
+    let builder = Api::builder(key).base_url(base_url).pacer(Pacer::new());
+    // Our own name is plain ASCII.
+    let builder = builder.user_agent(USER_AGENT).map_err(|error| Failure::local(error.to_string()))?;
+    Ok(builder.build())
+}
+
+/// Where calls go, if the command line or the environment says so.
+pub(crate) fn base_url(global: &Global) -> Result<Option<BaseUrl>, Failure> {
+    if let Some(url) = &global.base_url {
+        return parse(url, &global.insecure_http)
+            .map(Some)
+            .map_err(|error| Failure::usage(format!("--base-url cannot be used: {error}")));
+    }
+    let Some(url) = variable(BASE_URL_VARIABLE) else { return Ok(None) };
+    let url = url
+        .parse::<BaseUrl>()
+        .map_err(|error| Failure::usage(format!("{BASE_URL_VARIABLE} cannot be used: {error}")))?;
+    if is_cometlys(&url) || is_this_machine(url.authority().host()) {
+        return Ok(Some(url));
+    }
+    Err(Failure::usage(format!(
+        "{BASE_URL_VARIABLE} names {url}, which is neither a server of Cometly's nor this machine: a file with such a \
+         variable could carry the key away"
+    ))
+    .advise(format!("if that is where the key belongs, say so on the command line: --base-url {url}")))
+}
+
+/// Reads a base URL. Plain http to another machine has to be allowed by name, and never goes to Cometly.
+fn parse(url: &str, insecure: &[String]) -> Result<BaseUrl, String> {
+    let refused = match BaseUrl::new(url) {
+        Ok(url) => return Ok(url),
+        Err(error) => error.to_string(),
+    };
+    let Ok(insecure_url) = BaseUrl::insecure_http(url) else { return Err(refused) };
+    let (host, authority) = (insecure_url.authority().host(), insecure_url.authority().as_str());
+    if is_host_of_cometly(host) {
+        return Err(refused);
+    }
+    if insecure.iter().any(|allowed| [host, authority].iter().any(|name| name.eq_ignore_ascii_case(allowed))) {
+        return Ok(insecure_url);
+    }
+    Err(format!("{refused}; in a closed test network, --insecure-http {authority} allows it for this host"))
+}
+
+fn is_cometlys(url: &BaseUrl) -> bool {
+    url.scheme().as_str() == "https" && is_host_of_cometly(url.authority().host())
+}
+
+fn is_host_of_cometly(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "cometly.com" || host.ends_with(".cometly.com")
+}
+
+/// By name or number; a name that only resolves to this machine is another's to change.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A variable of the environment; an empty one is none.
+fn variable(name: &str) -> Option<String> {
+    let value = env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value.into_string().unwrap_or_else(|value: OsString| value.to_string_lossy().into_owned()))
+}
+
+pub(crate) fn environment_key() -> Result<Option<ApiKey>, Failure> {
+    if env::var_os(API_KEY_VARIABLE).is_none_or(|key| key.is_empty()) {
+        return Ok(None);
+    }
+    let key =
+        ApiKey::from_env().map_err(|error| Failure::usage(format!("{API_KEY_VARIABLE} cannot be used: {error}")))?;
+    Ok(Some(key))
+}
+
+/// The base URL for a stored key: another path is possible, another server is not.
+fn bound(profile: &str, stored: BaseUrl, wanted: Option<BaseUrl>) -> Result<BaseUrl, Failure> {
+    let Some(wanted) = wanted else { return Ok(stored) };
+    if wanted.scheme() == stored.scheme() && wanted.authority() == stored.authority() {
+        return Ok(wanted);
+    }
+    Err(Failure::usage(format!(
+        "the calls are to go to {wanted}, but the key of the profile {profile} was stored for {stored}, and is not sent elsewhere"
+    ))
+    .advise("name the profile of that server with --profile, or log in there: cometly auth login --profile NAME --base-url URL"))
+}
+
+/// The last 4 characters of a key that is long enough to keep the rest to itself.
+pub(crate) fn ending(key: &ApiKey) -> Option<String> {
+    let key = key.expose_secret();
+    // Visible ASCII, so bytes are characters.
+    (key.len() >= 20).then(|| key.get(key.len().saturating_sub(4)..).unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(url: &str) -> BaseUrl {
+        url.parse().unwrap()
+    }
+
+    #[test]
+    fn at_most_four_characters_of_a_long_key_are_shown() {
+        let ending = |key: &str| ending(&ApiKey::new(key).unwrap());
+        assert_eq!(ending("12|abcdefghijklmnopqrstuvwxyz").as_deref(), Some("wxyz"));
+        assert_eq!(ending("12|short"), None);
+    }
+
+    #[test]
+    fn a_stored_key_is_not_taken_to_another_server() {
+        let stored = url("https://app.cometly.com/public-api/v1");
+        assert_eq!(bound("x", stored.clone(), None).unwrap(), stored);
+        let v2 = url("https://app.cometly.com/public-api/v2");
+        assert_eq!(bound("x", stored.clone(), Some(v2.clone())).unwrap(), v2);
+        for other in
+            ["https://app.cometly.com.example/public-api/v1", "http://127.0.0.1:1/", "https://app.cometly.com:444/"]
+        {
+            assert_eq!(bound("x", stored.clone(), Some(url(other))).unwrap_err().exit, Exit::Usage, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_servers_of_cometly_and_this_machine_may_be_named_by_the_environment() {
+        let may = |text: &str| is_cometlys(&url(text)) || is_this_machine(url(text).authority().host());
+        for good in [
+            "https://app.cometly.com/public-api/v1",
+            "https://cometly.com/",
+            "https://EU.Cometly.com/",
+            "http://127.1.2.3:80/",
+            "http://localhost:8080/x",
+            "https://[::1]/",
+        ] {
+            assert!(may(good), "{good}");
+        }
+        for bad in [
+            "https://evil.example/",
+            "https://app.cometly.com.evil.example/",
+            "https://notcometly.com/",
+            "https://localhost.evil.example/",
+            "https://127.0.0.1.evil.example/",
+            "https://10.0.0.1/",
+        ] {
+            assert!(!may(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_allowed_by_name_and_never_to_cometly() {
+        let allowed = |url: &str, names: &[&str]| {
+            parse(url, &names.iter().map(ToString::to_string).collect::<Vec<_>>()).map(|url| url.to_string())
+        };
+        assert!(allowed("http://emulator:8080/x", &[]).unwrap_err().contains("--insecure-http emulator:8080"));
+        assert!(allowed("http://emulator:8080/x", &["emulator:8081"]).is_err());
+        assert!(allowed("http://emulator:8080/x", &["emulator"]).is_ok());
+        assert!(allowed("http://emulator:8080/x", &["other", "emulator:8080"]).is_ok());
+        assert!(allowed("http://app.cometly.com/x", &["app.cometly.com"]).is_err());
+        assert!(allowed("ftp://emulator/", &["emulator"]).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! `cometly auth status`: which key there is, what the server says of it, and what to do next.
+
+use std::path::PathBuf;
+
+use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
+use serde::Serialize;
+
+use crate::{
+    arguments::Global,
+    auth::{
+        credentials,
+        session::{KeySource, Session},
+    },
+    exit::Exit,
+    failure::{Failure, INTEGRATIONS},
+    terminal::console::Console,
+    transport::{Patience, Transport},
+};
+
+/// The call that asks for least and needs no date.
+pub(crate) fn probe(api: &Api) -> Call {
+    api.get("companies").query("per_page", 1)
+}
+
+/// The other lists of the API, a row of each.
+fn lists(api: &Api) -> [Call; 2] {
+    let dated = |path| {
+        let call = api.get(path).query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-01-01 00:01:00");
+        call.query("per_page", 1)
+    };
+    [dated("contacts"), dated("events")]
+}
+
+#[derive(Serialize)]
+struct KeyReport {
+    source: &'static str,
+    profile: Option<String>,
+    file: Option<PathBuf>,
+    key_ending: Option<String>,
+    base_url: Option<String>,
+    key: &'static str,
+    status: Option<u16>,
+    answer: String,
+    limits: Vec<Endpoint>,
+    retry_after: Option<u64>,
+    next: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+/// What one list answered.
+#[derive(Serialize)]
+struct Endpoint {
+    call: String,
+    status: Option<u16>,
+    answer: String,
+    limit: Option<u64>,
+    remaining: Option<u64>,
+}
+
+pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
+    credentials::remove_leftover(&credentials::path()?);
+    let status = match Session::find(global)? {
+        None => KeyReport::without_key(),
+        Some(session) => {
+            let transport = Transport::new(global, Patience::Call, console)?;
+            let sent = transport.send(probe(&session.api));
+            let mut status = KeyReport::of(&session, sent);
+            if limits && matches!(status.key, "accepted" | "not_allowed") {
+                status.limits.extend(lists(&session.api).into_iter().map(|call| Endpoint::ask(&transport, call)));
+            }
+            status
+        }
+    };
+    if console.json {
+        console.json_line(&status)?;
+    } else {
+        console.data(status.lines().iter().map(String::as_bytes))?;
+    }
+    Ok(status.exit)
+}
+
+impl KeyReport {
+    fn without_key() -> Self {
+        Self {
+            source: "none",
+            profile: None,
+            file: None,
+            key_ending: None,
+            base_url: None,
+            key: "missing",
+            status: None,
+            answer: "not asked, for there is no API key".to_owned(),
+            limits: Vec::new(),
+            retry_after: None,
+            next: Session::to_have_one(),
+            exit: Exit::Unauthenticated,
+        }
+    }
+
+    fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, Failure>) -> Self {
+        let (source, profile, file) = match &session.source {
+            KeySource::Environment => ("environment", None, None),
+            KeySource::Profile { name, file } => ("file", Some(name.clone()), Some(file.clone())),
+        };
+        let known = Self {
+            source,
+            profile,
+            file,
+            key_ending: session.key_ending.clone(),
+            base_url: Some(session.api.base_url().to_string()),
+            ..Self::without_key()
+        };
+        match sent {
+            Ok(outcome) => Self {
+                key: key_word(outcome.key_status()),
+                status: Some(outcome.status().as_u16()),
+                answer: outcome.to_string(),
+                limits: vec![Endpoint::of("GET companies".to_owned(), &outcome)],
+                retry_after: outcome.retry_after().map(|wait| wait.as_secs()),
+                next: next(&outcome, &session.source),
+                exit: outcome.kind().map_or(Exit::Ok, Exit::from),
+                ..known
+            },
+            Err(failure) => {
+                let next = "see whether this machine reaches the address above, then ask again".to_owned();
+                Self { key: "unknown", answer: failure.to_string(), next, exit: failure.exit, ..known }
+            }
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let source = match (self.source, &self.profile, &self.file) {
+            (_, Some(name), Some(file)) => format!("of the profile {name}, from the file {}", file.display()),
+            ("environment", ..) => format!("from the environment ({API_KEY_VARIABLE})"),
+            _ => "none".to_owned(),
+        };
+        let ending = self.key_ending.as_ref().map_or(String::new(), |ending| format!(", ends in {ending}"));
+        let mut lines = vec![format!("Key:     {source}{ending}")];
+        lines.extend(self.base_url.iter().map(|url| format!("API:     {url}")));
+        lines.push(format!("Answer:  {}", self.answer));
+        lines.extend(self.limits.iter().map(|endpoint| format!("Limit:   {}", endpoint.words())));
+        lines.push(format!("Next:    {}", self.next));
+        lines
+    }
+}
+
+impl Endpoint {
+    fn of(call: String, outcome: &AuthOutcome<Bytes>) -> Self {
+        let limit: RateLimit = outcome.rate_limit();
+        let answer = if outcome.is_success() { "allowed".to_owned() } else { outcome.to_string() };
+        Self {
+            call,
+            status: Some(outcome.status().as_u16()),
+            answer,
+            limit: limit.limit(),
+            remaining: limit.remaining(),
+        }
+    }
+
+    fn ask(transport: &Transport, call: Call) -> Self {
+        let name = format!("{} {}", call.method(), call.path_template());
+        match transport.send(call) {
+            Ok(outcome) => Self::of(name, &outcome),
+            Err(failure) => {
+                Self { call: name, status: None, answer: failure.to_string(), limit: None, remaining: None }
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
+        let left = match (self.remaining, self.limit) {
+            (Some(left), Some(limit)) => format!("{left} of {limit} calls left in this minute"),
+            _ => "no limit told".to_owned(),
+        };
+        format!("{}: {status}, {left}", self.call)
+    }
+}
+
+fn key_word(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Accepted => "accepted",
+        KeyStatus::NotAllowed => "not_allowed",
+        KeyStatus::Refused => "refused",
+        _ => "unknown",
+    }
+}
+
+fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
+    let replace = match source {
+        KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
+        KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
+    };
+    match (outcome.kind().map(Exit::from), outcome.key_status()) {
+        (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),
+        (Some(Exit::Unauthenticated), _) => format!("make a new key at {INTEGRATIONS} and {replace}"),
+        (Some(Exit::Forbidden), _) => "the key is right; see to its permissions and the subscription".to_owned(),
+        (Some(Exit::RateLimited), _) => "wait, then ask again".to_owned(),
+        (_, KeyStatus::Accepted) => "the key is right; see the answer above".to_owned(),
+        _ => "this says nothing of the key; see the answer above, then ask again".to_owned(),
+    }
+}

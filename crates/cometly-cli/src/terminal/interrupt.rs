@@ -1,0 +1,99 @@
+//! Ctrl-C and SIGTERM: once to end in order, twice to end now. And the hidden prompt, which must leave the terminal as it was
+//! however it ends.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process,
+    sync::{Mutex, PoisonError},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{exit::Exit, failure::Failure};
+
+type Action = Box<dyn FnMut() + Send>;
+
+/// What a signal does; the system takes one handler for the process.
+static ACTION: Mutex<Option<Action>> = Mutex::new(None);
+
+/// Calls `notify` at the first signal, and ends the process at the second. The command says how to go on.
+pub(crate) fn listen(notify: impl Fn() + Send + 'static) -> Result<(), Failure> {
+    let mut is_second = false;
+    on_signal(move || {
+        if is_second {
+            end();
+        }
+        is_second = true;
+        notify();
+    })
+}
+
+/// Asks on the terminal for what is not shown. While it waits the terminal has no echo, which a signal must not leave behind.
+pub(crate) fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("stdin is no terminal to ask on"));
+    }
+    let modes = Modes::now();
+    on_signal(move || {
+        modes.restore();
+        // The shell's prompt is to begin a line. If stderr is closed there is none.
+        let _ = writeln!(io::stderr());
+        end();
+    })?;
+    match rpassword::prompt_password(prompt) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::new(Exit::Interrupted, "stopped")),
+        Err(error) => Err(Failure::local(format!("there is no terminal to ask on ({error})"))),
+    }
+}
+
+fn on_signal(action: impl FnMut() + Send + 'static) -> Result<(), Failure> {
+    if ACTION.lock().unwrap_or_else(PoisonError::into_inner).replace(Box::new(action)).is_some() {
+        return Ok(());
+    }
+    let handler = || {
+        if let Some(action) = &mut *ACTION.lock().unwrap_or_else(PoisonError::into_inner) {
+            action();
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::local(format!("cannot listen for Ctrl-C: {error}")))
+}
+
+fn end() -> ! {
+    process::exit(Exit::Interrupted.code().into())
+}
+
+/// How the terminal treats what is typed.
+struct Modes {
+    #[cfg(unix)]
+    saved: Option<(std::fs::File, rustix::termios::Termios)>,
+}
+
+#[cfg(unix)]
+impl Modes {
+    fn now() -> Self {
+        let terminal = std::fs::File::open("/dev/tty").ok();
+        Self {
+            saved: terminal
+                .and_then(|terminal| rustix::termios::tcgetattr(&terminal).ok().map(|modes| (terminal, modes))),
+        }
+    }
+
+    fn restore(&self) {
+        if let Some((terminal, modes)) = &self.saved {
+            // A terminal that is gone needs no restoring.
+            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, modes);
+        }
+    }
+}
+
+/// Elsewhere the console keeps the modes of each process apart.
+#[cfg(not(unix))]
+impl Modes {
+    fn now() -> Self {
+        Self {}
+    }
+
+    #[expect(clippy::unused_self, reason = "as on Unix")]
+    fn restore(&self) {}
+}

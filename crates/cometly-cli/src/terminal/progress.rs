@@ -1,0 +1,133 @@
+//! How far a long command is, and how long it waits: on a terminal only, at the foot of stderr.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write as _},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use crate::terminal::telemetry::{CallName, Step};
+
+/// The least wait that is told where no bar can count it down.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
+
+/// A bar that a command begins, and the wait that all of its calls share.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    waiting: Arc<Mutex<Option<Waiting>>>,
+    quiet: bool,
+    is_shown: bool,
+    verbose: bool,
+}
+
+/// Until when, and why.
+struct Waiting {
+    until: Instant,
+    reason: String,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool, json: bool, verbose: bool) -> Self {
+        let is_shown = !quiet && !json && io::stderr().is_terminal();
+        Self { bar: ProgressBar::hidden(), waiting: Arc::default(), quiet: quiet || json, is_shown, verbose }
+    }
+
+    /// A bar over `total` steps, or a count if the end is not known. `what` are the things counted.
+    pub(crate) fn begin(&self, total: Option<u64>, what: &str) -> Self {
+        if !self.is_shown {
+            return self.clone();
+        }
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        let template = match total {
+            Some(_) => "{bar:24} {pos}/{len} {prefix}{msg}{wait}",
+            None if what.is_empty() => "{spinner}{msg}{wait}",
+            None => "{spinner} {pos} {prefix}{msg}{wait}",
+        };
+        let waiting = Arc::clone(&self.waiting);
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(style.with_key("wait", move |_: &ProgressState, w: &mut dyn fmt::Write| {
+            // A bar that cannot be drawn is not worth an error.
+            let _ = remaining(&waiting)
+                .map_or(Ok(()), |(wait, reason)| write!(w, ", {} s to wait: {reason}", wait.as_secs_f64().ceil()));
+        }));
+        bar.set_prefix(what.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, ..self.clone() }
+    }
+
+    pub(crate) fn step(&self, by: u64) {
+        self.bar.inc(by);
+    }
+
+    pub(crate) fn say(&self, words: impl fmt::Display) {
+        if self.is_shown {
+            self.bar.set_message(format!(", {words}"));
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Takes the bar away while something else is written.
+    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    /// A call waits, for its turn or before another try.
+    fn waits(&self, wait: Duration, reason: &str) {
+        let known = remaining(&self.waiting).map(|(known, _)| known);
+        let is_news = known.is_none_or(|known| known.saturating_add(Duration::from_secs(1)) < wait);
+        if !is_news {
+            return;
+        }
+        *lock(&self.waiting) =
+            Instant::now().checked_add(wait).map(|until| Waiting { until, reason: reason.to_owned() });
+        if wait >= WORTH_A_LINE && !self.is_shown && !self.quiet && !self.verbose {
+            self.tell(format_args!("{} s to wait: {reason}", wait.as_secs_f64().ceil()));
+        }
+    }
+
+    /// A step of a call, from its client.
+    pub(crate) fn step_of(&self, call: &CallName, step: &Step) {
+        if let Step::Waits { wait, reason, .. } = step {
+            self.waits(*wait, reason);
+        }
+        if self.verbose {
+            self.tell(format_args!("{} {}: {step}", call.method, call.template));
+        }
+    }
+
+    fn tell(&self, words: fmt::Arguments<'_>) {
+        let _ = self.aside(|| writeln!(anstream::stderr().lock(), "{words}"));
+    }
+}
+
+fn remaining(waiting: &Mutex<Option<Waiting>>) -> Option<(Duration, String)> {
+    let waiting = lock(waiting);
+    let waiting = waiting.as_ref()?;
+    let left = waiting.until.saturating_duration_since(Instant::now());
+    (!left.is_zero()).then(|| (left, waiting.reason.clone()))
+}
+
+fn lock(waiting: &Mutex<Option<Waiting>>) -> MutexGuard<'_, Option<Waiting>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_wait_does_not_hide_a_longer_one() {
+        let progress = Progress::new(true, false, false);
+        progress.waits(Duration::from_secs(60), "long");
+        progress.waits(Duration::from_millis(100), "short");
+        let (left, reason) = remaining(&progress.waiting).unwrap();
+        assert!(left > Duration::from_secs(50) && reason == "long");
+    }
+}

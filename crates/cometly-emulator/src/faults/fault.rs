@@ -1,0 +1,411 @@
+//! What goes wrong on demand, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+/// However slow a fault makes an answer, it ends.
+pub(crate) const LONGEST: Duration = Duration::from_secs(600);
+
+/// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the
+/// methods, and switched on by [`Emulator::inject`](crate::Emulator::inject).
+///
+/// Unless told otherwise it strikes every call to the API until it is cleared. A fault either answers in place of the
+/// backend, so that the call is not carried out, or spoils the answer to a call that was;
+/// [`carried_out`](Self::carried_out) says which it is.
+///
+/// ```
+/// use cometly_emulator::{Emulator, Fault};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let emulator = Emulator::start()?;
+/// // The event is taken in, and the connection breaks before the client hears of it, twice.
+/// emulator.inject(Fault::reset_after().for_method("POST").for_path("/events/track").up_to_n_times(2));
+/// // One in ten of all calls meets a balancer without a backend: the same calls in every run.
+/// emulator.inject(Fault::server_error(502).share(0.1, 42));
+/// emulator.clear_faults();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Fault {
+    pub(crate) kind: Kind,
+    pub(crate) method: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) after: u64,
+    pub(crate) times: Option<u64>,
+    pub(crate) share: Option<(f64, u64)>,
+    pub(crate) carried_out: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Stub(Arc<Stub>),
+    Unauthenticated,
+    RevokedKey,
+    Forbidden,
+    InactiveSubscription,
+    TooManyRequests { seconds: u64 },
+    ServerError { status: u16 },
+    Maintenance { seconds: u64 },
+    LoginRedirect,
+    CloudflareChallenge,
+    CloudflareBlock,
+    WafChallenge,
+    WafCaptcha,
+    HtmlPage,
+    ExportFailed,
+    CursorCycle,
+    CursorFirstPage,
+    CursorEmpty,
+    CursorMissing,
+    CursorLong,
+    SlowDownload { pause: Duration },
+    CutDownload { bytes: Option<u64> },
+    ExpiredDownload,
+    ChangedDownload,
+    IgnoredRange,
+    Slow { pause: Duration },
+    Trickle { pause: Duration },
+    CutBody,
+    Endless,
+    Reset,
+    Silence,
+}
+
+/// An answer that a test makes up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stub {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+}
+
+/// Which requests a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Any call to the API.
+    Api,
+    /// Calls that list something.
+    Lists,
+    /// Calls that order an export.
+    ExportOrders,
+    /// Requests to the host from which exports are downloaded.
+    Downloads,
+}
+
+impl Fault {
+    fn instead(kind: Kind) -> Self {
+        Self { kind, method: None, path: None, after: 0, times: None, share: None, carried_out: false }
+    }
+
+    fn spoiled(kind: Kind) -> Self {
+        Self { carried_out: true, ..Self::instead(kind) }
+    }
+
+    /// An answer of your own: any status from 200 to 599 (500 otherwise), without a body and with no header but those that
+    /// [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that the emulator
+    /// does not serve.
+    ///
+    /// ```
+    /// use cometly_emulator::{Emulator, Fault};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let emulator = Emulator::start()?;
+    /// let answer = Fault::stub(200).header("Content-Type", "application/json").body(r#"{"data":{"id":7}}"#);
+    /// emulator.inject(answer.for_method("GET").for_path("/spaces/{id}"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stub(status: u16) -> Self {
+        let status = Some(status).filter(|status| (200..600).contains(status));
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::instead(Kind::Stub(Arc::new(Stub { status, ..Stub::default() })))
+    }
+
+    /// Adds a header to a [`stub`](Self::stub); it may come several times. A name or a value that HTTP does not allow, and
+    /// `Content-Length`, `Transfer-Encoding` and `Connection`, which follow from the body, are left out. Other faults have no
+    /// headers of their own.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Kind::Stub(stub) = &mut self.kind
+            && let Ok((name, value)) = header(name, value)
+        {
+            Arc::make_mut(stub).headers.push((name, value));
+        }
+        self
+    }
+
+    /// Sets the body of a [`stub`](Self::stub). Other faults have no body of their own.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        if let Kind::Stub(stub) = &mut self.kind {
+            Arc::make_mut(stub).body = body.into();
+        }
+        self
+    }
+
+    /// 401, as for an unknown key.
+    pub fn unauthenticated() -> Self {
+        Self::instead(Kind::Unauthenticated)
+    }
+
+    /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. With
+    /// [`after`](Self::after), a key that is revoked in the middle of the work.
+    pub fn revoked_key() -> Self {
+        Self::instead(Kind::RevokedKey)
+    }
+
+    /// 403, `This action is unauthorized.`, with rate headers where there is a limit.
+    pub fn forbidden() -> Self {
+        Self::instead(Kind::Forbidden)
+    }
+
+    /// 403, `Your subscription is inactive.`, with rate headers where there is a limit.
+    pub fn inactive_subscription() -> Self {
+        Self::instead(Kind::InactiveSubscription)
+    }
+
+    /// 429 with so many seconds in `Retry-After`. The emulator's own count stays as it is.
+    pub fn too_many_requests(retry_after_seconds: u64) -> Self {
+        Self::instead(Kind::TooManyRequests { seconds: retry_after_seconds })
+    }
+
+    /// A 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as what stands before the API writes it. A
+    /// status that is none of 500 to 599 becomes 500.
+    pub fn server_error(status: u16) -> Self {
+        let status = if (500..600).contains(&status) { status } else { 500 };
+        Self::instead(Kind::ServerError { status })
+    }
+
+    /// 503 with an HTTP-date in `Retry-After`, so many seconds from now.
+    pub fn maintenance(seconds: u64) -> Self {
+        Self::instead(Kind::Maintenance { seconds })
+    }
+
+    /// 302 to the login page.
+    pub fn login_redirect() -> Self {
+        Self::instead(Kind::LoginRedirect)
+    }
+
+    /// 403 with `cf-mitigated: challenge` and a page of HTML.
+    pub fn cloudflare_challenge() -> Self {
+        Self::instead(Kind::CloudflareChallenge)
+    }
+
+    /// 403 with a page of HTML, and no other sign of who wrote it.
+    pub fn cloudflare_block() -> Self {
+        Self::instead(Kind::CloudflareBlock)
+    }
+
+    /// 202 with `x-amzn-waf-action: challenge` and no body.
+    pub fn waf_challenge() -> Self {
+        Self::instead(Kind::WafChallenge)
+    }
+
+    /// 405 with `x-amzn-waf-action: captcha`.
+    pub fn waf_captcha() -> Self {
+        Self::instead(Kind::WafCaptcha)
+    }
+
+    /// 200 with a page of HTML, as a captive portal answers.
+    pub fn html_page() -> Self {
+        Self::instead(Kind::HtmlPage)
+    }
+
+    /// Lets an export fail that is ordered now. It strikes no other call.
+    pub fn export_failed() -> Self {
+        Self::spoiled(Kind::ExportFailed)
+    }
+
+    /// The cursor of a page leads back to the page before, so that a walk never ends. It strikes calls that list something,
+    /// and changes pages that have one before them.
+    pub fn cursor_cycle() -> Self {
+        Self::spoiled(Kind::CursorCycle)
+    }
+
+    /// The cursor that a call brings is passed over, and the first page comes again, as Laravel answers a cursor that it cannot
+    /// read. It strikes calls that list something.
+    pub fn cursor_first_page() -> Self {
+        Self::spoiled(Kind::CursorFirstPage)
+    }
+
+    /// `next_cursor` is an empty text where there is a next page. It strikes calls that list something.
+    pub fn cursor_empty() -> Self {
+        Self::spoiled(Kind::CursorEmpty)
+    }
+
+    /// A page comes without `next_cursor` and `next_page_url`, neither of which is null then. It strikes calls that list
+    /// something.
+    pub fn cursor_missing() -> Self {
+        Self::spoiled(Kind::CursorMissing)
+    }
+
+    /// `next_cursor` is 1 MiB long where there is a next page. It strikes calls that list something.
+    pub fn cursor_long() -> Self {
+        Self::spoiled(Kind::CursorLong)
+    }
+
+    /// The file of an export comes in pieces of 1024 bytes, with such a pause before each. It strikes downloads.
+    pub fn slow_download(pause: Duration) -> Self {
+        Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
+    }
+
+    /// The connection is closed in the middle of the file of an export, after half of what was asked for. It strikes
+    /// downloads.
+    pub fn cut_download() -> Self {
+        Self::spoiled(Kind::CutDownload { bytes: None })
+    }
+
+    /// The same after so many bytes of an answer, if it has more than those.
+    pub fn cut_download_after(bytes: u64) -> Self {
+        Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
+    }
+
+    /// 403, as for a download URL that has expired: the export gives another one when it is asked for. It strikes downloads.
+    pub fn expired_download() -> Self {
+        Self::instead(Kind::ExpiredDownload)
+    }
+
+    /// The file of an export is another one than before: its `ETag` differs, so that `If-Range` brings it whole. It strikes
+    /// downloads.
+    pub fn changed_download() -> Self {
+        Self::spoiled(Kind::ChangedDownload)
+    }
+
+    /// The `Range` that a download asks for is passed over: 200 and the whole file. It strikes downloads.
+    pub fn ignored_range() -> Self {
+        Self::spoiled(Kind::IgnoredRange)
+    }
+
+    /// The call is carried out, and its answer comes so much later: ten minutes at most.
+    pub fn slow(pause: Duration) -> Self {
+        Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
+    }
+
+    /// The call is carried out, and the body of its answer comes byte by byte with such a pause before each.
+    pub fn trickle(pause: Duration) -> Self {
+        Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
+    }
+
+    /// The call is carried out, and the connection is closed in the middle of the body.
+    pub fn cut_body() -> Self {
+        Self::spoiled(Kind::CutBody)
+    }
+
+    /// The call is carried out, and the body of its answer goes on and on: for ten minutes or a GiB.
+    pub fn endless() -> Self {
+        Self::spoiled(Kind::Endless)
+    }
+
+    /// The connection is reset when the whole call has arrived, and the call is **not** carried out.
+    pub fn reset_before() -> Self {
+        Self::instead(Kind::Reset)
+    }
+
+    /// The connection is reset when the call has been carried out, in place of its answer.
+    pub fn reset_after() -> Self {
+        Self::spoiled(Kind::Reset)
+    }
+
+    /// The call is not carried out, and nothing comes for ten minutes.
+    pub fn silence() -> Self {
+        Self::instead(Kind::Silence)
+    }
+
+    /// Strikes only calls with this method.
+    pub fn for_method(mut self, method: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
+    /// `/contacts/{id}` for any contact. The paths of downloads are those of their URLs, `/exports/events/{id}` say.
+    pub fn for_path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Skips the first `calls` matching calls.
+    pub fn after(mut self, calls: u64) -> Self {
+        self.after = calls;
+        self
+    }
+
+    /// Applies to `times` calls, then removes itself.
+    pub fn up_to_n_times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Strikes only this share of the calls, from 0 to 1, drawn from the seed.
+    pub fn share(mut self, share: f64, seed: u64) -> Self {
+        self.share = Some((if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, seed));
+        self
+    }
+
+    /// Says whether the backend carries the call out before the fault takes the place of its answer: a 502 in place of a
+    /// 202, say. What spoils an answer, [`slow`](Self::slow) to [`endless`](Self::endless), and what the backend itself says
+    /// (401, 403) is not changed by this.
+    pub fn carried_out(mut self, carried_out: bool) -> Self {
+        if !self.kind.is_settled() {
+            self.carried_out = carried_out;
+        }
+        self
+    }
+}
+
+impl Kind {
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Self::ExportFailed => Target::ExportOrders,
+            Self::CursorCycle | Self::CursorFirstPage | Self::CursorEmpty | Self::CursorMissing | Self::CursorLong => {
+                Target::Lists
+            }
+            Self::SlowDownload { .. }
+            | Self::CutDownload { .. }
+            | Self::ExpiredDownload
+            | Self::ChangedDownload
+            | Self::IgnoredRange => Target::Downloads,
+            _ => Target::Api,
+        }
+    }
+
+    /// Whether the backend gives the answer, as one of its own.
+    pub(crate) fn is_for_the_backend(&self) -> bool {
+        let own = matches!(self, Self::RevokedKey | Self::Forbidden | Self::InactiveSubscription);
+        own || self.target() != Target::Api
+    }
+
+    /// Whether it follows from the fault alone if the call is carried out.
+    fn is_settled(&self) -> bool {
+        let spoils = matches!(self, Self::Slow { .. } | Self::Trickle { .. } | Self::CutBody | Self::Endless);
+        spoils || self.is_for_the_backend()
+    }
+}
+
+/// A header that a stub may have; an error says why it may not.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
+    if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+        return Err(format!("`{name}` follows from the body; leave it out"));
+    }
+    let value = HeaderValue::try_from(value).map_err(|_| format!("the value of `{name}` is none of a header"))?;
+    Ok((parsed, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_call_is_carried_out_can_be_said_where_it_is_open() {
+        assert!(Fault::server_error(502).carried_out(true).carried_out);
+        assert!(Fault::cut_body().carried_out(false).carried_out);
+        assert_eq!(Fault::reset_before().carried_out(true), Fault::reset_after());
+        assert!(!Fault::forbidden().carried_out(true).carried_out);
+    }
+}

@@ -1,0 +1,137 @@
+//! The connections that are open, and which one has to go if there are too many.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+#[derive(Clone)]
+pub(crate) struct Table(Arc<Shared>);
+
+struct Shared {
+    began: Instant,
+    most: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    count: u64,
+    connections: HashMap<u64, Connection>,
+}
+
+struct Connection {
+    pulse: Pulse,
+    close: oneshot::Sender<()>,
+}
+
+/// When a connection last brought or took bytes.
+#[derive(Clone)]
+pub(crate) struct Pulse {
+    began: Instant,
+    millis: Arc<AtomicU64>,
+}
+
+/// A place in the table, free again when it is dropped.
+pub(crate) struct Place {
+    table: Table,
+    number: u64,
+    pub(crate) pulse: Pulse,
+}
+
+impl Table {
+    pub(crate) fn new(most: usize) -> Self {
+        Self(Arc::new(Shared { began: Instant::now(), most, open: Mutex::default() }))
+    }
+
+    /// Takes a place. If there is none, the connection that has been quiet for longest is closed for it. The receiver hears
+    /// when this one has to go.
+    pub(crate) fn enter(&self) -> (Place, oneshot::Receiver<()>) {
+        let (close, closed) = oneshot::channel();
+        let pulse = Pulse { began: self.0.began, millis: Arc::default() };
+        pulse.beat();
+        let mut open = self.open();
+        open.count = open.count.saturating_add(1);
+        let number = open.count;
+        if open.connections.len() >= self.0.most {
+            open.close_the_quietest();
+        }
+        open.connections.insert(number, Connection { pulse: pulse.clone(), close });
+        drop(open);
+        (Place { table: self.clone(), number, pulse }, closed)
+    }
+
+    /// Closes the connection that has been quiet for longest, if that is longer than `quiet`.
+    pub(crate) fn make_room(&self, quiet: Duration) {
+        let mut open = self.open();
+        let now = self.0.began.elapsed();
+        if open.quietest().is_some_and(|(_, last)| now.saturating_sub(last) > quiet) {
+            open.close_the_quietest();
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn quietest(&self) -> Option<(u64, Duration)> {
+        let last = |(number, connection): (&u64, &Connection)| (*number, connection.pulse.last());
+        self.connections.iter().map(last).min_by_key(|(number, last)| (*last, *number))
+    }
+
+    fn close_the_quietest(&mut self) {
+        if let Some((number, _)) = self.quietest()
+            && let Some(connection) = self.connections.remove(&number)
+        {
+            // It may have ended by itself.
+            let _ = connection.close.send(());
+        }
+    }
+}
+
+impl Pulse {
+    pub(crate) fn beat(&self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Duration {
+        Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.open().connections.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quietest_connection_makes_room() {
+        let table = Table::new(2);
+        let (first, mut first_closed) = table.enter();
+        std::thread::sleep(Duration::from_millis(5));
+        let (_second, mut second_closed) = table.enter();
+        std::thread::sleep(Duration::from_millis(5));
+        first.pulse.beat();
+        let (third, mut third_closed) = table.enter();
+        assert!(second_closed.try_recv().is_ok(), "the second one was quiet for longest");
+        assert!(first_closed.try_recv().is_err() && third_closed.try_recv().is_err());
+        drop(third);
+        let (_fourth, _) = table.enter();
+        assert!(first_closed.try_recv().is_err(), "the third one had left its place");
+        table.make_room(Duration::from_secs(60));
+        assert!(first_closed.try_recv().is_err());
+        std::thread::sleep(Duration::from_millis(5));
+        table.make_room(Duration::from_millis(1));
+        assert!(first_closed.try_recv().is_ok());
+    }
+}
