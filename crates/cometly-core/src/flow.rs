@@ -3,10 +3,11 @@
 //! An [`Endpoint`] is one call with the type of its answer. A [`Flow`] is a job of many calls. Both are values without
 //! IO; a client, or a loop of your own, sends what they give.
 
-use std::{fmt, time::Duration};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
+use serde::de::DeserializeOwned;
 
 use crate::{
     Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, Moment, Reply, UnexpectedCause as Cause,
@@ -26,25 +27,25 @@ pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
 
 /// One call with the type of its answer: what an SDK is made of.
 ///
+/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its
+/// own can also read an answer in its own way:
+///
 /// ```
 /// use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
 ///
-/// /// `GET companies/{id}`: the name of a company.
-/// struct CompanyName(u64);
+/// /// `GET companies/{id}`: whether there is such a company in Berlin.
+/// struct IsInBerlin(u64);
 ///
-/// impl Endpoint for CompanyName {
-///     type Output = String;
+/// impl Endpoint for IsInBerlin {
+///     type Output = bool;
 ///
 ///     fn call(&self, api: &Api) -> Call {
 ///         api.get("companies/{id}").segment(self.0)
 ///     }
 ///
-///     fn read(&self, reply: &Reply<Bytes>) -> Result<String, DecodeError> {
-///         #[derive(serde::Deserialize)]
-///         struct Company {
-///             name: String,
-///         }
-///         Ok(reply.json::<Company>()?.name)
+///     fn read(&self, reply: &Reply<Bytes>) -> Result<bool, DecodeError> {
+///         let company: std::collections::HashMap<String, String> = reply.json()?;
+///         Ok(company.get("city").is_some_and(|city| city == "Berlin"))
 ///     }
 /// }
 /// ```
@@ -72,6 +73,46 @@ impl<E: Endpoint + ?Sized> Endpoint for &E {
 
     fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError> {
         (**self).read(reply)
+    }
+}
+
+/// The endpoint of a call whose answer is JSON.
+///
+/// ```
+/// use cometly_core::{Endpoint, Page, endpoint};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Note {
+///     text: String,
+/// }
+///
+/// /// `GET contacts/{id}/notes`, in pages.
+/// fn list_notes(contact: u64) -> impl Endpoint<Output = Page<Note>> {
+///     endpoint(move |api| api.get("contacts/{id}/notes").segment(contact))
+/// }
+/// ```
+pub fn endpoint<T, F>(call: F) -> impl Endpoint<Output = T>
+where
+    T: DeserializeOwned,
+    F: Fn(&Api) -> Call,
+{
+    Json { call, output: PhantomData }
+}
+
+struct Json<T, F> {
+    call: F,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
+    type Output = T;
+
+    fn call(&self, api: &Api) -> Call {
+        (self.call)(api)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<T, DecodeError> {
+        reply.json()
     }
 }
 
@@ -375,5 +416,114 @@ impl std::error::Error for FlowError {}
 impl From<DecodeError> for FlowError {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use super::*;
+    use crate::{
+        ApiKey, CallErrorKind, ExportJob, Next, RetryPolicy, TransportError, TransportLimits, call::CallName,
+        flow::export_job::tests::Orders,
+    };
+
+    type Answer = Result<http::Response<Bytes>, TransportError<io::Error>>;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    /// Sends the flow's next call as a client would, once.
+    fn step(flow: &mut impl Flow, answer: Answer) -> Result<(), CallError<io::Error>> {
+        let api = Api::new(ApiKey::new("12|canary").unwrap());
+        let call = match flow.next(&api, at(1000)) {
+            Ok(Step::Send(call)) => call,
+            Ok(_) => panic!("expected a call"),
+            Err(error) => return Err(error.into()),
+        };
+        let operation = call.start::<Bytes, _>(&RetryPolicy::none(), &TransportLimits::default(), 1, at(1000))?;
+        let Next::Send(attempt) = operation.next(at(1000)) else { panic!("nothing to wait for") };
+        match attempt.finish(answer, at(1000)).next(at(1000)) {
+            Next::Done(outcome) => flow.settle(outcome, at(1000)),
+            _ => panic!("one attempt is enough"),
+        }
+    }
+
+    fn answer(status: u16, body: &'static str) -> Answer {
+        let response = http::Response::builder().status(status).body(Bytes::from_static(body.as_bytes()));
+        response.map_err(|error| TransportError::unknown(io::Error::other(error)))
+    }
+
+    #[test]
+    fn what_becomes_of_a_call_is_settled_with_the_flow_and_names_the_call() {
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+        let error = step(&mut job, answer(200, "{\"export_id\":\"x-1\",\"status\":7}")).unwrap_err();
+        assert_eq!((error.kind(), error.path_template()), (CallErrorKind::Decode, Some("things/exports/{id}")));
+
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+        let error = step(&mut job, answer(404, "{\"message\":\"Not found.\"}")).unwrap_err();
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (CallErrorKind::Flow, 404));
+        assert!(matches!(error.flow_error(), Some(FlowError::UnknownExport)));
+        assert_eq!(error.error_type(), "flow");
+        assert!(
+            error.to_string().starts_with("GET things/exports/{id}: the API has no export with this id"),
+            "{error}"
+        );
+        assert!(error.source().is_some());
+
+        // The flow has nothing to say of this one, and goes on.
+        let error = step(&mut job, answer(503, "")).unwrap_err();
+        assert_eq!(error.kind(), CallErrorKind::Api);
+        step(&mut job, answer(200, "{\"export_id\":\"x-1\",\"status\":\"queued\"}")).unwrap();
+    }
+
+    #[test]
+    fn an_order_whose_answer_was_lost_keeps_the_stacks_own_error() {
+        let mut job = ExportJob::new(Orders);
+        let error = step(&mut job, Err(TransportError::unknown(io::Error::other("SOURCE")))).unwrap_err();
+        assert!(matches!(error.flow_error(), Some(FlowError::OrderLost)));
+        assert!(!error.is_safe_to_resend());
+        assert_eq!(error.source().unwrap().to_string(), "SOURCE");
+        let again = step(&mut job, answer(200, "{}")).unwrap_err();
+        assert!(matches!(again.flow_error(), Some(FlowError::OrderLost)), "{again}");
+        // What was never sent can be sent.
+        let mut job = ExportJob::new(Orders);
+        let error = step(&mut job, Err(TransportError::not_sent(io::Error::other("SOURCE")))).unwrap_err();
+        assert_eq!(error.kind(), CallErrorKind::Transport);
+        step(&mut job, answer(202, "{\"export_id\":\"x-1\",\"status\":\"queued\"}")).unwrap();
+    }
+
+    #[test]
+    fn every_error_of_a_flow_says_what_was_expected_or_what_to_do() {
+        let status = StatusCode::FOUND;
+        for error in [
+            FlowError::RepeatedCursor,
+            FlowError::BackAtFirstPage,
+            FlowError::MissingCursor,
+            FlowError::CursorTooLong { found: 1 },
+            FlowError::TooManyPages,
+            FlowError::OrderLost,
+            FlowError::UnknownExport,
+            FlowError::OtherExport,
+            FlowError::ExportFailed,
+            FlowError::NoDownloadUrl,
+            FlowError::ExportTooSlow,
+            FlowError::Url(UrlProblem::Malformed),
+            FlowError::Url(UrlProblem::Insecure),
+            FlowError::Url(UrlProblem::Api),
+            FlowError::Url(UrlProblem::OtherHost),
+            FlowError::FileRefused { status },
+            FlowError::FileChanged,
+            FlowError::FileTooLong,
+            FlowError::FileBroken,
+        ] {
+            let call = CallName { method: http::Method::GET, template: Some("x".into()), is_idempotent: true };
+            let error = CallError::<io::Error>::flow(error, Some(call), 1);
+            let (shown, debug) = (error.to_string(), format!("{error:?}"));
+            assert!(shown.starts_with("GET x: the ") && shown.len() > 30, "{shown}");
+            assert_eq!(shown, debug);
+        }
     }
 }

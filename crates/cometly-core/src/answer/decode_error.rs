@@ -107,8 +107,9 @@ impl DecodeError {
     pub(super) fn within(mut self, whole: &[u8], part: &[u8], item: (&'static str, usize)) -> Self {
         let offset = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
         let before = whole.get(..offset).unwrap_or_default();
-        let breaks = before.iter().filter(|byte| **byte == b'\n').count();
-        let last_line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let mut lines = before.rsplit(|byte| *byte == b'\n');
+        let last_line = lines.next().unwrap_or_default();
+        let breaks = lines.count();
         if self.0.line == 1 {
             self.0.column = self.0.column.saturating_add(last_line.len());
         }

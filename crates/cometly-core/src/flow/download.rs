@@ -444,12 +444,12 @@ mod tests {
     }
 
     /// Errors are compared by their words.
-    fn words<T>(result: Result<T, FlowError>) -> Option<String> {
-        result.err().map(|error| error.to_string())
+    fn words<T>(result: Result<T, FlowError>) -> String {
+        result.err().map(|error| error.to_string()).unwrap_or_default()
     }
 
-    fn told(error: FlowError) -> Option<String> {
-        Some(error.to_string())
+    fn told(error: FlowError) -> String {
+        error.to_string()
     }
 
     fn read(download: &mut Download, lens: &[usize]) -> Result<(), FlowError> {

@@ -401,7 +401,7 @@ impl<E> fmt::Debug for ExportJob<E> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -420,7 +420,7 @@ mod tests {
         }
     }
 
-    struct Orders;
+    pub(in crate::flow) struct Orders;
 
     impl Endpoint for Orders {
         type Output = ExportOrdered;

@@ -283,13 +283,13 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_says_where_and_costs_no_other_row() {
         let mut lines = Lines::new();
-        lines.push(b"[1]\n[2, true]\n{\n[3]\n");
+        lines.push(b"[1]\n[2, true]\n[7\n[3]\n");
         let read = |lines: &mut Lines| lines.next_row::<Vec<u32>>().unwrap().unwrap();
         assert_eq!(read(&mut lines).unwrap(), [1]);
         let error = read(&mut lines).unwrap_err();
         assert_eq!((error.line(), error.path().as_str()), (2, "[1]"));
         assert_eq!(error.to_string(), "line 2: [1]: expected a whole number (u32), found a boolean");
-        assert_eq!(read(&mut lines).unwrap_err().to_string(), "line 3: the JSON ends too early at column 1");
+        assert_eq!(read(&mut lines).unwrap_err().to_string(), "line 3: the JSON ends too early at column 2");
         assert_eq!(read(&mut lines).unwrap(), [3]);
         assert!(lines.next_row::<Vec<u32>>().unwrap().is_none());
     }

@@ -705,8 +705,15 @@ mod tests {
         let broken = r#"{"data":[1,"x",-1,2],"next_cursor":null}"#;
         assert!(play(&mut Pages::of(Numbers), &[broken]).2.is_err());
         let (items, _, end) = play(&mut Pages::of(Numbers).rows_lossy(), &[broken]);
+        let errors = items.iter().filter_map(|row| Some(row.as_ref().err()?.path())).collect::<Vec<_>>();
+        assert_eq!(errors, ["data[1]", "data[2]"]);
         let read: Vec<Option<u32>> = items.into_iter().map(Result::ok).collect();
         assert_eq!((read, end), (vec![Some(1), None, None, Some(2)], Ok(PagesEnd::LastPage)));
+
+        let (items, ..) =
+            play(&mut Pages::of(Numbers).rows_lossy(), &["{\"data\":\n[1,\n  \"x\"],\"next_cursor\":null}"]);
+        let error = items.into_iter().find_map(Result::err).unwrap();
+        assert_eq!((error.line(), error.column()), (3, 5));
     }
 
     #[test]
