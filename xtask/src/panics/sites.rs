@@ -9,6 +9,15 @@ use super::{CORE, PROBE};
 /// Calls of these are counted apart.
 const MEMORY: [&str; 3] = ["handle_error", "capacity_overflow", "handle_alloc_error"];
 
+/// Branches of std that no input reaches, and that its own functions keep all the same: what is called, in which file of
+/// std's, and why it is not reached.
+const UNREACHABLE: [(&str, &str, &str); 4] = [
+    ("expect_failed", "core/src/time.rs", "a `Duration` holds less than a second of nanoseconds"),
+    ("unwrap_failed", "alloc/src/string.rs", "no `Display` that is made a text here fails"),
+    ("unwrap_failed", "std/src/time.rs", "the clock of `Moment::now` is there"),
+    ("panic_in_cleanup", "std/src/time.rs", "the same"),
+];
+
 /// Where std and what it is made of were compiled.
 const STD: [&str; 3] = ["/rustc/", "/rustlib/src/", "/rust/deps/"];
 
@@ -22,6 +31,8 @@ pub(super) struct Site {
     pub(super) callee: String,
     /// File and line, of the owner.
     pub(super) place: String,
+    /// Why it is not reached, if it is a branch of std's.
+    pub(super) unreachable: Option<&'static str>,
 }
 
 /// A call as the disassembly shows it.
@@ -97,7 +108,13 @@ fn site(call: Call, places: &[&str]) -> Site {
         Some((owner, place)) => (owner, place),
         None => ("std".to_owned(), "std"),
     };
-    Site { owner, is_memory, place: place.to_owned(), function: call.function, callee: call.callee }
+    let callee = own_name(&call.callee);
+    let is_known = |(name, file, _): &&(&str, &str, &str)| {
+        let mut of_std = places.iter().take_while(|place| self::owner(place) == "std");
+        *name == callee && of_std.any(|place| place.contains(&format!("/library/{file}:")))
+    };
+    let unreachable = UNREACHABLE.iter().find(is_known).map(|(_, _, why)| *why);
+    Site { owner, is_memory, place: place.to_owned(), function: call.function, callee: call.callee, unreachable }
 }
 
 /// The crate whose source a file is.
