@@ -29,7 +29,7 @@ const SCHEME: &str = "Bearer ";
 ///
 /// - the environment that [`from_env`](ApiKey::from_env) reads: the system hands it to the process and to each child,
 ///   `/proc/PID/environ` shows it, and it stays until the process ends;
-/// - a literal: it stands in the program's file, and so in each process that runs it;
+/// - a literal: it is in the program's file, and so in each process that runs it;
 /// - where the text was before: a buffer that grew, a parsed configuration;
 /// - what an HTTP client copies: its buffers are freed as they are, and each adapter says what was found there. A body in
 ///   which the server quotes the key is one of them, and so is what a JSON parser unpacks of it;
@@ -196,7 +196,7 @@ pub enum InvalidApiKey {
         /// Byte offset of the first such character.
         position: usize,
     },
-    /// It holds a line break, mostly a line feed pasted or read along with it.
+    /// It holds a line break, usually a line feed pasted or read along with it.
     #[error("the API key has a line break at byte {position}: trim what was pasted or read from a file")]
     LineBreak {
         /// Byte offset of the first line break.
@@ -280,7 +280,7 @@ fn check_mistake(key: &str) -> Result<(), InvalidApiKey> {
         return Err(InvalidApiKey::Scheme);
     }
     let assigned = text.split_once(['=', ':']).map_or("", |(name, _)| name.trim_end());
-    // `rchunks`, not an upper-case copy: what stands before the sign may be half of a key.
+    // `rchunks`, not an upper-case copy: the text before the sign may be half of a key.
     if assigned.as_bytes().rchunks("API_KEY".len()).next().is_some_and(|end| end.eq_ignore_ascii_case(b"API_KEY")) {
         return Err(InvalidApiKey::Assignment);
     }

@@ -437,7 +437,7 @@ mod tests {
         amount: f64,
     }
 
-    fn json_nan() -> Purchase {
+    fn nan_purchase() -> Purchase {
         Purchase { amount: f64::NAN }
     }
 
@@ -666,7 +666,7 @@ mod tests {
         let key = api().post("a").json(&std::collections::BTreeMap::from([((1, 2), 3)])).to_request().unwrap_err();
         assert!(matches!(key, RequestError::Json { .. }), "{key}");
         assert_eq!(key.source().unwrap().to_string(), "key must be a string");
-        let nan = api().post("a").json(&json_nan()).idempotency_key("k").to_request().unwrap_err();
+        let nan = api().post("a").json(&nan_purchase()).idempotency_key("k").to_request().unwrap_err();
         let source = nan.source().unwrap().to_string();
         assert!(source.contains("`amount`") && source.contains("NaN"), "{source}");
         assert!(format!("{nan:?}").contains(&source), "what `main` prints has the reason: {nan:?}");
