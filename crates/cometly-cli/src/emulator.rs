@@ -89,16 +89,16 @@ fn address(listen: Option<&str>, port: Option<u16>) -> Result<SocketAddr, Failur
 
 /// A key, and what it may do: all, unless abilities are named behind an equals sign. A key has no comma, but may have that.
 fn fixed_key(text: &str) -> Result<(&str, Vec<Ability>), Failure> {
-    let named = |name: &str| Ability::ALL.iter().copied().find(|ability| ability.name() == name);
+    let known = |name: &str| Ability::ALL.iter().copied().find(|ability| ability.name() == name);
     let (key, names) = match text.rsplit_once('=') {
         Some((key, "none")) => return Ok((key, Vec::new())),
         Some((key, names)) if names.contains(':') => (key, names),
         _ => return Ok((text, Ability::ALL.to_vec())),
     };
     let abilities = names.split(',').map(|name| {
-        named(name).ok_or_else(|| {
-            let known: Vec<_> = Ability::ALL.iter().map(|ability| ability.name()).collect();
-            Failure::usage(format!("--key names an ability that there is not: expected {}", known.join(", ")))
+        known(name).ok_or_else(|| {
+            let all: Vec<_> = Ability::ALL.iter().map(|ability| ability.name()).collect();
+            Failure::usage(format!("--key names an ability that there is not: expected {}", all.join(", ")))
         })
     });
     Ok((key, abilities.collect::<Result<_, _>>()?))
