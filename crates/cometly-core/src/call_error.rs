@@ -5,7 +5,7 @@ use std::{error::Error, fmt, time::Duration};
 use http::{Method, StatusCode};
 
 use crate::{
-    ApiError, ApiErrorKind, DecodeError, Delivery, RequestError,
+    ApiError, ApiErrorKind, DecodeError, Delivery, FlowError, RequestError,
     call::CallName,
     operation::{TransportError, TransportFailure},
 };
@@ -39,6 +39,8 @@ struct Details<E> {
     limit: Option<ReachedLimit>,
     status: Option<StatusCode>,
     cause: Cause<E>,
+    /// What a flow makes of it.
+    flow: Option<FlowError>,
 }
 
 enum Cause<E> {
@@ -72,6 +74,8 @@ pub enum CallErrorKind {
     Api,
     /// A success of another shape than expected: [`CallError::decode_error`].
     Decode,
+    /// A [`Flow`](crate::Flow) cannot go on: [`CallError::flow_error`].
+    Flow,
 }
 
 /// The limit that ended a call.
@@ -123,7 +127,28 @@ impl<E> CallError<E> {
             limit: None,
             status: None,
             cause,
+            flow: None,
         }))
+    }
+
+    /// A flow cannot go on, after the answer to `call`.
+    pub(crate) fn flow(error: FlowError, call: Option<CallName>, attempts: u32) -> Self {
+        let mut this = match error {
+            FlowError::Decode(error) => Self::from(error),
+            error => {
+                let mut this = Self::new(CallErrorKind::Flow, None, Cause::None);
+                this.0.flow = Some(error);
+                this
+            }
+        };
+        (this.0.call, this.0.attempts) = (this.0.call.or(call), attempts);
+        this
+    }
+
+    /// The same failure as a flow sees it: what was known of the call stays, and the stack's own error is the source.
+    pub(crate) fn seen_by_flow(mut self, error: FlowError) -> Self {
+        (self.0.kind, self.0.flow) = (CallErrorKind::Flow, Some(error));
+        self
     }
 
     pub(crate) fn request(error: RequestError, call: Option<CallName>) -> Self {
@@ -247,6 +272,12 @@ impl<E> CallError<E> {
         if let Cause::Request(error) = &self.0.cause { Some(error) } else { None }
     }
 
+    /// Why a [`Flow`](crate::Flow) cannot go on.
+    #[must_use]
+    pub fn flow_error(&self) -> Option<&FlowError> {
+        self.0.flow.as_ref()
+    }
+
     /// The limit that was reached: a time-out, a size, or the rate limit's wait.
     #[must_use]
     pub fn limit(&self) -> Option<ReachedLimit> {
@@ -270,10 +301,11 @@ impl<E> CallError<E> {
     }
 
     /// A word for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
-    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, or the word of the [`ApiErrorKind`].
+    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or the word of the [`ApiErrorKind`].
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match (self.0.kind, &self.0.cause) {
+            (CallErrorKind::Flow, _) => "flow",
             (_, Cause::Api(error)) => error.kind().error_type(),
             (CallErrorKind::Request, _) => "request",
             (CallErrorKind::Setup, _) => "setup",
@@ -292,7 +324,7 @@ impl<E> CallError<E> {
 
     /// The same error with another type for the stack's part, as to box it.
     pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> CallError<U> {
-        let Details { kind, call, attempts, delivery, last_answer, limit, status, cause } = *self.0;
+        let Details { kind, call, attempts, delivery, last_answer, limit, status, cause, flow } = *self.0;
         let cause = match cause {
             Cause::None => Cause::None,
             Cause::Request(error) => Cause::Request(error),
@@ -300,7 +332,7 @@ impl<E> CallError<E> {
             Cause::Api(error) => Cause::Api(error),
             Cause::Decode(error) => Cause::Decode(error),
         };
-        CallError(Box::new(Details { kind, call, attempts, delivery, last_answer, limit, status, cause }))
+        CallError(Box::new(Details { kind, call, attempts, delivery, last_answer, limit, status, cause, flow }))
     }
 
     /// What happened, without the call's name and the advice.
@@ -364,6 +396,12 @@ impl<E> CallError<E> {
 /// The call, what happened, and what to do next.
 impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(flow) = &self.0.flow {
+            if let Some(call) = &self.0.call {
+                write!(f, "{call}: ")?;
+            }
+            return flow.fmt(f);
+        }
         match &self.0.cause {
             // These name their call themselves.
             Cause::Api(error) => error.fmt(f),
@@ -420,6 +458,8 @@ impl<E: Error + 'static> Error for CallError<E> {
         match &self.0.cause {
             Cause::Stack(source) => Some(source),
             Cause::Request(error) => error.source(),
+            // `Display` shows what the flow makes of it, and this behind.
+            Cause::Api(error) if self.0.flow.is_some() => Some(error),
             // Shown in full by `Display`.
             Cause::None | Cause::Api(_) | Cause::Decode(_) => None,
         }
@@ -429,6 +469,12 @@ impl<E: Error + 'static> Error for CallError<E> {
 impl<E> From<RequestError> for CallError<E> {
     fn from(error: RequestError) -> Self {
         Self::request(error, None)
+    }
+}
+
+impl<E> From<FlowError> for CallError<E> {
+    fn from(error: FlowError) -> Self {
+        Self::flow(error, None, 0)
     }
 }
 

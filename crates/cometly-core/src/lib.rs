@@ -68,6 +68,7 @@ mod base_url;
 mod call;
 mod call_error;
 mod delivery;
+mod flow;
 mod key_ring;
 mod moment;
 mod operation;
@@ -88,6 +89,11 @@ pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use call::{Call, EncodeError, RequestError, backend_trim};
 pub use call_error::{CallError, CallErrorKind, ReachedLimit};
 pub use delivery::Delivery;
+pub use flow::{
+    Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
+    Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
+    RowError, Rows, Step, Then, UrlProblem, endpoint,
+};
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
 pub use pacer::Pacer;

@@ -90,6 +90,34 @@ impl DecodeError {
         self.0.reply
     }
 
+    /// The error of reading a line of a file as a `T`.
+    pub(crate) fn of_line<'a, T: Deserialize<'a>>(error: &serde_json::Error, line: &'a [u8]) -> Self {
+        Self::new::<T>(error, line, None, 0)
+    }
+
+    /// What is wrong and where, without the call.
+    pub(crate) fn fmt_problem(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.mismatch {
+            Some(mismatch) => write!(f, "{mismatch}"),
+            None => write!(f, "the JSON {} at column {}", self.0.category, self.0.column),
+        }
+    }
+
+    /// The same error, of a part that is an item of a list in the whole: the places are those of the whole.
+    pub(super) fn within(mut self, whole: &[u8], part: &[u8], item: (&'static str, usize)) -> Self {
+        let offset = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+        let before = whole.get(..offset).unwrap_or_default();
+        let mut lines = before.rsplit(|byte| *byte == b'\n');
+        let last_line = lines.next().unwrap_or_default();
+        let breaks = lines.count();
+        if self.0.line == 1 {
+            self.0.column = self.0.column.saturating_add(last_line.len());
+        }
+        self.0.line = self.0.line.saturating_add(breaks);
+        self.0.mismatch = self.0.mismatch.map(|mismatch| mismatch.in_list(item));
+        self
+    }
+
     pub(crate) fn call(&self) -> Option<&CallName> {
         self.0.call.as_ref()
     }

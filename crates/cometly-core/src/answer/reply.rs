@@ -1,11 +1,12 @@
 //! A success with its body, not yet read.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::rate_limit::Wait;
 use crate::{DecodeError, KeyStatus, RateLimit, call::CallName};
 
 /// A success: the status, the headers and the body as they came.
@@ -81,6 +82,31 @@ impl<B: AsRef<[u8]>> Reply<B> {
         let body = self.body.as_ref();
         serde_json::from_slice(body)
             .map_err(|error| DecodeError::new::<T>(&error, body, self.call.clone(), self.attempts))
+    }
+}
+
+impl<B> Reply<B> {
+    /// How long the server asks to wait before the next call, if it does.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        Wait::read(&self.headers).known()
+    }
+
+    pub(crate) fn call(&self) -> Option<&CallName> {
+        self.call.as_ref()
+    }
+}
+
+impl<B: AsRef<[u8]>> Reply<B> {
+    /// Reads a part of the body that is an item of the list `field`; the error says where in the body it is.
+    pub(crate) fn part<'a, T: Deserialize<'a>>(
+        &self,
+        part: &'a str,
+        item: (&'static str, usize),
+    ) -> Result<T, DecodeError> {
+        serde_json::from_str(part).map_err(|error| {
+            let error = DecodeError::new::<T>(&error, part.as_bytes(), self.call.clone(), self.attempts);
+            error.within(self.body.as_ref(), part.as_bytes(), item)
+        })
     }
 }
 

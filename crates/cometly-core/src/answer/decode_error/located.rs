@@ -84,6 +84,11 @@ impl Mismatch {
         Self { problem, path: Vec::new() }
     }
 
+    /// The same, of an item of the list that is the field `list`.
+    pub(super) fn in_list(self, (list, index): (&'static str, usize)) -> Self {
+        self.at(Step::Index(index)).at(Step::Name(list))
+    }
+
     fn at(mut self, step: Step) -> Self {
         self.path.push(step);
         self

@@ -1,0 +1,529 @@
+//! Jobs of more than one call as values: all pages of a list, an export from order to file.
+//!
+//! An [`Endpoint`] is one call with the type of its answer. A [`Flow`] is a job of many calls. Both are values without
+//! IO; a client, or a loop of your own, sends what they give.
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, Moment, Reply, UnexpectedCause as Cause,
+};
+
+mod download;
+mod export_job;
+mod lines;
+mod pages;
+
+pub use download::{Download, Fetch};
+pub use export_job::{
+    DownloadUrl, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus, InvalidExportId,
+};
+pub use lines::{LineTooLong, Lines, RowError};
+pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
+
+/// One call with the type of its answer: what an SDK is made of.
+///
+/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its
+/// own can also read an answer in its own way:
+///
+/// ```
+/// use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
+///
+/// /// `GET companies/{id}`: whether there is such a company in Berlin.
+/// struct IsInBerlin(u64);
+///
+/// impl Endpoint for IsInBerlin {
+///     type Output = bool;
+///
+///     fn call(&self, api: &Api) -> Call {
+///         api.get("companies/{id}").segment(self.0)
+///     }
+///
+///     fn read(&self, reply: &Reply<Bytes>) -> Result<bool, DecodeError> {
+///         let company: std::collections::HashMap<String, String> = reply.json()?;
+///         Ok(company.get("city").is_some_and(|city| city == "Berlin"))
+///     }
+/// }
+/// ```
+pub trait Endpoint {
+    /// What the answer is read as.
+    type Output;
+
+    /// The call to send.
+    fn call(&self, api: &Api) -> Call;
+
+    /// Reads a success.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the answer is not what was expected.
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError>;
+}
+
+/// A reference is as good.
+impl<E: Endpoint + ?Sized> Endpoint for &E {
+    type Output = E::Output;
+
+    fn call(&self, api: &Api) -> Call {
+        (**self).call(api)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError> {
+        (**self).read(reply)
+    }
+}
+
+/// The endpoint of a call whose answer is JSON.
+///
+/// ```
+/// use cometly_core::{Endpoint, Page, endpoint};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Note {
+///     text: String,
+/// }
+///
+/// /// `GET contacts/{id}/notes`, in pages.
+/// fn list_notes(contact: u64) -> impl Endpoint<Output = Page<Note>> {
+///     endpoint(move |api| api.get("contacts/{id}/notes").segment(contact))
+/// }
+/// ```
+pub fn endpoint<T, F>(call: F) -> impl Endpoint<Output = T>
+where
+    T: DeserializeOwned,
+    F: Fn(&Api) -> Call,
+{
+    Json { call, output: PhantomData }
+}
+
+struct Json<T, F> {
+    call: F,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
+    type Output = T;
+
+    fn call(&self, api: &Api) -> Call {
+        (self.call)(api)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<T, DecodeError> {
+        reply.json()
+    }
+}
+
+/// A job of many calls, by `&mut`: a future that is dropped in the middle loses nothing, and the next step asks for the
+/// same call again.
+///
+/// ```text
+///            ┌────────────── on_reply ◄── a success
+///            ▼
+///  next() ─► Send(call) ──► on_failure ◄─ anything else: the flow stays where it is
+///     │
+///     ├────► Sleep(pause)   then next() again
+///     ├────► Yield(item)    then next() again
+///     └────► End(output)    and again the same, if asked again
+/// ```
+///
+/// A loop of your own, on any stack:
+///
+/// ```
+/// # use cometly_core::{Api, AuthOutcome, Call, Moment, Reply, bytes::Bytes, flow::{Flow, FlowError, Step}};
+/// # fn send(call: Call) -> Result<Reply<Bytes>, Box<dyn std::error::Error>> {
+/// #     Ok(call.api().read(cometly_core::http::Response::new(Bytes::from_static(b"{}"))).into_result()?)
+/// # }
+/// fn run<F: Flow>(flow: &mut F, api: &Api) -> Result<Option<F::Item>, Box<dyn std::error::Error>> {
+///     loop {
+///         match flow.next(api, Moment::now())? {
+///             Step::Send(call) => flow.on_reply(send(call)?, Moment::now())?,
+///             Step::Sleep(pause) => std::thread::sleep(pause),
+///             Step::Yield(item) => return Ok(Some(item)),
+///             Step::End(_) => return Ok(None),
+///         }
+///     }
+/// }
+/// ```
+pub trait Flow {
+    /// What it gives on its way.
+    type Item;
+    /// What it gives at its end.
+    type Output;
+
+    /// The next thing to do.
+    ///
+    /// # Errors
+    /// [`FlowError`] if the job cannot go on.
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<Self::Item, Self::Output>, FlowError>;
+
+    /// Takes the success of the call that it gave last.
+    ///
+    /// # Errors
+    /// [`FlowError`] if it is not what was expected; the flow stays where it was.
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError>;
+
+    /// Takes the failure of the call that it gave last, and says what becomes of it. By default the job halts where it
+    /// is, and goes on when it is asked for the next step.
+    fn on_failure(&mut self, failure: Failure<'_>, now: Moment) -> Then {
+        let _ = (failure, now);
+        Then::Halt
+    }
+
+    /// Takes what became of the call that it gave last: the one line between an [`Operation`](crate::Operation) and a flow.
+    ///
+    /// # Errors
+    /// [`CallError`] if the job halts; asked for the next step, it goes on where it was.
+    fn settle<E>(&mut self, answer: Result<AuthOutcome<Bytes>, CallError<E>>, now: Moment) -> Result<(), CallError<E>>
+    where
+        Self: Sized,
+    {
+        let error = match answer {
+            Ok(outcome) => match outcome.into_result() {
+                Ok(reply) => {
+                    let (call, attempts) = (reply.call().cloned(), reply.attempts());
+                    return self.on_reply(reply, now).map_err(|error| CallError::flow(error, call, attempts));
+                }
+                Err(error) => CallError::from(error),
+            },
+            Err(error) => error,
+        };
+        match self.on_failure(Failure::of(&error), now) {
+            Then::Halt => Err(error),
+            Then::GoOn => Ok(()),
+            Then::Fail(flow) => Err(error.seen_by_flow(flow)),
+        }
+    }
+}
+
+/// A reference is as good.
+impl<F: Flow> Flow for &mut F {
+    type Item = F::Item;
+    type Output = F::Output;
+
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<F::Item, F::Output>, FlowError> {
+        (**self).next(api, now)
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
+        (**self).on_reply(reply, now)
+    }
+
+    fn on_failure(&mut self, failure: Failure<'_>, now: Moment) -> Then {
+        (**self).on_failure(failure, now)
+    }
+}
+
+/// What a [`Flow`] wants next.
+#[derive(Debug)]
+#[must_use = "a flow goes on only if its step is done"]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
+pub enum Step<I, O> {
+    /// This call is to be sent.
+    Send(Call),
+    /// This much time has to pass.
+    Sleep(Duration),
+    /// Here is an item.
+    Yield(I),
+    /// The job is done.
+    End(O),
+}
+
+/// What a flow is told of a call that was no success.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Failure<'a> {
+    /// The kind of answer, if there was one.
+    pub answer: Option<ApiErrorKind>,
+    /// The status of the answer, if there was one.
+    pub status: Option<StatusCode>,
+    /// If there was no answer: whether the call may have arrived.
+    pub delivery: Option<Delivery>,
+    /// The API's message, if there was one.
+    pub message: Option<&'a str>,
+}
+
+impl<'a> Failure<'a> {
+    /// What a flow is told of an error.
+    #[must_use]
+    pub fn of<E>(error: &'a CallError<E>) -> Self {
+        match error.api_error() {
+            Some(answer) => Self::answered(answer.kind(), answer.status(), answer.message()),
+            None => Self::unanswered(error.delivery().unwrap_or(Delivery::Unknown)),
+        }
+    }
+
+    /// The API answered, and not with a success.
+    #[must_use]
+    pub fn answered(answer: ApiErrorKind, status: StatusCode, message: Option<&'a str>) -> Self {
+        Self { answer: Some(answer), status: Some(status), delivery: None, message }
+    }
+
+    /// There was no answer.
+    #[must_use]
+    pub fn unanswered(delivery: Delivery) -> Self {
+        Self { answer: None, status: None, delivery: Some(delivery), message: None }
+    }
+
+    /// Whether the call may have been carried out: no answer came to what may have arrived, or one that does not say.
+    #[must_use]
+    pub fn may_be_done(&self) -> bool {
+        match self.answer {
+            // Something before the API answered, and the API was not reached.
+            Some(ApiErrorKind::Unexpected(Cause::Challenge | Cause::Redirect | Cause::Proxy)) => false,
+            Some(answer) => matches!(answer, ApiErrorKind::ServerError | ApiErrorKind::Unexpected(_)),
+            None => !matches!(self.delivery, Some(Delivery::NotSent | Delivery::Untrusted)),
+        }
+    }
+}
+
+/// What becomes of a failure.
+#[derive(Debug)]
+pub enum Then {
+    /// The caller gets it. The flow stays where it is.
+    Halt,
+    /// The flow has dealt with it and goes on.
+    GoOn,
+    /// The caller gets this error instead.
+    Fail(FlowError),
+}
+
+/// Why a flow cannot go on, beside the failure of a call.
+#[non_exhaustive]
+pub enum FlowError {
+    /// An answer could not be read. Asked for the next step, the flow sends the same call again.
+    Decode(DecodeError),
+    /// The server gave a cursor for the second time, so the list would never end. Each page was given once.
+    RepeatedCursor,
+    /// The server did not know the cursor and answered with the first page, which was not given.
+    BackAtFirstPage,
+    /// The page does not say where the next one begins, nor that it is the last.
+    MissingCursor,
+    /// The next cursor is longer than [`Cursor::MAX_LEN`].
+    CursorTooLong {
+        /// Its bytes.
+        found: usize,
+    },
+    /// The list has more pages than any: 1,000,000.
+    TooManyPages,
+    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again.
+    OrderLost,
+    /// The API has no export with this id.
+    UnknownExport,
+    /// The API answered with another export than was asked for.
+    OtherExport,
+    /// The export failed.
+    ExportFailed,
+    /// The export is completed and has no URL.
+    NoDownloadUrl,
+    /// The export was not completed in the time that it was given.
+    ExportTooSlow,
+    /// The URL of the file is none that may be fetched.
+    Url(UrlProblem),
+    /// The server of the file answered with another status than 200 or 206.
+    FileRefused {
+        /// The status.
+        status: StatusCode,
+    },
+    /// The file cannot be gone on with where it stopped: it has changed, or the server sends it from its beginning.
+    /// [`Download::restart`] begins anew.
+    FileChanged,
+    /// The server sent more of the file than it said.
+    FileTooLong,
+    /// The download broke off several times in a row without a byte of progress.
+    FileBroken,
+}
+
+/// What is wrong with the URL of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UrlProblem {
+    /// It is no URL that every client reads the same.
+    Malformed,
+    /// It is neither https, nor http on this machine.
+    Insecure,
+    /// It names the API itself, which has no files.
+    Api,
+    /// It names another host than the file had before.
+    OtherHost,
+}
+
+debug_as_display!(FlowError);
+
+impl fmt::Display for FlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Decode(error) => return error.fmt(f),
+            Self::RepeatedCursor => {
+                "the server gave a cursor for the second time, so the list would never end; each page so far was given \
+                 once: tell Cometly"
+            }
+            Self::BackAtFirstPage => {
+                "the server did not know the cursor and answered with the first page, none of which was given; begin \
+                 without a cursor, or with one that a page gave"
+            }
+            Self::MissingCursor => {
+                "the page does not say where the next one begins, nor that it is the last: expected next_cursor, a text \
+                 or null"
+            }
+            Self::CursorTooLong { found } => {
+                return write!(f, "the server gave a cursor of {found} bytes: expected at most {}", Cursor::MAX_LEN);
+            }
+            Self::TooManyPages => "the list has more than 1,000,000 pages: ask for a shorter time",
+            Self::OrderLost => {
+                "the answer to the order of the export was lost: it may have been ordered, so it is not ordered again by \
+                 itself; call `order_again` if a second export does no harm"
+            }
+            Self::UnknownExport => "the API has no export with this id: check the id, and that the key is of its Space",
+            Self::OtherExport => "the API answered with another export than was asked for",
+            Self::ExportFailed => "the export failed: order it again",
+            Self::NoDownloadUrl => "the export is completed, and the answer has no download_url",
+            Self::ExportTooSlow => {
+                "the export was not completed in the time that it was given; its id is still good: ask after it later"
+            }
+            Self::Url(problem) => return problem.fmt(f),
+            Self::FileRefused { status } => {
+                return write!(f, "the server of the file answered with HTTP {}: expected 200 or 206", status.as_u16());
+            }
+            Self::FileChanged => {
+                "the file cannot be gone on with where it stopped: it has changed, or is sent from its beginning only; \
+                 call `restart` and drop what was written"
+            }
+            Self::FileTooLong => "the server sent more of the file than it said: what was written is not the file",
+            Self::FileBroken => {
+                "the download broke off several times in a row without a byte of progress: resume it later"
+            }
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Display for UrlProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the download_url is no plain URL: expected https://host/path",
+            Self::Insecure => "the download_url is not https: the file was not fetched",
+            Self::Api => "the download_url names the API itself: expected another host",
+            Self::OtherHost => "the new download_url names another host than the one before: the file was not fetched",
+        })
+    }
+}
+
+impl std::error::Error for FlowError {}
+
+impl From<DecodeError> for FlowError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use super::*;
+    use crate::{
+        ApiKey, CallErrorKind, ExportJob, Next, RetryPolicy, TransportError, TransportLimits, call::CallName,
+        flow::export_job::tests::Orders,
+    };
+
+    type Answer = Result<http::Response<Bytes>, TransportError<io::Error>>;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    /// Sends the flow's next call as a client would, once.
+    fn step(flow: &mut impl Flow, answer: Answer) -> Result<(), CallError<io::Error>> {
+        let api = Api::new(ApiKey::new("12|canary").unwrap());
+        let call = match flow.next(&api, at(1000)) {
+            Ok(Step::Send(call)) => call,
+            Ok(_) => panic!("expected a call"),
+            Err(error) => return Err(error.into()),
+        };
+        let operation = call.start::<Bytes, _>(&RetryPolicy::none(), &TransportLimits::default(), 1, at(1000))?;
+        let Next::Send(attempt) = operation.next(at(1000)) else { panic!("nothing to wait for") };
+        match attempt.finish(answer, at(1000)).next(at(1000)) {
+            Next::Done(outcome) => flow.settle(outcome, at(1000)),
+            _ => panic!("one attempt is enough"),
+        }
+    }
+
+    fn answer(status: u16, body: &'static str) -> Answer {
+        let response = http::Response::builder().status(status).body(Bytes::from_static(body.as_bytes()));
+        response.map_err(|error| TransportError::unknown(io::Error::other(error)))
+    }
+
+    #[test]
+    fn what_becomes_of_a_call_is_settled_with_the_flow_and_names_the_call() {
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+        let error = step(&mut job, answer(200, "{\"export_id\":\"x-1\",\"status\":7}")).unwrap_err();
+        assert_eq!((error.kind(), error.path_template()), (CallErrorKind::Decode, Some("things/exports/{id}")));
+
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+        let error = step(&mut job, answer(404, "{\"message\":\"Not found.\"}")).unwrap_err();
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (CallErrorKind::Flow, 404));
+        assert!(matches!(error.flow_error(), Some(FlowError::UnknownExport)));
+        assert_eq!(error.error_type(), "flow");
+        assert!(
+            error.to_string().starts_with("GET things/exports/{id}: the API has no export with this id"),
+            "{error}"
+        );
+        assert!(error.source().is_some());
+
+        // The flow has nothing to say of this one, and goes on.
+        let error = step(&mut job, answer(503, "")).unwrap_err();
+        assert_eq!(error.kind(), CallErrorKind::Api);
+        step(&mut job, answer(200, "{\"export_id\":\"x-1\",\"status\":\"queued\"}")).unwrap();
+    }
+
+    #[test]
+    fn an_order_whose_answer_was_lost_keeps_the_stacks_own_error() {
+        let mut job = ExportJob::new(Orders);
+        let error = step(&mut job, Err(TransportError::unknown(io::Error::other("SOURCE")))).unwrap_err();
+        assert!(matches!(error.flow_error(), Some(FlowError::OrderLost)));
+        assert!(!error.is_safe_to_resend());
+        assert_eq!(error.source().unwrap().to_string(), "SOURCE");
+        let again = step(&mut job, answer(200, "{}")).unwrap_err();
+        assert!(matches!(again.flow_error(), Some(FlowError::OrderLost)), "{again}");
+        // What was never sent can be sent.
+        let mut job = ExportJob::new(Orders);
+        let error = step(&mut job, Err(TransportError::not_sent(io::Error::other("SOURCE")))).unwrap_err();
+        assert_eq!(error.kind(), CallErrorKind::Transport);
+        step(&mut job, answer(202, "{\"export_id\":\"x-1\",\"status\":\"queued\"}")).unwrap();
+    }
+
+    #[test]
+    fn every_error_of_a_flow_says_what_was_expected_or_what_to_do() {
+        let status = StatusCode::FOUND;
+        for error in [
+            FlowError::RepeatedCursor,
+            FlowError::BackAtFirstPage,
+            FlowError::MissingCursor,
+            FlowError::CursorTooLong { found: 1 },
+            FlowError::TooManyPages,
+            FlowError::OrderLost,
+            FlowError::UnknownExport,
+            FlowError::OtherExport,
+            FlowError::ExportFailed,
+            FlowError::NoDownloadUrl,
+            FlowError::ExportTooSlow,
+            FlowError::Url(UrlProblem::Malformed),
+            FlowError::Url(UrlProblem::Insecure),
+            FlowError::Url(UrlProblem::Api),
+            FlowError::Url(UrlProblem::OtherHost),
+            FlowError::FileRefused { status },
+            FlowError::FileChanged,
+            FlowError::FileTooLong,
+            FlowError::FileBroken,
+        ] {
+            let call = CallName { method: http::Method::GET, template: Some("x".into()), is_idempotent: true };
+            let error = CallError::<io::Error>::flow(error, Some(call), 1);
+            let (shown, debug) = (error.to_string(), format!("{error:?}"));
+            assert!(shown.starts_with("GET x: the ") && shown.len() > 30, "{shown}");
+            assert_eq!(shown, debug);
+        }
+    }
+}

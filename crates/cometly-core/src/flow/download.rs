@@ -1,0 +1,634 @@
+//! The file of an export, fetched in pieces and gone on with where it broke off.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+
+use super::{Export, ExportId, ExportOrder, ExportStatus, FlowError, UrlProblem};
+use crate::{Api, BaseUrl, Call, InvalidBaseUrl, Moment, Reply};
+
+/// A download of an export's file, as a value: it says what to fetch, and is told how far the client came.
+///
+/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
+/// to this machine) only, and must follow no redirect. What broke off is gone on with by `Range`, and only if the file is
+/// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
+///
+/// ```text
+///          ┌─── Renew ◄── the URL has expired
+///          ▼                     ▲
+///  next() ─► Open ──► on_head ───┴─► Read ──► on_read ─┬─► End: the length is what was said
+///          ▲                                   ▲       │
+///          │                                   └───────┤ another piece
+///          └─── Wait ◄── on_break ◄────────────────────┘ or it broke off
+/// ```
+///
+/// ```
+/// # use cometly_core::{Api, Download, Fetch, Moment, http};
+/// # fn open(_: http::Request<()>) -> std::io::Result<http::Response<std::fs::File>> { unimplemented!() }
+/// # fn renew(_: cometly_core::Call) -> Result<cometly_core::Reply<cometly_core::bytes::Bytes>, std::io::Error> { unimplemented!() }
+/// use std::io::{Read, Write};
+///
+/// fn save(api: &Api, mut download: Download, mut file: impl Write) -> Result<(), Box<dyn std::error::Error>> {
+///     let (mut body, mut buffer) = (None, [0; 8192]);
+///     loop {
+///         match download.next(api, Moment::now())? {
+///             Fetch::Open(request) => match open(request) {
+///                 Ok(response) => {
+///                     let (head, reader) = response.into_parts();
+///                     body = Some(reader);
+///                     download.on_head(head.status, &head.headers, Moment::now())?;
+///                 }
+///                 Err(_) => download.on_break(Moment::now()),
+///             },
+///             Fetch::Read => match body.as_mut().map(|body| body.read(&mut buffer)) {
+///                 Some(Ok(len)) => {
+///                     file.write_all(&buffer[..len])?;
+///                     download.on_read(len, Moment::now())?;
+///                 }
+///                 _ => download.on_break(Moment::now()),
+///             },
+///             Fetch::Renew(call) => download.on_renewed(&renew(call)?)?,
+///             Fetch::Wait(pause) => std::thread::sleep(pause),
+///             Fetch::End => return Ok(()),
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Download {
+    id: ExportId,
+    renewal: fn(&Api, &ExportId) -> Call,
+    url: Uri,
+    /// Where the file is: no fresh URL may name another host.
+    origin: BaseUrl,
+    /// Where the API is, which has no files.
+    api: BaseUrl,
+    state: State,
+    position: u64,
+    /// The whole length, once it is known.
+    len: Option<u64>,
+    validator: Option<HeaderValue>,
+    /// Breaks and renewals in a row without a byte of progress.
+    vain: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be opened at `position`, not before this moment.
+    Closed(Option<Moment>),
+    /// The URL has expired.
+    Expired,
+    Reading,
+    Done,
+    Changed,
+}
+
+/// What a [`Download`] wants next.
+#[derive(Debug)]
+#[must_use = "a download goes on only if its step is done"]
+pub enum Fetch {
+    /// Send this request, which has no key; follow no redirect, unpack nothing. Then [`Download::on_head`].
+    Open(Request<()>),
+    /// Read a piece of the body. Then [`Download::on_read`]; 0 bytes are its end.
+    Read,
+    /// Send this call to the API, for a fresh URL. Then [`Download::on_renewed`].
+    Renew(Call),
+    /// Let this much time pass.
+    Wait(Duration),
+    /// The file is whole.
+    End,
+}
+
+/// How often in a row it may break off without a byte of progress.
+const MAX_VAIN: u32 = 5;
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+impl Download {
+    /// The file of a completed export that was ordered by an `E`.
+    ///
+    /// # Errors
+    /// [`FlowError::NoDownloadUrl`] if the export is not completed, [`FlowError::Url`] if the URL may not be fetched.
+    pub fn of<E: ExportOrder>(export: &Export, api: &Api) -> Result<Self, FlowError> {
+        let (url, origin) = read_url(export, api.base_url())?;
+        Ok(Self {
+            api: api.base_url().clone(),
+            id: export.export_id.clone(),
+            renewal: E::status_call,
+            url,
+            origin,
+            state: State::Closed(None),
+            position: 0,
+            len: None,
+            validator: None,
+            vain: 0,
+        })
+    }
+
+    /// Goes on with a file of which the first `position` bytes are there, mostly from another process. `validator` is what
+    /// [`validator`](Download::validator) gave then; without it a file that has changed is told by its length only.
+    #[must_use]
+    pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
+        self.position = position;
+        self.validator = validator.and_then(|validator| HeaderValue::from_str(validator).ok());
+        self.state = State::Closed(None);
+        self
+    }
+
+    /// Begins anew: drop what was written.
+    pub fn restart(&mut self) {
+        (self.position, self.len, self.validator, self.vain) = (0, None, None, 0);
+        self.state = State::Closed(None);
+    }
+
+    /// How many bytes of the file were read: as many as were told to [`on_read`](Download::on_read).
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The length of the whole file, once the server said it.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        self.len
+    }
+
+    /// What tells this file from a later one of the same URL: its `ETag`, or else its `Last-Modified`.
+    #[must_use]
+    pub fn validator(&self) -> Option<&str> {
+        self.validator.as_ref().and_then(|validator| validator.to_str().ok())
+    }
+
+    /// The next thing to do.
+    ///
+    /// # Errors
+    /// [`FlowError::FileChanged`] until [`restart`](Download::restart), [`FlowError::FileBroken`] after several breaks in a
+    /// row; asked again after that, it goes on.
+    pub fn next(&mut self, api: &Api, now: Moment) -> Result<Fetch, FlowError> {
+        match self.state {
+            State::Changed => Err(FlowError::FileChanged),
+            State::Done => Ok(Fetch::End),
+            State::Reading => Ok(Fetch::Read),
+            _ if self.vain > MAX_VAIN => {
+                self.vain = 0;
+                Err(FlowError::FileBroken)
+            }
+            State::Expired => Ok(Fetch::Renew((self.renewal)(api, &self.id))),
+            State::Closed(until) => match until.map(|until| until.duration_since(now)) {
+                Some(pause) if pause > Duration::ZERO => Ok(Fetch::Wait(pause)),
+                _ => Ok(Fetch::Open(self.request())),
+            },
+        }
+    }
+
+    /// The request of the file from `position` on: none of our headers, and no key.
+    fn request(&self) -> Request<()> {
+        let mut request = Request::new(());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if self.position > 0 {
+            if let Ok(range) = HeaderValue::try_from(format!("bytes={}-", self.position)) {
+                headers.insert(header::RANGE, range);
+            }
+            if let Some(validator) = &self.validator {
+                headers.insert(header::IF_RANGE, validator.clone());
+            }
+        }
+        request
+    }
+
+    /// Takes the head of the answer to [`Fetch::Open`].
+    ///
+    /// # Errors
+    /// [`FlowError::FileRefused`] for a status that is neither a file nor a URL that has expired,
+    /// [`FlowError::FileChanged`] if the file cannot be gone on with.
+    pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
+        match status.as_u16() {
+            200 if self.position == 0 => self.open(content_len(headers), headers),
+            206 => match content_range(headers) {
+                Some((start, len)) if start == self.position => self.open(len, headers),
+                _ => self.changed(),
+            },
+            416 if self.len.is_some_and(|len| len == self.position) || unsatisfied(headers) == Some(self.position) => {
+                self.state = State::Done;
+                Ok(())
+            }
+            // Sent from its beginning, or shorter than what is there: no ranges are known, or the file is another.
+            200 | 416 => self.changed(),
+            // What the stores that sign URLs answer once they have expired.
+            400 | 401 | 403 | 404 | 410 => {
+                self.vain = self.vain.saturating_add(1);
+                if self.vain > 2 {
+                    self.vain = 0;
+                    self.state = State::Expired;
+                    return Err(FlowError::FileRefused { status });
+                }
+                self.state = State::Expired;
+                Ok(())
+            }
+            408 | 429 | 500..=599 => {
+                self.on_break(now);
+                Ok(())
+            }
+            _ => {
+                self.state = State::Closed(None);
+                Err(FlowError::FileRefused { status })
+            }
+        }
+    }
+
+    fn open(&mut self, len: Option<u64>, headers: &HeaderMap) -> Result<(), FlowError> {
+        let validator = validator(headers);
+        let is_other = |old: Option<&HeaderValue>| old.is_some() && validator.is_some() && old != validator.as_ref();
+        if self.position > 0 && is_other(self.validator.as_ref()) {
+            return self.changed();
+        }
+        match (self.len, len) {
+            (Some(old), Some(new)) if old != new && self.position > 0 => return self.changed(),
+            (_, None) if self.position > 0 => {}
+            _ => self.len = len,
+        }
+        if validator.is_some() {
+            self.validator = validator;
+        }
+        self.state = State::Reading;
+        Ok(())
+    }
+
+    fn changed(&mut self) -> Result<(), FlowError> {
+        self.state = State::Changed;
+        Err(FlowError::FileChanged)
+    }
+
+    /// Takes how many bytes of the body were read, and written where they belong; 0 at its end.
+    ///
+    /// # Errors
+    /// [`FlowError::FileTooLong`] if these are more than the server said.
+    pub fn on_read(&mut self, len: usize, now: Moment) -> Result<(), FlowError> {
+        if self.state != State::Reading {
+            return Ok(());
+        }
+        if len == 0 {
+            match self.len {
+                // It ended early.
+                Some(whole) if self.position < whole => self.on_break(now),
+                _ => self.state = State::Done,
+            }
+            return Ok(());
+        }
+        self.vain = 0;
+        self.position = self.position.saturating_add(len.try_into().unwrap_or(u64::MAX));
+        if self.len.is_some_and(|whole| self.position > whole) {
+            self.state = State::Changed;
+            return Err(FlowError::FileTooLong);
+        }
+        Ok(())
+    }
+
+    /// Takes that the request failed, or that the body broke off: it is gone on with from [`position`](Download::position),
+    /// after 1 s, 2 s and so on up to 30 s.
+    pub fn on_break(&mut self, now: Moment) {
+        let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.vain)).min(MAX_WAIT);
+        self.vain = self.vain.saturating_add(1);
+        self.state = State::Closed(Some(now.saturating_add(wait)));
+    }
+
+    /// Takes the answer to [`Fetch::Renew`].
+    ///
+    /// # Errors
+    /// [`FlowError::Decode`] if it cannot be read, [`FlowError::OtherExport`], [`FlowError::NoDownloadUrl`], and
+    /// [`FlowError::Url`] if the fresh URL may not be fetched, as when it names another host than before.
+    pub fn on_renewed(&mut self, reply: &Reply<Bytes>) -> Result<(), FlowError> {
+        let export: Export = reply.json()?;
+        if export.export_id != self.id {
+            return Err(FlowError::OtherExport);
+        }
+        let (url, origin) = read_url(&export, &self.api)?;
+        if origin != self.origin {
+            return Err(FlowError::Url(UrlProblem::OtherHost));
+        }
+        self.url = url;
+        self.state = State::Closed(None);
+        Ok(())
+    }
+}
+
+/// The URL of a completed export, and where it leads.
+fn read_url(export: &Export, api: &BaseUrl) -> Result<(Uri, BaseUrl), FlowError> {
+    let url = export.download_url.as_ref().filter(|_| export.status == ExportStatus::COMPLETED);
+    let text = url.ok_or(FlowError::NoDownloadUrl)?.expose_secret();
+    let malformed = || FlowError::Url(UrlProblem::Malformed);
+    if text.len() > Call::MAX_TARGET_LEN {
+        return Err(malformed());
+    }
+    let url: Uri = text.parse().map_err(|_| malformed())?;
+    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(malformed()) };
+    // As strict as with the base URL: a plain host that all clients read the same.
+    let origin = BaseUrl::new(&format!("{scheme}://{authority}")).map_err(|error| match error {
+        InvalidBaseUrl::InsecureHttp => FlowError::Url(UrlProblem::Insecure),
+        _ => malformed(),
+    })?;
+    if api.is_origin_of(&url) {
+        return Err(FlowError::Url(UrlProblem::Api));
+    }
+    Ok((url, origin))
+}
+
+fn number(text: &str) -> Option<u64> {
+    // `str::parse` takes a sign as well.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn content_len(headers: &HeaderMap) -> Option<u64> {
+    number(text(headers, header::CONTENT_LENGTH)?)
+}
+
+/// `bytes 5-9/10`: where it starts, and the whole length unless it is `*`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let (range, whole) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end) = (number(start)?, number(end)?);
+    let whole = if whole == "*" { None } else { Some(number(whole)?) };
+    // It has to reach to the end, since that is what was asked for.
+    let is_rest = whole.is_none_or(|whole| end.checked_add(1) == Some(whole));
+    (is_rest && start <= end).then_some((start, whole))
+}
+
+/// `bytes */10`: the whole length, with a 416.
+fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
+    number(text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes */")?)
+}
+
+/// A strong `ETag`, or else `Last-Modified`: what `If-Range` takes
+/// ([RFC 9110 §13.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5)).
+fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
+    tag.or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
+}
+
+/// Shows how far it is, and no URL.
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("export_id", &self.id)
+            .field("state", &self.state)
+            .field("position", &self.position)
+            .field("total", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ApiKey, DecodeError, Endpoint, ExportOrdered};
+
+    struct Orders;
+
+    impl Endpoint for Orders {
+        type Output = ExportOrdered;
+
+        fn call(&self, api: &Api) -> Call {
+            api.post("things/exports")
+        }
+
+        fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, DecodeError> {
+            reply.json()
+        }
+    }
+
+    impl ExportOrder for Orders {
+        fn status_call(api: &Api, id: &ExportId) -> Call {
+            api.get("things/exports/{id}").segment(id)
+        }
+    }
+
+    fn api() -> Api {
+        Api::new(ApiKey::new("12|canary").unwrap())
+    }
+
+    fn body(url: &str) -> String {
+        format!(r#"{{"export_id":"x-1","status":"completed","download_url":"{url}"}}"#)
+    }
+
+    fn download(url: &str) -> Result<Download, FlowError> {
+        Download::of::<Orders>(&serde_json::from_str(&body(url)).unwrap(), &api())
+    }
+
+    fn renewed(url: &str) -> Reply<Bytes> {
+        api().read(http::Response::new(Bytes::from(body(url)))).into_result().unwrap()
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    fn head(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    fn open(download: &mut Download, now: u64) -> Request<()> {
+        match download.next(&api(), at(now)).unwrap() {
+            Fetch::Open(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Errors are compared by their words.
+    fn words<T>(result: Result<T, FlowError>) -> String {
+        result.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    fn told(error: FlowError) -> String {
+        error.to_string()
+    }
+
+    fn read(download: &mut Download, lens: &[usize]) -> Result<(), FlowError> {
+        for len in lens {
+            assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Read)));
+            download.on_read(*len, at(0))?;
+        }
+        Ok(())
+    }
+
+    const FILE: &str = "https://files.example/x.gz?Signature=canary";
+
+    #[test]
+    fn a_file_is_read_to_the_length_that_was_said() {
+        let mut download = download(FILE).unwrap();
+        let request = open(&mut download, 0);
+        assert_eq!((request.uri().to_string().as_str(), request.headers().len()), (FILE, 1));
+        download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+        read(&mut download, &[4, 6, 0]).unwrap();
+        assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::End)));
+        assert_eq!((download.position(), download.total(), download.validator()), (10, Some(10), Some("\"v1\"")));
+    }
+
+    #[test]
+    fn what_broke_off_is_gone_on_with_if_the_file_is_the_same() {
+        let mut download = download(FILE).unwrap();
+        open(&mut download, 0);
+        download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+        // The body ends early.
+        read(&mut download, &[4, 0]).unwrap();
+        assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Wait(pause)) if pause == Duration::from_secs(1)));
+        let request = open(&mut download, 1);
+        assert_eq!(request.headers()["range"], "bytes=4-");
+        assert_eq!(request.headers()["if-range"], "\"v1\"");
+        download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", "bytes 4-9/10")]), at(1)).unwrap();
+        read(&mut download, &[6, 0]).unwrap();
+        assert!(matches!(download.next(&api(), at(1)), Ok(Fetch::End)));
+    }
+
+    #[test]
+    fn a_file_that_is_another_is_never_begun_anew_without_saying_so() {
+        for (status, headers) in [
+            (200, head(&[("content-length", "10")])),
+            (206, head(&[("content-range", "bytes 0-9/10")])),
+            (206, head(&[("content-range", "bytes 4-9/11")])),
+            (206, head(&[("content-range", "bytes 4-8/9")])),
+            (206, head(&[("content-range", "bytes 4-9/10"), ("etag", "\"v2\"")])),
+            (206, head(&[])),
+            (416, head(&[("content-range", "bytes */3")])),
+        ] {
+            let mut download = download(FILE).unwrap();
+            open(&mut download, 0);
+            download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+            read(&mut download, &[4, 0]).unwrap();
+            open(&mut download, 9);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(
+                words(download.on_head(status, &headers, at(9))),
+                told(FlowError::FileChanged),
+                "{status} {headers:?}"
+            );
+            assert_eq!(words(download.next(&api(), at(9))), told(FlowError::FileChanged));
+            download.restart();
+            assert_eq!((open(&mut download, 9).headers().get("range"), download.position()), (None, 0));
+        }
+    }
+
+    #[test]
+    fn a_download_goes_on_in_another_process() {
+        let mut resumed = download(FILE).unwrap().resume(4, Some("\"v1\""));
+        let request = open(&mut resumed, 0);
+        assert_eq!(
+            (&request.headers()["range"], &request.headers()["if-range"]),
+            (&"bytes=4-".parse().unwrap(), &"\"v1\"".parse().unwrap())
+        );
+        resumed.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", "bytes 4-9/10")]), at(0)).unwrap();
+        assert_eq!((resumed.position(), resumed.total()), (4, Some(10)));
+        // All of it was there.
+        let mut whole = download(FILE).unwrap().resume(10, None);
+        open(&mut whole, 0);
+        whole.on_head(StatusCode::RANGE_NOT_SATISFIABLE, &head(&[("content-range", "bytes */10")]), at(0)).unwrap();
+        assert!(matches!(whole.next(&api(), at(0)), Ok(Fetch::End)));
+    }
+
+    #[test]
+    fn a_url_that_has_expired_is_renewed_at_the_same_host() {
+        let mut download = download(FILE).unwrap();
+        open(&mut download, 0);
+        download.on_head(StatusCode::FORBIDDEN, &head(&[]), at(0)).unwrap();
+        match download.next(&api(), at(0)).unwrap() {
+            Fetch::Renew(call) => assert_eq!(call.path_template(), "things/exports/{id}"),
+            other => panic!("{other:?}"),
+        }
+        for (url, problem) in [
+            ("https://other.example/x", UrlProblem::OtherHost),
+            ("https://files.example:444/x", UrlProblem::OtherHost),
+            ("http://files.example/x", UrlProblem::Insecure),
+        ] {
+            assert_eq!(words(download.on_renewed(&renewed(url))), told(FlowError::Url(problem)), "{url}");
+        }
+        download.on_renewed(&renewed("https://files.example/fresh")).unwrap();
+        assert_eq!(open(&mut download, 0).uri().path(), "/fresh");
+        // A fresh URL that is refused again and again is no URL that has expired.
+        download.on_head(StatusCode::FORBIDDEN, &head(&[]), at(0)).unwrap();
+        download.on_renewed(&renewed(FILE)).unwrap();
+        open(&mut download, 0);
+        let refused = told(FlowError::FileRefused { status: StatusCode::FORBIDDEN });
+        assert_eq!(words(download.on_head(StatusCode::FORBIDDEN, &head(&[]), at(0))), refused);
+    }
+
+    #[test]
+    fn a_url_that_may_not_be_fetched_is_refused_with_its_reason() {
+        for (url, problem) in [
+            ("http://files.example/x", UrlProblem::Insecure),
+            ("https://app.cometly.com/x", UrlProblem::Api),
+            ("https://app.cometly.com:443/public-api/v1/events", UrlProblem::Api),
+            ("https://app.cometly.com@evil.example/x", UrlProblem::Malformed),
+            ("ftp://files.example/x", UrlProblem::Malformed),
+            ("/x", UrlProblem::Malformed),
+            ("", UrlProblem::Malformed),
+        ] {
+            assert_eq!(words(download(url)), told(FlowError::Url(problem)), "{url}");
+        }
+        assert!(download("http://127.0.0.1:8080/x").is_ok());
+        let none: Export = serde_json::from_str(r#"{"export_id":"x","status":"processing"}"#).unwrap();
+        assert_eq!(words(Download::of::<Orders>(&none, &api())), told(FlowError::NoDownloadUrl));
+    }
+
+    #[test]
+    fn breaks_without_progress_end_and_with_progress_do_not() {
+        let mut download = download(FILE).unwrap();
+        let mut waits = Vec::new();
+        let error = loop {
+            match download.next(&api(), at(0)) {
+                Ok(Fetch::Open(_)) => download.on_break(at(0)),
+                Ok(Fetch::Wait(pause)) => {
+                    waits.push(pause.as_secs());
+                    download.state = State::Closed(None);
+                }
+                Err(error) => break error,
+                Ok(other) => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((words(Err::<(), _>(error)), waits), (told(FlowError::FileBroken), vec![1, 2, 4, 8, 16]));
+        download.state = State::Closed(None);
+        for _ in 0..100 {
+            open(&mut download, 1000);
+            let range = format!("bytes {}-999/1000", download.position());
+            let (status, headers) = match download.position() {
+                0 => (StatusCode::OK, head(&[("content-length", "1000")])),
+                _ => (StatusCode::PARTIAL_CONTENT, head(&[("content-range", &range)])),
+            };
+            download.on_head(status, &headers, at(0)).unwrap();
+            read(&mut download, &[1]).unwrap();
+            download.on_break(at(0));
+        }
+        assert_eq!(download.position(), 100);
+        // A server in trouble is a break as well.
+        download.state = State::Closed(None);
+        open(&mut download, 1000);
+        download.on_head(StatusCode::SERVICE_UNAVAILABLE, &head(&[]), at(0)).unwrap();
+        assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Wait(_))));
+    }
+
+    #[test]
+    fn more_than_was_said_is_not_the_file_and_no_request_or_debug_shows_a_secret() {
+        let mut download = download(FILE).unwrap();
+        let request = open(&mut download, 0);
+        assert!(request.headers().values().all(|value| !value.as_bytes().windows(6).any(|part| part == b"canary")));
+        download.on_head(StatusCode::OK, &head(&[("content-length", "10")]), at(0)).unwrap();
+        assert!(!format!("{download:?}").contains("canary"));
+        assert_eq!(words(read(&mut download, &[4, 7])), told(FlowError::FileTooLong));
+        assert_eq!(words(download.next(&api(), at(0))), told(FlowError::FileChanged));
+        for status in [301, 302, 304, 204] {
+            let mut download = super::tests::download(FILE).unwrap();
+            open(&mut download, 0);
+            let status = StatusCode::from_u16(status).unwrap();
+            let refused = told(FlowError::FileRefused { status });
+            assert_eq!(words(download.on_head(status, &head(&[]), at(0))), refused);
+        }
+    }
+}

@@ -1,0 +1,570 @@
+//! An export: ordered, looked after until it is done, and then a file.
+
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny, MapAccess, Visitor},
+};
+
+use bytes::Bytes;
+
+use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
+use crate::{Api, Call, Moment, Reply};
+
+/// What orders an export, and how to ask after it.
+pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
+    /// The call that says how far the export is.
+    fn status_call(api: &Api, id: &ExportId) -> Call;
+}
+
+/// The id of an export. Written down, it lets another process go on with [`ExportJob::resume`](crate::ExportJob::resume).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ExportId(Box<str>);
+
+/// A text that is no [`ExportId`].
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no export id: expected 1 to 128 letters, digits, - and _")]
+pub struct InvalidExportId(());
+
+debug_as_display!(InvalidExportId);
+
+impl FromStr for ExportId {
+    type Err = InvalidExportId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if (1..=128).contains(&text.len()) && text.bytes().all(is_plain) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidExportId(()))
+        }
+    }
+}
+
+impl fmt::Display for ExportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ExportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExportId({})", self.0)
+    }
+}
+
+/// How far an export is. A struct and no enum, so that a new status breaks nothing.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ExportStatus(Cow<'static, str>);
+
+impl ExportStatus {
+    /// It waits for its turn.
+    pub const QUEUED: Self = Self(Cow::Borrowed("queued"));
+    /// It is being written.
+    pub const PROCESSING: Self = Self(Cow::Borrowed("processing"));
+    /// It is a file.
+    pub const COMPLETED: Self = Self(Cow::Borrowed("completed"));
+    /// It will not be a file.
+    pub const FAILED: Self = Self(Cow::Borrowed("failed"));
+
+    const KNOWN: [Self; 4] = [Self::QUEUED, Self::PROCESSING, Self::COMPLETED, Self::FAILED];
+
+    /// The status as the API writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExportStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ExportStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExportStatus({:?})", self.0)
+    }
+}
+
+/// Where the file of an export is, for 15 minutes: whoever has the URL has the file, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DownloadUrl(Box<str>);
+
+impl DownloadUrl {
+    /// The URL, to be handled like a secret.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for DownloadUrl {
+    fn from(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl fmt::Debug for DownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DownloadUrl([redacted])")
+    }
+}
+
+/// The answer to the order of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportOrdered {
+    /// By which it is asked after.
+    pub export_id: ExportId,
+    /// Mostly [`ExportStatus::QUEUED`].
+    pub status: ExportStatus,
+}
+
+/// How far an export is, and once it is completed, where its file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Export {
+    /// By which it is asked after.
+    pub export_id: ExportId,
+    /// How far it is.
+    pub status: ExportStatus,
+    /// When it was ordered, as the API writes it: ISO 8601.
+    pub created_at: Option<String>,
+    /// What the API says of it.
+    pub message: Option<String>,
+    /// Where the file is, once it is completed.
+    pub download_url: Option<DownloadUrl>,
+    /// When it was completed.
+    pub completed_at: Option<String>,
+    /// Until when the URL is valid.
+    pub expires_at: Option<String>,
+}
+
+impl Export {
+    fn ordered(export_id: ExportId, status: ExportStatus) -> Self {
+        let (created_at, message, download_url, completed_at, expires_at) = (None, None, None, None, None);
+        Self { export_id, status, created_at, message, download_url, completed_at, expires_at }
+    }
+}
+
+impl<'de> Deserialize<'de> for ExportOrdered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Export { export_id, status, .. } = Export::deserialize(deserializer)?;
+        Ok(Self { export_id, status })
+    }
+}
+
+const FIELDS: &[&str] = &["export_id", "status", "created_at", "message", "download_url", "completed_at", "expires_at"];
+
+impl<'de> Deserialize<'de> for Export {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Export;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an export")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Export, A::Error> {
+                let (mut export_id, mut status): (Option<String>, Option<String>) = (None, None);
+                let (mut created_at, mut message, mut completed_at, mut expires_at) = (None, None, None, None);
+                let mut url: Option<String> = None;
+                while let Some(name) = map.next_key::<String>()? {
+                    match &*name {
+                        "export_id" => export_id = Some(map.next_value()?),
+                        "status" => status = Some(map.next_value()?),
+                        "created_at" => created_at = map.next_value()?,
+                        "message" => message = map.next_value()?,
+                        "download_url" => url = map.next_value()?,
+                        "completed_at" => completed_at = map.next_value()?,
+                        "expires_at" => expires_at = map.next_value()?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                let export_id = export_id.ok_or_else(|| de::Error::missing_field("export_id"))?;
+                let status = status.ok_or_else(|| de::Error::missing_field("status"))?;
+                let known = ExportStatus::KNOWN.into_iter().find(|known| known.0 == status);
+                Ok(Export {
+                    export_id: export_id.parse().map_err(de::Error::custom)?,
+                    status: known.unwrap_or(ExportStatus(Cow::Owned(status))),
+                    created_at,
+                    message,
+                    download_url: url.map(|url| DownloadUrl(url.into())),
+                    completed_at,
+                    expires_at,
+                })
+            }
+        }
+        deserializer.deserialize_struct("Export", FIELDS, Fields)
+    }
+}
+
+/// An export from its order to its URL: a [`Flow`] that gives the [`Export`] whenever it was asked after, the order first,
+/// and the completed one at its end.
+///
+/// ```text
+///            order sent          answer                 completed
+///  Ordered ─────────────► Sent ─────────► Waiting ─┬──────────────► Done
+///   (new)                  │              ▲  every │ failed
+///                          │ no answer    └─ poll ─┼──────────────► Failed
+///                          ▼                       │ too slow
+///                         Lost                     └──────────────► still Waiting
+/// ```
+///
+/// It is asked after as often as the server says (`Retry-After`), or else after 2 s, 4 s and so on up to 30 s, and after a
+/// minute when the limit is used up.
+///
+/// An order is sent once: if its answer is lost, or the future that waited for it was dropped, the export may have been
+/// ordered, and the job fails with [`FlowError::OrderLost`] until [`order_again`](ExportJob::order_again).
+///
+/// With the [id](ExportJob::export_id) written down another process goes on: [`resume`](ExportJob::resume).
+pub struct ExportJob<E> {
+    order: Option<E>,
+    state: State,
+    delay: Duration,
+    /// How long it may take.
+    patience: Duration,
+    /// When it was asked for first.
+    began: Option<Moment>,
+    /// Not given yet.
+    news: Option<Export>,
+}
+
+enum State {
+    Ordered,
+    Sent,
+    Lost,
+    Waiting { id: ExportId, until: Option<Moment> },
+    Done(Export),
+    Failed(ExportId),
+}
+
+const FIRST_DELAY: Duration = Duration::from_secs(2);
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// A window of the rate limit.
+const WINDOW: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl<E: ExportOrder> ExportJob<E> {
+    /// Orders an export and waits for it.
+    #[must_use]
+    pub fn new(order: E) -> Self {
+        Self::begin(Some(order), State::Ordered)
+    }
+
+    /// Waits for an export that was ordered before, mostly by another process.
+    #[must_use]
+    pub fn resume(id: ExportId) -> Self {
+        Self::begin(None, State::Waiting { id, until: None })
+    }
+
+    fn begin(order: Option<E>, state: State) -> Self {
+        Self { order, state, delay: FIRST_DELAY, patience: PATIENCE, began: None, news: None }
+    }
+
+    /// How long the export may take from here, by default a day: then [`FlowError::ExportTooSlow`].
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// Orders again what was lost: says that two exports do no harm.
+    pub fn order_again(&mut self) {
+        if matches!(self.state, State::Lost | State::Sent) {
+            self.state = State::Ordered;
+        }
+    }
+}
+
+impl<E> ExportJob<E> {
+    /// The export's id, once it is known.
+    #[must_use]
+    pub fn export_id(&self) -> Option<&ExportId> {
+        match &self.state {
+            State::Ordered | State::Sent | State::Lost => None,
+            State::Waiting { id, .. } | State::Failed(id) => Some(id),
+            State::Done(export) => Some(&export.export_id),
+        }
+    }
+
+    /// How long until it is asked after: as the server says, and else a little longer each time.
+    fn pause(&mut self, reply: &Reply<Bytes>) -> Duration {
+        let own = self.delay;
+        self.delay = own.saturating_mul(2).min(MAX_DELAY);
+        let used_up = (reply.rate_limit().remaining() == Some(0)).then_some(WINDOW);
+        reply.retry_after().or(used_up).map_or(own, |asked| asked.max(FIRST_DELAY))
+    }
+}
+
+impl<E: ExportOrder> Flow for ExportJob<E> {
+    type Item = Export;
+    type Output = Export;
+
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<Export, Export>, FlowError> {
+        if let Some(news) = self.news.take() {
+            return Ok(Step::Yield(news));
+        }
+        let began = *self.began.get_or_insert(now);
+        match &self.state {
+            State::Ordered => match &self.order {
+                Some(order) => {
+                    self.state = State::Sent;
+                    Ok(Step::Send(order.call(api)))
+                }
+                // A resumed job has an id and never comes here.
+                None => Err(FlowError::OrderLost),
+            },
+            // Nothing was heard of the order: whoever waited for it has given up.
+            State::Sent | State::Lost => {
+                self.state = State::Lost;
+                Err(FlowError::OrderLost)
+            }
+            State::Waiting { .. } if now.duration_since(began) > self.patience => Err(FlowError::ExportTooSlow),
+            State::Waiting { id, until } => match until.map(|until| until.duration_since(now)) {
+                Some(pause) if pause > Duration::ZERO => Ok(Step::Sleep(pause)),
+                _ => Ok(Step::Send(E::status_call(api, id))),
+            },
+            State::Done(export) => Ok(Step::End(export.clone())),
+            State::Failed(_) => Err(FlowError::ExportFailed),
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
+        let until = Some(now.saturating_add(self.pause(&reply)));
+        match &self.state {
+            State::Sent => {
+                // It is ordered, whatever the answer says: not again by itself.
+                self.state = State::Lost;
+                let order = self.order.as_ref().ok_or(FlowError::OrderLost)?;
+                let ExportOrdered { export_id, status } = order.read(&reply)?;
+                self.state = State::Waiting { id: export_id.clone(), until };
+                self.news = Some(Export::ordered(export_id, status));
+                Ok(())
+            }
+            State::Waiting { id, .. } => {
+                let id = id.clone();
+                self.state = State::Waiting { id: id.clone(), until };
+                let export: Export = reply.json()?;
+                if export.export_id != id {
+                    return Err(FlowError::OtherExport);
+                }
+                if export.status == ExportStatus::FAILED {
+                    self.state = State::Failed(id);
+                } else if export.status == ExportStatus::COMPLETED {
+                    if export.download_url.is_none() {
+                        return Err(FlowError::NoDownloadUrl);
+                    }
+                    self.state = State::Done(export.clone());
+                }
+                self.news = Some(export);
+                Ok(())
+            }
+            State::Ordered | State::Lost | State::Done(_) | State::Failed(_) => Ok(()),
+        }
+    }
+
+    fn on_failure(&mut self, failure: Failure<'_>, _: Moment) -> Then {
+        match &self.state {
+            State::Sent if failure.may_be_done() => {
+                self.state = State::Lost;
+                Then::Fail(FlowError::OrderLost)
+            }
+            State::Sent => {
+                self.state = State::Ordered;
+                Then::Halt
+            }
+            State::Waiting { .. } if failure.status == Some(http::StatusCode::NOT_FOUND) => {
+                Then::Fail(FlowError::UnknownExport)
+            }
+            _ => Then::Halt,
+        }
+    }
+}
+
+impl<E> fmt::Debug for ExportJob<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Ordered => "not ordered",
+            State::Sent => "order sent",
+            State::Lost => "order lost",
+            State::Waiting { .. } => "waiting",
+            State::Done(_) => "completed",
+            State::Failed(_) => "failed",
+        };
+        f.debug_struct("ExportJob").field("state", &state).field("export_id", &self.export_id()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_is_read_with_a_status_that_may_be_new() {
+        let read = |json: &str| serde_json::from_str::<Export>(json);
+        let export = read(r#"{"export_id":"a-1","status":"paused","message":null,"new":1}"#).unwrap();
+        assert_eq!((export.export_id.to_string().as_str(), export.status.as_str()), ("a-1", "paused"));
+        let done =
+            read(r#"{"export_id":"a-1","status":"completed","download_url":"https://canary.example/"}"#).unwrap();
+        assert_eq!(done.status, ExportStatus::COMPLETED);
+        assert!(!format!("{done:?}").contains("canary"));
+        for json in
+            [r#"{"status":"queued"}"#, r#"{"export_id":"a"}"#, r#"{"export_id":"../x","status":"queued"}"#, "[]"]
+        {
+            assert!(read(json).is_err(), "{json}");
+        }
+    }
+
+    pub(in crate::flow) struct Orders;
+
+    impl Endpoint for Orders {
+        type Output = ExportOrdered;
+
+        fn call(&self, api: &Api) -> Call {
+            api.post("things/exports").body("{}")
+        }
+
+        fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, crate::DecodeError> {
+            reply.json()
+        }
+    }
+
+    impl ExportOrder for Orders {
+        fn status_call(api: &Api, id: &ExportId) -> Call {
+            api.get("things/exports/{id}").segment(id)
+        }
+    }
+
+    fn api() -> Api {
+        Api::new(crate::ApiKey::new("12|abcdef").unwrap())
+    }
+
+    fn reply(body: &str, headers: &[(&'static str, &'static str)]) -> Reply<Bytes> {
+        let mut response = http::Response::new(Bytes::copy_from_slice(body.as_bytes()));
+        response.headers_mut().extend(
+            headers
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))),
+        );
+        api().read(response).into_result().unwrap()
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    fn step(job: &mut ExportJob<Orders>, now: u64) -> String {
+        match job.next(&api(), at(now)) {
+            Ok(Step::Send(call)) => format!("send {} {}", call.method(), call.path_template()),
+            Ok(Step::Sleep(pause)) => format!("sleep {}", pause.as_secs()),
+            Ok(Step::Yield(export)) => format!("yield {}", export.status),
+            Ok(Step::End(export)) => format!("end {}", export.status),
+            Err(error) => format!("error {error}"),
+        }
+    }
+
+    const ORDERED: &str = r#"{"export_id":"x-1","status":"queued"}"#;
+    const ORDER: &str = "send POST things/exports";
+    const POLL: &str = "send GET things/exports/{id}";
+
+    fn status(status: &str) -> Reply<Bytes> {
+        reply(&format!(r#"{{"export_id":"x-1","status":"{status}","download_url":"https://f.example/"}}"#), &[])
+    }
+
+    #[test]
+    fn an_export_is_ordered_once_and_asked_after_ever_less_often_until_it_is_done() {
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        job.on_reply(reply(ORDERED, &[]), at(1)).unwrap();
+        assert_eq!(step(&mut job, 1), "yield queued");
+        assert_eq!(job.export_id().unwrap().to_string(), "x-1");
+        let mut now = 1;
+        for (pause, news) in [(2, "queued"), (4, "processing"), (8, "paused"), (16, "x"), (30, "x"), (30, "completed")]
+        {
+            assert_eq!(step(&mut job, now), format!("sleep {pause}"));
+            now += pause;
+            assert_eq!(step(&mut job, now), POLL);
+            assert_eq!(step(&mut job, now), POLL, "a future that was dropped asks again");
+            job.on_reply(status(news), at(now)).unwrap();
+            assert_eq!(step(&mut job, now), format!("yield {news}"));
+        }
+        assert_eq!(step(&mut job, now), "end completed");
+        assert_eq!(step(&mut job, now), "end completed");
+    }
+
+    #[test]
+    fn the_server_says_when_to_ask_again() {
+        for (headers, pause) in [
+            (&[("retry-after", "9")][..], "sleep 9"),
+            (&[("retry-after", "0")], "sleep 2"),
+            (&[("x-ratelimit-remaining", "0")], "sleep 60"),
+            (&[("x-ratelimit-remaining", "1")], "sleep 2"),
+        ] {
+            let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap());
+            assert_eq!(step(&mut job, 0), POLL);
+            job.on_reply(reply(ORDERED, headers), at(0)).unwrap();
+            assert_eq!((step(&mut job, 0), step(&mut job, 0).as_str()), ("yield queued".to_owned(), pause));
+        }
+    }
+
+    #[test]
+    fn an_order_that_may_have_arrived_is_never_sent_again_by_itself() {
+        let lost = |job: &mut ExportJob<Orders>| step(job, 9).starts_with("error the answer to the order");
+        // The future was dropped.
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        assert!(lost(&mut job) && lost(&mut job));
+        job.order_again();
+        assert_eq!(step(&mut job, 0), ORDER);
+        for (failure, is_lost) in [
+            (Failure::unanswered(crate::Delivery::Unknown), true),
+            (Failure::unanswered(crate::Delivery::NotSent), false),
+            (Failure::unanswered(crate::Delivery::Untrusted), false),
+            (Failure::answered(crate::ApiErrorKind::ServerError, http::StatusCode::BAD_GATEWAY, None), true),
+            (Failure::answered(crate::ApiErrorKind::RateLimited, http::StatusCode::TOO_MANY_REQUESTS, None), false),
+            (Failure::answered(crate::ApiErrorKind::Rejected, http::StatusCode::NOT_FOUND, None), false),
+        ] {
+            let mut job = ExportJob::new(Orders);
+            assert_eq!(step(&mut job, 0), ORDER);
+            let then = job.on_failure(failure, at(0));
+            assert_eq!(matches!(then, Then::Fail(FlowError::OrderLost)), is_lost, "{failure:?}");
+            assert_eq!(lost(&mut job), is_lost, "{failure:?}");
+            assert!(is_lost || step(&mut job, 0) != POLL, "{failure:?}");
+        }
+        // An answer that cannot be read is no reason to order again.
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 0), ORDER);
+        assert!(matches!(job.on_reply(reply("{}", &[]), at(0)), Err(FlowError::Decode(_))));
+        assert!(lost(&mut job));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_export_is_told_and_its_place_is_kept() {
+        let mut job = ExportJob::<Orders>::resume("x-1".parse().unwrap()).within(Duration::from_secs(100));
+        assert_eq!(step(&mut job, 0), POLL);
+        let not_found = Failure::answered(crate::ApiErrorKind::Rejected, http::StatusCode::NOT_FOUND, None);
+        assert!(matches!(job.on_failure(not_found, at(0)), Then::Fail(FlowError::UnknownExport)));
+        assert!(matches!(job.on_failure(Failure::unanswered(crate::Delivery::Unknown), at(0)), Then::Halt));
+        for (body, error) in [
+            (r#"{"export_id":"x-2","status":"queued"}"#, FlowError::OtherExport),
+            (r#"{"export_id":"x-1","status":"completed"}"#, FlowError::NoDownloadUrl),
+        ] {
+            let found = job.on_reply(reply(body, &[]), at(0)).unwrap_err();
+            assert_eq!(found.to_string(), error.to_string());
+        }
+        assert!(matches!(job.on_reply(reply("{}", &[]), at(0)), Err(FlowError::Decode(_))));
+        assert_eq!(step(&mut job, 50), POLL);
+        assert!(step(&mut job, 101).starts_with("error the export was not completed in the time"));
+        job = job.within(Duration::from_secs(1000));
+        assert_eq!(step(&mut job, 101), POLL);
+        job.on_reply(status("failed"), at(101)).unwrap();
+        assert_eq!(step(&mut job, 101), "yield failed");
+        assert_eq!(step(&mut job, 101), "error the export failed: order it again");
+        assert_eq!(job.export_id().unwrap().to_string(), "x-1");
+    }
+}

@@ -1,0 +1,726 @@
+//! A list, page by page.
+
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    marker::PhantomData,
+    str::FromStr,
+};
+
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{Endpoint, Flow, FlowError, Step};
+use crate::{Api, Call, DecodeError, Moment, Reply};
+
+/// The place where a page begins, as the server named it: opaque, 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
+///
+/// `Display` and `FromStr` write it down and read it again, so that another process can go on with
+/// [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Cursor(Box<str>);
+
+/// A text that is no [`Cursor`]: empty, or too long to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor: expected 1 to {} bytes, found {found}", Cursor::MAX_LEN)]
+pub struct InvalidCursor {
+    found: usize,
+}
+
+debug_as_display!(InvalidCursor);
+
+impl Cursor {
+    /// The longest cursor. Three times as long when percent-encoded, it still fits a request.
+    pub const MAX_LEN: usize = 2048;
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.len() {
+            1..=Self::MAX_LEN => Ok(Self(text.into())),
+            found => Err(InvalidCursor { found }),
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Shows its length only.
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({} bytes)", self.0.len())
+    }
+}
+
+/// One page of a list: its rows, and where the next one begins.
+///
+/// Reads what Cometly's cursor pagination gives: `data`, `next_cursor` and `prev_cursor`. `next_page_url` is not read:
+/// the key goes where the base URL says, whatever an answer says.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    rows: Vec<T>,
+    next: NextPage,
+    /// Whether the page says that there is none before it.
+    is_first: bool,
+}
+
+/// What a page says of the next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NextPage {
+    /// Nothing, where the API always says something.
+    Missing,
+    /// There is none: the cursor is null or empty.
+    None,
+    At(Cursor),
+    /// A cursor too long to be one.
+    TooLong(usize),
+}
+
+impl<T> Page<T> {
+    /// A page, for an endpoint whose lists have another form; `next` is `None` for the last one.
+    #[must_use]
+    pub fn new(rows: Vec<T>, next: Option<Cursor>) -> Self {
+        Self { rows, next: next.map_or(NextPage::None, NextPage::At), is_first: false }
+    }
+
+    /// The rows, in order.
+    #[must_use]
+    pub fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    /// The rows, taken out.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<T> {
+        self.rows
+    }
+
+    /// Where the next page begins; `None` on the last page, and if the page does not say.
+    #[must_use]
+    pub fn next_cursor(&self) -> Option<&Cursor> {
+        match &self.next {
+            NextPage::At(cursor) => Some(cursor),
+            NextPage::Missing | NextPage::None | NextPage::TooLong(_) => None,
+        }
+    }
+
+    /// Whether the page says that there is none before it. A server that cannot read a cursor begins anew and says so.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.is_first
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct("Page", &["data", "next_cursor", "prev_cursor"], Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page of a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
+        let mut rows = None;
+        let (mut next, mut is_first) = (NextPage::Missing, false);
+        while let Some(name) = map.next_key::<Text<'_>>()? {
+            match &*name.0 {
+                "data" => rows = Some(map.next_value()?),
+                "next_cursor" => {
+                    let cursor: Option<Text<'_>> = map.next_value()?;
+                    next = match cursor.as_ref().map(|cursor| (cursor.0.len(), cursor.0.parse())) {
+                        None | Some((0, _)) => NextPage::None,
+                        Some((_, Ok(cursor))) => NextPage::At(cursor),
+                        Some((len, Err(_))) => NextPage::TooLong(len),
+                    };
+                }
+                "prev_cursor" => is_first = map.next_value::<Option<IgnoredAny>>()?.is_none(),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let rows = rows.ok_or_else(|| serde::de::Error::missing_field("data"))?;
+        Ok(Page { rows, next, is_first })
+    }
+}
+
+/// A text that is borrowed where it can be.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowed;
+        impl<'de> Visitor<'de> for Borrowed {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrowed)
+    }
+}
+
+/// Every page of a list: a [`Flow`] that gives the rows of each page.
+///
+/// | it ends | when |
+/// | --- | --- |
+/// | [`PagesEnd::LastPage`] | a page says that there is no next one: its cursor is null or empty |
+/// | [`PagesEnd::AtMost`] | as many pages were given as [`at_most`](Pages::at_most) allows |
+/// | [`FlowError::RepeatedCursor`] | a cursor comes for the second time |
+/// | [`FlowError::BackAtFirstPage`] | the server could not read the cursor and begins anew, which Laravel does in silence |
+/// | [`FlowError::MissingCursor`] | a page says nothing of the next one |
+///
+/// A page without rows is no end. After an error the place is kept: asked for the next step, it goes on where it was.
+/// What is kept of each page is 8 bytes.
+pub struct Pages<E: Endpoint> {
+    endpoint: E,
+    place: Place,
+    /// The page that came and is not given yet.
+    pending: Option<E::Output>,
+}
+
+/// How a list ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PagesEnd {
+    /// At its last page.
+    LastPage,
+    /// At the cap; [`Pages::cursor`] says where it goes on.
+    AtMost,
+}
+
+/// Where a list is, whatever its rows are.
+#[derive(Default)]
+struct Place {
+    /// Where the next page begins. All before it was given.
+    cursor: Option<Cursor>,
+    /// Numbers of the cursors so far.
+    seen: HashSet<u64>,
+    /// A number of the first page's answer, if the list was read from its beginning.
+    first_page: Option<u64>,
+    pages: u32,
+    at_most: Option<u32>,
+    stop: Option<Stop>,
+}
+
+/// Why there is no further page.
+#[derive(Clone, Copy)]
+enum Stop {
+    LastPage,
+    Repeated,
+    BackAtFirst,
+    Missing,
+    TooLong(usize),
+}
+
+/// More pages than any list has.
+const MAX_PAGES: u32 = 1_000_000;
+
+fn number_of(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Place {
+    /// Whether there is a page to ask for.
+    fn end(&self) -> Result<Option<PagesEnd>, FlowError> {
+        match self.stop {
+            Some(Stop::LastPage) => Ok(Some(PagesEnd::LastPage)),
+            Some(Stop::Repeated) => Err(FlowError::RepeatedCursor),
+            Some(Stop::BackAtFirst) => Err(FlowError::BackAtFirstPage),
+            Some(Stop::Missing) => Err(FlowError::MissingCursor),
+            Some(Stop::TooLong(found)) => Err(FlowError::CursorTooLong { found }),
+            None if self.at_most.is_some_and(|most| self.pages >= most) => Ok(Some(PagesEnd::AtMost)),
+            None if self.pages >= MAX_PAGES => Err(FlowError::TooManyPages),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a page is the first one again, though another was asked for.
+    fn is_back_at_first(&self, next: &NextPage, says_first: bool, is_empty: bool, body: &[u8]) -> bool {
+        if self.cursor.is_none() {
+            return false;
+        }
+        // A server that does not say so shows it: its cursor is an old one, and so is the whole answer.
+        let is_old = matches!(next, NextPage::At(cursor) if self.seen.contains(&number_of(cursor.as_str().as_bytes())));
+        (says_first && !is_empty) || (is_old && self.first_page == Some(number_of(body)))
+    }
+
+    /// Goes on to the next page, once this one is given.
+    fn advance(&mut self, next: NextPage) {
+        self.pages = self.pages.saturating_add(1);
+        self.stop = match next {
+            NextPage::Missing => Some(Stop::Missing),
+            NextPage::None => Some(Stop::LastPage),
+            NextPage::TooLong(found) => Some(Stop::TooLong(found)),
+            NextPage::At(cursor) if self.seen.insert(number_of(cursor.as_str().as_bytes())) => {
+                self.cursor = Some(cursor);
+                None
+            }
+            NextPage::At(_) => Some(Stop::Repeated),
+        };
+    }
+}
+
+impl<E, T> Pages<E>
+where
+    E: Endpoint<Output = Page<T>>,
+{
+    /// The list of `endpoint`, from its beginning.
+    #[must_use]
+    pub fn of(endpoint: E) -> Self {
+        Self { endpoint, place: Place::default(), pending: None }
+    }
+
+    /// The list of `endpoint`, from `cursor` on: one that [`cursor`](Pages::cursor) gave to an earlier run, mostly in
+    /// another process. The request must be the same.
+    #[must_use]
+    pub fn resume(endpoint: E, cursor: Cursor) -> Self {
+        let seen = HashSet::from([number_of(cursor.as_str().as_bytes())]);
+        Self { endpoint, place: Place { cursor: Some(cursor), seen, ..Place::default() }, pending: None }
+    }
+
+    /// Ends after so many pages, counted from here: [`PagesEnd::AtMost`].
+    #[must_use]
+    pub fn at_most(mut self, pages: u32) -> Self {
+        self.place.at_most = Some(pages);
+        self
+    }
+
+    /// Row by row instead of page by page.
+    #[must_use]
+    pub fn rows(self) -> Rows<E> {
+        Rows { start: self.place.cursor.clone(), pages: self, page: None, taken: 0, skip: 0 }
+    }
+
+    /// With each row as a result: a row that cannot be read is an error of its own and costs no other row. Reads the
+    /// answer as a [`Page`], whatever [`Endpoint::read`] would do.
+    #[must_use]
+    pub fn lossy(self) -> Pages<Lossy<E>>
+    where
+        T: DeserializeOwned,
+    {
+        let Self { endpoint, place, .. } = self;
+        Pages { endpoint: Lossy(endpoint), place, pending: None }
+    }
+
+    /// Row by row, each as a result: [`lossy`](Pages::lossy) and [`rows`](Pages::rows).
+    #[must_use]
+    pub fn rows_lossy(self) -> Rows<Lossy<E>>
+    where
+        T: DeserializeOwned,
+    {
+        self.lossy().rows()
+    }
+}
+
+impl<E: Endpoint> Pages<E> {
+    /// Where the next page begins: all before it was given. `None` before the first page was. Written down with the rows,
+    /// it lets another process go on.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.place.cursor.as_ref()
+    }
+
+    /// How many pages were given.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        self.place.pages
+    }
+}
+
+impl<E, T> Pages<E>
+where
+    E: Endpoint<Output = Page<T>>,
+{
+    /// The page that came, with which the place moves on.
+    fn take(&mut self) -> Option<Page<T>> {
+        let mut page = self.pending.take()?;
+        self.place.advance(std::mem::replace(&mut page.next, NextPage::None));
+        Some(page)
+    }
+
+    fn step<I>(&self, api: &Api) -> Result<Step<I, PagesEnd>, FlowError> {
+        if let Some(end) = self.place.end()? {
+            return Ok(Step::End(end));
+        }
+        let call = self.endpoint.call(api);
+        Ok(Step::Send(match &self.place.cursor {
+            Some(cursor) => call.query("cursor", cursor),
+            None => call,
+        }))
+    }
+
+    fn receive(&mut self, reply: &Reply<Bytes>) -> Result<(), FlowError> {
+        let page = self.endpoint.read(reply)?;
+        if self.place.is_back_at_first(&page.next, page.is_first, page.rows.is_empty(), reply.body()) {
+            self.place.stop = Some(Stop::BackAtFirst);
+            return Err(FlowError::BackAtFirstPage);
+        }
+        if self.place.cursor.is_none() {
+            self.place.first_page = Some(number_of(reply.body()));
+        }
+        self.pending = Some(page);
+        Ok(())
+    }
+}
+
+impl<E, T> Flow for Pages<E>
+where
+    E: Endpoint<Output = Page<T>>,
+{
+    type Item = Vec<T>;
+    type Output = PagesEnd;
+
+    fn next(&mut self, api: &Api, _: Moment) -> Result<Step<Vec<T>, PagesEnd>, FlowError> {
+        match self.take() {
+            Some(page) => Ok(Step::Yield(page.rows)),
+            None => self.step(api),
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, _: Moment) -> Result<(), FlowError> {
+        self.receive(&reply)
+    }
+}
+
+/// Shows how far it is, and no cursor.
+impl<E: Endpoint> fmt::Debug for Pages<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages")
+            .field("pages", &self.place.pages)
+            .field("cursor", &self.place.cursor)
+            .field("at_most", &self.place.at_most)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every row of a list: a [`Flow`] that gives them one by one; from [`Pages::rows`].
+///
+/// Its place is a page and a row in it, since the API has no cursor for a row: [`page_cursor`](Rows::page_cursor) and
+/// [`taken`](Rows::taken). Another process goes on with `Pages::resume(list, cursor).rows().skip(taken)`, or without
+/// `resume` if the cursor is `None`.
+pub struct Rows<E: Endpoint> {
+    pages: Pages<E>,
+    /// The page under way, last row first.
+    page: Option<E::Output>,
+    /// Where that page begins.
+    start: Option<Cursor>,
+    taken: usize,
+    skip: usize,
+}
+
+impl<E: Endpoint> Rows<E> {
+    /// Passes over the first rows of the next page, which were taken before.
+    #[must_use]
+    pub fn skip(mut self, rows: usize) -> Self {
+        self.skip = rows;
+        self
+    }
+
+    /// Where the page of the last row begins; `None` for the first page.
+    #[must_use]
+    pub fn page_cursor(&self) -> Option<&Cursor> {
+        self.start.as_ref()
+    }
+
+    /// How many rows of that page were given, those that were passed over among them.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// How many pages were begun.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        self.pages.pages()
+    }
+}
+
+impl<E, T> Flow for Rows<E>
+where
+    E: Endpoint<Output = Page<T>>,
+{
+    type Item = T;
+    type Output = PagesEnd;
+
+    fn next(&mut self, api: &Api, _: Moment) -> Result<Step<T, PagesEnd>, FlowError> {
+        loop {
+            if let Some(row) = self.page.as_mut().and_then(|page| page.rows.pop()) {
+                self.taken = self.taken.saturating_add(1);
+                return Ok(Step::Yield(row));
+            }
+            let start = self.pages.cursor().cloned();
+            let Some(mut page) = self.pages.take() else { return self.pages.step(api) };
+            self.start = start;
+            self.taken = self.skip.min(page.rows.len());
+            self.skip = 0;
+            page.rows.reverse();
+            page.rows.truncate(page.rows.len().saturating_sub(self.taken));
+            self.page = Some(page);
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, _: Moment) -> Result<(), FlowError> {
+        self.pages.receive(&reply)
+    }
+}
+
+/// Shows how far it is, and no cursor.
+impl<E: Endpoint> fmt::Debug for Rows<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("pages", &self.pages).field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+/// An endpoint whose rows are results; from [`Pages::lossy`].
+#[derive(Clone, Debug)]
+pub struct Lossy<E>(E);
+
+impl<E, T> Endpoint for Lossy<E>
+where
+    E: Endpoint<Output = Page<T>>,
+    T: DeserializeOwned,
+{
+    type Output = Page<Result<T, DecodeError>>;
+
+    fn call(&self, api: &Api) -> Call {
+        self.0.call(api)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError> {
+        let Page { rows, next, is_first } = reply.json::<Page<&RawValue>>()?;
+        let rows = rows.into_iter().enumerate().map(|(index, row)| reply.part(row.get(), ("data", index)));
+        Ok(Page { rows: rows.collect(), next, is_first })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_where_the_next_one_begins() {
+        let long = "x".repeat(Cursor::MAX_LEN + 1);
+        let at = |text: &str| NextPage::At(text.parse().unwrap());
+        for (json, next, is_first) in [
+            (r#"{"data":[1],"next_cursor":"abc","prev_cursor":null}"#.to_owned(), at("abc"), true),
+            (r#"{"data":[1],"next_cursor":"a\u0062c","prev_cursor":"x","new":{}}"#.to_owned(), at("abc"), false),
+            (r#"{"data":[1],"next_cursor":null}"#.to_owned(), NextPage::None, false),
+            (r#"{"data":[1],"next_cursor":""}"#.to_owned(), NextPage::None, false),
+            (r#"{"data":[1]}"#.to_owned(), NextPage::Missing, false),
+            (format!(r#"{{"data":[1],"next_cursor":"{long}"}}"#), NextPage::TooLong(2049), false),
+        ] {
+            let page: Page<u32> = serde_json::from_str(&json).unwrap();
+            assert_eq!((page.rows(), &page.next, page.is_first()), (&[1][..], &next, is_first), "{json}");
+        }
+        for (json, expected) in [
+            ("{}", "missing field `data`"),
+            (r#"{"data":null}"#, "invalid type: null"),
+            (r#"{"data":[],"next_cursor":7}"#, "expected a string"),
+            ("[]", "expected a page of a list"),
+        ] {
+            let error = serde_json::from_str::<Page<u32>>(json).unwrap_err().to_string();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_written_down_and_in_no_debug() {
+        let cursor: Cursor = "canary".parse().unwrap();
+        assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
+        assert_eq!(format!("{cursor:?}"), "Cursor(6 bytes)");
+        assert!("".parse::<Cursor>().is_err() && "x".repeat(2049).parse::<Cursor>().is_err());
+        let page = Page::new(Vec::<u32>::new(), Some(cursor));
+        assert!(!format!("{page:?}").contains("canary"));
+    }
+
+    #[derive(Clone, Copy)]
+    struct Numbers;
+
+    impl Endpoint for Numbers {
+        type Output = Page<u32>;
+
+        fn call(&self, api: &Api) -> Call {
+            api.get("numbers")
+        }
+
+        fn read(&self, reply: &Reply<Bytes>) -> Result<Page<u32>, DecodeError> {
+            reply.json()
+        }
+    }
+
+    fn api() -> Api {
+        Api::new(crate::ApiKey::new("12|abcdef").unwrap())
+    }
+
+    fn reply(body: &str) -> Reply<Bytes> {
+        api().read(http::Response::new(Bytes::copy_from_slice(body.as_bytes()))).into_result().unwrap()
+    }
+
+    /// Plays the answers in order; the items, the queries that were sent, and how it ended.
+    fn play<F: Flow<Output = PagesEnd>>(
+        flow: &mut F,
+        answers: &[&str],
+    ) -> (Vec<F::Item>, Vec<String>, Result<PagesEnd, String>) {
+        let (mut items, mut sent, mut answers) = (Vec::new(), Vec::new(), answers.iter());
+        loop {
+            match flow.next(&api(), Moment::since_origin(std::time::Duration::ZERO)) {
+                Ok(Step::Send(call)) => {
+                    let uri = call.to_request().unwrap().uri().clone();
+                    sent.push(uri.query().unwrap_or_default().to_owned());
+                    let answer = answers.next().expect("one call more than was played");
+                    if let Err(error) = flow.on_reply(reply(answer), Moment::since_origin(std::time::Duration::ZERO)) {
+                        return (items, sent, Err(error.to_string()));
+                    }
+                }
+                Ok(Step::Yield(item)) => items.push(item),
+                Ok(Step::End(end)) => return (items, sent, Ok(end)),
+                Ok(Step::Sleep(_)) => panic!("pages never wait"),
+                Err(error) => return (items, sent, Err(error.to_string())),
+            }
+        }
+    }
+
+    const FIRST: &str = r#"{"data":[1,2],"next_cursor":"a","prev_cursor":null}"#;
+    const EMPTY: &str = r#"{"data":[],"next_cursor":"b","prev_cursor":"p"}"#;
+    const LAST: &str = r#"{"data":[3],"next_cursor":null,"prev_cursor":"p"}"#;
+
+    #[test]
+    fn pages_are_followed_past_an_empty_one_to_the_last() {
+        let mut pages = Pages::of(Numbers);
+        let (items, sent, end) = play(&mut pages, &[FIRST, EMPTY, LAST]);
+        assert_eq!(items, [vec![1, 2], vec![], vec![3]]);
+        assert_eq!(sent, ["", "cursor=a", "cursor=b"]);
+        assert_eq!((end, pages.pages()), (Ok(PagesEnd::LastPage), 3));
+        // And again the same.
+        assert!(matches!(
+            pages.next(&api(), Moment::since_origin(std::time::Duration::ZERO)),
+            Ok(Step::End(PagesEnd::LastPage))
+        ));
+    }
+
+    #[test]
+    fn rows_come_one_by_one_and_know_their_place() {
+        let mut rows = Pages::of(Numbers).rows();
+        let (items, sent, end) = play(&mut rows, &[FIRST, EMPTY, LAST]);
+        assert_eq!((items, sent.len(), end), (vec![1, 2, 3], 3, Ok(PagesEnd::LastPage)));
+        assert_eq!((rows.page_cursor().unwrap().as_str(), rows.taken()), ("b", 1));
+
+        let mut rest = Pages::of(Numbers).rows().skip(1);
+        assert_eq!(play(&mut rest, &[FIRST, LAST]).0, [2, 3]);
+        let mut rest = Pages::resume(Numbers, "a".parse().unwrap()).rows().skip(7);
+        let (items, sent, _) = play(&mut rest, &[LAST]);
+        assert_eq!((items, sent[0].as_str()), (vec![], "cursor=a"));
+    }
+
+    #[test]
+    fn each_way_to_end_is_told_from_the_others() {
+        let cycle = r#"{"data":[3],"next_cursor":"a","prev_cursor":"p"}"#;
+        let silent = r#"{"data":[1,2],"next_cursor":"a"}"#;
+        let missing = r#"{"data":[3]}"#;
+        let empty = r#"{"data":[3],"next_cursor":""}"#;
+        let long = format!(r#"{{"data":[3],"next_cursor":"{}"}}"#, "x".repeat(1 << 20));
+        for (answers, rows, end) in [
+            (&[FIRST, cycle][..], vec![1, 2, 3], Err(FlowError::RepeatedCursor)),
+            (&[FIRST, FIRST], vec![1, 2], Err(FlowError::BackAtFirstPage)),
+            (&[FIRST, EMPTY, FIRST], vec![1, 2], Err(FlowError::BackAtFirstPage)),
+            (&[silent, EMPTY, silent], vec![1, 2], Err(FlowError::BackAtFirstPage)),
+            (&[FIRST, missing], vec![1, 2, 3], Err(FlowError::MissingCursor)),
+            (&[FIRST, empty], vec![1, 2, 3], Ok(PagesEnd::LastPage)),
+            (&[FIRST, &long], vec![1, 2, 3], Err(FlowError::CursorTooLong { found: 1 << 20 })),
+        ] {
+            let mut flow = Pages::of(Numbers).rows();
+            let (items, sent, found) = play(&mut flow, answers);
+            assert_eq!((items, &found), (rows, &end.map_err(|error| error.to_string())));
+            assert_eq!(sent.len(), answers.len());
+            // An error is no end: it comes again, and no call is sent.
+            assert_eq!(play(&mut flow, &[]).2, found);
+        }
+    }
+
+    #[test]
+    fn a_cap_ends_the_list_where_it_can_go_on() {
+        let mut pages = Pages::of(Numbers).at_most(1);
+        let (items, _, end) = play(&mut pages, &[FIRST]);
+        assert_eq!((items.len(), end), (1, Ok(PagesEnd::AtMost)));
+        assert_eq!(pages.cursor().unwrap().as_str(), "a");
+        let mut rest = Pages::resume(Numbers, pages.cursor().unwrap().clone());
+        let (items, sent, end) = play(&mut rest, &[LAST]);
+        assert_eq!((items, sent[0].as_str(), end), (vec![vec![3]], "cursor=a", Ok(PagesEnd::LastPage)));
+        assert_eq!(play(&mut Pages::of(Numbers).at_most(0), &[]).2, Ok(PagesEnd::AtMost));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_and_a_call_that_was_dropped_keep_the_place() {
+        let mut pages = Pages::of(Numbers);
+        let now = Moment::since_origin(std::time::Duration::ZERO);
+        assert!(matches!(pages.next(&api(), now), Ok(Step::Send(_))));
+        assert!(matches!(pages.next(&api(), now), Ok(Step::Send(_))), "the call was dropped");
+        pages.on_reply(reply(FIRST), now).unwrap();
+        assert!(matches!(pages.next(&api(), now), Ok(Step::Yield(_))));
+        for broken in ["{}", r#"{"data":["x"]}"#, r#"{"data":[],"next_cursor":7}"#] {
+            assert!(matches!(pages.next(&api(), now), Ok(Step::Send(_))));
+            assert!(matches!(pages.on_reply(reply(broken), now), Err(FlowError::Decode(_))), "{broken}");
+        }
+        let (items, sent, end) = play(&mut pages, &[LAST]);
+        assert_eq!((items, sent[0].as_str(), end), (vec![vec![3]], "cursor=a", Ok(PagesEnd::LastPage)));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_costs_no_other_row() {
+        let broken = r#"{"data":[1,"x",-1,2],"next_cursor":null}"#;
+        assert!(play(&mut Pages::of(Numbers), &[broken]).2.is_err());
+        let (items, _, end) = play(&mut Pages::of(Numbers).rows_lossy(), &[broken]);
+        let errors = items.iter().filter_map(|row| Some(row.as_ref().err()?.path())).collect::<Vec<_>>();
+        assert_eq!(errors, ["data[1]", "data[2]"]);
+        let read: Vec<Option<u32>> = items.into_iter().map(Result::ok).collect();
+        assert_eq!((read, end), (vec![Some(1), None, None, Some(2)], Ok(PagesEnd::LastPage)));
+
+        let (items, ..) =
+            play(&mut Pages::of(Numbers).rows_lossy(), &["{\"data\":\n[1,\n  \"x\"],\"next_cursor\":null}"]);
+        let error = items.into_iter().find_map(Result::err).unwrap();
+        assert_eq!((error.line(), error.column()), (3, 5));
+    }
+
+    #[test]
+    fn no_debug_shows_a_cursor() {
+        let pages = Pages::resume(Numbers, "canary".parse().unwrap());
+        assert!(
+            !format!("{pages:?} {:?}", Pages::resume(Numbers, "canary".parse().unwrap()).rows()).contains("canary")
+        );
+    }
+}

@@ -1,0 +1,300 @@
+//! Companies: list, read, update and export them.
+
+use cometly_core::{
+    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, backend_trim,
+    bytes::Bytes,
+};
+use serde::Serialize;
+
+use crate::{
+    Id, InvalidRequest, SpaceTime,
+    query::{self, Broken, Period, Query},
+    row::row,
+};
+
+row! {
+    /// A company.
+    Company {
+        required: {
+            /// Its id.
+            id: Id,
+        }
+        optional: {
+            /// Its domain.
+            domain: Option<String>,
+            /// Its name.
+            name: Option<String>,
+        }
+    }
+}
+
+/// `GET /companies`: the companies, in pages.
+///
+/// ```
+/// # use cometly::companies::ListCompanies;
+/// let list = ListCompanies::all().per_page(5000).build()?;
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListCompanies {
+    query: Query,
+}
+
+/// Describes a [`ListCompanies`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ListCompaniesBuilder {
+    period: Period,
+    per_page: Option<u32>,
+    broken: Broken,
+}
+
+impl ListCompanies {
+    /// Every company.
+    pub fn all() -> ListCompaniesBuilder {
+        ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
+    }
+
+    /// Those created from `start` to `end`, both included.
+    pub fn created_between<S, E>(start: S, end: E) -> ListCompaniesBuilder
+    where
+        S: TryInto<SpaceTime>,
+        S::Error: Into<InvalidRequest>,
+        E: TryInto<SpaceTime>,
+        E::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        ListCompaniesBuilder { period: Period::between(start, end, &mut broken), per_page: None, broken }
+    }
+}
+
+impl ListCompaniesBuilder {
+    /// How many companies a page holds: 1 to 5000, by default 200.
+    pub fn per_page(mut self, companies: u32) -> Self {
+        self.per_page = Some(companies);
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<ListCompanies, InvalidRequest> {
+        let Self { period, per_page, mut broken } = self;
+        let mut query = Query::default();
+        period.add_to(&mut query);
+        query::per_page(per_page, 5000, &mut query, &mut broken);
+        broken.into_result()?;
+        Ok(ListCompanies { query })
+    }
+}
+
+impl Endpoint for ListCompanies {
+    type Output = Page<Company>;
+
+    fn call(&self, api: &Api) -> Call {
+        self.query.add_to(api.get("companies"))
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Page<Company>, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `GET /companies/{id}`: one company.
+#[derive(Clone, Debug)]
+pub struct GetCompany {
+    id: Id,
+}
+
+impl GetCompany {
+    /// The company with this id.
+    pub fn new(id: impl Into<Id>) -> Self {
+        Self { id: id.into() }
+    }
+}
+
+impl Endpoint for GetCompany {
+    type Output = Company;
+
+    fn call(&self, api: &Api) -> Call {
+        api.get("companies/{id}").segment(&self.id)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Company, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `PUT /companies/{id}`: changes the name or the domain of a company; what is not said stays.
+///
+/// ```
+/// # use cometly::companies::UpdateCompany;
+/// let update = UpdateCompany::new(7).name("Example Ltd").build()?;
+/// assert_eq!(UpdateCompany::new(7).build().unwrap_err().to_string(), "domain: expected domain or name, or both");
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct UpdateCompany {
+    id: Id,
+    change: Change,
+}
+
+/// Describes an [`UpdateCompany`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct UpdateCompanyBuilder {
+    id: Id,
+    change: Change,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Change {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl UpdateCompany {
+    /// Changes the company with this id.
+    #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
+    pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
+        UpdateCompanyBuilder { id: id.into(), change: Change::default() }
+    }
+}
+
+impl UpdateCompanyBuilder {
+    /// The domain, 1 to 255 characters.
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.change.domain = Some(domain.into());
+        self
+    }
+
+    /// The name, 1 to 255 characters.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.change.name = Some(name.into());
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] if nothing is changed, or a text is blank or too long.
+    pub fn build(self) -> Result<UpdateCompany, InvalidRequest> {
+        let Self { id, change } = self;
+        if change.domain.is_none() && change.name.is_none() {
+            return Err(InvalidRequest::new("domain", "expected domain or name, or both"));
+        }
+        for (field, text) in [("domain", &change.domain), ("name", &change.name)] {
+            let fits = |text: &String| !backend_trim(text).is_empty() && text.chars().count() <= 255;
+            if !text.as_ref().is_none_or(fits) {
+                return Err(InvalidRequest::new(field, "expected 1 to 255 characters"));
+            }
+        }
+        Ok(UpdateCompany { id, change })
+    }
+}
+
+impl Endpoint for UpdateCompany {
+    type Output = Company;
+
+    fn call(&self, api: &Api) -> Call {
+        api.put("companies/{id}").segment(&self.id).json(&self.change)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Company, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `POST /companies/exports`: orders the companies as a file.
+#[derive(Clone, Debug)]
+pub struct ExportCompanies {
+    query: Query,
+}
+
+impl ExportCompanies {
+    /// Those created from `start` to `end`, both included.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] if a time cannot be read, or `end` is not after `start`.
+    pub fn created_between<S, E>(start: S, end: E) -> Result<Self, InvalidRequest>
+    where
+        S: TryInto<SpaceTime>,
+        S::Error: Into<InvalidRequest>,
+        E: TryInto<SpaceTime>,
+        E::Error: Into<InvalidRequest>,
+    {
+        let (mut broken, mut query) = (Broken::default(), Query::default());
+        Period::between(start, end, &mut broken).add_to(&mut query);
+        broken.into_result()?;
+        Ok(Self { query })
+    }
+}
+
+impl Endpoint for ExportCompanies {
+    type Output = ExportOrdered;
+
+    fn call(&self, api: &Api) -> Call {
+        api.post("companies/exports").json(&self.query.to_json())
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, DecodeError> {
+        reply.json()
+    }
+}
+
+impl ExportOrder for ExportCompanies {
+    fn status_call(api: &Api, id: &ExportId) -> Call {
+        api.get("companies/exports/{id}").segment(id)
+    }
+}
+
+/// `GET /companies/exports/{id}`: how far an export is.
+#[derive(Clone, Debug)]
+pub struct GetCompanyExport {
+    id: ExportId,
+}
+
+impl GetCompanyExport {
+    /// The export with this id.
+    #[must_use]
+    pub fn new(id: ExportId) -> Self {
+        Self { id }
+    }
+}
+
+impl Endpoint for GetCompanyExport {
+    type Output = Export;
+
+    fn call(&self, api: &Api) -> Call {
+        ExportCompanies::status_call(api, &self.id)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Export, DecodeError> {
+        reply.json()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_rule_is_told_by_its_field() {
+        for (result, field) in [
+            (ListCompanies::all().per_page(0).build().map(drop), "per_page"),
+            (ListCompanies::all().per_page(5001).build().map(drop), "per_page"),
+            (ListCompanies::created_between("2026-11-24", "2026-11-24").build().map(drop), "end_date"),
+            (ListCompanies::created_between("x", "2026-11-24").build().map(drop), "start_date"),
+            (UpdateCompany::new(7).build().map(drop), "domain"),
+            (UpdateCompany::new(7).name(" ").build().map(drop), "name"),
+            (UpdateCompany::new(7).domain("x".repeat(256)).build().map(drop), "domain"),
+            (ExportCompanies::created_between("2026-11-25", "2026-11-24").map(drop), "end_date"),
+        ] {
+            assert_eq!(result.unwrap_err().field(), field);
+        }
+        assert!(UpdateCompany::new(7).domain("é".repeat(255)).build().is_ok());
+    }
+}

@@ -1,0 +1,678 @@
+//! Contacts: list, read, create, update and export them.
+
+use std::{collections::BTreeMap, fmt};
+
+use cometly_core::{
+    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, backend_trim,
+    bytes::Bytes,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    Amount, Id, InvalidRequest, SpaceDate, SpaceTime,
+    body::Body,
+    events::{Event, is_email},
+    query::{self, Broken, Period, Query},
+    row::row,
+};
+
+row! {
+    /// A contact as a list or an export has it: the first of each of its lists.
+    ContactRow {
+        required: {
+            /// Its id.
+            id: Id,
+        }
+        optional: {
+            /// The first address.
+            email: Option<String>,
+            /// The first name.
+            name: Option<String>,
+            /// The first number.
+            phone: Option<String>,
+            /// The first place.
+            location: Option<String>,
+            /// The tokens of its browsers, if they were asked for.
+            comet_tokens: Vec<String>,
+            /// Every address, if they were asked for.
+            emails: Vec<String>,
+            /// The Space's own fields, if they were asked for.
+            custom_fields: Map<String, Value>,
+        }
+    }
+}
+
+row! {
+    /// A contact, whole. The first of each list is the primary one.
+    Contact {
+        required: {
+            /// Its id.
+            id: Id,
+        }
+        optional: {
+            /// Its addresses.
+            emails: Vec<String>,
+            /// Its numbers.
+            phones: Vec<String>,
+            /// Its names.
+            names: Vec<String>,
+            /// Its places.
+            locations: Vec<String>,
+            /// The tokens of its browsers, if they were asked for.
+            comet_tokens: Vec<String>,
+            /// What it did, if that was asked for.
+            events: Vec<Event>,
+            /// The Space's own fields, by their keys or their labels.
+            custom_fields: Map<String, Value>,
+            /// What its browsers visited, if that was asked for.
+            browsing_session_hits: Vec<Value>,
+        }
+    }
+}
+
+/// `GET /contacts`: the contacts created between two times, in pages.
+///
+/// ```
+/// # use cometly::contacts::ListContacts;
+/// let list = ListContacts::created_between("2026-11-01", "2026-12-01").include_all_emails().per_page(5000).build()?;
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListContacts {
+    query: Query,
+}
+
+/// Describes a [`ListContacts`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ListContactsBuilder {
+    period: Period,
+    included: Query,
+    per_page: Option<u32>,
+    broken: Broken,
+}
+
+impl ListContacts {
+    /// Those created from `start` to `end`, both included.
+    pub fn created_between<S, E>(start: S, end: E) -> ListContactsBuilder
+    where
+        S: TryInto<SpaceTime>,
+        S::Error: Into<InvalidRequest>,
+        E: TryInto<SpaceTime>,
+        E::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        let period = Period::between(start, end, &mut broken);
+        ListContactsBuilder { period, included: Query::default(), per_page: None, broken }
+    }
+
+    /// Those created on one day.
+    pub fn created_on<D>(day: D) -> ListContactsBuilder
+    where
+        D: TryInto<SpaceDate>,
+        D::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        let period = Period::on(day, &mut broken);
+        ListContactsBuilder { period, included: Query::default(), per_page: None, broken }
+    }
+}
+
+impl ListContactsBuilder {
+    /// How many contacts a page holds: 1 to 5000, by default 200.
+    pub fn per_page(mut self, contacts: u32) -> Self {
+        self.per_page = Some(contacts);
+        self
+    }
+
+    /// With the tokens of their browsers.
+    pub fn include_comet_tokens(mut self) -> Self {
+        self.included.add("include_comet_tokens", 1);
+        self
+    }
+
+    /// With every address, not the first alone.
+    pub fn include_all_emails(mut self) -> Self {
+        self.included.add("include_all_emails", 1);
+        self
+    }
+
+    /// With the Space's own fields, by their keys: `profile_field_1`.
+    pub fn include_custom_fields(mut self) -> Self {
+        self.included.add("include_custom_fields", 1);
+        self
+    }
+
+    /// With the Space's own fields, by the labels that the Space gave them.
+    pub fn include_custom_fields_by_label(mut self) -> Self {
+        self.included.add("use_custom_field_labels", 1);
+        self.include_custom_fields()
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<ListContacts, InvalidRequest> {
+        let Self { period, included, per_page, mut broken } = self;
+        let mut query = Query::default();
+        period.add_to(&mut query);
+        query.extend(included);
+        query::per_page(per_page, 5000, &mut query, &mut broken);
+        broken.into_result()?;
+        Ok(ListContacts { query })
+    }
+}
+
+impl Endpoint for ListContacts {
+    type Output = Page<ContactRow>;
+
+    fn call(&self, api: &Api) -> Call {
+        self.query.add_to(api.get("contacts"))
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Page<ContactRow>, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `GET /contacts/{id}`: one contact, whole.
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until a client sends it"]
+pub struct GetContact {
+    id: Id,
+    query: Query,
+}
+
+impl GetContact {
+    /// The contact with this id.
+    pub fn new(id: impl Into<Id>) -> Self {
+        Self { id: id.into(), query: Query::default() }
+    }
+
+    /// With the tokens of its browsers.
+    pub fn include_comet_tokens(mut self) -> Self {
+        self.query.add("include_comet_tokens", 1);
+        self
+    }
+
+    /// With what it did.
+    pub fn include_events(mut self) -> Self {
+        self.query.add("include_events", 1);
+        self
+    }
+
+    /// With the visits that no ad brought, which are left out by default.
+    pub fn show_direct_touchpoints(mut self) -> Self {
+        self.query.add("hide_direct_touchpoints", 0);
+        self
+    }
+
+    /// With the labels of the Space's own fields instead of their keys.
+    pub fn use_custom_field_labels(mut self) -> Self {
+        self.query.add("use_custom_field_labels", 1);
+        self
+    }
+
+    /// With what its browsers visited.
+    pub fn include_browsing_session_data(mut self) -> Self {
+        self.query.add("include_browsing_session_data", 1);
+        self
+    }
+}
+
+impl Endpoint for GetContact {
+    type Output = Contact;
+
+    fn call(&self, api: &Api) -> Call {
+        self.query.add_to(api.get("contacts/{id}").segment(&self.id))
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Contact, DecodeError> {
+        reply.json()
+    }
+}
+
+/// The Space's own fields of a contact: 1 to 15 are texts, 16 to 25 numbers, 26 to 30 dates.
+///
+/// ```
+/// # use cometly::contacts::CustomFields;
+/// let fields = CustomFields::new().text(1, "pro").number(16, 12).date(26, "2026-11-24");
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "fields do nothing until a contact gets them"]
+pub struct CustomFields {
+    fields: BTreeMap<u8, Value>,
+    broken: Broken,
+}
+
+/// Shows which fields there are, and no value: they are of a person.
+impl fmt::Debug for CustomFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.fields.keys()).finish()
+    }
+}
+
+impl CustomFields {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `profile_field_1` to `profile_field_15`.
+    pub fn text(self, number: u8, text: impl Into<String>) -> Self {
+        self.set(number, 1..=15, "a text", Value::String(text.into()))
+    }
+
+    /// `profile_field_16` to `profile_field_25`.
+    pub fn number<A>(mut self, number: u8, value: A) -> Self
+    where
+        A: TryInto<Amount>,
+        A::Error: Into<InvalidRequest>,
+    {
+        let value =
+            self.broken.take("custom_fields", value).and_then(|amount: Amount| serde_json::to_value(amount).ok());
+        self.set(number, 16..=25, "a number", value.unwrap_or_default())
+    }
+
+    /// `profile_field_26` to `profile_field_30`.
+    pub fn date<D>(mut self, number: u8, day: D) -> Self
+    where
+        D: TryInto<SpaceDate>,
+        D::Error: Into<InvalidRequest>,
+    {
+        let day = self.broken.take("custom_fields", day).map(|day: SpaceDate| Value::String(day.to_string()));
+        self.set(number, 26..=30, "a date", day.unwrap_or_default())
+    }
+
+    fn set(mut self, number: u8, numbers: std::ops::RangeInclusive<u8>, what: &str, value: Value) -> Self {
+        let (first, last) = (numbers.start(), numbers.end());
+        self.broken.check(numbers.contains(&number), "custom_fields", || {
+            format!("expected {what} in profile_field_{first} to profile_field_{last}, found profile_field_{number}")
+        });
+        self.fields.insert(number, value);
+        self
+    }
+
+    fn into_json(self) -> Result<Value, InvalidRequest> {
+        self.broken.into_result()?;
+        let fields = self.fields.into_iter().map(|(number, value)| (format!("profile_field_{number}"), value));
+        Ok(Value::Object(fields.collect()))
+    }
+}
+
+/// What a body says of a contact; what is not in it is untouched.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(transparent)]
+struct Said(Body);
+
+impl Said {
+    fn list<T: Into<String>>(&mut self, field: &'static str, items: impl IntoIterator<Item = T>) {
+        self.0.set(field, items.into_iter().map(|item| Value::String(item.into())).collect());
+    }
+
+    /// No item is blank, and an address is one.
+    fn check(&self) -> Result<(), InvalidRequest> {
+        for (field, items) in self.0.iter() {
+            for (index, item) in items.as_array().into_iter().flatten().enumerate() {
+                let text = backend_trim(item.as_str().unwrap_or_default());
+                let broken = |rule: &'static str| Err(InvalidRequest::new(format!("{field}.{index}"), rule));
+                match field {
+                    _ if text.is_empty() => return broken("expected a text that is not blank"),
+                    "emails" if !is_email(text) => return broken("expected an email address, as ada@example.com"),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `POST /contacts`: a new contact.
+///
+/// ```
+/// # use cometly::contacts::{CreateContact, CustomFields};
+/// let contact = CreateContact::new(["ada@example.com"])
+///     .names(["Ada Lovelace"])
+///     .custom_fields(CustomFields::new().text(1, "pro"))
+///     .build()?;
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CreateContact {
+    said: Said,
+}
+
+/// Describes a [`CreateContact`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct CreateContactBuilder {
+    said: Said,
+    custom_fields: Option<CustomFields>,
+}
+
+impl CreateContact {
+    /// A contact with these addresses, of which there is at least one; the first is the primary one.
+    #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
+    pub fn new<T: Into<String>>(emails: impl IntoIterator<Item = T>) -> CreateContactBuilder {
+        let mut said = Said::default();
+        said.list("emails", emails);
+        CreateContactBuilder { said, custom_fields: None }
+    }
+}
+
+impl CreateContactBuilder {
+    /// Its numbers, each with its country code; the first is the primary one.
+    pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
+        self.said.list("phones", phones);
+        self
+    }
+
+    /// Its names; the first is the primary one.
+    pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.said.list("names", names);
+        self
+    }
+
+    /// Its places; the first is the primary one.
+    pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
+        self.said.list("locations", locations);
+        self
+    }
+
+    /// The Space's own fields.
+    pub fn custom_fields(mut self, fields: CustomFields) -> Self {
+        self.custom_fields = Some(fields);
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<CreateContact, InvalidRequest> {
+        let Self { mut said, custom_fields } = self;
+        if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+            return Err(InvalidRequest::new("emails", "expected at least one"));
+        }
+        said.check()?;
+        if let Some(fields) = custom_fields {
+            said.0.set("custom_fields", fields.into_json()?);
+        }
+        Ok(CreateContact { said })
+    }
+}
+
+impl Endpoint for CreateContact {
+    type Output = Contact;
+
+    fn call(&self, api: &Api) -> Call {
+        api.post("contacts").json(&self.said)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Contact, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `PUT /contacts/{id}`: changes a contact. A list is replaced whole, wiped, or left untouched.
+///
+/// ```
+/// # use cometly::contacts::UpdateContact;
+/// let update = UpdateContact::new(7)
+///     .replace_emails(["ada@example.com", "lovelace@example.com"]) // these and no other
+///     .wipe_phones() // none
+///     .build()?; // names and locations stay as they are
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct UpdateContact {
+    id: Id,
+    said: Said,
+}
+
+/// Describes an [`UpdateContact`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct UpdateContactBuilder {
+    id: Id,
+    said: Said,
+    custom_fields: Option<CustomFields>,
+    broken: Broken,
+}
+
+impl UpdateContact {
+    /// Changes the contact with this id.
+    #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
+    pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
+        let (said, broken) = (Said::default(), Broken::default());
+        UpdateContactBuilder { id: id.into(), said, custom_fields: None, broken }
+    }
+}
+
+macro_rules! lists {
+    ($($field:ident: $replace:ident $wipe:ident $what:literal,)+) => {
+        impl UpdateContactBuilder {
+            $(
+                #[doc = concat!("Puts these ", $what, " in place of all it has; the first is the primary one.")]
+                pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
+                    let items: Vec<T> = items.into_iter().collect();
+                    self.broken.check(!items.is_empty(), stringify!($field), || {
+                        concat!("expected at least one; to remove all, call ", stringify!($wipe)).to_owned()
+                    });
+                    self.said.list(stringify!($field), items);
+                    self
+                }
+
+                #[doc = concat!("Removes all ", $what, " that it has.")]
+                pub fn $wipe(mut self) -> Self {
+                    self.said.list(stringify!($field), None::<String>);
+                    self
+                }
+            )+
+        }
+    };
+}
+lists! {
+    emails: replace_emails wipe_emails "addresses",
+    phones: replace_phones wipe_phones "numbers",
+    names: replace_names wipe_names "names",
+    locations: replace_locations wipe_locations "places",
+}
+
+impl UpdateContactBuilder {
+    /// Sets the Space's own fields to these, and every one that is not named to null.
+    pub fn replace_custom_fields(mut self, fields: CustomFields) -> Self {
+        self.custom_fields = Some(fields);
+        self
+    }
+
+    /// Sets every one of the Space's own fields to null.
+    pub fn wipe_custom_fields(self) -> Self {
+        self.replace_custom_fields(CustomFields::new())
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] if nothing is changed, or the first rule that it breaks.
+    pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
+        let Self { id, mut said, custom_fields, broken } = self;
+        broken.into_result()?;
+        if said.0.is_empty() && custom_fields.is_none() {
+            return Err(InvalidRequest::new("emails", "expected at least one field to replace or to wipe"));
+        }
+        said.check()?;
+        if let Some(fields) = custom_fields {
+            said.0.set("custom_fields", fields.into_json()?);
+        }
+        Ok(UpdateContact { id, said })
+    }
+}
+
+impl Endpoint for UpdateContact {
+    type Output = Contact;
+
+    fn call(&self, api: &Api) -> Call {
+        api.put("contacts/{id}").segment(&self.id).json(&self.said)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Contact, DecodeError> {
+        reply.json()
+    }
+}
+
+/// `POST /contacts/exports`: orders contacts as a file.
+#[derive(Clone, Debug)]
+pub struct ExportContacts {
+    query: Query,
+}
+
+/// Describes an [`ExportContacts`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ExportContactsBuilder {
+    period: Period,
+    included: Query,
+    broken: Broken,
+}
+
+impl ExportContacts {
+    /// Those created from `start` to `end`, both included.
+    pub fn created_between<S, E>(start: S, end: E) -> ExportContactsBuilder
+    where
+        S: TryInto<SpaceTime>,
+        S::Error: Into<InvalidRequest>,
+        E: TryInto<SpaceTime>,
+        E::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        ExportContactsBuilder { period: Period::between(start, end, &mut broken), included: Query::default(), broken }
+    }
+}
+
+impl ExportContactsBuilder {
+    /// With the tokens of their browsers.
+    pub fn include_comet_tokens(mut self) -> Self {
+        self.included.add("include_comet_tokens", 1);
+        self
+    }
+
+    /// With every address, not the first alone.
+    pub fn include_all_emails(mut self) -> Self {
+        self.included.add("include_all_emails", 1);
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<ExportContacts, InvalidRequest> {
+        let Self { period, included, broken } = self;
+        broken.into_result()?;
+        let mut query = Query::default();
+        period.add_to(&mut query);
+        query.extend(included);
+        Ok(ExportContacts { query })
+    }
+}
+
+impl Endpoint for ExportContacts {
+    type Output = ExportOrdered;
+
+    fn call(&self, api: &Api) -> Call {
+        api.post("contacts/exports").json(&self.query.to_json())
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, DecodeError> {
+        reply.json()
+    }
+}
+
+impl ExportOrder for ExportContacts {
+    fn status_call(api: &Api, id: &ExportId) -> Call {
+        api.get("contacts/exports/{id}").segment(id)
+    }
+}
+
+/// `GET /contacts/exports/{id}`: how far an export is.
+#[derive(Clone, Debug)]
+pub struct GetContactExport {
+    id: ExportId,
+}
+
+impl GetContactExport {
+    /// The export with this id.
+    #[must_use]
+    pub fn new(id: ExportId) -> Self {
+        Self { id }
+    }
+}
+
+impl Endpoint for GetContactExport {
+    type Output = Export;
+
+    fn call(&self, api: &Api) -> Call {
+        ExportContacts::status_call(api, &self.id)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Export, DecodeError> {
+        reply.json()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_update_says_what_was_replaced_and_wiped_and_nothing_of_the_rest() {
+        let update = UpdateContact::new(7)
+            .replace_names(["Ada"])
+            .wipe_phones()
+            .replace_custom_fields(CustomFields::new().text(1, "pro").number(16, "1.50").date(26, "2026-11-24"))
+            .build()
+            .unwrap();
+        let expected = json!({
+            "names": ["Ada"], "phones": [],
+            "custom_fields": {"profile_field_1": "pro", "profile_field_16": 1.5, "profile_field_26": "2026-11-24"},
+        });
+        assert_eq!(serde_json::to_value(&update.said).unwrap(), expected);
+        let wiped = UpdateContact::new(7).wipe_custom_fields().build().unwrap();
+        assert_eq!(serde_json::to_value(&wiped.said).unwrap(), json!({"custom_fields": {}}));
+    }
+
+    #[test]
+    fn a_broken_rule_is_told_by_its_field() {
+        let update = || UpdateContact::new(7);
+        let create = || CreateContact::new(["ada@example.com"]);
+        let custom = |fields| create().custom_fields(fields).build().map(drop);
+        for (result, field) in [
+            (update().build().map(drop), "emails"),
+            (update().replace_phones(None::<&str>).build().map(drop), "phones"),
+            (update().replace_emails(["ada@example.com", "ada"]).build().map(drop), "emails.1"),
+            (update().replace_names([" "]).build().map(drop), "names.0"),
+            (CreateContact::new(None::<&str>).build().map(drop), "emails"),
+            (CreateContact::new([""]).build().map(drop), "emails.0"),
+            (create().phones([""]).build().map(drop), "phones.0"),
+            (custom(CustomFields::new().text(0, "x")), "custom_fields"),
+            (custom(CustomFields::new().text(16, "x")), "custom_fields"),
+            (custom(CustomFields::new().number(15, 1)), "custom_fields"),
+            (custom(CustomFields::new().number(16, f64::NAN)), "custom_fields"),
+            (custom(CustomFields::new().date(31, "2026-11-24")), "custom_fields"),
+            (custom(CustomFields::new().date(26, "24.11.2026")), "custom_fields"),
+            (ListContacts::created_between("2026-11-24", "2026-11-23").build().map(drop), "end_date"),
+            (ListContacts::created_on("2026-11-24").per_page(5001).build().map(drop), "per_page"),
+            (ExportContacts::created_between("x", "2026-11-23").build().map(drop), "start_date"),
+        ] {
+            assert_eq!(result.unwrap_err().field(), field);
+        }
+        let error = custom(CustomFields::new().text(16, "x")).unwrap_err().to_string();
+        let expected = "custom_fields: expected a text in profile_field_1 to profile_field_15, found profile_field_16";
+        assert_eq!(error, expected);
+    }
+}

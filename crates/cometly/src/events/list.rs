@@ -1,0 +1,266 @@
+//! Events asked for: as pages, or as an export.
+
+use cometly_core::{
+    Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, bytes::Bytes,
+};
+
+use super::{AttributionModel, AttributionWindow, Event, EventField, EventName, QueryMode, Source};
+use crate::{
+    InvalidRequest, SpaceDate, SpaceTime,
+    query::{self, Broken, Period, Query},
+};
+
+/// `GET /events`: the events between two times, in pages. For fewer than 10,000; [`ExportEvents`] is for more.
+///
+/// ```
+/// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};
+/// let list = ListEvents::on("2026-11-24")
+///     .event_names([EventName::PURCHASE])
+///     .fields([EventField::EMAIL, EventField::AMOUNT])
+///     .build()?;
+/// # let api = Api::new(ApiKey::new("12|abcdef")?);
+/// assert!(list.call(&api).to_request()?.uri().query().unwrap().starts_with("start_date=2026-11-24%2000%3A00%3A00"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListEvents {
+    query: Query,
+}
+
+/// `POST /events/exports`: orders the events of one day as a file.
+#[derive(Clone, Debug)]
+pub struct ExportEvents {
+    query: Query,
+}
+
+/// `GET /events/exports/{id}`: how far an export is.
+#[derive(Clone, Debug)]
+pub struct GetEventExport {
+    id: ExportId,
+}
+
+/// Describes a [`ListEvents`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ListEventsBuilder {
+    period: Period,
+    filter: Filter,
+    per_page: Option<u32>,
+    broken: Broken,
+}
+
+/// Describes an [`ExportEvents`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ExportEventsBuilder {
+    day: Option<SpaceDate>,
+    filter: Filter,
+    broken: Broken,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Filter {
+    query_mode: Option<QueryMode>,
+    event_names: Option<Vec<EventName>>,
+    sources: Option<Vec<Source>>,
+    model: Option<AttributionModel>,
+    window: Option<AttributionWindow>,
+    fields: Option<Vec<EventField>>,
+}
+
+impl Filter {
+    fn add_to(self, query: &mut Query, broken: &mut Broken) {
+        if let Some(mode) = self.query_mode {
+            query.add("query_mode", mode);
+        }
+        query::names(("event_names[]", "event_names"), self.event_names.as_deref(), 10, query, broken);
+        query::names(("sources[]", "sources"), self.sources.as_deref(), 15, query, broken);
+        let has_sources = self.sources.is_some();
+        for (field, is_given) in
+            [("attribution_model", self.model.is_some()), ("attribution_window", self.window.is_some())]
+        {
+            broken.check(is_given || !has_sources, field, || "expected it, since sources are given".to_owned());
+        }
+        if let Some(model) = self.model {
+            query.add("attribution_model", model);
+        }
+        if let Some(window) = self.window {
+            query.add("attribution_window", window.as_days());
+        }
+        let touchpoints = self.fields.iter().flatten().any(|field| *field == EventField::TOUCHPOINTS);
+        broken.check(has_sources || !touchpoints, "fields", || "expected sources, which touchpoints need".to_owned());
+        query::names(("fields[]", "fields"), self.fields.as_deref(), usize::MAX, query, broken);
+    }
+}
+
+/// What both builders can be asked for.
+macro_rules! filters {
+    ($builder:ident) => {
+        impl $builder {
+            /// Only events with one of these names: 1 to 10, each once.
+            pub fn event_names(mut self, names: impl IntoIterator<Item = EventName>) -> Self {
+                self.filter.event_names = Some(names.into_iter().collect());
+                self
+            }
+
+            /// Only events from one of these sources: 1 to 15, each once. How a conversion is shared among its touches
+            /// must be said with them.
+            pub fn sources(
+                mut self,
+                sources: impl IntoIterator<Item = Source>,
+                model: AttributionModel,
+                window: AttributionWindow,
+            ) -> Self {
+                self.filter.sources = Some(sources.into_iter().collect());
+                self.attribution(model, window)
+            }
+
+            /// How a conversion is shared among its touches.
+            pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
+                (self.filter.model, self.filter.window) = (Some(model), Some(window));
+                self
+            }
+
+            /// The columns of each event, each once; by default `id` and `event_time_utc`.
+            pub fn fields(mut self, fields: impl IntoIterator<Item = EventField>) -> Self {
+                self.filter.fields = Some(fields.into_iter().collect());
+                self
+            }
+
+            /// By person, which is the default, or by company.
+            pub fn query_mode(mut self, mode: QueryMode) -> Self {
+                self.filter.query_mode = Some(mode);
+                self
+            }
+        }
+    };
+}
+filters!(ListEventsBuilder);
+filters!(ExportEventsBuilder);
+
+impl ListEvents {
+    /// The events from `start` to `end`, both included.
+    pub fn between<S, E>(start: S, end: E) -> ListEventsBuilder
+    where
+        S: TryInto<SpaceTime>,
+        S::Error: Into<InvalidRequest>,
+        E: TryInto<SpaceTime>,
+        E::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        let period = Period::between(start, end, &mut broken);
+        ListEventsBuilder { period, filter: Filter::default(), per_page: None, broken }
+    }
+
+    /// The events of one day.
+    pub fn on<D>(day: D) -> ListEventsBuilder
+    where
+        D: TryInto<SpaceDate>,
+        D::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        let period = Period::on(day, &mut broken);
+        ListEventsBuilder { period, filter: Filter::default(), per_page: None, broken }
+    }
+}
+
+impl ListEventsBuilder {
+    /// How many events a page holds: 1 to 4000, by default 200.
+    pub fn per_page(mut self, events: u32) -> Self {
+        self.per_page = Some(events);
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<ListEvents, InvalidRequest> {
+        let Self { period, filter, per_page, mut broken } = self;
+        let mut query = Query::default();
+        period.add_to(&mut query);
+        filter.add_to(&mut query, &mut broken);
+        query::per_page(per_page, 4000, &mut query, &mut broken);
+        broken.into_result()?;
+        Ok(ListEvents { query })
+    }
+}
+
+impl Endpoint for ListEvents {
+    type Output = Page<Event>;
+
+    fn call(&self, api: &Api) -> Call {
+        self.query.add_to(api.get("events"))
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Page<Event>, DecodeError> {
+        reply.json()
+    }
+}
+
+impl ExportEvents {
+    /// The events of one day.
+    pub fn on<D>(day: D) -> ExportEventsBuilder
+    where
+        D: TryInto<SpaceDate>,
+        D::Error: Into<InvalidRequest>,
+    {
+        let mut broken = Broken::default();
+        ExportEventsBuilder { day: broken.take("date", day), filter: Filter::default(), broken }
+    }
+}
+
+impl ExportEventsBuilder {
+    /// The finished request.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
+        let Self { day, filter, mut broken } = self;
+        let mut query = Query::default();
+        if let Some(day) = day {
+            query.add("date", day);
+        }
+        filter.add_to(&mut query, &mut broken);
+        broken.into_result()?;
+        Ok(ExportEvents { query })
+    }
+}
+
+impl Endpoint for ExportEvents {
+    type Output = ExportOrdered;
+
+    fn call(&self, api: &Api) -> Call {
+        api.post("events/exports").json(&self.query.to_json())
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, DecodeError> {
+        reply.json()
+    }
+}
+
+impl ExportOrder for ExportEvents {
+    fn status_call(api: &Api, id: &ExportId) -> Call {
+        api.get("events/exports/{id}").segment(id)
+    }
+}
+
+impl GetEventExport {
+    /// The export with this id.
+    #[must_use]
+    pub fn new(id: ExportId) -> Self {
+        Self { id }
+    }
+}
+
+impl Endpoint for GetEventExport {
+    type Output = Export;
+
+    fn call(&self, api: &Api) -> Call {
+        ExportEvents::status_call(api, &self.id)
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Export, DecodeError> {
+        reply.json()
+    }
+}

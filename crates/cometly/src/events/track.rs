@@ -1,0 +1,542 @@
+//! An event to track.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
+use serde_json::Value;
+
+use super::{EventName, rules};
+use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
+
+/// `POST /events/track`: an event that happened.
+///
+/// It carries an idempotency key, with which Cometly handles it once, however often it is sent; so it is sent again by
+/// itself when an answer is lost. Take what names the event in your own system: the order, the booking.
+///
+/// ```
+/// # use cometly::{Amount, events::{EventName, Identity, TrackEvent}};
+/// let event = TrackEvent::new(EventName::PURCHASE, Identity::email("ada@example.com"), "order-1001")
+///     .amount(Amount::from_cents(12_50)?)
+///     .order_id("1001")
+///     .build()?;
+/// # Ok::<(), cometly::InvalidRequest>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "an event is tracked by a client that sends it"]
+pub struct TrackEvent {
+    fields: Body,
+    key: Option<IdempotencyKey>,
+}
+
+/// Describes a [`TrackEvent`].
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct TrackEventBuilder {
+    fields: Body,
+    key: Option<Result<IdempotencyKey, InvalidRequest>>,
+    /// What was wrong with an argument.
+    broken: Option<InvalidRequest>,
+}
+
+/// Who did it. One is enough; [`also`](TrackEventBuilder::also) adds others.
+#[derive(Clone)]
+pub struct Identity(Vec<(&'static str, String)>);
+
+impl Identity {
+    /// A person's address.
+    pub fn email(email: impl Into<String>) -> Self {
+        Self(vec![("email", email.into())])
+    }
+
+    /// The token that Cometly's script gave the browser.
+    pub fn comet_token(token: impl Into<String>) -> Self {
+        Self(vec![("comet_token", token.into())])
+    }
+
+    /// A browser, by its fingerprint and the address that it came from: neither identifies alone.
+    pub fn fingerprint(fingerprint: impl Into<String>, ip: IpAddr) -> Self {
+        Self(vec![("fingerprint", fingerprint.into()), ("ip", ip.to_string())])
+    }
+}
+
+/// What makes an event one: the API handles each key once.
+///
+/// Compare with care: the backend trims white space and some invisible characters, so a key with one at an end is refused.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key, 1 to 255 characters.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] for a key that would not arrive as it is.
+    pub fn new(key: impl Into<String>) -> Result<Self, InvalidRequest> {
+        let key = Value::String(key.into());
+        rules::read("idempotency_key", &key)?;
+        match key {
+            Value::String(key) => Ok(Self(key)),
+            _ => Err(InvalidRequest::new("idempotency_key", "expected a text")),
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = InvalidRequest;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        Self::new(key)
+    }
+}
+
+impl TryFrom<&str> for IdempotencyKey {
+    type Error = InvalidRequest;
+
+    fn try_from(key: &str) -> Result<Self, Self::Error> {
+        Self::new(key)
+    }
+}
+
+impl TryFrom<String> for IdempotencyKey {
+    type Error = InvalidRequest;
+
+    fn try_from(key: String) -> Result<Self, Self::Error> {
+        Self::new(key)
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdempotencyKey({:?})", self.0)
+    }
+}
+
+/// When an event happened: a moment, or a time on a wall clock.
+///
+/// From text it is ISO 8601, or the digits of seconds since 1970. A time without an offset is read on the backend's
+/// clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens, `20261124`,
+/// is refused: the backend would read it as seconds of 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTime(Value);
+
+impl EventTime {
+    /// Seconds since 1970.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] for seconds before 1973, which are mostly another number, and for milliseconds.
+    pub fn unix(seconds: i64) -> Result<Self, InvalidRequest> {
+        Self::checked(seconds.into())
+    }
+
+    fn checked(value: Value) -> Result<Self, InvalidRequest> {
+        match rules::read("event_time", &value)? {
+            Some(_) => Ok(Self(value)),
+            None => Err(InvalidRequest::new("event_time", "expected a time, found nothing")),
+        }
+    }
+}
+
+impl FromStr for EventTime {
+    type Err = InvalidRequest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::checked(text.into())
+    }
+}
+
+impl TryFrom<&str> for EventTime {
+    type Error = InvalidRequest;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<SpaceTime> for EventTime {
+    type Error = InvalidRequest;
+
+    fn try_from(time: SpaceTime) -> Result<Self, Self::Error> {
+        Self::checked(time.to_string().into())
+    }
+}
+
+impl TryFrom<std::time::SystemTime> for EventTime {
+    type Error = InvalidRequest;
+
+    fn try_from(time: std::time::SystemTime) -> Result<Self, Self::Error> {
+        let since_1970 = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Self::checked(since_1970.as_secs().into())
+    }
+}
+
+#[cfg(feature = "jiff")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jiff")))]
+impl TryFrom<jiff::Timestamp> for EventTime {
+    type Error = InvalidRequest;
+
+    fn try_from(time: jiff::Timestamp) -> Result<Self, Self::Error> {
+        Self::unix(time.as_second())
+    }
+}
+
+#[cfg(feature = "jiff")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jiff")))]
+impl TryFrom<&jiff::ZonedDateTime> for EventTime {
+    type Error = InvalidRequest;
+
+    fn try_from(time: &jiff::ZonedDateTime) -> Result<Self, Self::Error> {
+        Self::unix(time.timestamp().as_second())
+    }
+}
+
+macro_rules! texts {
+    ($($(#[$about:meta])* $field:ident)+) => {
+        $($(#[$about])*
+        pub fn $field(mut self, text: impl Into<String>) -> Self {
+            self.fields.set(stringify!($field), Value::String(text.into()));
+            self
+        })+
+    };
+}
+
+impl TrackEvent {
+    /// An event: what happened, who did it, and the key that makes it one.
+    #[expect(clippy::new_ret_no_self, reason = "the event is made by the builder's `build`")]
+    pub fn new<K>(name: EventName, who: Identity, key: K) -> TrackEventBuilder
+    where
+        K: TryInto<IdempotencyKey>,
+        K::Error: Into<InvalidRequest>,
+    {
+        TrackEventBuilder { key: Some(key.try_into().map_err(Into::into)), ..Self::without_idempotency_key(name, who) }
+    }
+
+    /// An event without a key: if its answer is lost, it is not sent again, for it may have been tracked already.
+    pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
+        let mut fields = Body::default();
+        fields.set("event_name", Value::String(name.as_str().to_owned()));
+        // A name that is newer than this crate passes; one that only lists have does not.
+        let is_listed_only = name == EventName::UPSELL_PURCHASE;
+        let broken = is_listed_only.then(|| {
+            InvalidRequest::new("event_name", "expected a name to track: an upsell is a purchase with is_upsell")
+        });
+        TrackEventBuilder { fields, key: None, broken }.also(who)
+    }
+
+    /// An event from a JSON object with the API's own fields, for those who have one. A field that the API does not
+    /// have is refused: it would be lost in silence.
+    ///
+    /// The key is the object's own `idempotency_key`, or else `key`.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] for each rule that is broken; never empty.
+    pub fn from_json(json: &[u8], key: Option<IdempotencyKey>) -> Result<Self, Vec<InvalidRequest>> {
+        let object: serde_json::Map<String, Value> = serde_json::from_slice(json).map_err(|error| {
+            let what = if error.is_data() { "it is JSON, and no object" } else { "it is no JSON" };
+            let place = format!("line {} column {}", error.line(), error.column());
+            vec![InvalidRequest::new("event", format!("expected a JSON object; {what}, at {place}"))]
+        })?;
+        let (mut fields, mut own, mut problems) = (Body::default(), None, Vec::new());
+        for (name, value) in object {
+            match (rules::read(&name, &value), value) {
+                (Ok(Some(_)), Value::String(text)) if name == "idempotency_key" => own = Some(IdempotencyKey(text)),
+                (Ok(Some(_)), value) => fields.set(&name, value),
+                (Ok(None), _) => {}
+                (Err(error), _) => problems.push(error),
+            }
+        }
+        let is_broken = |name: &str| problems.iter().any(|problem| problem.field() == name);
+        let is_given = |name: &str| fields.get(name).is_some() || is_broken(name);
+        if let Err(error) = rules::whole(is_given) {
+            problems.push(error);
+        }
+        if problems.is_empty() { Ok(Self { fields, key: own.or(key) }) } else { Err(problems) }
+    }
+
+    /// What makes it one event, unless it was built without.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.key.as_ref()
+    }
+}
+
+impl TrackEventBuilder {
+    /// Identifies the person in a further way.
+    pub fn also(mut self, who: Identity) -> Self {
+        for (field, value) in who.0 {
+            self.fields.set(field, Value::String(value));
+        }
+        self
+    }
+
+    texts! {
+        /// The whole name.
+        full_name
+        /// The first name.
+        first_name
+        /// The last name.
+        last_name
+        /// The number, with its country code: `+49 30 1234567`.
+        phone
+        /// The browser's `User-Agent`.
+        user_agent
+        /// The page.
+        url
+        /// The order; Cometly takes an order once.
+        order_id
+        /// What the order is called.
+        order_name
+        /// The shop's token of the checkout.
+        checkout_token
+        /// What the sales of one upsell have in common.
+        upsell_common_id
+        /// An id of your own.
+        tracking_id
+        /// Where the visit came from.
+        comet_source
+        /// The network of the ad.
+        comet_network
+        /// The campaign.
+        comet_campaign
+        /// The ad group.
+        comet_ad_group
+        /// The ad.
+        comet_ad_id
+        /// The keyword.
+        comet_keyword
+        /// The kind of ad.
+        comet_type
+    }
+
+    /// What it was worth: an [`Amount`], a whole number, a text as `"12.50"`, or a finite float.
+    pub fn amount<A>(mut self, amount: A) -> Self
+    where
+        A: TryInto<Amount>,
+        A::Error: Into<InvalidRequest>,
+    {
+        match amount.try_into() {
+            Ok(amount) => self.fields.set("amount", serde_json::to_value(amount).unwrap_or_default()),
+            Err(error) => self.note(error.into().of("amount")),
+        }
+        self
+    }
+
+    /// When it happened; by default when it arrives.
+    pub fn event_time<T>(mut self, time: T) -> Self
+    where
+        T: TryInto<EventTime>,
+        T::Error: Into<InvalidRequest>,
+    {
+        match time.try_into() {
+            Ok(EventTime(time)) => self.fields.set("event_time", time),
+            Err(error) => self.note(error.into().of("event_time")),
+        }
+        self
+    }
+
+    /// Whether it is an upsell.
+    pub fn is_upsell(mut self, is_upsell: bool) -> Self {
+        self.fields.set("is_upsell", is_upsell.into());
+        self
+    }
+
+    /// Keeps it from the ad networks' conversion APIs.
+    pub fn do_not_capi(mut self, do_not: bool) -> Self {
+        self.fields.set("do_not_capi", do_not.into());
+        self
+    }
+
+    /// Any field: one of the above by its name in the API, or one that is newer than this crate, which is sent as it is.
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        match (name, value.into()) {
+            ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
+            (name, value) => self.fields.set(name, value),
+        }
+        self
+    }
+
+    fn note(&mut self, error: InvalidRequest) {
+        self.broken.get_or_insert(error);
+    }
+
+    /// The finished event.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`]: the first rule that it breaks.
+    pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        let mut fields = Body::default();
+        for (name, value) in self.fields {
+            let is_checked = rules::known(&name).is_some() && name != "event_name";
+            if !is_checked || rules::read(&name, &value)?.is_some() {
+                fields.set(&name, value);
+            }
+        }
+        rules::whole(|name| fields.get(name).is_some())?;
+        Ok(TrackEvent { fields, key: self.key.transpose()? })
+    }
+}
+
+impl Endpoint for TrackEvent {
+    type Output = Tracked;
+
+    fn call(&self, api: &Api) -> Call {
+        let call = api.post("events/track").json(&self.fields);
+        match &self.key {
+            Some(key) => call.idempotency_key(key.as_str()),
+            None => call,
+        }
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<Tracked, DecodeError> {
+        reply.json()
+    }
+}
+
+/// Shows which fields there are, and no value: they are of a person.
+impl fmt::Debug for TrackEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackEvent").field("fields", &self.fields).field("is_keyed", &self.key.is_some()).finish()
+    }
+}
+
+/// Shows as little.
+impl fmt::Debug for TrackEventBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackEventBuilder").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+/// Shows of which kind it is.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(field, _)| field)).finish()
+    }
+}
+
+row! {
+    /// The answer to an event: it is queued.
+    Tracked {
+        required: {}
+        optional: {
+            /// What was said.
+            message: Option<String>,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event() -> TrackEventBuilder {
+        TrackEvent::new(EventName::PURCHASE, Identity::email("ada@example.com"), "order-1")
+    }
+
+    fn body(event: &TrackEvent) -> Value {
+        let api = Api::new(cometly_core::ApiKey::new("12|abcdef").unwrap());
+        serde_json::from_slice(event.call(&api).to_request().unwrap().body()).unwrap()
+    }
+
+    #[test]
+    fn an_event_carries_its_key_unless_it_is_built_without() {
+        let api = Api::new(cometly_core::ApiKey::new("12|abcdef").unwrap());
+        let keyed = event().build().unwrap();
+        assert!(keyed.call(&api).is_idempotent());
+        assert_eq!(body(&keyed)["idempotency_key"], "order-1");
+        let bare =
+            TrackEvent::without_idempotency_key(EventName::PURCHASE, Identity::comet_token("t")).build().unwrap();
+        assert!(!bare.call(&api).is_idempotent());
+        assert_eq!(body(&bare), json!({"event_name": "purchase", "comet_token": "t"}));
+        let error = TrackEvent::new(EventName::PURCHASE, Identity::comet_token("t"), "k ").build().unwrap_err();
+        assert_eq!(error.field(), "idempotency_key");
+    }
+
+    #[test]
+    fn what_is_said_of_it_is_sent_as_it_was_said() {
+        let event = event()
+            .amount("12.50")
+            .event_time("2026-11-24T10:00:00Z")
+            .is_upsell(true)
+            .full_name("Ada")
+            .phone("")
+            .field("newest", 7)
+            .also(Identity::fingerprint("f", "192.0.2.1".parse().unwrap()))
+            .build()
+            .unwrap();
+        let expected = json!({
+            "event_name": "purchase", "email": "ada@example.com", "amount": 12.5, "event_time": "2026-11-24T10:00:00Z",
+            "is_upsell": true, "full_name": "Ada", "newest": 7, "fingerprint": "f", "ip": "192.0.2.1",
+            "idempotency_key": "order-1",
+        });
+        assert_eq!(body(&event), expected);
+    }
+
+    #[test]
+    fn the_first_broken_rule_is_told_by_its_field() {
+        for (builder, field) in [
+            (event().amount(f64::NAN), "amount"),
+            (event().amount("much"), "amount"),
+            (event().event_time("20261124"), "event_time"),
+            (event().field("is_upsell", "yes"), "is_upsell"),
+            (event().field("idempotency_key", ""), "idempotency_key"),
+            (event().also(Identity::email("ada")), "email"),
+            (TrackEvent::new(EventName::UPSELL_PURCHASE, Identity::email("a@b"), "k"), "event_name"),
+            (TrackEvent::new(EventName::PURCHASE, Identity::email(" "), "k"), "email"),
+            (
+                TrackEvent::new(EventName::PURCHASE, Identity::fingerprint("", "::1".parse().unwrap()), "k"),
+                "fingerprint",
+            ),
+        ] {
+            assert_eq!(builder.build().unwrap_err().field(), field);
+        }
+    }
+
+    #[test]
+    fn an_object_is_an_event_if_it_keeps_each_rule() {
+        let key = || Some(IdempotencyKey::new("line-1").unwrap());
+        let read = |json: &str| TrackEvent::from_json(json.as_bytes(), key());
+        let event = read(r#"{"event_name":"purchase","email":"a@b","amount":"12.50","phone":null}"#).unwrap();
+        assert_eq!(
+            body(&event),
+            json!({"event_name": "purchase", "email": "a@b", "amount": "12.50", "idempotency_key": "line-1"})
+        );
+        let own = read(r#"{"event_name":"purchase","email":"a@b","idempotency_key":"own"}"#).unwrap();
+        assert_eq!(own.idempotency_key().unwrap().as_str(), "own");
+        for (json, fields) in [
+            ("[]", &["event"][..]),
+            ("{", &["event"]),
+            (r#"{"event_name":"sale","amont":1,"ip":"300.1.1.1"}"#, &["amont", "event_name", "ip", "fingerprint"]),
+            (r#"{"event_name":"purchase","email":"ada"}"#, &["email"]),
+            (r"{}", &["event_name"]),
+        ] {
+            let errors = read(json).unwrap_err();
+            let mut found: Vec<_> = errors.iter().map(InvalidRequest::field).collect();
+            let mut expected = fields.to_vec();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn no_debug_shows_a_person() {
+        let built = event().full_name("canary").also(Identity::email("canary@example.com")).build().unwrap();
+        let shown = format!("{built:?} {:?} {:?}", event().phone("canary"), Identity::email("canary"));
+        assert!(!shown.contains("canary") && shown.contains("full_name"), "{shown}");
+    }
+}

@@ -1,0 +1,62 @@
+//! What is wrong with a request before it is sent.
+
+use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
+
+/// A request that breaks a documented rule: the field, and the rule that it breaks. Shows no value but a date's.
+///
+/// ```
+/// # use cometly::events::ListEvents;
+/// let error = ListEvents::between("2026-11-25", "2026-11-24").build().unwrap_err();
+/// assert_eq!(error.field(), "end_date");
+/// assert_eq!(error.to_string(), "end_date: expected a time after start_date");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidRequest {
+    field: Cow<'static, str>,
+    rule: Cow<'static, str>,
+}
+
+impl InvalidRequest {
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), rule: rule.into() }
+    }
+
+    /// The same rule, broken by another field.
+    pub(crate) fn of(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), ..self }
+    }
+
+    /// The field, as the API names it: `end_date`, `emails.1`.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// What was expected.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.rule)
+    }
+}
+
+/// As `Display`: `main` prints the `Debug` of the error that it returns.
+impl fmt::Debug for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for InvalidRequest {}
+
+/// For arguments that are of the right type already.
+impl From<Infallible> for InvalidRequest {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
