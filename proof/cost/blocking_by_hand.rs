@@ -1,28 +1,24 @@
-use std::{thread::sleep, time::Instant};
-
 use cometly_core::{
-    Api, ApiKey, CallError, Delivery, RetryPolicy, Step,
+    Api, Moment, Next, RetryPolicy, TransportError, TransportLimits,
     http::{Request, Response},
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (api, client) = (Api::new(ApiKey::from_env()?), client()?);
-    let (started, mut attempt) = (Instant::now(), api.get("events").attempt(&RetryPolicy::default(), 1)?);
+    let (api, client) = (Api::from_env()?, client()?);
+    let (policy, limits) = (RetryPolicy::default(), TransportLimits::default());
+    let mut operation = api.get("events").start(&policy, &limits, 1, Moment::now())?;
     let outcome = loop {
-        while let Some(wait) = attempt.pace::<Error>(Instant::now(), started.elapsed())? {
-            sleep(wait);
-        }
-        let step = match exchange(&client, attempt.request().map(drop)) {
-            Ok(response) => attempt.on_response(response, started.elapsed()),
-            Err(error) => attempt.on_error(CallError::transport(Delivery::Unknown, error), started.elapsed()),
-        };
-        match step {
-            Step::Done(result) => break result?,
-            Step::Retry { after, next } => {
-                sleep(after);
-                attempt = next;
+        operation = match operation.next(Moment::now()) {
+            Next::Wait { pause, operation } => {
+                std::thread::sleep(pause);
+                operation
             }
-        }
+            Next::Send(attempt) => {
+                let answer = exchange(&client, attempt.request().map(drop)).map_err(TransportError::unknown);
+                attempt.finish(answer, Moment::now())
+            }
+            Next::Done(result) => break result?,
+        };
     };
     println!("{outcome}");
     Ok(())

@@ -1,10 +1,7 @@
-use cometly_isahc::{
-    blocking::Client,
-    cometly_core::{Api, ApiKey},
-};
+use cometly_isahc::{blocking::Client, cometly_core::Api};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let api = Api::new(ApiKey::from_env()?);
+    let api = Api::from_env()?;
     println!("{}", Client::new()?.send(api.get("events"))?);
     Ok(())
 }

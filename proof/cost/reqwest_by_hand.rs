@@ -1,34 +1,29 @@
-use std::time::Instant;
-
 use cometly_core::{
-    Api, ApiKey, CallError, Delivery, RetryPolicy, Step,
+    Api, Moment, Next, RetryPolicy, TransportError, TransportLimits,
     bytes::Bytes,
     http::{Request, Response},
 };
 use reqwest::Client;
-use tokio::time::sleep;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let api = Api::new(ApiKey::from_env()?);
+    let api = Api::from_env()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new();
-        let (started, mut attempt) = (Instant::now(), api.get("events").attempt(&RetryPolicy::default(), 1)?);
+        let (policy, limits) = (RetryPolicy::default(), TransportLimits::default());
+        let mut operation = api.get("events").start(&policy, &limits, 1, Moment::now())?;
         let outcome = loop {
-            while let Some(wait) = attempt.pace::<reqwest::Error>(Instant::now(), started.elapsed())? {
-                sleep(wait).await;
-            }
-            let step = match exchange(&client, attempt.request()).await {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(CallError::transport(Delivery::Unknown, error), started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => break result?,
-                Step::Retry { after, next } => {
-                    sleep(after).await;
-                    attempt = next;
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    tokio::time::sleep(pause).await;
+                    operation
                 }
-            }
+                Next::Send(attempt) => {
+                    let answer = exchange(&client, attempt.request()).await.map_err(TransportError::unknown);
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => break result?,
+            };
         };
         println!("{outcome}");
         Ok(())

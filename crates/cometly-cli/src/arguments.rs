@@ -17,6 +17,7 @@ pub(crate) struct Arguments {
 }
 
 /// For every command.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Args, Debug)]
 #[command(next_help_heading = "For every command")]
 pub(crate) struct Global {
@@ -41,10 +42,10 @@ pub(crate) struct Global {
     /// A host that may be called over plain http, for a closed test network; everybody on the way can read the key
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     pub(crate) insecure_http: Vec<String>,
-    /// The proxy for calls over https, as http://proxy.example:3128; for USER@ before the host the password is asked for
+    /// The proxy for calls over https, as `http://proxy.example:3128`; for USER@ before the host the password is asked for
     #[arg(long, global = true, value_name = "URL", conflicts_with = "proxy_from_env")]
     pub(crate) proxy: Option<String>,
-    /// Use the proxy that the environment names (HTTPS_PROXY, ALL_PROXY, NO_PROXY)
+    /// Use the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)
     #[arg(long, global = true)]
     pub(crate) proxy_from_env: bool,
     /// A file of certificates (PEM) to trust besides the system's, as a company's proxy needs it

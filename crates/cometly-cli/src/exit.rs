@@ -15,11 +15,12 @@ pub(crate) enum Exit {
     Server = 7,
     Network = 8,
     Unexpected = 9,
+    Setup = 10,
     Interrupted = 130,
 }
 
 /// Each code, its name in `--json` errors, and its meaning in `--help`.
-const TABLE: [(Exit, &str, &str); 11] = [
+const TABLE: [(Exit, &str, &str); 12] = [
     (Exit::Ok, "ok", "done"),
     (Exit::Local, "local", "this machine: a file, a lock, the disk, the terminal"),
     (Exit::Usage, "usage", "the command was not understood; nothing was sent"),
@@ -30,6 +31,7 @@ const TABLE: [(Exit, &str, &str); 11] = [
     (Exit::Server, "server", "the server failed (5xx)"),
     (Exit::Network, "network", "no answer"),
     (Exit::Unexpected, "unexpected", "not an answer of the API: a redirect, a challenge, a proxy"),
+    (Exit::Setup, "setup", "the HTTP client cannot be set up: its proxy, its TLS, its certificates; nothing was sent"),
     (Exit::Interrupted, "interrupted", "stopped by Ctrl-C or SIGTERM"),
 ];
 
@@ -79,6 +81,7 @@ mod tests {
             (7, "server"),
             (8, "network"),
             (9, "unexpected"),
+            (10, "setup"),
             (130, "interrupted"),
         ];
         assert_eq!(codes, promised);

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, ApiErrorKind, CallError, Delivery, FieldError, http::StatusCode};
+use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, http::StatusCode};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -11,7 +11,30 @@ use crate::exit::Exit;
 pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
 /// The client's own error is told, not branched on.
-pub(crate) type SendError = CallError<Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type SendError = CallError<Cause>;
+
+/// An error of an HTTP client.
+#[derive(Debug)]
+pub(crate) struct Cause(pub(crate) Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// What the API found wrong with one field.
+#[derive(Debug)]
+pub(crate) struct WrongField {
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
 
 /// What happened, and what to do next. Holds no key, no body and no URL with a query.
 #[derive(Debug)]
@@ -22,7 +45,7 @@ pub(crate) struct Failure {
     todo: Option<String>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
-    fields: Vec<FieldError<'static>>,
+    fields: Vec<WrongField>,
     cursor: Option<String>,
     /// Whoever read our output has gone: there is nobody to tell.
     is_closed_pipe: bool,
@@ -91,11 +114,6 @@ impl Failure {
         self.todo.is_some()
     }
 
-    /// What the API found wrong with each field.
-    pub(crate) fn fields(&self) -> &[FieldError<'static>] {
-        &self.fields
-    }
-
     pub(crate) fn to_json(&self) -> Value {
         let fields: Vec<_> =
             self.fields.iter().map(|error| json!({"field": error.field, "message": error.message})).collect();
@@ -127,10 +145,20 @@ impl fmt::Display for Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&ApiError> for Failure {
+    fn from(error: &ApiError) -> Self {
+        let owned = |error: cometly_core::FieldError<'_>| WrongField {
+            field: error.field.to_string(),
+            message: error.message.to_string(),
+        };
         Self {
             status: Some(error.status()),
             retry_after: error.retry_after(),
-            fields: error.field_errors().to_vec(),
+            fields: error.field_errors().into_iter().map(owned).collect(),
             ..Self::new(error.kind().into(), error.to_string())
         }
     }
@@ -138,18 +166,15 @@ impl From<ApiError> for Failure {
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        match error {
-            CallError::Api(error) => error.into(),
-            CallError::Request(ref request) => Self::new((&error).into(), request.to_string()),
-            CallError::Transport { ref source, .. } | CallError::Setup(ref source) => {
-                Self::new((&error).into(), format!("{error} ({})", innermost(source.as_ref())))
-            }
-            _ => Self {
-                status: error.status(),
-                retry_after: error.retry_after(),
-                ..Self::new((&error).into(), error.to_string())
-            },
+        if let Some(error) = error.api_error() {
+            return error.into();
         }
+        let source = std::error::Error::source(&error).filter(|_| error.request_error().is_none());
+        let what = match source {
+            Some(source) => format!("{error} ({})", innermost(source)),
+            None => error.to_string(),
+        };
+        Self { status: error.status(), retry_after: error.retry_after(), ..Self::new((&error).into(), what) }
     }
 }
 
@@ -160,7 +185,7 @@ pub(crate) fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a
 
 /// Whether a call failed before any of it was sent, as without a way to the server.
 pub(crate) fn is_unreachable(error: &SendError) -> bool {
-    matches!(error, CallError::Transport { .. } | CallError::Timeout { .. })
+    matches!(error.kind(), CallErrorKind::Transport | CallErrorKind::Timeout)
         && error.delivery() == Some(Delivery::NotSent)
 }
 
@@ -179,12 +204,14 @@ impl From<ApiErrorKind> for Exit {
 
 impl<T> From<&CallError<T>> for Exit {
     fn from(error: &CallError<T>) -> Self {
-        match error {
-            CallError::Request(_) => Exit::Usage,
-            CallError::Setup(_) => Exit::Local,
-            CallError::Api(error) => error.kind().into(),
-            CallError::Transport { .. } | CallError::Timeout { .. } => Exit::Network,
-            CallError::Paced { .. } => Exit::RateLimited,
+        if let Some(error) = error.api_error() {
+            return error.kind().into();
+        }
+        match error.kind() {
+            CallErrorKind::Request => Exit::Usage,
+            CallErrorKind::Setup => Exit::Setup,
+            CallErrorKind::Transport | CallErrorKind::Timeout | CallErrorKind::Proxy(_) => Exit::Network,
+            CallErrorKind::Paced => Exit::RateLimited,
             _ => Exit::Unexpected,
         }
     }

@@ -1,14 +1,14 @@
 //! The HTTP client that sends the calls: the one that was asked for, of those that this binary was built with.
 
-use std::{env, error::Error, fs::File, path::Path, time::Duration};
+use std::{borrow::Cow, env, error::Error, fs::File, path::Path, time::Duration};
 
-use cometly_core::{AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes};
+use cometly_core::{ApiError, AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes, http::HeaderMap};
 use zeroize::Zeroizing;
 
 use crate::{
     arguments::{Global, TransportName},
     exit::Exit,
-    failure::{self, Failure, SendError},
+    failure::{self, Cause, Failure, SendError},
     input,
     terminal::{
         console::Console,
@@ -55,7 +55,7 @@ impl Patience {
         match self {
             Self::Call => match timeout {
                 None => RetryPolicy::default(),
-                Some(timeout) => RetryPolicy::default().total(timeout).max_retry_after(timeout),
+                Some(timeout) => RetryPolicy::default().timeout(timeout).max_retry_after(timeout),
             },
             Self::Job => RetryPolicy::within(timeout.unwrap_or(Duration::from_secs(60 * 60))),
         }
@@ -73,7 +73,7 @@ macro_rules! configured {
     ($builder:expr, $policy:expr, $attempt_timeout:expr, $proxy:expr) => {{
         let mut builder = $builder.retry_policy($policy);
         if let Some(timeout) = $attempt_timeout {
-            builder = builder.try_timeout(timeout);
+            builder = builder.attempt_timeout(timeout);
         }
         match $proxy {
             Proxy::None => builder,
@@ -149,13 +149,16 @@ impl Transport {
 
 fn trace(trace: &Trace, call: &Call, sent: Result<&AuthOutcome<Bytes>, &SendError>) {
     let name = CallName { method: call.method().to_string(), template: call.path_template().to_owned() };
-    let request = call.to_request().ok();
+    let (request, no_headers) = (call.to_request().ok(), HeaderMap::new());
     let answer = sent.ok().map(|outcome| Answer {
         status: outcome.status().as_u16(),
-        headers: outcome.headers(),
+        headers: match outcome {
+            AuthOutcome::Success(reply) => reply.headers(),
+            _ => outcome.error().map_or(&no_headers, ApiError::headers),
+        },
         body: match outcome {
-            AuthOutcome::Success(reply) => Some(reply.body()),
-            _ => None,
+            AuthOutcome::Success(reply) => Cow::Borrowed(reply.body().as_ref()),
+            _ => outcome.error().map(|error| error.body_text().into_owned().into_bytes()).unwrap_or_default().into(),
         },
     });
     trace.call(name, request.as_ref(), answer.as_ref(), sent.err().map(|error| Exit::from(error).name()));
@@ -237,7 +240,7 @@ fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Fai
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {
-    error.map_transport(Into::into)
+    error.map_source(|error| Cause(error.into()))
 }
 
 #[cfg(test)]

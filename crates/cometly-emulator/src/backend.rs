@@ -22,10 +22,11 @@ use crate::laravel::refusal::Refusal;
 use crate::laravel::throttle::{Allowance, Limits};
 use crate::live::{Live, News};
 use crate::record::{End, Record, millis};
-use crate::store::persistence::{Settled, Wait, Written, not_written};
+use crate::store::persistence::{Wait, not_written};
 use crate::store::records::Records;
 use crate::store::row::Row;
 use crate::store::seeds::Seeds;
+use crate::store::settled::{Settled, Written};
 use crate::visit::Visit;
 
 pub(crate) struct Backend {

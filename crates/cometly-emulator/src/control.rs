@@ -10,9 +10,3 @@ mod view;
 
 pub(crate) use self::access::{Access, random_token};
 pub(crate) use self::routes::Control;
-
-pub(crate) const HOME: &str = "/_emulator";
-
-pub(crate) fn is_here(path: &str) -> bool {
-    path.strip_prefix(HOME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}

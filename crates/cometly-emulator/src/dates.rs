@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::strtime::BrokenDownTime;
 
 /// The last second of the year 9999, beyond which no date can be written.
 pub(crate) const END_OF_TIME: u64 = 253_402_300_799;
@@ -35,37 +36,61 @@ pub(crate) fn read(text: &str) -> Option<i64> {
 
 /// Reads a day, `2026-01-31`, as its first second.
 pub(crate) fn read_day(text: &str) -> Option<i64> {
-    let day = Date::strptime("%Y-%m-%d", text).ok()?;
-    (day.strftime("%Y-%m-%d").to_string() == text).then(|| seconds(day.to_datetime(Time::midnight())))
+    exactly_day(text, "%Y-%m-%d")
 }
 
-/// Reads ISO 8601: a day; or a day, `T` or a blank, and a time with or without fraction and offset. Without an offset it is UTC.
+/// Reads ISO 8601: a day; or a day, `T` or a blank, and a time with or without seconds, fraction (up to nine digits, cut) and
+/// offset; or the basic form of it, `20260131T235959`. Without an offset it is UTC.
 pub(crate) fn read_iso(text: &str) -> Option<i64> {
+    if !text.is_ascii() {
+        return None;
+    }
     if let Some(day) = read_day(text) {
         return Some(day);
     }
-    let (day, time) = text.split_at_checked(10)?;
-    let day = read_day(day)?;
-    let time = time.strip_prefix(['T', ' '])?;
-    let (clock, rest) = time.split_at_checked(8)?;
-    let clock = Time::strptime("%H:%M:%S", clock).ok().filter(|time| time.strftime("%H:%M:%S").to_string() == clock)?;
-    let offset = rest.trim_start_matches('.').trim_start_matches(|char: char| char.is_ascii_digit());
-    let fraction = rest.strip_suffix(offset)?;
-    let fraction_is_sound = fraction.is_empty() || (fraction.len() > 1 && fraction.rfind('.') == Some(0));
-    let ahead = read_offset(offset).filter(|_| fraction_is_sound)?;
-    day.checked_add(clock.duration_since(Time::midnight()).as_secs())?.checked_sub(ahead)
+    let (day, clock, rest) = if text.as_bytes().get(8).is_some_and(|byte| b"Tt".contains(byte)) {
+        let (day, clock, rest) = (text.get(..8)?, text.get(9..15)?, text.get(15..)?);
+        (exactly_day(day, "%Y%m%d")?, exactly_time(clock, "%H%M%S")?, rest)
+    } else {
+        let (day, time) = text.split_at_checked(10)?;
+        let time = time.strip_prefix(['T', 't', ' '])?;
+        let seconds = time.get(..8).and_then(|clock| Some((exactly_time(clock, "%H:%M:%S")?, time.get(8..)?)));
+        let minutes = || time.get(..5).and_then(|clock| Some((exactly_time(clock, "%H:%M")?, time.get(5..)?)));
+        let (clock, rest) = seconds.or_else(minutes)?;
+        (read_day(day)?, clock, rest)
+    };
+    let offset = rest.strip_prefix('.').map_or(Some(rest), |rest| {
+        let offset = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+        (1..=9).contains(&rest.len().checked_sub(offset.len())?).then_some(offset)
+    })?;
+    day.checked_add(clock)?.checked_sub(read_offset(offset)?)
 }
 
-/// `Z`, `+02:00` or nothing, in seconds.
+/// `Z`, `+02:00`, `+0200`, `+02` or nothing, in seconds.
 fn read_offset(text: &str) -> Option<i64> {
     let (ahead, clock) = match text.split_at_checked(1) {
-        None | Some(("Z", "")) => return Some(0),
+        None | Some(("Z" | "z", "")) => return Some(0),
         Some(("+", clock)) => (1, clock),
         Some(("-", clock)) => (-1, clock),
         Some(_) => return None,
     };
-    let time = Time::strptime("%H:%M", clock).ok().filter(|time| time.strftime("%H:%M").to_string() == clock)?;
-    time.duration_since(Time::midnight()).as_secs().checked_mul(ahead)
+    let forms = ["%H:%M", "%H%M", "%H"];
+    forms.into_iter().find_map(|form| exactly_time(clock, form))?.checked_mul(ahead)
+}
+
+/// A time of day, in seconds, that is written exactly as `format` writes it.
+fn exactly_time(text: &str, format: &str) -> Option<i64> {
+    let mut parts = BrokenDownTime::parse(format, text).ok()?;
+    if parts.minute().is_none() {
+        parts.set_minute(Some(0)).ok()?;
+    }
+    let time = parts.to_time().ok().filter(|time| time.strftime(format).to_string() == text)?;
+    Some(time.duration_since(Time::midnight()).as_secs())
+}
+
+fn exactly_day(text: &str, format: &str) -> Option<i64> {
+    let day = Date::strptime(format, text).ok().filter(|day| day.strftime(format).to_string() == text)?;
+    Some(seconds(day.to_datetime(Time::midnight())))
 }
 
 fn exactly(text: &str, format: &str) -> Option<DateTime> {

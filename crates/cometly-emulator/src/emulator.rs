@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 
 use crate::backend::{Backend, State};
 use crate::builder::EmulatorBuilder;
-use crate::control::{Control, HOME};
+use crate::control::Control;
 use crate::downloads::Downloads;
 use crate::faults::active::{FaultId, InjectedFault};
 use crate::faults::fault::Fault;
 use crate::keys::{Ability, Keys, Space};
-use crate::path::API;
+use crate::path::{API, HOME};
 use crate::record::ReceivedRequest;
 use crate::server::connections::{self, Server};
 use crate::server::network::Bound;

@@ -11,10 +11,11 @@ use tokio::runtime::Runtime;
 use crate::backend::{Backend, Sites, State};
 use crate::builder::EmulatorBuilder;
 use crate::clock::Clock;
-use crate::control::{self, Access, Control};
+use crate::control::{Access, Control};
 use crate::downloads::Downloads;
 use crate::endpoints::routes::limitable;
 use crate::keys::Keys;
+use crate::path::is_control;
 use crate::store::restore::Beginning;
 
 /// One emulator, at the given moment and with keys of its own.
@@ -61,7 +62,7 @@ impl Socketless {
 
     /// Answers as the listener of the API does, and says whether a fault struck; a body of `None` was too large.
     pub fn answer(&self, request: Request<Option<Bytes>>) -> (Response<Bytes>, bool) {
-        if control::is_here(request.uri().path()) {
+        if is_control(request.uri().path()) {
             let request = request.map(|body| Full::new(body.unwrap_or_default()));
             let answer = self.runtime.block_on(async {
                 let (parts, body) = self.control.answer(request).await.into_parts();

@@ -13,3 +13,11 @@ pub(crate) fn fits<'a>(template: &str, path: &'a str) -> Option<&'a str> {
         Some(before) => path.strip_prefix(before).filter(|id| !id.is_empty() && !id.contains('/')),
     }
 }
+
+/// Where the page and the control API are.
+pub(crate) const HOME: &str = "/_emulator";
+
+/// Whether a path is one of theirs.
+pub(crate) fn is_control(path: &str) -> bool {
+    path.strip_prefix(HOME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

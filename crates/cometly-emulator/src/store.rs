@@ -8,6 +8,7 @@ pub(crate) mod records;
 pub(crate) mod restore;
 pub(crate) mod row;
 pub(crate) mod seeds;
+pub(crate) mod settled;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod tracked;

@@ -10,9 +10,9 @@ mod wire;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cometly_emulator::{Clock, Emulator};
+use cometly_emulator::{Clock, Emulator, Fault};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use wire::{ask, one_error};
@@ -150,4 +150,86 @@ fn a_url_changed_by_hand_opens_nothing() {
         let (head, _) = download(url, "");
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{url}: {head}");
     }
+}
+
+/// The status line, the headers by name, and the body.
+fn part(url: &str, headers: &str) -> (String, impl Fn(&str) -> String + use<>, Vec<u8>) {
+    let (head, body) = download(url, headers);
+    let (status, _) = head.split_once("\r\n").unwrap();
+    let status = status.trim_start_matches("HTTP/1.1 ").to_owned();
+    let header = move |name: &str| {
+        let line = head.split("\r\n").find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        line.unwrap_or_default().to_owned()
+    };
+    (status, header, body)
+}
+
+#[test]
+fn a_file_is_fetched_in_parts_and_if_range_notices_another_file() {
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
+    let export = completed(&emulator, "events", &json!({ "date": "2026-01-01" }));
+    let (status, header, whole) = part(url(&export), "");
+    let (tag, date, length) = (header("Etag"), header("Last-Modified"), whole.len());
+    assert_eq!((status.as_str(), header("Accept-Ranges").as_str()), ("200 OK", "bytes"));
+    assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 10, "{tag}");
+
+    let (status, header, rest) = part(url(&export), "Range: bytes=100-\r\n");
+    assert_eq!(status, "206 Partial Content");
+    assert_eq!(header("Content-Range"), format!("bytes 100-{}/{length}", length - 1));
+    assert_eq!((rest.as_slice(), header("Etag")), (&whole[100..], tag.clone()));
+    assert_eq!(part(url(&export), "Range: bytes=-7\r\n").2, whole[length - 7..]);
+    for known in [&tag, &date] {
+        let (status, _, middle) = part(url(&export), &format!("Range: bytes=3-9\r\nIf-Range: {known}\r\n"));
+        assert_eq!((status.as_str(), middle.as_slice()), ("206 Partial Content", &whole[3..10]));
+    }
+    let (status, _, again) = part(url(&export), "Range: bytes=3-9\r\nIf-Range: \"other\"\r\n");
+    assert_eq!((status.as_str(), again == whole), ("200 OK", true));
+    let (status, header, body) = part(url(&export), &format!("Range: bytes={length}-\r\n"));
+    assert_eq!((status.as_str(), header("Content-Range")), ("416 Range Not Satisfiable", format!("bytes */{length}")));
+    assert!(String::from_utf8(body).unwrap().contains("<Code>InvalidRange</Code>"));
+}
+
+#[test]
+fn downloads_are_slow_cut_expired_changed_or_whole_on_demand() {
+    let emulator = Emulator::builder().seed(0).no_limits().start().unwrap();
+    let export = completed(&emulator, "contacts", &json!({ "start_date": YEAR[0], "end_date": YEAR[1] }));
+    let (_, header, whole) = part(url(&export), "");
+    let tag = header("Etag");
+    assert!(whole.len() > 2048, "{}", whole.len());
+    let strike = |fault: Fault| {
+        emulator.clear_faults();
+        emulator.inject(fault);
+    };
+
+    // Faults of downloads strike no call to the API, and the others no download.
+    strike(Fault::server_error(500));
+    assert_eq!(part(url(&export), "").0, "200 OK");
+    strike(Fault::expired_download().up_to_n_times(1));
+    ask(&emulator, "GET", "/companies", "", 200);
+    assert_eq!(part(url(&export), "").0, "403 Forbidden");
+    assert_eq!(part(url(&export), "").0, "200 OK");
+
+    strike(Fault::cut_download_after(100));
+    let (status, header, cut) = part(url(&export), "");
+    assert_eq!((status.as_str(), header("Content-Length")), ("200 OK", whole.len().to_string()));
+    assert_eq!(cut, whole[..100]);
+    strike(Fault::cut_download());
+    assert_eq!(part(url(&export), "").2, whole[..whole.len() / 2]);
+
+    strike(Fault::slow_download(Duration::from_millis(20)));
+    let began = Instant::now();
+    assert_eq!(part(url(&export), "").2, whole);
+    let pieces = u32::try_from(whole.len().div_ceil(1024)).unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(20) * pieces, "{:?}", began.elapsed());
+
+    strike(Fault::ignored_range());
+    assert_eq!(part(url(&export), "Range: bytes=5-9\r\n").0, "200 OK");
+    strike(Fault::changed_download().for_path("/exports/contacts/{id}"));
+    let (status, header, _) = part(url(&export), &format!("Range: bytes=5-9\r\nIf-Range: {tag}\r\n"));
+    assert_eq!(status, "200 OK");
+    assert_ne!(header("Etag"), tag);
+    let struck: Vec<_> = emulator.download_requests().iter().filter_map(|request| request.fault).collect();
+    let names =
+        ["expired_download", "cut_download", "cut_download", "slow_download", "ignored_range", "changed_download"];
+    assert_eq!(struck, names);
 }

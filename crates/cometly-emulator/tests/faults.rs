@@ -196,3 +196,69 @@ fn faults_are_listed_and_removed() {
     emulator.clear_faults();
     ask(&emulator, "POST", "/events/track", EVENT, 202);
 }
+
+/// The ids and cursors of pages of five companies, walked by `next_cursor`.
+fn walk(emulator: &Emulator, pages: usize) -> Vec<(u64, serde_json::Value)> {
+    let mut walked = Vec::new();
+    let mut cursor = String::new();
+    while walked.len() < pages {
+        let page = ask(emulator, "GET", &format!("/companies?per_page=5{cursor}"), "", 200);
+        let next = page.get("next_cursor").cloned().unwrap_or("missing".into());
+        walked.push((page["data"][0]["id"].as_u64().unwrap(), next.clone()));
+        let Some(next) = next.as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    walked
+}
+
+#[test]
+fn cursors_lead_in_circles_or_nowhere_on_demand() {
+    let firsts = |fault: Fault, pages| {
+        let emulator = Emulator::builder().no_limits().seeded_companies(15).start().unwrap();
+        emulator.inject(fault);
+        walk(&emulator, pages)
+    };
+    let ids = |walked: Vec<(u64, serde_json::Value)>| walked.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids(firsts(Fault::cursor_cycle(), 6)), [1, 6, 1, 6, 1, 6]);
+    assert_eq!(ids(firsts(Fault::cursor_cycle().after(2), 5)), [1, 6, 11, 6, 1]);
+    assert_eq!(ids(firsts(Fault::cursor_first_page(), 3)), [1, 1, 1]);
+    assert_eq!(firsts(Fault::cursor_empty(), 1), [(1, "".into())]);
+    assert_eq!(firsts(Fault::cursor_missing(), 1), [(1, "missing".into())]);
+    assert_eq!(firsts(Fault::cursor_long(), 1)[0].1.as_str().unwrap().len(), 1 << 20);
+    // The last page has no cursor to spoil, and what lists nothing is not struck.
+    let emulator = Emulator::builder().no_limits().seeded_companies(5).start().unwrap();
+    emulator.inject(Fault::cursor_empty());
+    assert_eq!(walk(&emulator, 2), [(1, serde_json::Value::Null)]);
+    ask(&emulator, "GET", "/companies/1", "", 200);
+    assert_eq!(emulator.faults()[0].struck, 1);
+    let page = call(&emulator, &emulator.keys().full, "GET", "/companies?per_page=5", "");
+    assert!(page.body.contains(r#""next_cursor":null,"next_page_url":null,"#), "{}", page.body);
+}
+
+#[test]
+fn a_stub_answers_as_it_is_told() {
+    let emulator = Emulator::start().unwrap();
+    let stub =
+        Fault::stub(418).header("X-Tea", "green").header("X-Tea", "black").header("Content-Length", "7").body("short");
+    emulator.inject(stub.for_method("GET").for_path("/spaces/{id}"));
+    let answer = call(&emulator, "no key", "GET", "/spaces/7", "");
+    assert_eq!((answer.status.as_str(), answer.body.as_str()), ("418 I'm a teapot", "short"));
+    assert_eq!(answer.names(), ["Connection", "Content-Length", "Date", "X-Tea", "X-Tea"]);
+    assert_eq!(call(&emulator, "no key", "POST", "/spaces/7", "").status, "404 Not Found");
+    assert_eq!(Fault::stub(101), Fault::stub(500));
+}
+
+#[test]
+fn the_record_has_the_answer_and_the_time_it_took() {
+    let (answer, emulator) = struck(Fault::slow(Duration::from_millis(300)));
+    let seen = &emulator.received_requests()[0];
+    assert_eq!((seen.answer_start.as_ref(), seen.answer_length), (answer.body.as_bytes(), answer.body.len()));
+    assert_eq!(seen.answer_headers["content-type"], "application/json");
+    // It is known a moment after the client has read its answer.
+    let took = || emulator.received_requests()[0].took;
+    let began = Instant::now();
+    while took() < Duration::from_millis(300) {
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", took());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -8,8 +8,8 @@ use cometly_core::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 mod api;
-mod attempt;
 mod errors;
+mod operation;
 mod outcome;
 #[cfg(feature = "plant")]
 mod plant;
@@ -57,8 +57,8 @@ pub(crate) struct Typed<'a> {
 #[unsafe(no_mangle)]
 pub extern "C" fn probes() {
     api::probes();
-    attempt::probes();
     errors::probes();
+    operation::probes();
     outcome::probes::<Bytes>();
     outcome::probes::<Vec<u8>>();
     outcome::probes::<&'static [u8]>();

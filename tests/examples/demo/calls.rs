@@ -99,7 +99,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         asked: "… and sent again when the server says so",
-        expected: "Success, 200, 2 tries",
+        expected: "Success, 200, 2 attempts",
         retry_policy: RetryPolicy::default,
         play: |scene, client| {
             let api = scene.hurried_api()?;
@@ -109,7 +109,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         asked: "… and the key is revoked and rotated while it waits",
-        expected: "Success, 200, 2 tries",
+        expected: "Success, 200, 2 attempts",
         retry_policy: RetryPolicy::default,
         play: |scene, client| {
             let api = scene.hurried_api()?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use cometly_conformance::Sent;
-use cometly_core::{ApiErrorKind, CallError};
+use cometly_core::{ApiError, ApiErrorKind, AuthOutcome};
 use comfy_table::{ContentArrangement, presets::UTF8_HORIZONTAL_ONLY};
 
 /// What a stack made of a call.
@@ -23,25 +23,22 @@ impl Made {
     pub(crate) fn of(sent: Sent) -> Self {
         match sent {
             Ok(outcome) => {
-                let kind = match outcome.kind() {
+                let kind = match outcome.error().map(ApiError::kind) {
                     None => "Success".to_owned(),
                     Some(ApiErrorKind::Forbidden(reason)) => format!("Forbidden ({reason:?})"),
                     Some(ApiErrorKind::Unexpected(cause)) => format!("Unexpected ({cause:?})"),
                     Some(kind) => format!("{kind:?}"),
                 };
-                let tries = if outcome.tries() > 1 { format!(", {} tries", outcome.tries()) } else { String::new() };
+                let attempts = match &outcome {
+                    AuthOutcome::Success(reply) => reply.attempts(),
+                    other => other.error().map_or(1, ApiError::attempts),
+                };
+                let tries = if attempts > 1 { format!(", {attempts} attempts") } else { String::new() };
                 Self { outcome: format!("{kind}, {}{tries}", outcome.status().as_u16()), advice: outcome.to_string() }
             }
             Err(error) => {
-                let kind = match &error {
-                    CallError::Timeout { .. } => "Timeout",
-                    CallError::TooLarge { .. } => "TooLarge",
-                    CallError::Transport { .. } => "Transport",
-                    CallError::Paced { .. } => "Paced",
-                    _ => "Error",
-                };
                 let delivery = error.delivery().map_or_else(String::new, |delivery| format!(", {delivery:?}"));
-                Self { outcome: format!("{kind}{delivery}"), advice: with_sources(&error) }
+                Self { outcome: format!("{:?}{delivery}", error.kind()), advice: with_sources(&error) }
             }
         }
     }

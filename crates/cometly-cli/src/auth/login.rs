@@ -42,7 +42,7 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
     let session = Session::new(key.clone(), base_url.clone(), source)?;
     let transport = Transport::new(global, Patience::Call, console)?;
     let outcome = transport.send(status::probe(&session.api))?;
-    let refused = match outcome.key_status() {
+    let refused = match status::key_status(&outcome) {
         KeyStatus::Accepted => None,
         KeyStatus::NotAllowed => outcome.into_result().err(),
         _ => {

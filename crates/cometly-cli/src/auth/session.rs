@@ -9,14 +9,9 @@
 //! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
 //! this machine.
 
-use std::{
-    env,
-    ffi::OsString,
-    net::{Ipv4Addr, Ipv6Addr},
-    path::PathBuf,
-};
+use std::{env, ffi::OsString, path::PathBuf};
 
-use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BaseUrl, Pacer};
+use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
 
 use crate::{
     arguments::{self, Global},
@@ -25,7 +20,6 @@ use crate::{
     failure::{Failure, INTEGRATIONS},
 };
 
-const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
 const USER_AGENT: &str = concat!("cometly-cli/", env!("CARGO_PKG_VERSION"));
 
@@ -141,17 +135,16 @@ pub(crate) fn base_url(global: &Global) -> Result<Option<BaseUrl>, Failure> {
             .map_err(|error| Failure::usage(format!("--base-url cannot be used: {error}")));
     }
     let Some(url) = variable(BASE_URL_VARIABLE) else { return Ok(None) };
-    let url = url
-        .parse::<BaseUrl>()
-        .map_err(|error| Failure::usage(format!("{BASE_URL_VARIABLE} cannot be used: {error}")))?;
-    if is_cometlys(&url) || is_this_machine(url.authority().host()) {
-        return Ok(Some(url));
+    match BaseUrl::from_untrusted(&url) {
+        Ok(url) => Ok(Some(url)),
+        // Another URL than one of a server is not shown: it may hold a password.
+        Err(InvalidBaseUrl::ForeignHost) => Err(Failure::usage(format!(
+            "{BASE_URL_VARIABLE} names {url}, which is neither a server of Cometly's nor this machine: a file with such a \
+             variable could carry the key away"
+        ))
+        .advise(format!("if that is where the key belongs, say so on the command line: --base-url {url}"))),
+        Err(error) => Err(Failure::usage(format!("{BASE_URL_VARIABLE} cannot be used: {error}"))),
     }
-    Err(Failure::usage(format!(
-        "{BASE_URL_VARIABLE} names {url}, which is neither a server of Cometly's nor this machine: a file with such a \
-         variable could carry the key away"
-    ))
-    .advise(format!("if that is where the key belongs, say so on the command line: --base-url {url}")))
 }
 
 /// Reads a base URL. Plain http to another machine has to be allowed by name, and never goes to Cometly.
@@ -162,30 +155,10 @@ fn parse(url: &str, insecure: &[String]) -> Result<BaseUrl, String> {
     };
     let Ok(insecure_url) = BaseUrl::insecure_http(url) else { return Err(refused) };
     let (host, authority) = (insecure_url.authority().host(), insecure_url.authority().as_str());
-    if is_host_of_cometly(host) {
-        return Err(refused);
-    }
     if insecure.iter().any(|allowed| [host, authority].iter().any(|name| name.eq_ignore_ascii_case(allowed))) {
         return Ok(insecure_url);
     }
     Err(format!("{refused}; in a closed test network, --insecure-http {authority} allows it for this host"))
-}
-
-fn is_cometlys(url: &BaseUrl) -> bool {
-    url.scheme().as_str() == "https" && is_host_of_cometly(url.authority().host())
-}
-
-fn is_host_of_cometly(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    host == "cometly.com" || host.ends_with(".cometly.com")
-}
-
-/// By name or number; a name that only resolves to this machine is another's to change.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A variable of the environment; an empty one is none.
@@ -247,31 +220,6 @@ mod tests {
             ["https://app.cometly.com.example/public-api/v1", "http://127.0.0.1:1/", "https://app.cometly.com:444/"]
         {
             assert_eq!(bound("x", stored.clone(), Some(url(other))).unwrap_err().exit, Exit::Usage, "{other}");
-        }
-    }
-
-    #[test]
-    fn only_servers_of_cometly_and_this_machine_may_be_named_by_the_environment() {
-        let may = |text: &str| is_cometlys(&url(text)) || is_this_machine(url(text).authority().host());
-        for good in [
-            "https://app.cometly.com/public-api/v1",
-            "https://cometly.com/",
-            "https://EU.Cometly.com/",
-            "http://127.1.2.3:80/",
-            "http://localhost:8080/x",
-            "https://[::1]/",
-        ] {
-            assert!(may(good), "{good}");
-        }
-        for bad in [
-            "https://evil.example/",
-            "https://app.cometly.com.evil.example/",
-            "https://notcometly.com/",
-            "https://localhost.evil.example/",
-            "https://127.0.0.1.evil.example/",
-            "https://10.0.0.1/",
-        ] {
-            assert!(!may(bad), "{bad}");
         }
     }
 

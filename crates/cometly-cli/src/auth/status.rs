@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cometly_core::{API_KEY_VARIABLE, Api, AuthOutcome, Call, KeyStatus, RateLimit, bytes::Bytes};
+use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, bytes::Bytes};
 use serde::Serialize;
 
 use crate::{
@@ -113,13 +113,13 @@ impl KeyReport {
         };
         match sent {
             Ok(outcome) => Self {
-                key: key_word(outcome.key_status()),
+                key: key_word(key_status(&outcome)),
                 status: Some(outcome.status().as_u16()),
-                answer: outcome.to_string(),
+                answer: words(&outcome),
                 limits: vec![Endpoint::of("GET companies".to_owned(), &outcome)],
-                retry_after: outcome.retry_after().map(|wait| wait.as_secs()),
+                retry_after: outcome.error().and_then(ApiError::retry_after).map(|wait| wait.as_secs()),
                 next: next(&outcome, &session.source),
-                exit: outcome.kind().map_or(Exit::Ok, Exit::from),
+                exit: outcome.error().map_or(Exit::Ok, |error| error.kind().into()),
                 ..known
             },
             Err(failure) => {
@@ -147,8 +147,10 @@ impl KeyReport {
 
 impl Endpoint {
     fn of(call: String, outcome: &AuthOutcome<Bytes>) -> Self {
-        let limit: RateLimit = outcome.rate_limit();
-        let answer = if outcome.is_success() { "allowed".to_owned() } else { outcome.to_string() };
+        let (limit, answer) = match outcome {
+            AuthOutcome::Success(reply) => (reply.rate_limit(), "allowed".to_owned()),
+            other => (other.error().map(ApiError::rate_limit).unwrap_or_default(), other.to_string()),
+        };
         Self {
             call,
             status: Some(outcome.status().as_u16()),
@@ -178,6 +180,19 @@ impl Endpoint {
     }
 }
 
+/// What came of the question whether the key is right.
+fn words(outcome: &AuthOutcome<Bytes>) -> String {
+    match outcome.error() {
+        None => format!("the API key is accepted (HTTP {})", outcome.status().as_u16()),
+        Some(error) => error.to_string(),
+    }
+}
+
+/// What an answer says of the key.
+pub(crate) fn key_status(outcome: &AuthOutcome<Bytes>) -> KeyStatus {
+    outcome.error().map_or(KeyStatus::Accepted, ApiError::key_status)
+}
+
 fn key_word(status: KeyStatus) -> &'static str {
     match status {
         KeyStatus::Accepted => "accepted",
@@ -192,7 +207,7 @@ fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
         KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
         KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
-    match (outcome.kind().map(Exit::from), outcome.key_status()) {
+    match (outcome.error().map(|error| Exit::from(error.kind())), key_status(outcome)) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),
         (Some(Exit::Unauthenticated), _) => format!("make a new key at {INTEGRATIONS} and {replace}"),
         (Some(Exit::Forbidden), _) => "the key is right; see to its permissions and the subscription".to_owned(),

@@ -50,9 +50,6 @@ impl Console {
             return failure.exit;
         }
         self.styled(&format!("{ERROR}error:{ERROR:#} "), failure);
-        for error in failure.fields() {
-            self.warn(format_args!("  {}: {}", error.field, error.message));
-        }
         failure.exit
     }
 

@@ -9,7 +9,7 @@ use std::{
 use tracing::{
     Event, Id, Metadata, Subscriber,
     field::{Field, Visit},
-    span::Attributes,
+    span::{Attributes, Record},
 };
 use tracing_subscriber::{
     layer::{Context, Layer},
@@ -26,7 +26,7 @@ pub(crate) struct CallName {
 /// What happened to a call.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// A try has ended, with a status or with the words of the client.
+    /// A try has ended, with a status, or with a word for why there is none.
     Tried { number: u64, result: Result<u16, String>, time: Duration },
     /// A wait begins, before the try of this number.
     Waits { number: u64, wait: Duration, reason: String },
@@ -35,11 +35,10 @@ pub(crate) enum Step {
 /// Hands each step to `on_step`.
 pub(crate) struct Listener<F>(pub(crate) F);
 
-/// Kept with the span of a call.
-struct Call {
-    name: CallName,
-    /// When the try that is under way began: the event comes at its end.
-    since: Instant,
+/// Kept with the span of an operation, and with that of each try.
+struct Span {
+    fields: Fields,
+    started: Instant,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>, F: Fn(&CallName, &Step) + 'static> Layer<S> for Listener<F> {
@@ -50,33 +49,37 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, F: Fn(&CallName, &Step) + 'static> 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        let call = Call { name: CallName { method: fields.method, template: fields.path }, since: Instant::now() };
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(call);
+            span.extensions_mut().insert(Span { fields, started: Instant::now() });
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(span) = span.extensions_mut().get_mut::<Span>()
+        {
+            values.record(&mut span.fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let Some(span) = context.event_span(event) else { return };
-        let mut extensions = span.extensions_mut();
-        let Some(call) = extensions.get_mut::<Call>() else { return };
-        let now = Instant::now();
-        let step = match fields.wait {
-            Some(wait) => {
-                call.since = now.checked_add(wait).unwrap_or(now);
-                Step::Waits { number: fields.tries, wait, reason: fields.reason }
-            }
-            None => {
-                let time = now.saturating_duration_since(call.since);
-                call.since = now;
-                Step::Tried { number: fields.tries, result: fields.status.ok_or(fields.message), time }
-            }
+        let Some(wait) = fields.pause else { return };
+        let Some(call) =
+            context.event_span(event).and_then(|span| Some(span.extensions().get::<Span>()?.fields.name()))
+        else {
+            return;
         };
-        let name = call.name.clone();
-        drop(extensions);
-        (self.0)(&name, &step);
+        (self.0)(&call, &Step::Waits { number: fields.attempts.saturating_add(1), wait, reason: fields.reason });
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id).filter(|span| span.name() == "cometly.attempt") else { return };
+        let Some(Span { fields, started }) = span.extensions_mut().remove::<Span>() else { return };
+        let result = fields.status.ok_or_else(|| fields.error_type.clone().unwrap_or_else(|| "given up".to_owned()));
+        let step = Step::Tried { number: fields.resend_count.saturating_add(1), result, time: started.elapsed() };
+        (self.0)(&fields.name(), &step);
     }
 }
 
@@ -86,8 +89,8 @@ impl fmt::Display for Step {
             Self::Tried { number, result: Ok(status), time } => {
                 write!(f, "HTTP {status} in {:.3} s (try {number})", time.as_secs_f64())
             }
-            Self::Tried { number, result: Err(words), time } => {
-                write!(f, "no answer in {:.3} s (try {number}): {words}", time.as_secs_f64())
+            Self::Tried { number, result: Err(word), time } => {
+                write!(f, "no answer in {:.3} s (try {number}): {word}", time.as_secs_f64())
             }
             Self::Waits { number, wait, reason } => {
                 write!(f, "waits {:.3} s before try {number}: {reason}", wait.as_secs_f64())
@@ -96,70 +99,53 @@ impl fmt::Display for Step {
     }
 }
 
-/// The fields of a span or an event.
+/// The fields of a span or an event, under OpenTelemetry's names.
 #[derive(Default)]
 struct Fields {
-    message: String,
     method: String,
-    path: String,
+    template: String,
+    error_type: Option<String>,
     reason: String,
     status: Option<u16>,
-    tries: u64,
-    wait: Option<Duration>,
+    resend_count: u64,
+    attempts: u64,
+    pause: Option<Duration>,
+}
+
+impl Fields {
+    fn name(&self) -> CallName {
+        CallName { method: self.method.clone(), template: self.template.clone() }
+    }
 }
 
 impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == "pause" {
+            self.pause = Duration::try_from_secs_f64(value).ok();
+        }
+    }
+
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
-            "status" => self.status = value.try_into().ok(),
-            "tries" => self.tries = value,
+            "http.response.status_code" => self.status = value.try_into().ok(),
+            "http.request.resend_count" => self.resend_count = value,
+            "attempts" => self.attempts = value,
             _ => {}
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
+            "url.template" => value.clone_into(&mut self.template),
+            "error.type" => self.error_type = Some(value.to_owned()),
             "reason" => value.clone_into(&mut self.reason),
-            "path" => value.clone_into(&mut self.path),
             _ => {}
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            "method" => self.method = format!("{value:?}"),
-            "wait" => self.wait = read_duration(&format!("{value:?}")),
-            _ => {}
+        if field.name() == "http.request.method" {
+            self.method = format!("{value:?}");
         }
-    }
-}
-
-/// A `Duration` as its `Debug` writes it.
-fn read_duration(text: &str) -> Option<Duration> {
-    let unit = text.find(|char: char| !char.is_ascii_digit() && char != '.')?;
-    let (number, unit) = text.split_at(unit);
-    let factor = match unit {
-        "s" => 1.0,
-        "ms" => 1e-3,
-        "µs" => 1e-6,
-        "ns" => 1e-9,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_are_read_as_they_are_logged() {
-        for millis in [1, 250, 999, 1_000, 1_500, 60_000, 3_600_000] {
-            let wait = Duration::from_millis(millis);
-            let read = read_duration(&format!("{wait:?}")).unwrap();
-            assert!(read.abs_diff(wait) < Duration::from_micros(1), "{wait:?} {read:?}");
-        }
-        assert_eq!(read_duration("soon"), None);
     }
 }

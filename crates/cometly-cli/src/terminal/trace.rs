@@ -2,6 +2,7 @@
 //! there as its documented template, a header if it is on the list, a body as its shape, a name if the documentation has it.
 
 use std::{
+    borrow::Cow,
     fs::{File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -72,8 +73,7 @@ struct State {
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) headers: &'a HeaderMap,
-    /// `None` if it is not kept.
-    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) body: Cow<'a, [u8]>,
 }
 
 impl Trace {
@@ -97,7 +97,7 @@ impl Trace {
         self.write(match step {
             Step::Tried { number, result, time } => json!({
                 "event": "try", "method": method, "template": template, "try": number,
-                "status": result.as_ref().ok(), "seconds": time.as_secs_f64(),
+                "status": result.as_ref().ok(), "failure": result.as_ref().err(), "seconds": time.as_secs_f64(),
             }),
             Step::Waits { number, wait, .. } => json!({
                 "event": "wait", "method": method, "template": template, "try": number, "seconds": wait.as_secs_f64(),
@@ -119,11 +119,11 @@ impl Trace {
             json!({
                 "query": query(request.uri().query().unwrap_or_default()),
                 "headers": headers(request.headers(), key),
-                "body": body(Some(request.body())),
+                "body": body(request.body()),
             })
         });
         let answer = answer.map(|answer| {
-            json!({"status": answer.status, "headers": headers(answer.headers, key), "body": body(answer.body)})
+            json!({"status": answer.status, "headers": headers(answer.headers, key), "body": body(&answer.body)})
         });
         let mut line = json!({"event": "call", "method": call.method, "template": template(&call.template)});
         if let Some(line) = line.as_object_mut() {
@@ -192,8 +192,7 @@ fn headers(headers: &HeaderMap, key: Option<&str>) -> Map<String, Value> {
     headers.keys().filter(is_listed).filter_map(shown).collect()
 }
 
-fn body(body: Option<&[u8]>) -> Value {
-    let Some(body) = body else { return json!("not kept") };
+fn body(body: &[u8]) -> Value {
     if body.is_empty() {
         return json!("empty");
     }
@@ -239,14 +238,14 @@ mod tests {
     fn a_body_is_told_by_its_shape() {
         let text = r#"{"email":"ada@example.com","canary@x":"canary","amount":1.5,"data":[{"id":1},{"id":2}],"emails":[],
             "message":null,"is_upsell":true}"#;
-        let shown = body(Some(text.as_bytes())).to_string();
+        let shown = body(text.as_bytes()).to_string();
         assert_eq!(
             shown,
             r#"{"email":"string(15)","[hidden 1]":"string(6)","amount":"number","data":["list(2)",{"id":"number"}],"emails":"list(0)","message":"null","is_upsell":"bool"}"#
         );
-        assert_eq!(body(Some(b"<html>canary")), json!("12 bytes"));
+        assert_eq!(body(b"<html>canary"), json!("12 bytes"));
         let deep = "[".repeat(100) + &"]".repeat(100);
-        assert!(body(Some(deep.as_bytes())).to_string().len() < 200);
+        assert!(body(deep.as_bytes()).to_string().len() < 200);
     }
 
     #[test]

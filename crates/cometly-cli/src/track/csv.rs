@@ -50,7 +50,7 @@ fn first_line(head: &[u8]) -> &[u8] {
 /// Writes each row as a line. `head` are the first bytes, which tell the separator.
 pub(crate) fn convert(reader: impl Read, head: &[u8], out: &mut impl Write) -> Result<Converted, Failure> {
     let line = first_line(head);
-    let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();
+    let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
     // The last of the most frequent ones; a comma if there is one column only.
     let delimiter = DELIMITERS.into_iter().rev().max_by_key(count).unwrap_or(b',');
     let allowance = Rc::new(Cell::new(0));

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, fmt::Write as _};
 
+use cometly_core::backend_trim;
 use jiff::{Timestamp, civil};
 use serde::{
     Deserialize, Deserializer,
@@ -243,13 +244,9 @@ fn is_time(value: &Value) -> bool {
     }
 }
 
+/// What the backend trims away would make two keys one; what is trimmed to nothing is no key.
 fn is_key(key: &str) -> bool {
-    // What the backend trims away, or nobody sees, would make two keys one.
-    let is_invisible = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-    };
-    !key.is_empty() && key.trim() == key && key.len() <= MAX_KEY_LEN && !key.contains(is_invisible)
+    !key.is_empty() && backend_trim(key) == key && key.len() <= MAX_KEY_LEN && !key.contains(char::is_control)
 }
 
 /// The fields in their order, the repeated ones too.
@@ -361,6 +358,9 @@ mod tests {
             (r#""is_upsell":"canary""#, "true or false"),
             (r#""idempotency_key":null"#, "or no such field"),
             (r#""idempotency_key":" padded""#, "or no such field"),
+            ("\"idempotency_key\":\"\u{200b}\"", "or no such field"),
+            ("\"idempotency_key\":\"k\\u0000\"", "or no such field"),
+            ("\"idempotency_key\":\"\u{feff}k\"", "or no such field"),
         ] {
             let found = with(field);
             assert!(found.contains(expected) && !found.contains("canary"), "{field}: {found}");

@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         let text = self.source.text(planned)?;
         // Kept as it is written: a number read and written again may be another text.
         let event = RawValue::from_string(text).map_err(|_| Failure::local("a line changed while it was sent"))?;
-        Ok(self.api.post("events/track").json_with_idempotency_key(&event, &planned.key.to_string()))
+        Ok(self.api.post("events/track").idempotency_key(planned.key.to_string()).json(&event))
     }
 
     /// Whether the line is done with, for good.

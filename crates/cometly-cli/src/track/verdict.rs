@@ -68,7 +68,7 @@ fn reason(error: &ApiError) -> String {
             break;
         }
         // The message is mostly the first of them.
-        if !reason.contains(field.message.as_ref()) {
+        if !reason.contains(field.message) {
             // Writing to a String does not fail.
             let _ = write!(reason, " {}: {}", field.field, field.message);
         }
@@ -78,15 +78,28 @@ fn reason(error: &ApiError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cometly_core::{Api, ApiKey, Delivery, http::Response};
+    use cometly_core::{
+        Api, ApiKey, Delivery, Moment, Next, RetryPolicy, TransportError, TransportLimits, http::Response,
+    };
 
     use super::*;
-    use crate::failure::SendError;
+    use crate::failure::Cause;
 
     fn judge_answer(status: u16, body: &'static str) -> String {
         let api = Api::new(ApiKey::new("k").unwrap());
         let answer = Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap();
         shown(judge(Ok(api.read(answer))))
+    }
+
+    /// What comes of a call whose attempt failed so.
+    fn failed(delivery: Delivery) -> Failure {
+        let (call, now) = (Api::new(ApiKey::new("k").unwrap()).post("events/track"), Moment::now());
+        let operation = call.start::<Bytes, Cause>(&RetryPolicy::none(), &TransportLimits::default(), 1, now).unwrap();
+        let Next::Send(attempt) = operation.next(now) else { panic!("nothing holds it back") };
+        match attempt.finish(Err::<Response<Bytes>, _>(TransportError::timed_out(delivery)), now).next(now) {
+            Next::Done(Err(error)) => error.into(),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn shown(verdict: Verdict) -> String {
@@ -128,7 +141,7 @@ mod tests {
             assert_eq!(judge_answer(status, body), expected, "{status} {body}");
         }
         for delivery in [Delivery::NotSent, Delivery::Unknown, Delivery::Untrusted] {
-            assert_eq!(shown(judge(Err(SendError::timeout(delivery).into()))), "left, network, ends run: false");
+            assert_eq!(shown(judge(Err(failed(delivery)))), "left, network, ends run: false");
         }
     }
 }

@@ -430,7 +430,8 @@ fn gzip(text: &str) -> Vec<u8> {
 #[test]
 fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
     let (emulator, program) = started(0);
-    let rows: String = (0..3).map(|number| format!("{number}.50,a{number}@example.com,purchase\n")).collect();
+    let rows =
+        ["0.50,a0@example.com,purchase", "1.50,a1@example.com,purchase", "2.50,a2@example.com,purchase\n"].join("\n");
     let csv = format!("amount,email,event_name\n{rows}");
     for (name, file) in [
         ("marked", ["\u{feff}".as_bytes(), events(3).as_bytes()].concat()),

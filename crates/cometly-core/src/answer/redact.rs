@@ -125,21 +125,31 @@ fn len_escaped(text: &[u8], secret: &[u8]) -> Option<usize> {
 
 /// Looks for the first and the last byte of the secret at once, in many places at a time, and compares where both are.
 fn is_in(text: &[u8], secret: &[u8]) -> bool {
+    const STEP: usize = 32;
+
     let ([first, ..], [.., last]) = (secret, secret) else { return false };
-    let Some(ends) = text.get(secret.len().saturating_sub(1)..).filter(|ends| !ends.is_empty()) else { return false };
+    let ends = text.get(secret.len().saturating_sub(1)..).unwrap_or_default();
     let starts = text.get(..ends.len()).unwrap_or_default();
     let may_begin = |starts: &[u8], ends: &[u8]| {
-        let both = starts.iter().zip(ends).map(|(start, end)| (start == first) & (end == last));
-        both.fold(false, BitOr::bitor)
+        // Both are compared, so that no branch keeps it from going over many places at once.
+        let both = starts.iter().zip(ends).map(|(start, end)| u8::from(start == first) & u8::from(end == last));
+        both.fold(0, BitOr::bitor) != 0
     };
-    let is_any = match (starts.last_chunk::<16>(), ends.last_chunk::<16>()) {
-        (Some(last_starts), Some(last_ends)) => {
-            let mut chunks = starts.chunks_exact(16).zip(ends.chunks_exact(16));
-            chunks.any(|(starts, ends)| may_begin(starts, ends)) || may_begin(last_starts, last_ends)
+    let begins = |at: usize, starts: &[u8], ends: &[u8]| {
+        may_begin(starts, ends) && {
+            let places = text.get(at..).unwrap_or_default().windows(secret.len()).take(STEP);
+            places.filter(|place| place.first() == Some(first)).any(|place| place == secret)
         }
-        _ => may_begin(starts, ends),
     };
-    is_any && text.windows(secret.len()).any(|window| window == secret)
+    match (starts.last_chunk::<STEP>(), ends.last_chunk::<STEP>()) {
+        (Some(last_starts), Some(last_ends)) => {
+            let chunks = starts.chunks_exact(STEP).zip(ends.chunks_exact(STEP)).zip((0..).step_by(STEP));
+            chunks.into_iter().any(|((starts, ends), at)| begins(at, starts, ends))
+                // The rest, with some of what came before.
+                || begins(starts.len().saturating_sub(STEP), last_starts, last_ends)
+        }
+        _ => begins(0, starts, ends),
+    }
 }
 
 fn is_plain(text: &[u8]) -> bool {

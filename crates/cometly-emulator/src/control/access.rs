@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::reply::error;
 use crate::keys::random_text;
+use crate::path::HOME;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const COOKIE_NAME: &str = "cometly_emulator";
@@ -47,7 +48,7 @@ impl Access {
 
     fn welcome(&self, path: &str, token: &str) -> Response {
         let secure = if self.origins.iter().any(|origin| origin.starts_with("https:")) { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE_NAME}={token}; Path={}; HttpOnly; SameSite=Strict{secure}", super::HOME);
+        let cookie = format!("{COOKIE_NAME}={token}; Path={HOME}; HttpOnly; SameSite=Strict{secure}");
         let mut answer = error(StatusCode::SEE_OTHER, "the browser has the token now");
         for (name, value) in [(LOCATION, path), (SET_COOKIE, &cookie)] {
             answer.headers_mut().extend(HeaderValue::from_str(value).map(|value| (name, value)));

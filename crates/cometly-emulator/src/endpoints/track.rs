@@ -53,7 +53,7 @@ pub(crate) const FIELDS: &[(&str, Rule)] = &[
     ("comet_ad_id", Rule::TextOrNumber),
     ("comet_keyword", Rule::Text),
     ("comet_type", Rule::Text),
-    ("idempotency_key", Rule::TextOrNumber),
+    ("idempotency_key", Rule::ShortText),
     ("do_not_capi", Rule::Boolean),
 ];
 

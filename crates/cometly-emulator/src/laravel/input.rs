@@ -95,13 +95,36 @@ fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Laravel's `TrimStrings` and `ConvertEmptyStringsToNull`, at any depth. `Str::trim` takes off what PCRE calls a space in
-/// Unicode mode, which is white space and U+180E, and NUL, U+FEFF, U+200B and U+200E.
+/// What `Str::trim` takes off both ends of a text: white space as PCRE knows it in Unicode mode, NUL, and all of Laravel's
+/// `Str::INVISIBLE_CHARACTERS`.
+fn is_trimmed(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '\0' | '\u{AD}'
+                | '\u{34F}'
+                | '\u{61C}'
+                | '\u{115F}'..='\u{1160}'
+                | '\u{17B4}'..='\u{17B5}'
+                | '\u{180E}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2060}'..='\u{2065}'
+                | '\u{206A}'..='\u{206F}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{1D159}'
+                | '\u{1D173}'..='\u{1D17A}'
+                | '\u{E0020}'
+        )
+}
+
+/// Laravel's `TrimStrings` and `ConvertEmptyStringsToNull`, at any depth.
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) => {
-            let invisible = |char: char| char.is_whitespace() || "\0\u{180E}\u{FEFF}\u{200B}\u{200E}".contains(char);
-            let trimmed = text.trim_matches(invisible);
+            let trimmed = text.trim_matches(is_trimmed);
             *value = if trimmed.is_empty() { Value::Null } else { trimmed.into() };
         }
         Value::Array(items) => items.iter_mut().for_each(clean),

@@ -1,6 +1,7 @@
 //! Laravel's validation rules in Laravel's words, as far as the API needs them.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::laravel::refusal::FieldErrors;
 #[derive(Clone, Copy)]
 pub(crate) enum Rule {
     Text,
-    /// Ids come as text and as numbers; which of them the API takes is not documented, so both will do.
+    /// Ids come as text and as whole numbers; which of them the API takes is not documented, so both will do.
     TextOrNumber,
     ShortText,
     Number,
@@ -28,7 +29,9 @@ impl Rule {
     pub(crate) fn broken_by(self, value: &Value) -> Option<&'static str> {
         let (fine, complaint) = match self {
             Self::Text => (value.is_string(), "The :attribute field must be a string."),
-            Self::TextOrNumber => (value.is_string() || value.is_number(), "The :attribute field must be a string."),
+            Self::TextOrNumber => {
+                (value.is_string() || value.is_i64() || value.is_u64(), "The :attribute field must be a string.")
+            }
             Self::ShortText if value.is_string() => {
                 let short = value.as_str().is_some_and(|text| text.chars().count() <= 255);
                 (short, "The :attribute field must not be greater than 255 characters.")
@@ -119,20 +122,36 @@ fn is_numeric(value: &Value) -> bool {
     value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
-/// As lenient as Laravel's default: no dot is asked for, since a host needs none.
+/// An address as RFC 5322 and RFC 6531 have it, which is what Laravel's `email` checks by default: dots and hyphens stand
+/// between other characters, and no dot is asked for in the host. A quoted user, a comment and an address in brackets are
+/// taken by Laravel too, and are not worth their rules here.
 fn is_email(text: &str) -> bool {
-    let plain =
-        |part: &str| !part.is_empty() && !part.contains(|char: char| char.is_whitespace() || "@,<>".contains(char));
-    text.rsplit_once('@').is_some_and(|(user, host)| plain(user) && plain(host))
+    let is_atom = |part: &str| {
+        let sound =
+            |char: char| char.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(char) || !char.is_ascii();
+        !part.is_empty() && part.chars().all(|char| sound(char) && !char.is_whitespace() && !char.is_control())
+    };
+    let is_label = |part: &str| {
+        let sound =
+            |char: char| char.is_ascii_alphanumeric() || char == '-' || (!char.is_ascii() && char.is_alphanumeric());
+        !part.is_empty() && part.chars().all(sound) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    text.split_once('@').is_some_and(|(user, host)| user.split('.').all(is_atom) && host.split('.').all(is_label))
 }
+
+/// What is taken for seconds since 1970: from 1973 to the year 5138. Less is a date without its hyphens, and more is
+/// milliseconds.
+const SECONDS: RangeInclusive<i64> = 100_000_000..=99_999_999_999;
 
 /// ISO 8601, with or without a time and an offset, or Unix seconds; as seconds since 1970.
 pub(crate) fn moment(value: &Value) -> Option<i64> {
-    let seconds = match value {
-        Value::String(text) => text.parse().ok().or_else(|| dates::read_iso(text)),
-        value => value.as_i64(),
-    };
-    seconds.filter(|seconds| u64::try_from(*seconds).is_ok_and(|seconds| seconds <= dates::END_OF_TIME))
+    match value {
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok().filter(|seconds| SECONDS.contains(seconds))
+        }
+        Value::String(text) => dates::read_iso(text).filter(|seconds| *seconds >= 0),
+        value => value.as_i64().filter(|seconds| SECONDS.contains(seconds)),
+    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::{Backend, Outcome};
-use crate::control::{self, Control};
+use crate::control::Control;
 use crate::downloads::Downloads;
 use crate::faults::delivery::{self, Body, Breaker};
+use crate::path::is_control;
 use crate::server::body::{Came, Watched, read};
 use crate::server::budget::{Budget, Share};
 use crate::server::limits;
@@ -134,7 +135,7 @@ async fn respond(
     breaker: &Breaker,
 ) -> io::Result<Response<Body>> {
     let began = Instant::now();
-    if matches!(host, Host::Api) && control::is_here(request.uri().path()) {
+    if matches!(host, Host::Api) && is_control(request.uri().path()) {
         let answer = timeout(limits::BODY, server.control.answer(request)).await?;
         return Ok(answer.map(|body| body.map_err(io::Error::other).boxed_unsync()));
     }
@@ -147,9 +148,9 @@ async fn respond(
     };
     drop(share);
     let sent = Sent { server: Arc::clone(server), host, number, began };
-    // A file is shared by all who download it.
-    let own = if matches!(host, Host::Api) { answer.body().len() } else { 0 };
-    let share = room_for(server, own).await;
+    // A file is shared by all who download it, and small answers are bounded by the number of connections.
+    let is_large = matches!(host, Host::Api) && answer.body().len() > limits::SMALL_ANSWER;
+    let share = if is_large { room_for(server, answer.body().len()).await } else { None };
     let answer = delivery::send(answer, sending, &method, breaker).await?;
     Ok(answer.map(|body| Watched::new(body, (sent, share)).boxed_unsync()))
 }

@@ -63,11 +63,13 @@ impl Table {
         (Place { table: self.clone(), number, pulse }, closed)
     }
 
-    /// Closes the connection that has been quiet for longest, if that is longer than `quiet`.
+    /// Closes the connections that have been quiet for longer than `quiet`: half of them, the quietest first, at least one.
     pub(crate) fn make_room(&self, quiet: Duration) {
         let mut open = self.open();
         let now = self.0.began.elapsed();
-        if open.quietest().is_some_and(|(_, last)| now.saturating_sub(last) > quiet) {
+        let last = open.connections.values().map(|connection| connection.pulse.last());
+        let count = last.filter(|last| now.saturating_sub(*last) > quiet).count();
+        for _ in 0..count.div_ceil(2) {
             open.close_the_quietest();
         }
     }

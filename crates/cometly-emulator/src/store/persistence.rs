@@ -9,15 +9,14 @@ use std::path::Path;
 #[cfg(feature = "sqlite")]
 use std::sync::mpsc;
 
-use http::StatusCode;
-use tokio::sync::oneshot;
-
 use crate::laravel::refusal::Refusal;
 #[cfg(feature = "sqlite")]
 use crate::store::row::Kept;
 use crate::store::row::Row;
+use crate::store::settled::{Settled, Written};
 #[cfg(feature = "sqlite")]
 use crate::store::{sqlite::Database, writer::Writer};
+use http::StatusCode;
 
 #[derive(Default)]
 pub(crate) enum Store {
@@ -26,15 +25,6 @@ pub(crate) enum Store {
     Nowhere,
     #[cfg(feature = "sqlite")]
     Folder(Writer),
-}
-
-/// What a write came to: an error says why it failed.
-pub(crate) type Written = Result<(), String>;
-
-/// The wait until everything that was handed over so far is written.
-pub(crate) enum Settled {
-    Now,
-    Later(oneshot::Receiver<Written>),
 }
 
 impl Store {

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use crate::store::persistence::{Settled, Written};
 use crate::store::row::Row;
+use crate::store::settled::{Settled, Written};
 
 /// How much may wait to be written before changes are refused.
 const MAX_WAITING: usize = 64 << 20;

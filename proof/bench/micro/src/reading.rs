@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap, hint::black_box};
 
 use bytes::Bytes;
-use cometly_core::AuthOutcome;
+use cometly_core::{ApiError, AuthOutcome};
 use harness::Suite;
 use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
 use serde::Deserialize;
@@ -31,11 +31,11 @@ pub fn add(suite: &mut Suite) {
                 match black_box(&outcome) {
                     AuthOutcome::Success(reply) if asks_limits => drop(black_box(reply.rate_limit())),
                     AuthOutcome::Success(reply) => drop(black_box(reply.status())),
-                    AuthOutcome::Rejected(answer) if has_fields => {
-                        black_box(answer.message());
-                        black_box(answer.field_errors());
+                    AuthOutcome::Rejected(error) if has_fields => {
+                        black_box(error.message());
+                        black_box(error.field_errors());
                     }
-                    refused => drop(black_box(refused.message())),
+                    refused => drop(black_box(refused.error().and_then(ApiError::message))),
                 }
             }),
         );
