@@ -113,6 +113,10 @@ mod tests {
     #[test]
     fn a_flow_that_is_out_of_time_keeps_its_place_and_has_sent_nothing() {
         let api = Api::new(ApiKey::new("12|abcdef").unwrap());
+        let queued = || {
+            let body = Bytes::from_static(b"{\"export_id\":\"x-1\",\"status\":\"queued\"}");
+            api.read(http::Response::new(body)).into_result().unwrap()
+        };
         let reply = || {
             let body = Bytes::from_static(
                 b"{\"export_id\":\"x-1\",\"status\":\"completed\",\"download_url\":\"https://f.example/\"}",
@@ -132,6 +136,13 @@ mod tests {
         assert!(matches!(running.next(&api, at(13)), Ok(Step::End(()))));
         assert!(matches!(running.next(&api, at(99)), Ok(Step::End(()))));
         assert_eq!(running.into_output().unwrap().export_id.to_string(), "x-1");
+
+        // A pause that does not fit is not begun.
+        let mut running = Running::new(ExportJob::new(Orders)).within(Duration::from_secs(1));
+        assert!(matches!(running.next(&api, at(0)), Ok(Step::Send(_))));
+        running.on_reply(queued(), at(0)).unwrap();
+        assert!(matches!(running.next(&api, at(0)), Ok(Step::Yield(_))));
+        assert!(matches!(running.next(&api, at(0)), Err(FlowError::OutOfTime)));
 
         // An order that was not sent for want of time is no order that was lost.
         let mut running = Running::new(ExportJob::new(Orders)).within(Duration::ZERO);
