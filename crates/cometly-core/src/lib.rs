@@ -92,7 +92,7 @@ pub use delivery::Delivery;
 pub use flow::{
     Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
     Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
-    RowError, Rows, Step, Then, UrlProblem, endpoint,
+    RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
 };
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, Next, Operation, TransportError};

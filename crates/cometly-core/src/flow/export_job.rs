@@ -338,8 +338,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
         let until = Some(now.saturating_add(self.pause(&reply)));
         match &self.state {
             State::Sent => {
-                // It is ordered, whatever the answer says: not again by itself.
-                self.state = State::Lost;
+                // If the answer cannot be read the order counts as lost: the next step finds it sent and unanswered.
                 let order = self.order.as_ref().ok_or(FlowError::OrderLost)?;
                 let ExportOrdered { export_id, status } = order.read(&reply)?;
                 self.state = State::Waiting { id: export_id.clone(), until };
