@@ -51,6 +51,7 @@ pub use running::Running;
 ///     }
 /// }
 /// ```
+#[must_use = "an endpoint does nothing until a client sends its call"]
 pub trait Endpoint {
     /// What the answer is read as.
     type Output;

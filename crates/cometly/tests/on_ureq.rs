@@ -1,4 +1,11 @@
 //! The typed calls on a client, against the emulator.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test"
+)]
 
 use std::io::Read as _;
 

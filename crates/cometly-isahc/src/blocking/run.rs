@@ -41,7 +41,7 @@ pub struct Run<'a, F: Flow> {
     is_over: bool,
 }
 
-impl<'a, F: Flow> Run<'a, F> {
+impl<F: Flow> Run<'_, F> {
     /// Gives up with [`FlowError::OutOfTime`] after so long, counted from the first step. A call under way is not cut.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
