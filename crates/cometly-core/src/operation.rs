@@ -412,6 +412,9 @@ impl State {
         let mut outcome = classify(response, &self.api.keys());
         self.telemetry.answered(&outcome);
         let turn = self.leave_pacer(Some(&outcome));
+        if matches!(outcome, AuthOutcome::Unauthenticated(_)) && !matches!(self.stamp, Stamp::None) {
+            self.api.note_refused(self.keys.generation);
+        }
         let key_was_replaced = self.api.keys().generation != self.keys.generation && !self.was_key_rotated;
         let result = TryResult::of_answer(&outcome, key_was_replaced);
         self.was_key_rotated |= result == TryResult::KeyRotated;

@@ -136,6 +136,29 @@ fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_the_new_one() {
 }
 
 #[test]
+fn the_api_knows_the_last_key_that_was_refused() {
+    let api = api();
+    let begin = || send(start(&api.get("a"), &RetryPolicy::default()), at(ZERO));
+    assert_eq!((api.key_generation(), api.refused_generation()), (0, None));
+    let (first, second) = (begin(), begin());
+    let _ = first.finish::<Bytes, ()>(Ok(answer(403, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), None, "403 is about the call, not the key");
+    let _ = second.finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.clone().refused_generation(), Some(0));
+    let late = begin();
+    api.rotate(ApiKey::new("8|second").unwrap());
+    assert_eq!((api.key_generation(), api.refused_generation()), (1, Some(0)));
+    let _ = begin().finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    let _ = late.finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), Some(1), "an answer to an older key changes nothing");
+
+    let elsewhere = Request::get("https://example.com/").body(Bytes::new()).unwrap();
+    api.rotate(ApiKey::new("9|third").unwrap());
+    let _ = send(from_request(elsewhere, &api), at(ZERO)).finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), Some(1), "a request without a key says nothing of one");
+}
+
+#[test]
 fn a_401_to_the_current_key_and_a_403_to_an_old_one_are_final() {
     let api = api();
     let refused = done(answered(start(&api.get("a"), &RetryPolicy::default()), answer(401, None), at(ZERO)), at(ZERO));
