@@ -1,6 +1,6 @@
 //! Takes the Rust programs out of the READMEs, so that `tests/readmes.rs` compiles and runs them as they stand.
 //!
-//! One thing is changed: `Api::new` and `Api::builder` become functions of the test, which lead to the emulator.
+//! `Api::new` and `Api::builder` are replaced by functions of the test that lead to the emulator; `Api::from_env` is not.
 
 use std::{
     env,
