@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                  mod {module} {{\nuse crate::my_stack;\n{program}\n\
                  pub(super) fn run() -> Result<(), Box<dyn std::error::Error>> {{\nmain().map_err(Into::into)\n}}\n}}\n"
             )?;
-            // A program that takes its key from the environment means to call somebody.
+            // A program that takes its key from the environment calls the API.
             let calls = program.contains("from_env()");
             writeln!(table, "Program {{ name: \"{name}:{line}\", calls: {calls}, run: {module}::run }},")?;
         }

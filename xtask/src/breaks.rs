@@ -51,7 +51,7 @@ enum Noticed {
 struct Choice {
     text: String,
     file: String,
-    /// One row in so many.
+    /// One row in this many.
     rotation: Option<u64>,
 }
 
@@ -192,7 +192,7 @@ impl Row {
 
     /// Takes the guard out of the copy, runs its test and puts the guard back. Says what is wrong, if the test passes.
     fn take_out(&self, copy: &Path) -> Result<Option<String>> {
-        if let Some(misfit) = self.misfit(copy)? {
+        if let Some(misfit) = self.misfit(&tool::root())? {
             return Ok(Some(misfit));
         }
         let Some((mut test, name)) = self.noticed.command(copy) else { return Ok(None) };

@@ -36,7 +36,7 @@ fn builder(key: ApiKey) -> ApiBuilder {
     Api::builder(key).base_url(base_url.parse().expect("the emulator's own URL"))
 }
 
-/// Stands for the HTTP stack that a reader has.
+/// In place of the HTTP stack that a reader has.
 mod my_stack {
     use cometly_core::{bytes::Bytes, http};
 

@@ -206,7 +206,7 @@ pub(crate) enum EventsCommand {
   cometly events track --input events.ndjson
   export-events | cometly events track --input - --journal events.cometly-journal
 
-Run the same command again to go on: what was answered stands in the journal and is not sent again.")]
+Run the same command again to go on: what was answered is in the journal and is not sent again.")]
     Track(TrackArguments),
 }
 
@@ -247,11 +247,29 @@ pub(crate) struct TrackArguments {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "It runs until Ctrl-C, or until stdin closes if that is a pipe.")]
+#[command(after_help = "Examples:
+  cometly emulator
+  cometly emulator --listen 0.0.0.0:8080 --public-url http://emulator:8080 --key '1|key-of-our-test-network'
+  cometly emulator --key '2|key-that-only-reads=events:read,contacts:read'
+
+Abilities: events:read events:write contacts:read contacts:write companies:read companies:write, or none.
+It runs until Ctrl-C, or until stdin closes if that is a pipe.")]
 pub(crate) struct EmulatorArguments {
-    /// The port of 127.0.0.1 to listen on [default: a free one]
+    /// The port to listen on [default: a free one]
     #[arg(long)]
     pub(crate) port: Option<u16>,
+    /// The address to listen on; any but this machine's own is open to others, over plain http [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(crate) listen: Option<String>,
+    /// By which URL clients reach it, if not by its address
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The port from which exports are downloaded [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) downloads_port: Option<u16>,
+    /// A key that is valid from the start, with all abilities or those that are named; no real one
+    #[arg(long, value_name = "TEXT[=ABILITY,…]")]
+    pub(crate) key: Vec<String>,
     /// Keep keys and data in this folder, so that the next one on it goes on with them
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -17,6 +17,7 @@ mod download;
 mod export_job;
 mod lines;
 mod pages;
+mod running;
 
 pub use download::{Download, Fetch};
 pub use export_job::{
@@ -24,6 +25,7 @@ pub use export_job::{
 };
 pub use lines::{LineTooLong, Lines, RowError};
 pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
+pub use running::Running;
 
 /// One call with the type of its answer: what an SDK is made of.
 ///
@@ -49,6 +51,7 @@ pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
 ///     }
 /// }
 /// ```
+#[must_use = "an endpoint does nothing until a client sends its call"]
 pub trait Endpoint {
     /// What the answer is read as.
     type Output;
@@ -231,7 +234,7 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a flow is told of a call that was no success.
+/// What a flow learns of a call that was no success.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -246,7 +249,7 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow is told of an error.
+    /// What a flow learns of an error.
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {
@@ -320,6 +323,8 @@ pub enum FlowError {
     NoDownloadUrl,
     /// The export was not completed in the time that it was given.
     ExportTooSlow,
+    /// The flow was not done in the time that it was given. Its place is kept.
+    OutOfTime,
     /// The URL of the file is none that may be fetched.
     Url(UrlProblem),
     /// The server of the file answered with another status than 200 or 206.
@@ -382,6 +387,9 @@ impl fmt::Display for FlowError {
             Self::NoDownloadUrl => "the export is completed, and the answer has no download_url",
             Self::ExportTooSlow => {
                 "the export was not completed in the time that it was given; its id is still good: ask after it later"
+            }
+            Self::OutOfTime => {
+                "the job was not done in the time that it was given; its place is kept: give it more time"
             }
             Self::Url(problem) => return problem.fmt(f),
             Self::FileRefused { status } => {
@@ -510,6 +518,7 @@ mod tests {
             FlowError::ExportFailed,
             FlowError::NoDownloadUrl,
             FlowError::ExportTooSlow,
+            FlowError::OutOfTime,
             FlowError::Url(UrlProblem::Malformed),
             FlowError::Url(UrlProblem::Insecure),
             FlowError::Url(UrlProblem::Api),

@@ -1,5 +1,5 @@
 //! The sans-IO core of a Cometly client: it builds [`http::Request`]s and reads [`http::Response`]s, and does nothing
-//! else. No sockets, files, clocks, threads or logging; the HTTP stack is yours.
+//! else. No sockets, files, threads or sleeping; the HTTP stack is yours.
 //!
 //! ```
 //! use cometly_core::{Api, ApiKey, AuthOutcome, bytes::Bytes, http};
@@ -92,7 +92,7 @@ pub use delivery::Delivery;
 pub use flow::{
     Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
     Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
-    RowError, Rows, Step, Then, UrlProblem, endpoint,
+    RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
 };
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, Next, Operation, TransportError};

@@ -22,11 +22,11 @@ use crate::laravel::refusal::Refusal;
 use crate::laravel::throttle::{Allowance, Limits};
 use crate::live::{Live, News};
 use crate::record::{End, Record, millis};
-use crate::store::persistence::{Wait, not_written};
+use crate::store::persistence::not_written;
 use crate::store::records::Records;
 use crate::store::row::Row;
 use crate::store::seeds::Seeds;
-use crate::store::settled::{Settled, Written};
+use crate::store::settled::{Settled, Wait, Written};
 use crate::visit::Visit;
 
 pub(crate) struct Backend {
@@ -113,7 +113,7 @@ impl Backend {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, to change it: listeners are told.
+    /// The same, to change it: listeners are notified.
     pub(crate) fn change(&self) -> MutexGuard<'_, State> {
         let state = self.state();
         // A listener that asks now has to wait until the change is made.
@@ -169,7 +169,8 @@ impl Backend {
         if kind == Some(&Kind::RevokedKey)
             && let Some(key) = bearer_token(&parts.headers)
         {
-            drop(state.revoke_key(key));
+            // The call waits for all that is written.
+            let _ = state.revoke_key(key);
         }
         let forged = kind.and_then(|kind| kind.forge(&self.scene(state, &parts, json)));
         let carried_out = fault.as_ref().is_none_or(|fault| fault.carried_out);

@@ -19,8 +19,8 @@ use crate::path::{API, HOME};
 use crate::record::ReceivedRequest;
 use crate::server::connections::{self, Server};
 use crate::server::network::Bound;
-use crate::store::persistence::Wait;
 use crate::store::restore::Beginning;
+use crate::store::settled::Wait;
 
 /// A running Cometly, on a port of 127.0.0.1 by default, served by a thread of its own.
 ///

@@ -96,3 +96,8 @@ pub use crate::faults::fault::Fault;
 pub use crate::fuzzing::Socketless;
 pub use crate::keys::{Ability, Keys, Space};
 pub use crate::record::ReceivedRequest;
+
+/// The programs of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -60,6 +60,13 @@ fn strangers_neither_block_nor_fill_it() {
     let emulator = Emulator::builder().no_limits().keep_requests(0).start().unwrap();
     let silent: Vec<_> = (0..1200).map(|_| wire::connect(&emulator)).collect();
     is_answered_soon(&emulator);
+    let closed = silent.iter().filter(|stream| {
+        stream.set_nonblocking(true).unwrap();
+        matches!((&mut &**stream).read(&mut [0]), Ok(0))
+    });
+    // No more than 1024 are held.
+    let closed = closed.count();
+    assert!((176..300).contains(&closed), "{closed} were closed");
     drop(silent);
 
     // Half bodies without a key.
@@ -97,6 +104,32 @@ fn strangers_neither_block_nor_fill_it() {
     assert!(grown < 250, "{grown} MiB are held for clients that read nothing");
     drop(deaf);
     is_answered_soon(&emulator);
+}
+
+#[test]
+fn large_answers_wait_for_those_who_read_nothing_to_go() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    // More than the sockets' buffers take, and 64 MiB are four of them.
+    let large = Fault::stub(200).body(vec![b'x'; 16 << 20]);
+    emulator.inject(large.for_path("/large"));
+    let request = b"GET /public-api/v1/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let ask = || {
+        let mut stream = wire::connect(&emulator);
+        stream.write_all(request).unwrap();
+        stream
+    };
+    let deaf: Vec<TcpStream> = (0..12).map(|_| ask()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    let mut stream = ask();
+    assert_eq!(wire::receive(&mut stream).body.len(), 16 << 20);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    let closed = deaf.iter().filter(|stream| {
+        let mut all = Vec::new();
+        (&mut &**stream).read_to_end(&mut all).is_err() || all.len() < 16 << 20
+    });
+    assert!(closed.count() >= 8);
 }
 
 #[test]

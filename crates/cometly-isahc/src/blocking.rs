@@ -6,6 +6,10 @@ use futures_lite::future::block_on;
 use http::Request;
 use serde::de::DeserializeOwned;
 
+mod run;
+
+pub use run::Run;
+
 use crate::Error;
 
 /// Sends calls on isahc and waits for the answer. From a [`Client`](crate::Client), whose settings it has:

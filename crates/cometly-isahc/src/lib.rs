@@ -53,6 +53,7 @@ pub mod blocking;
 mod builder;
 mod convert;
 mod failure;
+mod run;
 
 use std::{
     fmt,
@@ -72,6 +73,7 @@ use serde::de::DeserializeOwned;
 pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use isahc;
+pub use run::Run;
 
 use builder::ProxyChoice;
 use convert::forced;

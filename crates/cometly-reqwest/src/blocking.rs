@@ -11,6 +11,10 @@ use cometly_core::{
 use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 
+mod run;
+
+pub use run::Run;
+
 use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl};
 
 /// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of

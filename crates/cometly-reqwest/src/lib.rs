@@ -47,6 +47,7 @@ pub mod blocking;
 mod builder;
 mod exchange;
 mod failure;
+mod run;
 mod target;
 
 use std::{
@@ -65,6 +66,7 @@ use tokio::time::sleep;
 pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use reqwest;
+pub use run::Run;
 
 use exchange::Exchange;
 use failure::failure;

@@ -43,6 +43,7 @@
 mod builder;
 mod failure;
 mod lookup;
+mod run;
 
 use std::{
     fmt,
@@ -62,6 +63,7 @@ use ureq::AsSendBody;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use run::Run;
 pub use ureq;
 
 use builder::forced;

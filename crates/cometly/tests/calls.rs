@@ -1,4 +1,11 @@
 //! Each call against its vector: the request's bytes, the answer's bytes, and what they are read as, without a socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test"
+)]
 
 use cometly::{
     Amount, Api, ApiKey, Cursor, Endpoint, Export, ExportOrdered, Flow as _, Id, Moment, Page, Pages, Step,

@@ -1,4 +1,11 @@
 //! The SDK, tested without a socket: the requests that it makes, and what it reads.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test"
+)]
 
 use cometly_core::{Api, ApiKey, Endpoint, bytes::Bytes, http};
 use example_sdk::{Note, add_note, get_note, list_notes};

@@ -1,6 +1,6 @@
 //! What came back.
 
-use cometly_core::{AuthOutcome, Reply};
+use cometly_core::{AuthOutcome, Reply, bytes::Bytes};
 
 use crate::{Typed, keep, keep_traits};
 
@@ -14,6 +14,7 @@ pub(crate) fn probes<B: AsRef<[u8]> + Clone + 'static>() {
     keep!(1 Reply::<B>::into_body);
     keep!(1 Reply::<B>::json::<Typed<'static>>);
     keep!(1 Reply::<B>::json::<Vec<u64>>);
+    keep!(1 Reply::<Bytes>::decode::<Vec<u64>>);
     keep_traits!(Reply<B>: Debug, Display, Clone, Drop);
 
     keep!(1 AuthOutcome::<B>::status);

@@ -1,4 +1,4 @@
-//! The places in a library that call what panics, and whose source each stands in.
+//! The places in a library that call what panics, and whose source each is in.
 
 use std::{path::Path, process::Command};
 
@@ -8,6 +8,15 @@ use super::{CORE, PROBE};
 
 /// Calls of these are counted apart.
 const MEMORY: [&str; 3] = ["handle_error", "capacity_overflow", "handle_alloc_error"];
+
+/// Branches of std that no input reaches, and that its own functions keep all the same: what is called, in which function
+/// of std's as it is mangled, and why it is not reached.
+const UNREACHABLE: [(&str, &str, &str); 4] = [
+    ("expect_failed", "8Duration3new", "a `Duration` holds less than a second of nanoseconds"),
+    ("unwrap_failed", "14spec_to_string", "no `Display` that is made a text here fails"),
+    ("unwrap_failed", "7Instant3now", "the clock of `Moment::now` is there"),
+    ("panic_in_cleanup", "7Instant3now", "the clock of `Moment::now` is there"),
+];
 
 /// Where std and what it is made of were compiled.
 const STD: [&str; 3] = ["/rustc/", "/rustlib/src/", "/rust/deps/"];
@@ -22,6 +31,8 @@ pub(super) struct Site {
     pub(super) callee: String,
     /// File and line, of the owner.
     pub(super) place: String,
+    /// Why it is not reached, if it is a branch of std's.
+    pub(super) unreachable: Option<&'static str>,
 }
 
 /// A call as the disassembly shows it.
@@ -39,8 +50,11 @@ pub(super) fn read(library: &Path) -> Result<Vec<Site>> {
     addr2line.args(["--addresses", "--inlines", "--functions", "--exe"]).arg(library);
     let frames = tool::output(addr2line.args(calls.iter().map(|call| &call.address)))?;
     // Each begins with its address, and then has a line for the function and one for the place, from the innermost on.
-    let frames = frames.split("\n0x").map(|frames| frames.lines().skip(2).step_by(2).collect::<Vec<_>>());
-    let sites: Vec<Site> = calls.into_iter().zip(frames).map(|(call, places)| site(call, &places)).collect();
+    let frames = frames.split("\n0x").map(|frames| {
+        let of = |first| frames.lines().skip(first).step_by(2);
+        of(1).zip(of(2)).collect::<Vec<_>>()
+    });
+    let sites: Vec<Site> = calls.into_iter().zip(frames).map(|(call, frames)| site(call, &frames)).collect();
     if sites.is_empty() {
         return Err(
             "there is not one call of what panics, not even in std: is this an x86-64 or AArch64 library?".into()
@@ -88,16 +102,23 @@ fn own_name(function: &str) -> &str {
     function.rsplit("::").next().unwrap_or(function)
 }
 
-fn site(call: Call, places: &[&str]) -> Site {
+/// `frames` are a function and its place each.
+fn site(call: Call, frames: &[(&str, &str)]) -> Site {
     let is_memory = MEMORY.contains(&own_name(&call.callee));
-    let outside = places.iter().map(|place| (owner(place), *place)).find(|(owner, _)| owner != "std");
+    let outside = frames.iter().map(|(_, place)| (owner(place), *place)).find(|(owner, _)| owner != "std");
     let (owner, place) = match outside {
         // A generic of std's, made for the core: whatever it panics at was the core's to know.
         _ if call.function.contains("cometly_core") && outside.is_none() => (CORE.to_owned(), "std"),
         Some((owner, place)) => (owner, place),
         None => ("std".to_owned(), "std"),
     };
-    Site { owner, is_memory, place: place.to_owned(), function: call.function, callee: call.callee }
+    let callee = own_name(&call.callee);
+    let is_known = |(name, within, _): &&(&str, &str, &str)| {
+        let mut of_std = frames.iter().take_while(|(_, place)| self::owner(place) == "std");
+        *name == callee && of_std.any(|(function, _)| function.contains(within))
+    };
+    let unreachable = UNREACHABLE.iter().find(is_known).map(|(_, _, why)| *why);
+    Site { owner, is_memory, place: place.to_owned(), function: call.function, callee: call.callee, unreachable }
 }
 
 /// The crate whose source a file is.

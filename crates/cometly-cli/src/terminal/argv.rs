@@ -1,4 +1,4 @@
-//! The command line as it came: no key may stand in it, and none that stands there may be printed.
+//! The command line as it came: it may hold no key, and a key that it holds all the same is not printed.
 
 use std::{borrow::Cow, ffi::OsString};
 
@@ -8,17 +8,30 @@ use crate::failure::{Failure, INTEGRATIONS};
 const KEY_OPTIONS: [&str; 8] =
     ["--key", "--api-key", "--apikey", "--api_key", "--token", "--secret", "--bearer", "--password"];
 
+/// The commands, so that none is taken for another's argument.
+const COMMANDS: [&str; 6] = ["auth", "request", "events", "emulator", "completions", "man"];
+
 const MASK: &str = "[hidden]";
 
 /// Refuses a key on the command line, whatever the command: said before anything is parsed, for the parser quotes what it
 /// does not understand.
 pub(crate) fn refuse_keys(arguments: &[OsString]) -> Result<(), Failure> {
     let options = arguments.iter().skip(1).map(|argument| argument.to_string_lossy());
-    let is_key_option = |argument: Cow<'_, str>| KEY_OPTIONS.contains(&argument.split('=').next().unwrap_or_default());
+    // Its keys are made up, and open nothing but the emulator.
+    let is_emulators = |option: &str| option == "--key" && command(arguments).is_some_and(|name| name == "emulator");
+    let is_key_option = |argument: Cow<'_, str>| {
+        let option = argument.split('=').next().unwrap_or_default();
+        KEY_OPTIONS.contains(&option) && !is_emulators(option)
+    };
     if options.take_while(|argument| argument != "--").any(is_key_option) {
         return Err(refusal());
     }
     Ok(())
+}
+
+/// The first argument that is a command's name.
+fn command(arguments: &[OsString]) -> Option<&str> {
+    arguments.iter().skip(1).filter_map(|argument| argument.to_str()).find(|argument| COMMANDS.contains(argument))
 }
 
 pub(crate) fn refusal() -> Failure {
@@ -76,14 +89,22 @@ mod tests {
 
     #[test]
     fn a_key_is_refused_wherever_it_stands_and_not_quoted() {
-        for line in
-            ["cometly --key 1|canary", "cometly auth login --token=1|canary", "cometly request GET x --api-key k"]
-        {
+        for line in [
+            "cometly --key 1|canary",
+            "cometly request GET emulator --key 1|canary",
+            "cometly emulator --token 1|canary",
+            "cometly auth login --token=1|canary",
+            "cometly request GET x --api-key k",
+        ] {
             let failure = refuse_keys(&arguments(line)).unwrap_err();
             assert!(!failure.to_string().contains("canary"), "{failure}");
         }
-        for line in ["cometly request GET events --query key=1", "cometly auth login --with-token", "cometly -- --key"]
-        {
+        for line in [
+            "cometly request GET events --query key=1",
+            "cometly auth login --with-token",
+            "cometly -- --key",
+            "cometly --json emulator --key 1|x",
+        ] {
             assert!(refuse_keys(&arguments(line)).is_ok(), "{line}");
         }
     }

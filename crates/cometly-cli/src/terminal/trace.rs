@@ -7,7 +7,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use cometly_core::{
@@ -48,7 +48,7 @@ const HEADERS: [&str; 19] = [
 ];
 /// None of the headers needs more.
 const MAX_HEADER_LEN: usize = 100;
-/// A larger body is told by its size.
+/// Of a larger body only the size is shown.
 const MAX_BODY: usize = 1 << 20;
 const MAX_FIELDS: usize = 64;
 const MAX_DEPTH: usize = 8;
@@ -97,10 +97,10 @@ impl Trace {
         self.write(match step {
             Step::Tried { number, result, time } => json!({
                 "event": "try", "method": method, "template": template, "try": number,
-                "status": result.as_ref().ok(), "failure": result.as_ref().err(), "seconds": time.as_secs_f64(),
+                "status": result.as_ref().ok(), "failure": result.as_ref().err(), "seconds": seconds(*time),
             }),
             Step::Waits { number, wait, .. } => json!({
-                "event": "wait", "method": method, "template": template, "try": number, "seconds": wait.as_secs_f64(),
+                "event": "wait", "method": method, "template": template, "try": number, "seconds": seconds(*wait),
             }),
         });
     }
@@ -142,9 +142,9 @@ impl Trace {
     }
 
     fn write(&self, mut line: Value) {
-        let seconds = self.0.started.elapsed().as_secs_f64();
+        let at = seconds(self.0.started.elapsed());
         if let Some(line) = line.as_object_mut() {
-            line.insert("at".to_owned(), json!(seconds));
+            line.insert("at".to_owned(), json!(at));
         }
         let mut text = argv::hide_keys(&line.to_string());
         text.push('\n');
@@ -157,6 +157,11 @@ impl Trace {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// To a thousandth.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round() / 1e3
 }
 
 /// A documented path, or no word of it.

@@ -174,6 +174,14 @@ fn what_a_killed_login_left_is_gone_with_the_next_command() {
             assert_eq!(fs::read_dir(program.credentials().parent().unwrap()).unwrap().count(), 0, "no key is left");
         }
     }
+    // Also if there is no key to forget, or none that the server takes.
+    for (command, code) in [(&["auth", "logout"][..], 0), (&["auth", "login", "--with-token"], 3)] {
+        let program = logged_in(&emulator);
+        let leftover = program.credentials().with_file_name("credentials.json.new");
+        fs::rename(program.credentials(), &leftover).unwrap();
+        program.run_with_input(command, b"9|refused-refused-refused").ends(code);
+        assert!(!leftover.exists(), "{command:?}");
+    }
     // Killed at any moment, it leaves no file but those that are known.
     let program = logged_in(&emulator);
     for wait in 0..12 {

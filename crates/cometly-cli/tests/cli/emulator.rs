@@ -104,3 +104,43 @@ fn one_in_the_background_of_a_shell_keeps_running() {
     signal(&child, "TERM");
     assert_eq!(ends(child), Some(0));
 }
+
+#[test]
+fn a_team_reaches_it_by_the_name_and_the_keys_that_were_written_down() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (all, reads) = ("1|key-of-the-compose-file", "2|key-that-only-reads");
+    let limited = format!("{reads}=companies:read,contacts:read");
+    let (child, told) = start(&[
+        "--listen",
+        "0.0.0.0",
+        "--port",
+        &port,
+        "--public-url",
+        "http://emulator.test:8080",
+        "--key",
+        all,
+        "--key",
+        &limited,
+    ]);
+    assert_eq!(text(&told["base_url"]), "http://emulator.test:8080/public-api/v1");
+    let here = format!("http://127.0.0.1:{port}/public-api/v1");
+    Program::new(&here, all).run(&["auth", "status"]).ends(0);
+    let program = Program::new(&here, reads);
+    program.run(&["request", "GET", "companies"]).ends(0);
+    program
+        .run(&["request", "POST", "events/track", "--field", "event_name=purchase", "--field", "email=a@b.example"])
+        .ends(4);
+    // From another machine it is plain http, which has to be allowed by name.
+    let elsewhere = format!("http://{}:{port}/public-api/v1", "0.0.0.0");
+    program.run(&["request", "GET", "companies", "--base-url", &elsewhere]).ends(2).says("--insecure-http 0.0.0.0");
+    signal(&child, "TERM");
+    let ran = Program::alone().finish(child).ends(0);
+    assert!(ran.stderr.contains("Other machines can reach 0.0.0.0"), "{}", ran.stderr);
+    for (more, words) in [
+        (&["--listen", "everywhere"][..], "expected a number as 0.0.0.0"),
+        (&["--listen", "127.0.0.1:1", "--port", "2"], "different ports"),
+        (&["--key", "3|some-key=events:burn"], "expected events:read"),
+    ] {
+        Program::alone().run(&[&["emulator"], more].concat()).ends(2).says(words);
+    }
+}

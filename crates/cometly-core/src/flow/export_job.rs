@@ -89,7 +89,7 @@ impl fmt::Debug for ExportStatus {
     }
 }
 
-/// Where the file of an export is, for 15 minutes: whoever has the URL has the file, so `Debug` does not show it.
+/// Where the file of an export is, for 15 minutes: the URL alone opens the file, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Box<str>);
 
@@ -319,7 +319,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 // A resumed job has an id and never comes here.
                 None => Err(FlowError::OrderLost),
             },
-            // Nothing was heard of the order: whoever waited for it has given up.
+            // The order's answer never came: the program gave up waiting.
             State::Sent | State::Lost => {
                 self.state = State::Lost;
                 Err(FlowError::OrderLost)
@@ -338,8 +338,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
         let until = Some(now.saturating_add(self.pause(&reply)));
         match &self.state {
             State::Sent => {
-                // It is ordered, whatever the answer says: not again by itself.
-                self.state = State::Lost;
+                // If the answer cannot be read the order counts as lost: the next step finds it sent and unanswered.
                 let order = self.order.as_ref().ok_or(FlowError::OrderLost)?;
                 let ExportOrdered { export_id, status } = order.read(&reply)?;
                 self.state = State::Waiting { id: export_id.clone(), until };

@@ -313,7 +313,7 @@ where
         Self { endpoint, place: Place { cursor: Some(cursor), seen, ..Place::default() }, pending: None }
     }
 
-    /// Ends after so many pages, counted from here: [`PagesEnd::AtMost`].
+    /// Ends after this many pages, counted from here: [`PagesEnd::AtMost`].
     #[must_use]
     pub fn at_most(mut self, pages: u32) -> Self {
         self.place.at_most = Some(pages);
@@ -657,6 +657,11 @@ mod tests {
         for (answers, rows, end) in [
             (&[FIRST, cycle][..], vec![1, 2, 3], Err(FlowError::RepeatedCursor)),
             (&[FIRST, FIRST], vec![1, 2], Err(FlowError::BackAtFirstPage)),
+            (
+                &[FIRST, r#"{"data":[9],"next_cursor":"z","prev_cursor":null}"#],
+                vec![1, 2],
+                Err(FlowError::BackAtFirstPage),
+            ),
             (&[FIRST, EMPTY, FIRST], vec![1, 2], Err(FlowError::BackAtFirstPage)),
             (&[silent, EMPTY, silent], vec![1, 2], Err(FlowError::BackAtFirstPage)),
             (&[FIRST, missing], vec![1, 2, 3], Err(FlowError::MissingCursor)),

@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::faults::active::FaultId;
 use crate::faults::fault::Fault;
 use crate::keys::{Ability, Space, number};
-use crate::store::persistence::Wait;
+use crate::store::settled::Wait;
 
 /// More keys than these are not made from outside.
 const MAX_KEYS: usize = 10_000;

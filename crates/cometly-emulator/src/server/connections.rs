@@ -181,12 +181,12 @@ async fn receive(
     })
 }
 
-/// Waits until an answer of so many bytes may be held. Clients that read nothing have to go for it.
+/// Waits until an answer of this many bytes may be held. Clients that read nothing have to go for it.
 async fn room_for(server: &Server, bytes: usize) -> Option<Share> {
     loop {
         match timeout(Duration::from_millis(100), server.answers.take(bytes)).await {
             Ok(share) => return share,
-            Err(_) => server.table.make_room(Duration::from_secs(1)),
+            Err(_) => server.table.close_the_stuck(Duration::from_secs(1)),
         }
     }
 }

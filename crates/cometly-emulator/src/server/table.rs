@@ -1,7 +1,7 @@
 //! The connections that are open, and which one has to go if there are too many.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ struct Connection {
 pub(crate) struct Pulse {
     began: Instant,
     millis: Arc<AtomicU64>,
+    /// Whether its client takes nothing of what is there for it.
+    stuck: Arc<AtomicBool>,
 }
 
 /// A place in the table, free again when it is dropped.
@@ -50,7 +52,7 @@ impl Table {
     /// when this one has to go.
     pub(crate) fn enter(&self) -> (Place, oneshot::Receiver<()>) {
         let (close, closed) = oneshot::channel();
-        let pulse = Pulse { began: self.0.began, millis: Arc::default() };
+        let pulse = Pulse { began: self.0.began, millis: Arc::default(), stuck: Arc::default() };
         pulse.beat();
         let mut open = self.open();
         open.count = open.count.saturating_add(1);
@@ -63,14 +65,23 @@ impl Table {
         (Place { table: self.clone(), number, pulse }, closed)
     }
 
-    /// Closes the connections that have been quiet for longer than `quiet`: half of them, the quietest first, at least one.
+    /// Closes the connection that has been quiet for longest, if that is longer than `quiet`.
     pub(crate) fn make_room(&self, quiet: Duration) {
         let mut open = self.open();
         let now = self.0.began.elapsed();
-        let last = open.connections.values().map(|connection| connection.pulse.last());
-        let count = last.filter(|last| now.saturating_sub(*last) > quiet).count();
-        for _ in 0..count.div_ceil(2) {
+        if open.quietest().is_some_and(|(_, last)| now.saturating_sub(last) > quiet) {
             open.close_the_quietest();
+        }
+    }
+
+    /// Closes all connections whose clients have read nothing for longer than `quiet` of what is there for them.
+    pub(crate) fn close_the_stuck(&self, quiet: Duration) {
+        let now = self.0.began.elapsed();
+        let mut open = self.open();
+        let is_stuck = |pulse: &Pulse| pulse.is_stuck() && now.saturating_sub(pulse.last()) > quiet;
+        for (_, connection) in open.connections.extract_if(|_, connection| is_stuck(&connection.pulse)) {
+            // It may have ended by itself.
+            let _ = connection.close.send(());
         }
     }
 
@@ -99,6 +110,14 @@ impl Pulse {
     pub(crate) fn beat(&self) {
         let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_stuck(&self, stuck: bool) {
+        self.stuck.store(stuck, Ordering::Relaxed);
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
     }
 
     fn last(&self) -> Duration {
@@ -135,5 +154,18 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         table.make_room(Duration::from_millis(1));
         assert!(first_closed.try_recv().is_ok());
+    }
+
+    #[test]
+    fn only_those_who_read_nothing_are_closed_for_an_answer() {
+        let table = Table::new(9);
+        let (_quiet, mut quiet_closed) = table.enter();
+        let (stuck, mut stuck_closed) = table.enter();
+        stuck.pulse.set_stuck(true);
+        table.close_the_stuck(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(stuck_closed.try_recv().is_err());
+        table.close_the_stuck(Duration::from_millis(1));
+        assert!(stuck_closed.try_recv().is_ok() && quiet_closed.try_recv().is_err());
     }
 }

@@ -31,10 +31,12 @@ impl Wire {
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stuck = None;
+            self.pulse.set_stuck(false);
             self.pulse.beat();
             return written;
         }
         let patience = self.patience;
+        self.pulse.set_stuck(true);
         let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stuck.as_mut().poll(cx));
         // Polled again, it is late at once.
@@ -47,7 +49,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.breaker.is_reset() {
-            // A socket that is told not to linger sends RST when it is closed.
+            // A socket with a linger time of zero sends RST when it is closed.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -57,7 +59,8 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        // A client that goes on sending while it reads nothing is as good as silent.
+        if buf.filled().len() > before && self.stuck.is_none() {
             self.pulse.beat();
         }
         read
@@ -93,5 +96,29 @@ impl AsyncWrite for Wire {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::table::Table;
+    use tokio::io::AsyncWriteExt as _;
+
+    #[test]
+    fn a_client_that_reads_nothing_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let (place, _) = Table::new(1).enter();
+            let patience = Duration::from_millis(100);
+            let mut wire = Wire::new(stream, Breaker::default(), place.pulse.clone(), patience);
+            let began = Instant::now();
+            let error = wire.write_all(&vec![b'x'; 64 << 20]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!((patience..Duration::from_secs(20)).contains(&began.elapsed()), "{:?}", began.elapsed());
+        });
     }
 }

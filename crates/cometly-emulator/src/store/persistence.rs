@@ -6,14 +6,12 @@
 use std::io;
 #[cfg(feature = "sqlite")]
 use std::path::Path;
-#[cfg(feature = "sqlite")]
-use std::sync::mpsc;
 
 use crate::laravel::refusal::Refusal;
 #[cfg(feature = "sqlite")]
 use crate::store::row::Kept;
 use crate::store::row::Row;
-use crate::store::settled::{Settled, Written};
+use crate::store::settled::{Settled, Wait};
 #[cfg(feature = "sqlite")]
 use crate::store::{sqlite::Database, writer::Writer};
 use http::StatusCode;
@@ -83,42 +81,14 @@ impl Store {
         match self {
             Self::Nowhere => None,
             #[cfg(feature = "sqlite")]
-            Self::Folder(writer) => writer.settle().map(Wait),
+            Self::Folder(writer) => writer.settle().map(Wait::new),
         }
     }
 
     /// Writes rows at once, before anything else is answered.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(clippy::unnecessary_wraps, reason = "a store that writes somewhere can fail")
-    )]
     pub(crate) fn write(&self, rows: Vec<Row>) -> io::Result<()> {
         self.keep(rows);
-        match self.settle() {
-            None => Ok(()),
-            #[cfg(feature = "sqlite")]
-            Some(wait) => wait.done().map_err(io::Error::other),
-            #[cfg(not(feature = "sqlite"))]
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-/// What a thread can wait for without the state's lock.
-#[cfg(feature = "sqlite")]
-pub(crate) struct Wait(mpsc::Receiver<Written>);
-#[cfg(not(feature = "sqlite"))]
-pub(crate) struct Wait;
-
-impl Wait {
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn done(self) -> Written {
-        self.0.recv().unwrap_or_else(|_| Err("the emulator ends".into()))
-    }
-
-    #[cfg(not(feature = "sqlite"))]
-    pub(crate) fn done(self) -> Written {
-        Ok(())
+        self.settle().map_or(Ok(()), Wait::done).map_err(io::Error::other)
     }
 }
 

@@ -31,34 +31,97 @@ function tone(status) {
   return status >= 500 || status === 444 ? "bad" : "warn";
 }
 
+// What the backend says of a refusal, in its own words.
+function message(call) {
+  if (call.status < 400) return "";
+  try {
+    const told = JSON.parse(call.answer_body).message;
+    return typeof told === "string" ? told : "";
+  } catch {
+    return "";
+  }
+}
+
+function body(text, bytes) {
+  if (bytes === 0) return [element("p", "soft", "no body")];
+  let shown = text;
+  try {
+    // Cut texts are no JSON, and stay as they came.
+    shown = JSON.stringify(JSON.parse(text), null, 2);
+  } catch {}
+  return [element("pre", "", shown), element("span", "soft", `${bytes.toLocaleString("en")} bytes`)];
+}
+
+function side(title, first, headers, text, bytes) {
+  const made = document.createElement("section");
+  const head = [first, ...headers.map(([name, value]) => `${name}: ${value}`)];
+  made.append(element("h3", "", title), element("pre", "", head.join("\n")), ...body(text, bytes));
+  return made;
+}
+
+// A narrow page hides two of the five columns.
+const narrow = matchMedia("(max-width: 820px)");
+const columns = () => (narrow.matches ? 3 : 5);
+narrow.addEventListener("change", () => {
+  for (const cell of document.querySelectorAll(".opened td")) cell.colSpan = columns();
+});
+
+// The request and its answer, side by side where there is room.
+function openedRow(call) {
+  const row = element("tr", "opened");
+  const cell = document.createElement("td");
+  cell.colSpan = columns();
+  const pair = element("div", "pair");
+  const query = call.query ? "?" + call.query : "";
+  pair.append(side("Request", `${call.method} ${call.path}${query}`, call.headers, call.body, call.body_bytes));
+  const sent = call.status === 444 ? "no answer was sent" : String(call.status);
+  pair.append(side("Answer", sent, call.answer_headers, call.answer_body, call.answer_bytes));
+  cell.append(pair);
+  row.append(cell);
+  return row;
+}
+
+function toggle(row, button, call) {
+  const isOpen = button.getAttribute("aria-expanded") === "true";
+  button.setAttribute("aria-expanded", String(!isOpen));
+  if (isOpen) row.nextSibling.remove();
+  else row.after(openedRow(call));
+}
+
 function callRow(call) {
-  const row = document.createElement("tr");
+  const row = element("tr", "call");
   row.dataset.path = call.path;
+  row.dataset.number = call.number;
   row.append(element("td", "soft", call.number), element("td", "soft", (call.time || "").slice(11, 19)));
 
-  const details = document.createElement("details");
-  const summary = document.createElement("summary");
+  const button = element("button", "line");
+  button.type = "button";
+  button.setAttribute("aria-expanded", "false");
   const query = call.query ? "?" + call.query : "";
-  summary.append(element("b", "", call.method), " ", call.path.replace(/^\/public-api\/v1(?=\/)/, ""));
-  if (query) summary.append(element("span", "soft", query));
-  const head = [`${call.method} ${call.path}${query}`, ...call.headers.map(([name, value]) => `${name}: ${value}`)];
-  details.append(summary, element("pre", "", head.join("\n")));
-  if (call.body_bytes > 0) {
-    details.append(element("pre", "", call.body), element("span", "soft", `${call.body_bytes} bytes`));
-  }
+  button.append(element("b", "", call.method), " ", call.path.replace(/^\/public-api\/v1(?=\/)/, ""));
+  if (query) button.append(element("span", "soft", query));
+  button.addEventListener("click", () => toggle(row, button, call));
   const cell = document.createElement("td");
-  cell.append(details);
+  cell.append(button);
 
   const outcome = element("td", "outcome " + tone(call.status), call.status === 444 ? "no answer" : call.status);
   if (call.fault) {
     outcome.append(element("span", "note", `${call.fault}, ${call.carried_out ? "" : "not "}carried out`));
   }
+  const why = call.fault ? "" : message(call);
+  if (why) outcome.append(element("span", "note", why));
   row.append(cell, outcome, element("td", "number soft", call.milliseconds));
   return row;
 }
 
 let last = 0;
 let waiting = [];
+
+function hide(row) {
+  row.hidden = !row.dataset.path.includes(byId("filter").value);
+  const opened = row.nextSibling;
+  if (opened && opened.className === "opened") opened.hidden = row.hidden;
+}
 
 function showCall(call) {
   if (call.number <= last) return;
@@ -69,14 +132,25 @@ function showCall(call) {
   }
   const rows = byId("call-rows");
   const row = callRow(call);
-  row.hidden = !row.dataset.path.includes(byId("filter").value);
   rows.prepend(row);
-  while (rows.children.length > SHOWN) rows.lastChild.remove();
+  hide(row);
+  while (rows.querySelectorAll("tr.call").length > SHOWN) rows.lastChild.remove();
   byId("no-calls").hidden = true;
 }
 
+// How long it took in the end, what a fault made of it included.
+function showSent(sent) {
+  const late = waiting.find((call) => call.number === sent.number);
+  if (late) late.milliseconds = sent.milliseconds;
+  const row = document.querySelector(`#call-rows tr[data-number="${Number(sent.number)}"]`);
+  if (row) row.lastChild.textContent = sent.milliseconds;
+}
+
 async function loadCalls() {
-  for (const call of (await ask("GET", "/calls")).calls) showCall(call);
+  for (const call of (await ask("GET", "/calls")).calls) {
+    showCall(call);
+    showSent(call);
+  }
 }
 
 byId("pause").addEventListener("change", () => {
@@ -86,9 +160,7 @@ byId("pause").addEventListener("change", () => {
   missed.forEach(showCall);
 });
 
-byId("filter").addEventListener("input", () => {
-  for (const row of byId("call-rows").children) row.hidden = !row.dataset.path.includes(byId("filter").value);
-});
+byId("filter").addEventListener("input", () => document.querySelectorAll("#call-rows tr.call").forEach(hide));
 
 // Limits, keys and faults.
 
@@ -140,10 +212,50 @@ function showKeys() {
 
 function describe(fault) {
   const parts = [`struck ${fault.struck}`];
+  if (fault.status) parts.push(`status ${fault.status}`);
+  if (fault.seconds !== undefined) parts.push(`${fault.seconds} s`);
+  if (fault.milliseconds !== undefined) parts.push(`${fault.milliseconds} ms`);
+  if (fault.bytes !== undefined) parts.push(`${fault.bytes} bytes`);
   if (fault.method || fault.path) parts.push([fault.method, fault.path].filter(Boolean).join(" "));
+  if (fault.after) parts.push(`after ${fault.after}`);
   if (fault.times) parts.push(`${fault.times - fault.struck} more`);
   if (fault.share !== undefined) parts.push(`${Math.round(fault.share * 100)} %`);
   return parts.join(" · ");
+}
+
+// What a fault takes beside what every fault does.
+function parameter(fault, name) {
+  const label = element("label", "parameter", `${name} `);
+  const isText = name === "headers" || name === "body";
+  const field = element(isText ? "textarea" : "input");
+  field.dataset.parameter = name;
+  field.setAttribute("aria-label", `${name} of ${fault}`);
+  if (isText) {
+    field.rows = 2;
+    field.spellcheck = false;
+    field.placeholder = name === "headers" ? "Name: value" : "";
+  } else {
+    field.type = "number";
+    field.min = "0";
+  }
+  label.append(field);
+  return label;
+}
+
+// The parameters that were filled in.
+function parameters(line) {
+  const given = {};
+  for (const field of line.querySelectorAll("[data-parameter]")) {
+    const name = field.dataset.parameter;
+    if (field.value.trim() === "") continue;
+    if (name === "headers") {
+      given.headers = field.value.split("\n").filter((one) => one.trim()).map((one) => {
+        const [head, ...rest] = one.split(":");
+        return [head.trim(), rest.join(":").trim()];
+      });
+    } else given[name] = name === "body" ? field.value : Number(field.value);
+  }
+  return given;
 }
 
 function makeFaults() {
@@ -155,10 +267,12 @@ function makeFaults() {
     knob.id = `fault-${entry.fault}`;
     knob.setAttribute("role", "switch");
     knob.setAttribute("aria-labelledby", `name-${entry.fault}`);
-    knob.addEventListener("click", () => flip(entry.fault));
+    knob.addEventListener("click", () => flip(entry.fault, line));
     const name = element("span", "mono", entry.fault);
     name.id = `name-${entry.fault}`;
-    line.append(knob, name, element("span", "note", entry.words), element("span", "note bad"));
+    const takes = element("span", "note takes");
+    takes.append(...entry.takes.map((one) => parameter(entry.fault, one)));
+    line.append(knob, name, element("span", "note", entry.words), takes, element("span", "note bad"));
     return line;
   }));
 }
@@ -172,14 +286,19 @@ function showFaults() {
   }
 }
 
-async function flip(name) {
+async function flip(name, line) {
   const active = state.faults.filter((fault) => fault.fault === name);
   await act(async () => {
     for (const fault of active) await ask("DELETE", `/faults/${fault.id}`);
     if (active.length > 0) return;
-    const wanted = { fault: name };
+    const wanted = { fault: name, ...parameters(line) };
     const [method, path] = byId("endpoint").value.split(" ");
     if (path) Object.assign(wanted, { method, path });
+    if (byId("path").value.trim()) {
+      delete wanted.method;
+      wanted.path = byId("path").value.trim();
+    }
+    if (byId("after").value) wanted.after = Number(byId("after").value);
     if (byId("times").value) wanted.times = Number(byId("times").value);
     if (byId("share").value) wanted.share = Number(byId("share").value) / 100;
     await ask("POST", "/faults", wanted);
@@ -309,6 +428,7 @@ stream.addEventListener("call", (event) => {
   showCall(JSON.parse(event.data));
   stateSoon();
 });
+stream.addEventListener("sent", (event) => showSent(JSON.parse(event.data)));
 stream.addEventListener("missed", () => loadCalls().catch(() => {}));
 stream.addEventListener("state", stateSoon);
 setInterval(() => {

@@ -1,0 +1,153 @@
+//! A flow under way, as every client's driver has it.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Failure, Flow, FlowError, Step, Then};
+use crate::{Api, Moment, Reply};
+
+/// A flow under way: what it gave at its end, and how long it may take. For those who write a client.
+///
+/// It is a [`Flow`] itself, so a driver is one loop of four arms around [`next`](Flow::next) and [`settle`](Flow::settle).
+pub struct Running<F: Flow> {
+    flow: F,
+    output: Option<F::Output>,
+    time: Option<Duration>,
+    deadline: Option<Moment>,
+}
+
+impl<F: Flow> Running<F> {
+    /// Begins.
+    #[must_use]
+    pub fn new(flow: F) -> Self {
+        Self { flow, output: None, time: None, deadline: None }
+    }
+
+    /// Gives up with [`FlowError::OutOfTime`] after so long, counted from the first step. A call under way is not cut.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        (self.time, self.deadline) = (Some(time), None);
+        self
+    }
+
+    /// The flow, to look at.
+    #[must_use]
+    pub fn flow(&self) -> &F {
+        &self.flow
+    }
+
+    /// The flow, to be taken up again.
+    #[must_use]
+    pub fn into_flow(self) -> F {
+        self.flow
+    }
+
+    /// What the flow gave at its end, once [`next`](Flow::next) has given [`Step::End`].
+    #[must_use]
+    pub fn into_output(self) -> Option<F::Output> {
+        self.output
+    }
+}
+
+impl<F: Flow> Flow for Running<F> {
+    type Item = F::Item;
+    /// The output of the flow is kept: [`Running::into_output`].
+    type Output = ();
+
+    fn next(&mut self, api: &Api, now: Moment) -> Result<Step<F::Item, ()>, FlowError> {
+        if self.output.is_some() {
+            return Ok(Step::End(()));
+        }
+        if let (None, Some(time)) = (self.deadline, self.time) {
+            self.deadline = Some(now.saturating_add(time));
+        }
+        let left = self.deadline.map(|deadline| deadline.duration_since(now));
+        match (self.flow.next(api, now)?, left) {
+            (Step::End(output), _) => {
+                self.output = Some(output);
+                Ok(Step::End(()))
+            }
+            // What is there already costs no time.
+            (Step::Yield(item), _) => Ok(Step::Yield(item)),
+            (Step::Sleep(pause), Some(left)) if pause >= left => Err(FlowError::OutOfTime),
+            (Step::Sleep(pause), _) => Ok(Step::Sleep(pause)),
+            (Step::Send(call), left) if left != Some(Duration::ZERO) => Ok(Step::Send(call)),
+            (Step::Send(_), _) => {
+                let unsent = Failure::unanswered(crate::Delivery::NotSent);
+                match self.flow.on_failure(unsent, now) {
+                    Then::Fail(error) => Err(error),
+                    Then::Halt | Then::GoOn => Err(FlowError::OutOfTime),
+                }
+            }
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
+        self.flow.on_reply(reply, now)
+    }
+
+    fn on_failure(&mut self, failure: Failure<'_>, now: Moment) -> Then {
+        self.flow.on_failure(failure, now)
+    }
+}
+
+impl<F: Flow + fmt::Debug> fmt::Debug for Running<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("flow", &self.flow)
+            .field("is_over", &self.output.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ApiKey, ExportJob, flow::export_job::tests::Orders};
+
+    fn at(seconds: u64) -> Moment {
+        Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_flow_that_is_out_of_time_keeps_its_place_and_has_sent_nothing() {
+        let api = Api::new(ApiKey::new("12|abcdef").unwrap());
+        let queued = || {
+            let body = Bytes::from_static(b"{\"export_id\":\"x-1\",\"status\":\"queued\"}");
+            api.read(http::Response::new(body)).into_result().unwrap()
+        };
+        let reply = || {
+            let body = Bytes::from_static(
+                b"{\"export_id\":\"x-1\",\"status\":\"completed\",\"download_url\":\"https://f.example/\"}",
+            );
+            api.read(http::Response::new(body)).into_result().unwrap()
+        };
+        let mut running = Running::new(ExportJob::new(Orders)).within(Duration::from_secs(3));
+        assert!(matches!(running.next(&api, at(10)), Ok(Step::Send(_))));
+        running.on_reply(reply(), at(10)).unwrap();
+        assert!(matches!(running.next(&api, at(99)), Ok(Step::Yield(_))), "what is there costs no time");
+        assert!(matches!(running.next(&api, at(10)), Ok(Step::Sleep(_))));
+        assert!(matches!(running.next(&api, at(12)), Ok(Step::Send(_))));
+        assert!(matches!(running.next(&api, at(13)), Err(FlowError::OutOfTime)));
+        let mut running = running.within(Duration::from_secs(1));
+        running.on_reply(reply(), at(13)).unwrap();
+        assert!(matches!(running.next(&api, at(13)), Ok(Step::Yield(_))));
+        assert!(matches!(running.next(&api, at(13)), Ok(Step::End(()))));
+        assert!(matches!(running.next(&api, at(99)), Ok(Step::End(()))));
+        assert_eq!(running.into_output().unwrap().export_id.to_string(), "x-1");
+
+        // A pause that does not fit is not begun.
+        let mut running = Running::new(ExportJob::new(Orders)).within(Duration::from_secs(1));
+        assert!(matches!(running.next(&api, at(0)), Ok(Step::Send(_))));
+        running.on_reply(queued(), at(0)).unwrap();
+        assert!(matches!(running.next(&api, at(0)), Ok(Step::Yield(_))));
+        assert!(matches!(running.next(&api, at(0)), Err(FlowError::OutOfTime)));
+
+        // An order that was not sent for want of time is no order that was lost.
+        let mut running = Running::new(ExportJob::new(Orders)).within(Duration::ZERO);
+        assert!(matches!(running.next(&api, at(0)), Err(FlowError::OutOfTime)));
+        let mut running = running.within(Duration::from_secs(1));
+        assert!(matches!(running.next(&api, at(0)), Ok(Step::Send(_))));
+    }
+}
