@@ -208,7 +208,7 @@ impl World {
                     assert!(after >= at_least && after < left, "{after:?} of {left:?}, at least {at_least:?}");
                     known.note(event.result);
                     assert!(is_idempotent || !known.may_have_arrived, "sent again though it may have arrived");
-                    // Whoever drives it may sleep longer than told.
+                    // A driver may sleep longer than the pause.
                     self.now = self.now.max(started + elapsed) + after;
                     attempt = next;
                 }
@@ -263,7 +263,7 @@ impl World {
                 }
             }
         }
-        panic!("its turn never comes, though nobody else waits");
+        panic!("its turn never comes, though no other call waits");
     }
 
     /// The decision of the policy's docs, without its jitter; takes from the budget what a retry costs.

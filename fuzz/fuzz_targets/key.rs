@@ -22,7 +22,7 @@ fuzz_target!(|input: Input| {
         }
         (Err(error), Err(same)) => {
             assert_eq!((Some(error), error), (expected, same), "{text:?}");
-            // What is told must be the same for any other text of the same make.
+            // What is shown must be the same for any other text of the same make.
             let other: String = text.chars().map(|char| if is_plain(char) { 'k' } else { char }).collect();
             let other = ApiKey::new(other).unwrap_err();
             assert_eq!(error.to_string(), other.to_string());

@@ -158,7 +158,7 @@ enum Place {
     Going(Permit),
 }
 
-/// After this many wake-ups without the clock having moved, the pause counts as gone by, so that a clock that stands makes no
+/// After this many wake-ups without the clock having moved, the pause counts as gone by, so that a stopped clock makes no
 /// endless loop.
 const MAX_IDLE_WAKES: u8 = 100;
 

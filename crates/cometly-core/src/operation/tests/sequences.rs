@@ -23,7 +23,7 @@ enum What {
 enum Clock {
     Takes(u64),
     StepsBackTo(u64),
-    Stands,
+    Stopped,
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
@@ -57,7 +57,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => (0..40_000_u64).prop_map(Clock::Takes),
         1 => any::<u64>().prop_map(Clock::Takes),
         1 => (0..40_000_u64).prop_map(Clock::StepsBackTo),
-        1 => Just(Clock::Stands),
+        1 => Just(Clock::Stopped),
     ];
     prop::collection::vec((what(), clock).prop_map(|(what, clock)| Event { what, clock }), 1..30)
 }
@@ -142,7 +142,7 @@ proptest! {
                     clock = match event.clock {
                         Clock::Takes(millis) => clock.saturating_add(Duration::from_millis(millis)),
                         Clock::StepsBackTo(millis) => clock.min(Duration::from_millis(millis)),
-                        Clock::Stands => clock,
+                        Clock::Stopped => clock,
                     };
                     gone = gone.max(clock);
                     let now = at(clock);
