@@ -69,6 +69,7 @@ mod masking;
 mod outcome;
 mod pacer;
 mod paths;
+mod proxy_rules;
 mod rate_limit;
 mod retry;
 mod spread;
@@ -91,6 +92,7 @@ pub use error::{DecodeCategory, DecodeError, Delivery, InvalidUserAgent, Request
 pub use limits::Limits;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use pacer::{Pace, Pacer, Permit, Ticket};
+pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use rate_limit::RateLimit;
 pub use retry::{RetryPolicy, RetryReason};
 pub use words::FieldError;
