@@ -1,14 +1,27 @@
 //! What a failure of ureq says of the call: whether it may be sent again.
 
-use std::io;
+use std::{error, io};
 
 use cometly_core::{CallError, Delivery};
+use http::StatusCode;
 use ureq::{Error as Ureq, Timeout};
 
-use crate::Error;
+use crate::{
+    Error,
+    connect::{NotConnected, Place},
+};
+
+/// The client cannot be made, for a reason of ours.
+pub(crate) fn setup(error: impl error::Error + Send + Sync + 'static) -> Error {
+    CallError::setup(Ureq::Other(Box::new(error)))
+}
 
 pub(crate) fn failure(error: Ureq) -> Error {
     match error {
+        Ureq::Other(error) => match error.downcast::<NotConnected>() {
+            Ok(error) => not_connected(*error),
+            Err(error) => CallError::transport(Delivery::Unknown, Ureq::Other(error)),
+        },
         Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => CallError::timeout(Delivery::NotSent),
         Ureq::Timeout(_) => CallError::timeout(Delivery::Unknown),
         Ureq::LargeResponseHeader(..) => CallError::too_large(None),
@@ -23,35 +36,54 @@ pub(crate) fn failure(error: Ureq) -> Error {
     }
 }
 
+/// By the place: nothing of a request is sent before there is a connection.
+fn not_connected(error: NotConnected) -> Error {
+    match error.place {
+        Place::Proxy(status) => proxy_refused(status, error.into_error()),
+        Place::TlsSetup => CallError::setup(error.into_error()),
+        Place::LookUp | Place::Dial | Place::Tls if matches!(error.source, Ureq::Timeout(_)) => {
+            CallError::timeout(Delivery::NotSent)
+        }
+        Place::Tls if is_untrusted(&error.source) => CallError::transport(Delivery::Untrusted, error.into_error()),
+        Place::LookUp | Place::Dial | Place::Tls => CallError::transport(Delivery::NotSent, error.into_error()),
+    }
+}
+
+/// Final: it would be refused again.
+fn proxy_refused(_status: Option<StatusCode>, error: Ureq) -> Error {
+    CallError::setup(error)
+}
+
+/// Whether the handshake ended because of the server's certificate.
+fn is_untrusted(error: &Ureq) -> bool {
+    match error {
+        // rustls' type is not ureq's to show.
+        Ureq::Io(error) => error.to_string().starts_with("invalid peer certificate"),
+        #[cfg(feature = "native-tls")]
+        Ureq::NativeTls(error) => error.to_string().contains("certificate"),
+        _ => false,
+    }
+}
+
+/// Of a failure behind a connection of ours; or anywhere on an agent that the user brought, whose connections say no place.
 fn delivery(error: &Ureq) -> Delivery {
     match error {
-        Ureq::Io(error) => io_delivery(error),
+        Ureq::Io(io) => match io.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
+            _ if is_untrusted(error) => Delivery::Untrusted,
+            _ if io.to_string().contains("failed to lookup address") => Delivery::NotSent,
+            _ => Delivery::Unknown,
+        },
         #[cfg(feature = "native-tls")]
-        Ureq::NativeTls(error) => {
-            if error.to_string().contains("certificate") {
-                Delivery::Untrusted
-            } else {
-                Delivery::NotSent
-            }
-        }
+        Ureq::NativeTls(_) if is_untrusted(error) => Delivery::Untrusted,
+        #[cfg(feature = "native-tls")]
+        Ureq::NativeTls(_) => Delivery::NotSent,
         Ureq::HostNotFound
         | Ureq::ConnectionFailed
         | Ureq::ConnectProxyFailed(_)
         | Ureq::InvalidProxyUrl
         | Ureq::Tls(_)
         | Ureq::TlsRequired => Delivery::NotSent,
-        _ => Delivery::Unknown,
-    }
-}
-
-fn io_delivery(error: &io::Error) -> Delivery {
-    let text = || error.to_string();
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
-        // rustls checks the certificate before it lets anything of the request through. Its type is not ureq's to show,
-        // and native-tls has another.
-        _ if text().contains("invalid peer certificate") => Delivery::Untrusted,
-        _ if text().contains("failed to lookup address") => Delivery::NotSent,
         _ => Delivery::Unknown,
     }
 }
