@@ -54,6 +54,11 @@ pub trait Transport: fmt::Debug + Send + Sync {
     fn send_and_drop(&self, _call: Call, _after: Duration) -> bool {
         false
     }
+
+    /// Closes the connections that are kept; `false` if the transport has no such call.
+    fn close_idle(&self) -> bool {
+        false
+    }
 }
 
 /// Makes clients of one kind.
@@ -157,6 +162,20 @@ impl Settings {
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
+        self
+    }
+
+    /// With another time-out for one try.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.try_timeout = timeout;
+        self
+    }
+
+    /// With another time-out for connecting.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
         self
     }
 
