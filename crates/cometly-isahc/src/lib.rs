@@ -51,31 +51,29 @@
 
 pub mod blocking;
 mod builder;
+mod clients;
 mod convert;
+mod exchange;
 mod failure;
 mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
-use futures_lite::AsyncReadExt as _;
-use http::{Request, Response, uri::Scheme};
-use isahc::HttpClient;
+use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, ProxyRules, RetryPolicy, Step};
+use http::Request;
 use serde::de::DeserializeOwned;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use isahc;
 
-use builder::ProxyChoice;
-use convert::forced;
-use failure::{failure, io_failure};
+use clients::Clients;
 use watch::Watch;
 
 /// Why a call has no result; the transport's part is isahc's own error.
@@ -84,12 +82,10 @@ pub type Error = CallError<isahc::Error>;
 /// Sends calls on isahc. Holds no key, so one serves any number of [`Api`]s at once; clones share the client.
 #[derive(Clone)]
 pub struct Client {
-    http: HttpClient,
-    /// Whether that is set up as is forced, so that a request only says where it differs.
-    is_own: bool,
+    clients: Clients,
     limits: Limits,
     retry_policy: RetryPolicy,
-    proxy: ProxyChoice,
+    proxies: ProxyRules,
     /// Whether libcurl keeps connections, and so may send a request again on a new one when a kept one dies under it.
     may_reuse: bool,
 }
@@ -144,7 +140,7 @@ impl Client {
                 now = Instant::now();
             }
             let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout).await;
+            let tried = self.exchange(attempt.request(), timeout, attempt.number() > 1).await;
             watch.tried(&attempt, &tried);
             let step = match tried {
                 Ok(response) => attempt.on_response(response, started.elapsed()),
@@ -161,39 +157,13 @@ impl Client {
         }
     }
 
-    /// One try.
-    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
-        // A proxy would read what is not encrypted.
-        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let proxy = if is_encrypted { &self.proxy } else { &ProxyChoice::None };
-        let is_as_set_up = timeout == self.limits.try_timeout && proxy == &self.proxy;
-        let request = convert::request(request, self.may_reuse, |settings| {
-            if self.is_own && is_as_set_up {
-                return settings;
-            }
-            forced(settings, timeout, self.limits.connect_timeout, proxy)
-        })?;
-        let (head, body) =
-            self.http.send_async(request).await.map_err(|error| failure(error, self.may_reuse))?.into_parts();
-        let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
-        self.limits.check_head(head.status(), head.headers())?;
-        // Never `bytes()`: it allocates whatever length the server claims.
-        let claimed = body.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_CLAIM).min(MAX_CLAIM);
-        // One more shows the end, or that it is not yet.
-        let mut read = Vec::with_capacity(claimed.saturating_add(1));
-        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
-        body.take(limit).read_to_end(&mut read).await.map_err(io_failure)?;
-        if read.len() > self.limits.max_body_size {
-            return Err(CallError::too_large(Some(head.status())));
-        }
-        let response = head.map(|()| Bytes::from(read));
-        convert::check_length(&response)?;
-        Ok(response)
+    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. By
+    /// default [none are kept](ClientBuilder::reuse_connections). It does nothing to a client that
+    /// [you brought](ClientBuilder::http_client).
+    pub fn close_idle(&self) {
+        self.clients.close_idle();
     }
 }
-
-/// How much of the length that an answer claims is made room for before it is read.
-const MAX_CLAIM: usize = 16_384;
 
 /// Another number each time.
 fn seed() -> u64 {

@@ -71,6 +71,11 @@ fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Playe
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
+    // The environment's NO_PROXY is not asked for either.
+    let local = stage.send(&*client, stage.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
+    assert_eq!(proxy.heads().len(), 1, "{local:?}");
+    let proxy = ConnectProxy::start()?;
+    let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.is_success());
     let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
     assert_eq!(head.request_line(), format!("CONNECT {} HTTP/1.1", server.address()));
