@@ -1,51 +1,60 @@
-//! The same client without async.
-//!
-//! Not for use within async code, where it panics: reqwest's blocking client waits on a runtime of its own.
+//! The same client without async, on a runtime of its own.
 
-use std::{
-    fmt, io,
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
-use cometly_core::{Api, Attempt, AuthOutcome, Call, Limits, RetryPolicy, Step};
-use http::{Method, Request, Response};
+use cometly_core::{Api, AuthOutcome, Call};
+use http::Request;
 use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl, watch::Watch};
+use crate::{ClientBuilder, ClientError, Error, failure::setup};
 
-/// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
-/// threads; clones share the connection pool.
+/// The threads of the runtime. With one, an answer that keeps it busy would hold up all others.
+const THREADS: usize = 2;
+
+/// Sends calls on reqwest and waits for the answer. Holds no key, so one serves any number of [`Api`]s, from any number of
+/// threads; clones share the connection pool and the runtime.
+///
+/// Within a tokio runtime it sends nothing: [`CallError::Setup`](cometly_core::CallError::Setup).
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::blocking::Client,
-    plain: Option<reqwest::blocking::Client>,
-    limits: Limits,
-    retry_policy: RetryPolicy,
-    last_url: LastUrl,
+    client: crate::Client,
+    runtime: Arc<Background>,
+}
+
+/// A runtime that may be dropped anywhere, also within another one.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Client {
-    pub(crate) fn from_parts(
-        http: reqwest::blocking::Client,
-        plain: Option<reqwest::blocking::Client>,
-        limits: Limits,
-        retry_policy: RetryPolicy,
-    ) -> Self {
-        Self { http, plain, limits, retry_policy, last_url: LastUrl::default() }
+    pub(crate) fn new_on(client: crate::Client) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("cometly-reqwest")
+            .enable_all()
+            .build()
+            .map_err(|error| setup(ClientError::Runtime(error)))?;
+        Ok(Self { client, runtime: Arc::new(Background(Some(runtime))) })
     }
 
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallError::Setup`](cometly_core::CallError::Setup) if reqwest cannot be set up.
+    /// [`CallError::Setup`](cometly_core::CallError::Setup) if reqwest, or the runtime, cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
     /// A client with settings of your own.
-    pub fn builder() -> ClientBuilder<reqwest::blocking::Client> {
+    pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
 
@@ -54,7 +63,7 @@ impl Client {
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.attempt(&self.retry_policy, seed())?)
+        self.wait(self.client.send(call))
     }
 
     /// Sends a call and reads its success as JSON.
@@ -62,7 +71,7 @@ impl Client {
     /// # Errors
     /// As [`json`](crate::Client::json) of the async client.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(self.send(call)?.into_result()?.json()?)
+        self.wait(self.client.json(call))
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -70,84 +79,44 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Attempt::from_request(request, api, &self.retry_policy, seed()))
+        self.wait(self.client.send_request(request, api))
     }
 
-    fn drive(&self, mut attempt: Attempt) -> Result<AuthOutcome<Bytes>, Error> {
-        let (watch, started) = (Watch::begin(&attempt), Instant::now());
-        let mut now = started;
-        loop {
-            while let Some(wait) = attempt.pace(now, now.duration_since(started))? {
-                watch.waits(&attempt, wait);
-                sleep(wait);
-                now = Instant::now();
-            }
-            let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout);
-            watch.tried(&attempt, &tried);
-            let step = match tried {
-                Ok(response) => attempt.on_response(response, started.elapsed()),
-                Err(error) => attempt.on_error(error, started.elapsed()),
-            };
-            match step {
-                Step::Done(result) => return result,
-                Step::Retry { after, next } => {
-                    watch.waits(&next, after);
-                    sleep(after);
-                    (attempt, now) = (next, Instant::now());
-                }
-            }
-        }
+    /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
+    /// async client.
+    pub fn close_idle(&self) {
+        self.client.close_idle();
     }
 
-    /// One try.
-    fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
-        let asked = self.last_url.url(request.uri())?;
-        let (head, body) = request.into_parts();
-        // The blocking client announces the length of any body, and a GET must have none at all.
-        let is_bodiless = body.is_empty() && matches!(head.method, Method::GET | Method::DELETE);
-        let mut request = reqwest::blocking::Request::new(head.method, asked.clone());
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        if !is_bodiless {
-            *request.body_mut() = Some(body.into());
+    fn wait<T>(&self, sending: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.runtime.0 {
+            // tokio panics if one runtime waits in another.
+            Some(runtime) if Handle::try_current().is_err() => runtime.block_on(sending),
+            _ => Err(setup(ClientError::WrongRuntime { is_blocking: true })),
         }
-        *request.timeout_mut() = Some(timeout);
-        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
-        let mut response = http.execute(request).map_err(failure)?;
-        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
-        exchange.take_headers(std::mem::take(response.headers_mut()))?;
-        let mut body = CappedBody { exchange, over: None };
-        if let Err(error) = response.copy_to(&mut body) {
-            return Err(body.over.unwrap_or_else(|| failure(error)));
-        }
-        Ok(body.exchange.into_response())
     }
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+        self.client.fmt(f)
     }
 }
 
-/// Takes what reqwest copies, and remembers when it was too much.
-struct CappedBody {
-    exchange: Exchange,
-    over: Option<Error>,
-}
+#[cfg(test)]
+mod tests {
+    use cometly_core::{ApiKey, CallError};
 
-impl io::Write for CappedBody {
-    fn write(&mut self, read: &[u8]) -> io::Result<usize> {
-        self.exchange.extend_body(read, || Bytes::copy_from_slice(read)).map_err(|error| {
-            self.over = Some(error);
-            io::Error::other("the body is larger than allowed")
-        })?;
-        Ok(read.len())
-    }
+    use super::*;
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    #[test]
+    fn within_a_runtime_it_is_an_error_and_no_panic() {
+        let api = Api::new(ApiKey::new("12|abcdefghij").unwrap());
+        Builder::new_current_thread().build().unwrap().block_on(async {
+            let client = Client::new().unwrap();
+            let sent = client.send(api.get("events"));
+            assert!(matches!(sent, Err(CallError::Setup(ClientError::WrongRuntime { is_blocking: true }))), "{sent:?}");
+        });
     }
 }

@@ -1,11 +1,61 @@
-//! The answer as it comes in, within the limits.
+//! One try of a call, and the answer as it comes in, within the limits.
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cometly_core::{CallError, Limits, Redirected};
-use http::{HeaderMap, Response, StatusCode};
-use reqwest::Url;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use reqwest::{Body, Url};
+use tokio::runtime::Handle;
 
-use crate::Error;
+use crate::{
+    Client, ClientError, Error,
+    failure::{failure, setup},
+    frames::{FRAME, Frames},
+};
+
+impl Client {
+    /// One try; `fresh`, if it must not be made on a connection that was kept.
+    pub(crate) async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        fresh: bool,
+    ) -> Result<Response<Bytes>, Error> {
+        if Handle::try_current().is_err() {
+            return Err(setup(ClientError::WrongRuntime { is_blocking: false }));
+        }
+        let asked = self.last_url.url(request.uri())?;
+        let proxy = self.clients.proxy_for(request.uri());
+        let failure = |error| failure(error, proxy);
+        let http = self.clients.get(&asked, fresh)?;
+        let (head, body) = request.into_parts();
+        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
+        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = reqwest::Request::new(head.method, asked.clone());
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        if is_empty_post {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // Held as long as this future is.
+        let call = Arc::new(());
+        *request.body_mut() = match body.len() {
+            0 => None,
+            len if len <= FRAME => Some(body.into()),
+            _ => Some(Body::wrap(Frames::new(body, Arc::downgrade(&call)))),
+        };
+        *request.timeout_mut() = Some(timeout);
+        let mut response = http.execute(request).await.map_err(failure)?;
+        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
+        exchange.take_headers(std::mem::take(response.headers_mut()))?;
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            exchange.extend_body(&chunk, || chunk.clone())?;
+        }
+        drop(call);
+        Ok(exchange.into_response())
+    }
+}
 
 /// A fresh response that is filled as far as the limits let it.
 pub(crate) struct Exchange {

@@ -2,11 +2,17 @@
 
 use std::{error::Error as _, io, iter};
 
-use cometly_core::{CallError, Delivery};
+use cometly_core::{CallError, Delivery, ProxyUrl};
 
-use crate::Error;
+use crate::{ClientError, Error};
 
-pub(crate) fn failure(error: reqwest::Error) -> Error {
+/// The client cannot be made, or the call not begun.
+pub(crate) fn setup(error: impl Into<ClientError>) -> Error {
+    CallError::setup(error.into())
+}
+
+/// A failure of a call that went through this proxy.
+pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Error {
     let error = error.without_url();
     let delivery = delivery(&error);
     // Asked first: a time-out while the body comes in is of another kind as well.
@@ -16,7 +22,15 @@ pub(crate) fn failure(error: reqwest::Error) -> Error {
     if is_head_too_large(&error) {
         return CallError::too_large(None);
     }
-    CallError::transport(delivery, error)
+    if let Some((proxy, wants_password)) = proxy.zip(refusal(&error)) {
+        return proxy_refused(ClientError::ProxyRefused { proxy: proxy.to_string(), wants_password, source: error });
+    }
+    CallError::transport(delivery, error.into())
+}
+
+/// Final: it would be refused again.
+fn proxy_refused(error: ClientError) -> Error {
+    CallError::setup(error)
 }
 
 fn delivery(error: &reqwest::Error) -> Delivery {
@@ -26,6 +40,19 @@ fn delivery(error: &reqwest::Error) -> Delivery {
         return if is_untrusted { Delivery::Untrusted } else { Delivery::NotSent };
     }
     if error.is_builder() { Delivery::NotSent } else { Delivery::Unknown }
+}
+
+/// Whether the proxy answered and opened no tunnel, and if so, whether it wants a password. hyper-util keeps the type of
+/// this error to itself, and the status.
+fn refusal(error: &reqwest::Error) -> Option<bool> {
+    if !error.is_connect() {
+        return None;
+    }
+    sources(error).find_map(|source| match source.to_string().as_str() {
+        "tunnel error: proxy authorization required" => Some(true),
+        "tunnel error: unsuccessful" | "tunnel error: proxy headers too long" => Some(false),
+        _ => None,
+    })
 }
 
 fn is_head_too_large(error: &reqwest::Error) -> bool {

@@ -45,42 +45,43 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
 mod builder;
+mod clients;
+mod error;
 mod exchange;
 mod failure;
+mod frames;
 mod target;
 mod watch;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use cometly_core::{Api, Attempt, AuthOutcome, Call, CallError, Limits, RetryPolicy, Step};
-use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
+use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use error::ClientError;
 pub use reqwest;
 
-use exchange::Exchange;
-use failure::failure;
+use clients::Clients;
 use target::LastUrl;
 use watch::Watch;
 
-/// Why a call has no result; the transport's part is reqwest's own error.
-pub type Error = CallError<reqwest::Error>;
+/// Why a call has no result; the transport's part is reqwest's own error, or why reqwest was not asked.
+pub type Error = CallError<ClientError>;
 
 /// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection
 /// pool.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    /// For plain `http`, if that must not go through the proxy of the other one.
-    plain: Option<reqwest::Client>,
+    clients: Clients,
     limits: Limits,
     retry_policy: RetryPolicy,
     last_url: LastUrl,
@@ -136,7 +137,7 @@ impl Client {
                 now = Instant::now();
             }
             let timeout = self.limits.try_timeout.min(attempt.remaining(now.duration_since(started)));
-            let tried = self.exchange(attempt.request(), timeout).await;
+            let tried = self.exchange(attempt.request(), timeout, attempt.number() > 1).await;
             watch.tried(&attempt, &tried);
             let step = match tried {
                 Ok(response) => attempt.on_response(response, started.elapsed()),
@@ -153,30 +154,10 @@ impl Client {
         }
     }
 
-    /// One try.
-    async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, Error> {
-        let asked = self.last_url.url(request.uri())?;
-        let (head, body) = request.into_parts();
-        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
-        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
-        let mut request = reqwest::Request::new(head.method, asked.clone());
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        if is_empty_post {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        if !body.is_empty() {
-            *request.body_mut() = Some(body.into());
-        }
-        *request.timeout_mut() = Some(timeout);
-        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
-        let mut response = http.execute(request).await.map_err(failure)?;
-        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
-        exchange.take_headers(std::mem::take(response.headers_mut()))?;
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            exchange.extend_body(&chunk, || chunk.clone())?;
-        }
-        Ok(exchange.into_response())
+    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. It
+    /// does nothing to a client that [you brought](ClientBuilder::http_client).
+    pub fn close_idle(&self) {
+        self.clients.close_idle();
     }
 }
 

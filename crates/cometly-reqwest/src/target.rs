@@ -27,7 +27,7 @@ impl LastUrl {
         // Only reqwest makes an error of reqwest's.
         let mut request = Request::new("");
         *request.uri_mut() = uri.clone();
-        let request = reqwest::Request::try_from(request).map_err(failure)?;
+        let request = reqwest::Request::try_from(request).map_err(|error| failure(error, None))?;
         *self.lock() = Some(Arc::new(request.url().clone()));
         Ok(request.url().clone())
     }
