@@ -1,7 +1,8 @@
 //! The cases, by what they are about. A name that begins with `row_` names the rows of the fault list that it covers.
 
 use std::{
-    io::Read as _,
+    io::{self, Read as _},
+    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -23,6 +24,7 @@ mod connections;
 mod deadlines;
 mod delivery;
 mod framing;
+mod hostile;
 mod load;
 mod pacing;
 mod proxies;
@@ -59,6 +61,11 @@ fn dying() -> Script {
     Script::by(|number, _| if number % 2 == 0 { Answer::json(200, "{}") } else { Answer::close() })
 }
 
+/// Waits for the first bytes of what is sent.
+fn wait_for_bytes(stream: &mut TcpStream) -> io::Result<()> {
+    stream.read(&mut [0; 4096]).map(drop)
+}
+
 /// A server that answers nothing, reads this much and pauses, again and again; and how much it has read.
 fn slow_reader(at_once: usize, pause: Duration) -> Result<(RawServer, Arc<AtomicUsize>), BoxError> {
     let read = Arc::new(AtomicUsize::new(0));
@@ -92,6 +99,7 @@ pub fn all() -> Vec<Case> {
         retries::CASES,
         pacing::CASES,
         load::CASES,
+        hostile::CASES,
     ]
     .concat()
 }

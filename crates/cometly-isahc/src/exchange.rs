@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::CallError;
-use futures_lite::{AsyncRead, AsyncReadExt as _};
+use cometly_core::{CallError, Delivery};
+use futures_lite::{AsyncRead, AsyncReadExt as _, future::or};
 use http::{Request, Response, uri::Scheme};
 
 use crate::{
@@ -16,9 +17,25 @@ use crate::{
 /// How much room is made for a body at first, whatever length an answer claims.
 const FIRST_ROOM: usize = 16_384;
 
+/// How much later than libcurl the clock here ends a try: libcurl may forget the time when it sends a call again by itself.
+const GRACE: Duration = Duration::from_millis(100);
+
 impl Client {
     /// One try; `fresh`, if it must not be made on a connection that was kept.
     pub(crate) async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        fresh: bool,
+    ) -> Result<Response<Bytes>, Error> {
+        or(self.exchange_within(request, timeout, fresh), async {
+            Timer::after(timeout.saturating_add(GRACE)).await;
+            Err(CallError::timeout(Delivery::Unknown))
+        })
+        .await
+    }
+
+    async fn exchange_within(
         &self,
         request: Request<Bytes>,
         timeout: Duration,

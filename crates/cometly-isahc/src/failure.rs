@@ -37,6 +37,10 @@ pub(crate) fn failure(error: isahc::Error, way: Way<'_>) -> Error {
         (Delivery::NotSent, ErrorKind::ConnectionFailed, Some(proxy)) => {
             proxy_refused(explained(Explained::Proxy(proxy.to_string()), error))
         }
+        // No certificate store, or one that cannot be read; libcurl looks for it before it connects.
+        (Delivery::NotSent, ErrorKind::InvalidTlsConfiguration, _) => {
+            CallError::setup(explained(Explained::Certificates, error))
+        }
         (delivery, ..) => CallError::transport(delivery, error),
     }
 }
@@ -46,11 +50,14 @@ fn proxy_refused(error: isahc::Error) -> Error {
     CallError::setup(error)
 }
 
-/// libcurl, as isahc builds it, waits by `select`, which knows no descriptor above 1,023.
+/// libcurl, as isahc builds it, waits by `select`, which knows no descriptor above 1,023. A few of those that are next show
+/// whether that is so; the first may have become free just now.
 #[cfg(unix)]
 fn is_out_of_descriptors() -> bool {
     use std::{net::UdpSocket, os::fd::AsRawFd as _};
-    UdpSocket::bind(("127.0.0.1", 0)).is_ok_and(|socket| socket.as_raw_fd() > 1_023)
+    const FEW: usize = 32;
+    let next: Vec<_> = (0..FEW).map_while(|_| UdpSocket::bind(("127.0.0.1", 0)).ok()).collect();
+    next.iter().any(|socket| socket.as_raw_fd() > 1_023)
 }
 
 #[cfg(not(unix))]
@@ -67,12 +74,13 @@ struct Explanation {
 
 #[derive(Debug)]
 enum Explained {
+    Certificates,
     Descriptors,
     Proxy(String),
 }
 
 fn explained(words: Explained, source: isahc::Error) -> isahc::Error {
-    // Of the kind that isahc makes a failed connection of.
+    // The kind that isahc makes a failed connection of.
     isahc::Error::from(io::Error::new(io::ErrorKind::ConnectionRefused, Explanation { words, source }))
 }
 
@@ -82,6 +90,10 @@ impl fmt::Display for Explanation {
             Explained::Descriptors => f.write_str(
                 "this process has more than 1,023 files open, and libcurl can use no file descriptor above that; open \
                  fewer, or use another client",
+            ),
+            Explained::Certificates => f.write_str(
+                "TLS cannot be set up; install the system's certificates (the package ca-certificates), or set \
+                 SSL_CERT_FILE to a file that holds them",
             ),
             Explained::Proxy(proxy) => {
                 write!(

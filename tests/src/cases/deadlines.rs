@@ -1,7 +1,7 @@
 //! Time: one deadline for the whole call, whatever the server does.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::Write as _,
     thread,
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use cometly_core::{Call, CallError, Delivery};
 
 use crate::{
     Arrivals, BoxError, Case, Played, Proxy, Settings, Stage, Transport,
-    cases::{cases, slow_reader},
+    cases::{cases, slow_reader, wait_for_bytes},
     fault_server::{Act, Answer, RawServer, Script},
 };
 
@@ -106,7 +106,7 @@ fn an_upload_that_crawls_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
 
 fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(stage: &Stage<'_>) -> Played {
     let proxy = RawServer::start(|mut stream, _| {
-        stream.read(&mut [0; 4096])?;
+        wait_for_bytes(&mut stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
         for _ in 0..100 {
             thread::sleep(Duration::from_millis(100));
