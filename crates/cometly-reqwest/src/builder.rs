@@ -155,6 +155,8 @@ impl ClientBuilder<crate::blocking::Client> {
 mod tests {
     use super::*;
 
+    // Without a provider, no client can be made.
+    #[cfg(any(feature = "rustls", feature = "native-tls", not(feature = "rustls-no-provider")))]
     #[test]
     fn each_setting_is_kept_beside_the_others() {
         let second = Duration::from_secs(1);

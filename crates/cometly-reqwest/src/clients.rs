@@ -164,3 +164,16 @@ fn check_crypto_provider() -> Result<(), Error> {
 fn check_crypto_provider() -> Result<(), Error> {
     Ok(())
 }
+
+#[cfg(all(test, feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+mod tests {
+    use cometly_core::CallError;
+
+    use crate::{Client, ClientError};
+
+    #[test]
+    fn without_a_crypto_provider_there_is_an_error_and_no_panic() {
+        let error = Client::new().unwrap_err();
+        assert!(matches!(error, CallError::Setup(ClientError::NoCryptoProvider)), "{error:?}");
+    }
+}
