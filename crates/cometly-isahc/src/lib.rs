@@ -46,6 +46,7 @@
 //!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
 //! arrived.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

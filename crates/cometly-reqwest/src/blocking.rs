@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{ClientBuilder, ClientError, Error, failure::setup};
 
-/// The threads of the runtime. With one, an answer that keeps it busy would hold up all others.
-const THREADS: usize = 2;
+/// The threads of the runtime. hyper may be kept busy by one hostile answer for each.
+const THREADS: usize = 4;
 
 /// Sends calls on reqwest and waits for the answer. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool and the runtime.

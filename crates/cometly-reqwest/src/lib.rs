@@ -31,13 +31,14 @@
 //! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
 //! to the same URL cannot be told, and may repeat a POST. Build it with `redirect(Policy::none())`.
 //!
-//! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it; without one, reqwest panics.
+//! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it.
 //!
 //! # What cannot be prevented
 //! hyper writes a request into a buffer of its connection and frees that unwiped: the key is mostly found there once, whole,
 //! after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
 //!
 //! Dropping the future of a call closes its connection; what was already sent may have arrived.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -37,6 +37,7 @@
 //! ureq writes a request into a buffer of its connection and frees that unwiped. Nothing of the key was found after everything
 //! was dropped (`cargo test -p cometly-conformance --test key_memory`), for the GNU C library gives so large a block back to
 //! the system; another allocator may keep it.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
