@@ -87,6 +87,14 @@ pub enum Gap {
     InformationalAnswers,
     /// It takes no header line as long as [`Limits`] allow, or does not tell a head that is too large from a broken one.
     LargeHeads,
+    /// It does not tell at which place connecting failed, so that what was not sent reads as what may have arrived.
+    FailurePlaces,
+    /// It takes a connection that breaks for the end of a body without a length.
+    BrokenEnds,
+    /// It cannot be told to make a new connection.
+    FreshConnections,
+    /// It goes on to send the body of a call that was given up.
+    GivenUpUploads,
 }
 
 /// How a case wants its client.

@@ -9,7 +9,7 @@ use std::{
 use cometly_core::RetryPolicy;
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
     cases::cases,
     fault_server::{Answer, Script},
     stage::NotOffered,
@@ -23,6 +23,9 @@ pub(super) const CASES: &[Case] = cases![
 ];
 
 fn the_second_try_is_made_on_a_new_connection(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::FreshConnections) {
+        return Err(NotOffered.into());
+    }
     // The second request on a connection gets no answer: it went dark, as behind a NAT that forgot it.
     let seen = std::sync::Mutex::new(std::collections::HashSet::new());
     let server = stage.serve(Script::by(move |_, request| {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cometly_core::{Api, Call, Delivery};
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
     cases::cases,
     fault_server::{Act, Answer, Received, Script},
 };
@@ -48,11 +48,22 @@ fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
         Err(_) => Ok(default),
     };
     let (calls, seed) = (usize::try_from(number(CALLS, 200)?)?, number(SEED, 1)?);
+    // What the stack is known to take for an answer.
+    let mut spared = Vec::new();
+    if stage.has_gap(Gap::InformationalAnswers) {
+        spared.push(Fault::Informational);
+    }
+    if stage.has_gap(Gap::BrokenEnds) {
+        spared.push(Fault::ResetUntilClose);
+    }
     // libcurl takes what comes late for the next answer, where it keeps connections; the docs of cometly-isahc say so.
-    let is_late_taken = stage.flavour().starts_with("isahc") && settings.reuse == Some(true);
-    let server = stage.serve(Script::by(move |_, request| {
-        id(request).map_or_else(Answer::close, |id| Plan::of(seed, id, !is_late_taken).answer(id))
-    }))?;
+    if stage.flavour().starts_with("isahc") && settings.reuse == Some(true) {
+        spared.push(Fault::Unsolicited);
+    }
+    let planned = move |id| Plan::of(seed, id, &spared);
+    let script = planned.clone();
+    let server = stage
+        .serve(Script::by(move |_, request| id(request).map_or_else(Answer::close, |id| script(id).answer(id))))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings.clone().deadline(DEADLINE))?);
     let client = &*client;
     let is_over = AtomicBool::new(false);
@@ -79,7 +90,7 @@ fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
         *count = count.saturating_add(1);
     }
     for (id, sent, took) in sent {
-        let plan = Plan::of(seed, id, !is_late_taken);
+        let plan = planned(id);
         let arrived = arrivals.get(&id).copied().unwrap_or_default();
         let shown = format!("{sent:?}");
         check(id, &plan, stage.noted(sent), arrived, took.saturating_sub(lateness))
@@ -213,14 +224,14 @@ const FAULTS: [Fault; 24] = [
 const STATUSES: [u16; 10] = [200, 200, 200, 200, 401, 403, 404, 422, 429, 500];
 
 impl Plan {
-    fn of(seed: u64, id: usize, may_be_late: bool) -> Self {
+    fn of(seed: u64, id: usize, spared: &[Fault]) -> Self {
         let chance = mixed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::try_from(id).unwrap_or_default()));
         let fault = match chance % 97 {
             // Costs a caller its whole deadline.
             0 => Fault::Silence,
             _ => pick(&FAULTS, chance >> 8).unwrap_or(Fault::None),
         };
-        let fault = if fault == Fault::Unsolicited && !may_be_late { Fault::None } else { fault };
+        let fault = if spared.contains(&fault) { Fault::None } else { fault };
         let is_torn = !matches!(
             fault,
             Fault::None
