@@ -1,12 +1,17 @@
 //! The same client without async, on a runtime of its own.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    sync::{Arc, mpsc},
+};
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call};
 use http::Request;
 use serde::de::DeserializeOwned;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{ClientBuilder, ClientError, Error, failure::setup};
 
@@ -16,7 +21,7 @@ const THREADS: usize = 4;
 /// Sends calls on reqwest and waits for the answer. Holds no key, so one serves any number of [`Api`]s, from any number of
 /// threads; clones share the connection pool and the runtime.
 ///
-/// Within a tokio runtime it sends nothing: [`CallError::Setup`](cometly_core::CallError::Setup).
+/// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
 pub struct Client {
     client: crate::Client,
@@ -63,7 +68,8 @@ impl Client {
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.wait(self.client.send(call))
+        let client = self.client.clone();
+        self.wait(async move { client.send(call).await })
     }
 
     /// Sends a call and reads its success as JSON.
@@ -71,7 +77,7 @@ impl Client {
     /// # Errors
     /// As [`json`](crate::Client::json) of the async client.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.wait(self.client.json(call))
+        Ok(self.send(call)?.into_result()?.json()?)
     }
 
     /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
@@ -79,7 +85,8 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.wait(self.client.send_request(request, api))
+        let (client, api) = (self.client.clone(), api.clone());
+        self.wait(async move { client.send_request(request, &api).await })
     }
 
     /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
@@ -88,12 +95,18 @@ impl Client {
         self.client.close_idle();
     }
 
-    fn wait<T>(&self, sending: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match &self.runtime.0 {
-            // tokio panics if one runtime waits in another.
-            Some(runtime) if Handle::try_current().is_err() => runtime.block_on(sending),
-            _ => Err(setup(ClientError::WrongRuntime { is_blocking: true })),
+    /// Waits by a channel and not by `block_on`, which panics within another runtime.
+    fn wait<T: Send + 'static>(
+        &self,
+        sending: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, result) = mpsc::sync_channel(1);
+        if let Some(runtime) = &self.runtime.0 {
+            runtime.spawn(async move {
+                let _ = done.send(sending.await);
+            });
         }
+        result.recv().unwrap_or_else(|_| Err(setup(ClientError::Runtime(io::Error::other("it has ended")))))
     }
 }
 
@@ -106,17 +119,21 @@ impl fmt::Debug for Client {
 
 #[cfg(test)]
 mod tests {
-    use cometly_core::{ApiKey, CallError};
+    use std::net::TcpListener;
+
+    use cometly_core::{ApiKey, Delivery};
 
     use super::*;
 
     #[test]
-    fn within_a_runtime_it_is_an_error_and_no_panic() {
-        let api = Api::new(ApiKey::new("12|abcdefghij").unwrap());
-        Builder::new_current_thread().build().unwrap().block_on(async {
-            let client = Client::new().unwrap();
+    fn within_a_runtime_it_waits_and_does_not_panic() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let base_url = format!("http://{closed}/v1").parse().unwrap();
+        let api = Api::builder(ApiKey::new("12|abcdefghij").unwrap()).base_url(base_url).build();
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let client = Client::builder().retry_policy(cometly_core::RetryPolicy::none()).build().unwrap();
             let sent = client.send(api.get("events"));
-            assert!(matches!(sent, Err(CallError::Setup(ClientError::WrongRuntime { is_blocking: true }))), "{sent:?}");
+            assert_eq!(sent.unwrap_err().delivery(), Some(Delivery::NotSent));
         });
     }
 }

@@ -25,11 +25,8 @@ pub enum ClientError {
     Tls(Arc<reqwest::Error>),
     /// The feature `rustls-no-provider` is on, and no crypto provider was installed.
     NoCryptoProvider,
-    /// The call was not made within a tokio runtime, or, on the blocking client, within one.
-    WrongRuntime {
-        /// Whether the client is the blocking one.
-        is_blocking: bool,
-    },
+    /// The call was not made within a tokio runtime.
+    NoRuntime,
     /// The runtime of the blocking client cannot be started.
     Runtime(io::Error),
 }
@@ -63,11 +60,8 @@ impl fmt::Display for ClientError {
                 "rustls has no crypto provider; install one before the client is built \
                  (rustls::crypto::CryptoProvider::install_default), or turn on this crate's feature rustls",
             ),
-            Self::WrongRuntime { is_blocking: false } => {
+            Self::NoRuntime => {
                 f.write_str("there is no tokio runtime here; call from within one, as #[tokio::main] makes it")
-            }
-            Self::WrongRuntime { is_blocking: true } => {
-                f.write_str("the blocking client cannot be used within a tokio runtime; use the async one there")
             }
             Self::Runtime(error) => write!(f, "the runtime of the blocking client cannot be started: {error}"),
         }

@@ -23,7 +23,7 @@ impl Client {
         fresh: bool,
     ) -> Result<Response<Bytes>, Error> {
         if Handle::try_current().is_err() {
-            return Err(setup(ClientError::WrongRuntime { is_blocking: false }));
+            return Err(setup(ClientError::NoRuntime));
         }
         let asked = self.last_url.url(request.uri())?;
         let proxy = self.clients.proxy_for(request.uri());
