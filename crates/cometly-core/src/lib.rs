@@ -73,6 +73,7 @@ mod key_ring;
 mod moment;
 mod operation;
 mod pacer;
+mod proxy_rules;
 mod retry;
 mod transport_limits;
 
@@ -97,6 +98,7 @@ pub use flow::{
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
 pub use pacer::Pacer;
+pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};
 pub use transport_limits::TransportLimits;
 

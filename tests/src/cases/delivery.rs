@@ -1,15 +1,21 @@
 //! What is said of a call that got no whole answer: whether it may be sent again.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::Shutdown,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use cometly_core::{Api, ApiErrorKind, Call, CallErrorKind, Delivery, UnexpectedCause};
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Settings, Stage, authority,
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage, authority,
     canary::Canary,
-    cases::{cases, dying, get_and_post, serve_tls},
-    fault_server::{Act, Answer, ClosedPort, FaultServer, Script, ServerCertificate},
+    cases::{cases, dying, get_and_post, serve_tls, slow_reader, wait_for_bytes},
+    fault_server::{Act, Answer, ClosedPort, FaultServer, RawServer, Script, ServerCertificate},
     stage::{NotOffered, kind},
     wait_until,
 };
@@ -19,6 +25,8 @@ pub(super) const CASES: &[Case] = cases![
     row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced,
     row_53_a_refused_connection_was_not_sent,
     row_53_an_unknown_host_was_not_sent,
+    an_unreachable_network_was_not_sent,
+    a_tls_handshake_that_is_cut_was_not_sent,
     row_54_a_certificate_that_is_not_trusted_stops_the_call,
     row_54_tls_to_a_plain_port_ends,
     row_55_a_connection_closed_without_an_answer_is_unknown,
@@ -31,6 +39,8 @@ pub(super) const CASES: &[Case] = cases![
     row_58_a_reset_is_unknown_wherever_it_comes,
     row_59_a_torn_head_is_never_a_success,
     row_60_a_dropped_future_sends_nothing_more,
+    a_dropped_upload_ends_with_what_was_buffered,
+    an_upload_that_is_late_ends_with_what_was_buffered,
     row_64_an_early_answer_to_a_large_upload_is_told_or_unknown,
     row_65_late_bytes_are_nobodys_answer,
     no_error_shows_a_query_or_a_body,
@@ -80,6 +90,51 @@ fn row_53_an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
     let error = stage.send(&*client, api.post("events/track").json("x")).err().ok_or("there is no such host")?;
     assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     Ok(Arrivals::counted(0))
+}
+
+/// Nothing was sent, and the transport says so if it can.
+fn not_sent(stage: &Stage<'_>, sent: Sent) -> Result<(), BoxError> {
+    match sent {
+        Err(error) if error.delivery() == Some(Delivery::NotSent) => Ok(()),
+        Err(error) if stage.has_gap(Gap::FailurePlaces) && error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        other => Err(format!("expected a call that was not sent, got {other:?}").into()),
+    }
+}
+
+fn an_unreachable_network_was_not_sent(stage: &Stage<'_>) -> Played {
+    // No TCP connection can be made to a broadcast address, whatever the network of the machine.
+    let (api, client) = (stage.api("https://255.255.255.255/v1")?, stage.client()?);
+    for call in [api.get("events"), api.post("events/track").json("x")] {
+        not_sent(stage, stage.send(&*client, call))?;
+    }
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
+    let close = RawServer::start(|mut stream, _| wait_for_bytes(&mut stream))?;
+    let reset = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+    })?;
+    let farewell = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        stream.shutdown(Shutdown::Write)?;
+        while stream.read(&mut [0; 4096])? > 0 {}
+        Ok(())
+    })?;
+    // A fatal alert: `handshake_failure`.
+    let alert = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
+    })?;
+    let client = stage.client()?;
+    for (kind, server) in [("closed", close), ("reset", reset), ("ended", farewell), ("refused", alert)] {
+        let api = stage.api(&server.base_url("https"))?;
+        for call in [api.get("events"), api.post("events/track").json("x")] {
+            not_sent(stage, stage.send(&*client, call)).map_err(|error| format!("{kind}: {error}"))?;
+        }
+    }
+    Ok(Arrivals::checked_by_the_case())
 }
 
 fn row_54_a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
@@ -234,6 +289,46 @@ fn row_60_a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
     assert!(wait_until(|| server.open_connections() == 0), "the connection outlives its call");
     assert_eq!(server.arrivals(), 1);
     Ok(Arrivals::of(&server))
+}
+
+/// What goes out of a call that is over: what the kernel and the stack had buffered by then, and no more.
+const MOST_BUFFERED: usize = 24 << 20;
+
+fn a_dropped_upload_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::GivenUpUploads) {
+        return Err(NotOffered.into());
+    }
+    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
+    let body = Bytes::from(vec![b'7'; 48 << 20]);
+    let call = stage.api(&server.base_url("http"))?.post("events/track").body(body);
+    if !client.send_and_drop(call, Duration::from_millis(200)) {
+        return Err(NotOffered.into());
+    }
+    ends_with_what_was_buffered(&read);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn an_upload_that_is_late_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::GivenUpUploads) {
+        return Err(NotOffered.into());
+    }
+    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
+    let body = Bytes::from(vec![b'7'; 48 << 20]);
+    let sent = stage.send(&*client, stage.api(&server.base_url("http"))?.post("events/track").body(body));
+    assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    ends_with_what_was_buffered(&read);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn ends_with_what_was_buffered(read: &AtomicUsize) {
+    let mut last = usize::MAX;
+    let is_over = wait_until(|| {
+        thread::sleep(Duration::from_millis(300));
+        std::mem::replace(&mut last, read.load(Ordering::SeqCst)) == read.load(Ordering::SeqCst)
+    });
+    assert!(is_over && last < MOST_BUFFERED, "{last} bytes were read of a call that is over");
 }
 
 fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>) -> Played {

@@ -8,8 +8,9 @@ use cometly_core::{ApiErrorKind, AuthOutcome, CallErrorKind, DecodeCategory, Del
 use crate::stage::{kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
-    cases::cases,
+    cases::{cases, serve_tls},
     fault_server::{Act, Answer, Script},
+    stage::NotOffered,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -18,6 +19,8 @@ pub(super) const CASES: &[Case] = cases![
     row_66_a_body_over_the_cap_is_too_large_and_not_read_on,
     row_67_a_length_that_lies_allocates_nothing,
     row_68_a_cut_body_is_never_taken_for_whole,
+    a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole,
+    a_head_that_is_cut_behind_its_length_is_no_answer,
     row_69_json_cut_by_the_end_of_the_connection_does_not_decode,
     row_70_a_packed_answer_is_not_unpacked,
     row_70_nor_by_a_users_client_where_that_can_be_forced,
@@ -121,6 +124,55 @@ fn row_68_a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
     for _ in 0..4 {
         let error = stage.send(&*client, api.get("events")).err().ok_or("half a body was taken for a whole one")?;
         assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}");
+    }
+    Ok(Arrivals::of(&server))
+}
+
+fn unknown(sent: Sent) -> Result<(), BoxError> {
+    match sent {
+        Err(error) if error.kind() == CallErrorKind::Transport && error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        other => Err(format!("expected no answer, got {other:?}").into()),
+    }
+}
+
+fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::BrokenEnds) {
+        return Err(NotOffered.into());
+    }
+    let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
+    let answers = || {
+        [
+            half("HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2"),
+            half("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{\"data\":[1,2]}"),
+            half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
+        ]
+    };
+    let reset = stage.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
+    let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
+    let client = stage.client()?;
+    for server in [&reset, &cut] {
+        let api = stage.api(&server.base_url())?;
+        for _ in answers() {
+            unknown(stage.send(&*client, api.post("events/track").json("x")))?;
+        }
+    }
+    Ok(Arrivals::counted(reset.arrivals().saturating_add(cut.arrivals())))
+}
+
+fn a_head_that_is_cut_behind_its_length_is_no_answer(stage: &Stage<'_>) -> Played {
+    let heads = [
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 30\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n",
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 30\r\nX-Rate",
+        "HTTP/1.1 422 Unprocessable\r\nTransfer-Encoding: chunked\r\nX: 1",
+        "HTTP/1.1 500 Error\r\nContent-Type: text/html\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 30",
+    ];
+    let server = stage
+        .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for head in heads {
+        unknown(stage.send(&*client, api.get("events"))).map_err(|error| format!("{head:?}: {error}"))?;
     }
     Ok(Arrivals::of(&server))
 }

@@ -25,6 +25,8 @@ pub enum Act {
     Hold(Duration),
     /// Ends the connection in an orderly way (FIN, and before it TLS's own farewell).
     Close,
+    /// Ends the connection without TLS's own farewell, as a cut line does (FIN alone).
+    Cut,
     /// Breaks the connection (RST).
     Reset,
 }
