@@ -23,7 +23,7 @@ pub enum Act {
     },
     /// Waits for the client to leave, at most so long.
     Hold(Duration),
-    /// Ends the connection in an orderly way (FIN, and before it TLS's own farewell).
+    /// Ends the connection in an orderly way (FIN, and before it a TLS `close_notify`).
     Close,
     /// Breaks the connection (RST).
     Reset,
