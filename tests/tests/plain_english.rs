@@ -8,8 +8,8 @@ use std::{
 
 const LIST: &str = "proof/plain_english.txt";
 
-/// What is read: prose, and sources with their comments and messages.
-const EXTENSIONS: [&str; 5] = ["rs", "md", "toml", "html", "js"];
+/// What is read: prose, sources with their comments and messages, and recorded output.
+const EXTENSIONS: [&str; 6] = ["rs", "md", "toml", "html", "js", "trycmd"];
 
 /// Never read: what is built, what git keeps, and what others wrote.
 const SKIPPED: [&str; 4] = ["target", ".git", "node_modules", "corpus"];
