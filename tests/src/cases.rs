@@ -1,4 +1,4 @@
-//! The cases, by what they are about. A name that begins with `row_` names the rows of the fault list that it covers.
+//! The cases, by what they are about. Each is named for what it proves, and cites the rows of `docs/faults.md` that it covers.
 
 use std::{
     io::{self, Read as _},

@@ -21,7 +21,7 @@ use crate::{
 /// One fault, or one promise: what is done, and what must come of it.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// Its name, which begins with its rows in the fault list if it has some: `row_15_…`.
+    /// What it proves, as a name that reads alone.
     pub name: &'static str,
     /// Plays it.
     pub play: fn(&Stage<'_>) -> Played,

@@ -34,7 +34,7 @@ pub(crate) struct Transport {
 
 #[derive(Clone)]
 enum Client {
-    Reqwest(cometly_reqwest::Client),
+    Reqwest(cometly_reqwest::blocking::Client),
     #[cfg(feature = "ureq")]
     Ureq(cometly_ureq::Client),
     #[cfg(feature = "isahc")]
@@ -95,7 +95,7 @@ impl Transport {
         }
         let client = match global.transport {
             TransportName::Reqwest => {
-                let builder = cometly_reqwest::Client::builder();
+                let builder = cometly_reqwest::blocking::Client::builder();
                 let mut builder = configured!(builder, policy, attempt_timeout, &proxy);
                 if let Some(path) = &global.ca_cert {
                     builder = builder.http_client(trusting(path, &proxy)?);

@@ -41,7 +41,7 @@
 //! libcurl copies a request's headers into strings and buffers that it frees unwiped: the whole key is found there up to four
 //! times after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
 //!
-//! With rustls, libcurl gives up a whole answer whose connection ends right behind it without TLS's own farewell: that call
+//! With rustls, libcurl gives up a whole answer whose peer closes right behind it without a TLS `close_notify`: that call
 //! is [`Unknown`](cometly_core::Delivery::Unknown), and sent again if it may be.
 //!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have

@@ -29,7 +29,7 @@
 //! reqwest has no such switches on a request, so a client that [you bring](ClientBuilder::http_client) keeps its own
 //! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer from another URL than the
 //! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
-//! to the same URL cannot be told, and may repeat a POST. Build it with `redirect(Policy::none())`.
+//! to the same URL cannot be seen, and may repeat a POST. Build it with `redirect(Policy::none())`.
 //!
 //! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it.
 //!

@@ -16,10 +16,10 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_61_no_answer_ends_at_the_deadline,
-    row_62_a_slow_head_ends_at_the_deadline,
-    row_62_a_slow_body_ends_at_the_deadline,
-    row_63_a_server_that_stops_reading_ends_at_the_deadline,
+    no_answer_ends_at_the_deadline,
+    a_slow_head_ends_at_the_deadline,
+    a_slow_body_ends_at_the_deadline,
+    a_server_that_stops_reading_ends_at_the_deadline,
     a_connection_that_is_never_made_ends_at_its_own_time_out,
     an_upload_that_crawls_ends_at_the_deadline,
     a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting,
@@ -55,19 +55,23 @@ fn play(stage: &Stage<'_>, answer: Answer) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_61_no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 61.
+fn no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::silence())
 }
 
-fn row_62_a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 62.
+fn a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::raw("HTTP/1.1 200 OK\r\nX: ").then(slow(b"x")))
 }
 
-fn row_62_a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 62.
+fn a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{").then(slow(b" ")))
 }
 
-fn row_63_a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 63.
+fn a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::new(vec![Act::Pause(AT_MOST)]).before_body()))?;
     let api = stage.api(&server.base_url())?;
     let client = stage.connect(&Settings::default().deadline(DEADLINE))?;

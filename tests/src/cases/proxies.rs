@@ -11,23 +11,31 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_19_no_proxy_of_the_environment_is_used,
-    row_19_nor_by_a_users_client,
+    no_proxy_of_the_environment_is_used,
+    a_users_client_uses_no_proxy_of_the_environment,
     the_environments_proxy_is_used_when_asked_for,
+<<<<<<< HEAD
     row_20_a_named_proxy_gets_connect_and_not_the_key,
     row_20_no_proxy_gets_to_read_what_is_not_encrypted,
     row_3_a_proxys_password_is_not_shown,
     a_proxy_that_refuses_is_asked_once,
     a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over,
     the_environments_no_proxy_is_read_with_blanks_and_dots,
+=======
+    a_named_proxy_gets_connect_and_not_the_key,
+    no_proxy_gets_to_read_what_is_not_encrypted,
+    a_proxys_password_is_not_shown,
+>>>>>>> docs
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
 ];
 
-fn row_19_no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 19.
+fn no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
     without_proxy(stage, &Settings::default())
 }
 
-fn row_19_nor_by_a_users_client(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 19.
+fn a_users_client_uses_no_proxy_of_the_environment(stage: &Stage<'_>) -> Played {
     without_proxy(stage, &Settings::default().users_client())
 }
 
@@ -46,6 +54,7 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
     Ok(Arrivals::checked_by_the_case())
 }
 
+/// `docs/faults.md` 103.
 fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
@@ -56,7 +65,8 @@ fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 20.
+fn no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
@@ -67,7 +77,8 @@ fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Play
     Ok(Arrivals::of(&server))
 }
 
-fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 20.
+fn a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
@@ -84,7 +95,8 @@ fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Playe
     Ok(Arrivals::of(&server))
 }
 
-fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 3.
+fn a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
     let password = stage.secret().rsplit('|').next().unwrap_or_default();
     let closed = stage.serve(Script::always(Answer::close()))?.origin();
     let url = closed.replace("http://", &format!("http://user:{password}@"));
@@ -95,6 +107,7 @@ fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(0))
 }
 
+<<<<<<< HEAD
 fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
     let password = stage.secret().rsplit('|').next().unwrap_or_default();
     for (status, answer) in [
@@ -152,6 +165,9 @@ fn the_environments_no_proxy_is_read_with_blanks_and_dots(stage: &Stage<'_>) -> 
     Ok(Arrivals::of(&server))
 }
 
+=======
+/// `docs/faults.md` 103.
+>>>>>>> docs
 fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
     let proxy = Proxy::Named("http://not a proxy".to_owned());
     match stage.connect(&Settings::default().proxy(proxy)) {
