@@ -87,7 +87,7 @@ enum Who<'a> {
     Full,
     NoPermission,
     Inactive,
-    Nobody,
+    NoKey,
     Other(&'a [u8]),
 }
 
@@ -228,7 +228,7 @@ impl World {
         format!("/public-api/v1{path}")
     }
 
-    /// The header that brings somebody's key.
+    /// The header that brings a key.
     fn opened_by(&self, who: &Who) -> HeaderMap {
         let keys = self.emulator.keys();
         let bearer = |key: &str| HeaderValue::try_from(format!("Bearer {key}")).ok();
@@ -236,7 +236,7 @@ impl World {
             Who::Full => bearer(&keys.full),
             Who::NoPermission => bearer(&keys.no_permission),
             Who::Inactive => bearer(&keys.inactive),
-            Who::Nobody => None,
+            Who::NoKey => None,
             Who::Other(text) => HeaderValue::from_bytes(&self.planted(text)).ok(),
         };
         HeaderMap::from_iter(value.map(|value| (header::AUTHORIZATION, value)))

@@ -29,7 +29,7 @@ enum Name {
 enum Value<'a> {
     Bytes(&'a [u8]),
     Number(u64),
-    /// So many seconds since 1970, as a date is written.
+    /// Seconds since 1970, as a date is written.
     Date(u32),
 }
 

@@ -68,13 +68,13 @@ pub trait Flavour: Send + Sync {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError>;
 
     /// What the HTTP stack below cannot do. The cases about it then ask for less: that the call is no success, and that
-    /// nobody says that it was not sent.
+    /// the error never says that it was not sent.
     fn gaps(&self) -> &'static [Gap] {
         &[]
     }
 }
 
-/// What an HTTP stack cannot do, and whoever drives it cannot add.
+/// What an HTTP stack cannot do, and its driver cannot add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gap {

@@ -84,8 +84,7 @@ fn foreign<'a>(library: &Library, api: &'a str) -> BTreeSet<&'a str> {
     paths(api).filter(|path| !is_known(path)).collect()
 }
 
-/// What stands there as `name::name`, and what is handed on, which stands below our own name; not the associated types of
-/// a type parameter, or of a type in angle brackets.
+/// Every `a::b` path, and re-exports. Skips associated types of type parameters and of types in angle brackets.
 fn paths(api: &str) -> impl Iterator<Item = &str> {
     let words = api.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':');
     let paths = words.filter(|word| word.contains("::") && word.starts_with(|first: char| first.is_ascii_lowercase()));

@@ -234,7 +234,7 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a flow is told of a call that was no success.
+/// What a flow learns of a call that was no success.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -249,7 +249,7 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow is told of an error.
+    /// What a flow learns of an error.
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {

@@ -1,5 +1,5 @@
 //! The sans-IO core of a Cometly client: it builds [`http::Request`]s and reads [`http::Response`]s, and does nothing
-//! else. No sockets, files, clocks, threads or logging; the HTTP stack is yours.
+//! else. No sockets, files, threads or sleeping; the HTTP stack is yours.
 //!
 //! ```
 //! use cometly_core::{Api, ApiKey, AuthOutcome, bytes::Bytes, http};

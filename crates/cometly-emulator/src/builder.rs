@@ -40,7 +40,7 @@ pub struct EmulatorBuilder {
     pub(crate) wanted: Wanted,
     #[cfg(feature = "sqlite")]
     data_dir: Option<PathBuf>,
-    /// Only the latest so many events are kept.
+    /// Only this many of the latest events are kept.
     pub(crate) kept_events: Option<usize>,
     pub(crate) network: Network,
     pub(crate) fixed_keys: Vec<(String, Vec<Ability>)>,
@@ -129,7 +129,7 @@ impl EmulatorBuilder {
     }
 
     /// The address to listen on: 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, others can
-    /// reach it: whoever has a key can call the API, and the page wants a token then, which is in
+    /// reach it: any client with a key can call the API, and the page wants a token then, which is in
     /// [`Emulator::page_url`](crate::Emulator::page_url).
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.network.listen = address;

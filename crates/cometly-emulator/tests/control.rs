@@ -262,7 +262,7 @@ fn listeners_are_not_unbounded_and_leave_room_when_they_go() {
     let listeners: Vec<_> = (0..32).map(|_| listen(&emulator)).collect();
     assert_eq!(control(&emulator, "GET", "/stream", "").status, "503 Service Unavailable");
     drop(listeners);
-    // Their end is noticed with the next thing that is told.
+    // Their end is noticed at the next message.
     for _ in 0..200 {
         send(&emulator, "GET", "/login", "", "");
         let mut stream = wire::connect(&emulator);

@@ -67,7 +67,7 @@ impl<R: Resolver> Connector for LookUp<R> {
             addrs,
             config: details.config,
             request_level: details.request_level,
-            // Whoever needs another address, a proxy's, needs it now.
+            // Another address, a proxy's, is looked up here.
             resolver: &self.resolver,
             now: details.now,
             timeout,

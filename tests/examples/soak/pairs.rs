@@ -96,7 +96,7 @@ impl Running {
     }
 
     fn tell(&mut self, text: &str) -> Result<()> {
-        let mut input = self.child.stdin.take().ok_or("it is told one thing")?;
+        let mut input = self.child.stdin.take().ok_or("its stdin is taken once")?;
         Ok(input.write_all(text.as_bytes())?)
     }
 

@@ -59,7 +59,7 @@ fn say(value: &Value) -> Result<(), BoxError> {
     Ok(io::stdout().flush()?)
 }
 
-/// Until a line comes, or nobody is there to write one.
+/// Until a line comes, or stdin ends.
 fn wait_for_the_end(mut meanwhile: impl FnMut()) {
     let (over, is_over) = mpsc::channel();
     thread::spawn(move || {

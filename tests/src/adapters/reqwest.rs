@@ -13,7 +13,7 @@ use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transp
 pub(super) struct Async;
 pub(super) struct Blocking;
 
-/// The runtime of all async clients; its absence is told by the first call.
+/// The runtime of all async clients; without it the first call fails.
 static RUNTIME: LazyLock<Option<Runtime>> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
 

@@ -68,7 +68,7 @@ fn row_53_a_refused_connection_was_not_sent(stage: &Stage<'_>) -> Played {
     let closed = ClosedPort::bind()?;
     let (api, client) = (stage.api(&closed.base_url())?, stage.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
+        let error = stage.send(&*client, call).err().ok_or("the port is closed")?;
         assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     }
     Ok(Arrivals::counted(0))
@@ -223,7 +223,7 @@ fn row_59_a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
 
 fn row_60_a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
-    // Some clients notice that nobody waits any more only when time is up.
+    // Some clients notice a dropped future only at the time-out.
     let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let api = stage.api(&server.base_url())?;
     if !client.send_and_drop(api.post("events/track").json("x"), Duration::from_millis(300)) {
@@ -254,7 +254,7 @@ fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>
 }
 
 fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
-    // Stands for the personal data of a customer: as a query, as what is sent, as what comes back.
+    // In place of the personal data of a customer: as a query, as what is sent, as what comes back.
     let personal = Canary::new();
     let quote = |head: &str| format!("HTTP/1.1 {head}\r\n\r\n{{\"email\":\"{}\"", personal.secret());
     let server = stage.serve(Script::sequence([

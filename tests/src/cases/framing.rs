@@ -40,7 +40,7 @@ fn too_large(sent: Sent, status: Option<u16>) -> Result<(), BoxError> {
     }
 }
 
-/// Whatever it is, it was not a success, and nobody claims that it was not sent.
+/// It may be any error or outcome but a success, and never `NotSent`.
 fn not_a_success(sent: Sent) -> Result<(), BoxError> {
     match sent {
         Err(error) if error.delivery() == Some(Delivery::Unknown) => Ok(()),
@@ -148,7 +148,7 @@ fn packed(encoding: &str, body: &[u8]) -> Answer {
 fn row_70_a_packed_answer_is_not_unpacked(stage: &Stage<'_>) -> Played {
     let encodings = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"];
     let server = stage.serve(Script::by(move |number, _| {
-        // A body that no decoder takes: whoever unpacks it fails. A gzip that is good tells who unpacks it in silence.
+        // Invalid gzip makes a decompressing client fail; valid gzip exposes one that decompresses silently.
         encodings.get(number).map_or_else(|| packed("gzip", GZIP), |encoding| packed(encoding, b"not packed at all"))
     }))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);

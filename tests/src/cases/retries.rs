@@ -256,7 +256,7 @@ fn row_53_a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -
     let closed = ClosedPort::bind()?;
     let (api, client) = (stage.api(&closed.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
+        let error = stage.send(&*client, call).err().ok_or("the port is closed")?;
         assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::NotSent), 3), "{error:?}");
     }
     Ok(Arrivals::counted(0))

@@ -1,4 +1,4 @@
-//! What stands on the wire.
+//! The bytes on the wire.
 
 use bytes::Bytes;
 use http::Request;
@@ -60,7 +60,7 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
     }
     let agent = request.header("user-agent");
     assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "{agent:?}");
-    assert_eq!(request.count(stage.secret()), 1, "the key stands in Authorization and nowhere else");
+    assert_eq!(request.count(stage.secret()), 1, "the key is in Authorization and nowhere else");
     // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
     let mut others: Vec<_> =

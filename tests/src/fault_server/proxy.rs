@@ -1,4 +1,4 @@
-//! A proxy that keeps what it is told, and tunnels to loopback only.
+//! A proxy that records what it receives, and tunnels to loopback only.
 
 use std::{
     io::{self, Read, Write},

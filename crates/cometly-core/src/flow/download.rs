@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use super::{Export, ExportId, ExportOrder, ExportStatus, FlowError, UrlProblem};
 use crate::{Api, BaseUrl, Call, InvalidBaseUrl, Moment, Reply};
 
-/// A download of an export's file, as a value: it says what to fetch, and is told how far the client came.
+/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
 /// to this machine) only, and must follow no redirect. What broke off is gone on with by `Range`, and only if the file is
@@ -126,7 +126,7 @@ impl Download {
     }
 
     /// Goes on with a file of which the first `position` bytes are there, mostly from another process. `validator` is what
-    /// [`validator`](Download::validator) gave then; without it a file that has changed is told by its length only.
+    /// [`validator`](Download::validator) gave then; without it only its length shows that a file has changed.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
@@ -141,7 +141,7 @@ impl Download {
         self.state = State::Closed(None);
     }
 
-    /// How many bytes of the file were read: as many as were told to [`on_read`](Download::on_read).
+    /// How many bytes of the file were read: the sum of what was given to [`on_read`](Download::on_read).
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position

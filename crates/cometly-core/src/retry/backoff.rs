@@ -13,14 +13,14 @@ pub(crate) const MOST_ALONE: u32 = 15;
 /// The same for a program that has more than one to make: it is late for all of them.
 pub(crate) const MOST_OF_MANY: u32 = 8;
 
-/// After so many refusals in a row, those who ask are more than any spread so far has room for.
+/// After this many refusals in a row, there are more callers than any spread so far has room for.
 const TOO_MANY: u32 = 40;
 
 /// Over how many whole windows to spread after `refusals` in a row: 1, 3, 7, then `most`, which doubles with each four
 /// refusals beyond 40.
 ///
 /// Jitter inside a window cuts the peak and not the number of refusals: each caller still asks in every window. Only
-/// leaving out whole windows does. A server that counts what it refuses lets nobody through any more while too many ask,
+/// leaving out whole windows does. A server that counts what it refuses lets no call through while too many ask,
 /// so in the end they must become fewer, however many they are.
 pub(crate) fn windows(refusals: u32, most: u32) -> u32 {
     let doublings = refusals.saturating_sub(TOO_MANY).div_ceil(4);

@@ -82,7 +82,7 @@ impl Refusal {
     }
 }
 
-/// What a call that was turned away is told.
+/// The answer to a call that was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) limit: u32,

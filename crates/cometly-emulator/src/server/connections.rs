@@ -181,7 +181,7 @@ async fn receive(
     })
 }
 
-/// Waits until an answer of so many bytes may be held. Clients that read nothing have to go for it.
+/// Waits until an answer of this many bytes may be held. Clients that read nothing have to go for it.
 async fn room_for(server: &Server, bytes: usize) -> Option<Share> {
     loop {
         match timeout(Duration::from_millis(100), server.answers.take(bytes)).await {
