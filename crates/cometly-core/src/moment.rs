@@ -71,6 +71,15 @@ impl From<Instant> for Moment {
 }
 
 #[cfg(test)]
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        self.saturating_add(time)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -79,7 +88,7 @@ mod tests {
         let instant = Instant::now();
         let (hour, moment) = (Duration::from_secs(3600), Moment::from(instant));
         assert_eq!(Moment::from(instant + hour).duration_since(moment), hour);
-        assert_eq!(moment.duration_since(Moment::from(instant - hour)), hour);
+        assert_eq!(moment.duration_since(Moment::from(instant.checked_sub(hour).unwrap())), hour);
         assert!(Moment::now() >= moment);
     }
 
@@ -89,14 +98,5 @@ mod tests {
         assert_eq!(last.saturating_add(Duration::MAX), last);
         assert_eq!(Moment::default().duration_since(last), Duration::ZERO);
         assert_eq!(last.duration_since(Moment::default()), Duration::MAX);
-    }
-}
-
-#[cfg(test)]
-impl std::ops::Add<Duration> for Moment {
-    type Output = Self;
-
-    fn add(self, time: Duration) -> Self {
-        self.saturating_add(time)
     }
 }

@@ -411,6 +411,7 @@ impl State {
     fn take_answer<B: AsRef<[u8]>, E>(mut self: Box<Self>, response: Response<B>) -> Stage<B, E> {
         let mut outcome = classify(response, &self.api.keys());
         self.telemetry.answered(&outcome);
+        self.needs_fresh_connection = false;
         let turn = self.leave_pacer(Some(&outcome));
         let key_was_replaced = self.api.keys().generation != self.keys.generation && !self.was_key_rotated;
         let result = TryResult::of_answer(&outcome, key_was_replaced);
