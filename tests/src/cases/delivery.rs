@@ -21,34 +21,12 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-<<<<<<< HEAD
-    row_6_a_trusted_server_is_spoken_to_in_http_1_1,
-    row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced,
-    row_53_a_refused_connection_was_not_sent,
-    row_53_an_unknown_host_was_not_sent,
-    an_unreachable_network_was_not_sent,
-    a_tls_handshake_that_is_cut_was_not_sent,
-    row_54_a_certificate_that_is_not_trusted_stops_the_call,
-    row_54_tls_to_a_plain_port_ends,
-    row_55_a_connection_closed_without_an_answer_is_unknown,
-    row_55_twenty_posts_on_dying_connections_arrive_twenty_times,
-    row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing,
-    row_56_nor_when_connections_are_kept_on_purpose,
-    row_56_nor_under_a_post_without_a_body,
-    row_56_nor_under_a_get,
-    row_57_a_kept_connection_that_was_closed_in_peace_is_replaced,
-    row_58_a_reset_is_unknown_wherever_it_comes,
-    row_59_a_torn_head_is_never_a_success,
-    row_60_a_dropped_future_sends_nothing_more,
-    a_dropped_upload_ends_with_what_was_buffered,
-    an_upload_that_is_late_ends_with_what_was_buffered,
-    row_64_an_early_answer_to_a_large_upload_is_told_or_unknown,
-    row_65_late_bytes_are_nobodys_answer,
-=======
     a_trusted_server_is_spoken_to_in_http_1_1,
     a_users_client_speaks_http_1_1_where_that_can_be_forced,
     a_refused_connection_was_not_sent,
     an_unknown_host_was_not_sent,
+    an_unreachable_network_was_not_sent,
+    a_tls_handshake_that_is_cut_was_not_sent,
     a_certificate_that_is_not_trusted_stops_the_call,
     tls_to_a_plain_port_ends,
     a_connection_closed_without_an_answer_is_unknown,
@@ -61,9 +39,10 @@ pub(super) const CASES: &[Case] = cases![
     a_reset_is_unknown_wherever_it_comes,
     a_torn_head_is_never_a_success,
     a_dropped_future_sends_nothing_more,
+    a_dropped_upload_ends_with_what_was_buffered,
+    an_upload_that_is_late_ends_with_what_was_buffered,
     an_early_answer_to_a_large_upload_is_that_answer_or_unknown,
     late_bytes_are_never_the_next_calls_answer,
->>>>>>> docs
     no_error_shows_a_query_or_a_body,
 ];
 
@@ -117,7 +96,6 @@ fn an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(0))
 }
 
-<<<<<<< HEAD
 /// Nothing was sent, and the transport says so if it can.
 fn not_sent(stage: &Stage<'_>, sent: Sent) -> Result<(), BoxError> {
     match sent {
@@ -163,11 +141,8 @@ fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn row_54_a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
-=======
 /// `docs/faults.md` 54.
 fn a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
->>>>>>> docs
     let client = stage.client()?;
     for (kind, certificate) in [
         ("self-signed", ServerCertificate::self_signed(&["127.0.0.1"])?),
@@ -332,7 +307,6 @@ fn a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-<<<<<<< HEAD
 /// What goes out of a call that is over: what the kernel and the stack had buffered by then, and no more.
 const MOST_BUFFERED: usize = 24 << 20;
 
@@ -373,11 +347,8 @@ fn ends_with_what_was_buffered(read: &AtomicUsize) {
     assert!(is_over && last < MOST_BUFFERED, "{last} bytes were read of a call that is over");
 }
 
-fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>) -> Played {
-=======
 /// `docs/faults.md` 64.
 fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(stage: &Stage<'_>) -> Played {
->>>>>>> docs
     let too_large = || Answer::json(413, r#"{"message":"The POST data is too large."}"#).before_body();
     let client = stage.client()?;
     let mut arrived = 0_usize;

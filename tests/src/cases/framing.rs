@@ -14,27 +14,13 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-<<<<<<< HEAD
-    row_32_informational_answers_are_passed_over,
-    row_45_an_unreadable_header_spoils_nothing,
-    row_66_a_body_over_the_cap_is_too_large_and_not_read_on,
-    row_67_a_length_that_lies_allocates_nothing,
-    row_68_a_cut_body_is_never_taken_for_whole,
-    a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole,
-    a_head_that_is_cut_behind_its_length_is_no_answer,
-    row_69_json_cut_by_the_end_of_the_connection_does_not_decode,
-    row_70_a_packed_answer_is_not_unpacked,
-    row_70_nor_by_a_users_client_where_that_can_be_forced,
-    row_71_the_limits_of_a_head_are_the_same_on_every_stack,
-    row_72_contradicting_lengths_have_a_typed_end,
-    row_73_what_is_not_quite_http_has_a_typed_end,
-    row_83_what_was_not_read_disturbs_no_later_call,
-=======
     informational_answers_are_passed_over,
     an_unreadable_header_spoils_nothing,
     a_body_over_the_cap_is_too_large_and_not_read_on,
     a_length_that_lies_allocates_nothing,
     a_cut_body_is_never_taken_for_whole,
+    a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole,
+    a_head_that_is_cut_behind_its_length_is_no_answer,
     json_cut_by_the_end_of_the_connection_does_not_decode,
     a_compressed_answer_is_not_decompressed,
     a_users_client_decompresses_nothing_where_that_can_be_forced,
@@ -42,7 +28,6 @@ pub(super) const CASES: &[Case] = cases![
     contradicting_lengths_have_a_typed_end,
     malformed_http_has_a_typed_end,
     an_unread_body_disturbs_no_later_call,
->>>>>>> docs
 ];
 
 const CAP: usize = 64 * 1024;
@@ -148,7 +133,6 @@ fn a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-<<<<<<< HEAD
 fn unknown(sent: Sent) -> Result<(), BoxError> {
     match sent {
         Err(error) if error.kind() == CallErrorKind::Transport && error.delivery() == Some(Delivery::Unknown) => Ok(()),
@@ -198,11 +182,8 @@ fn a_head_that_is_cut_behind_its_length_is_no_answer(stage: &Stage<'_>) -> Playe
     Ok(Arrivals::of(&server))
 }
 
-fn row_69_json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
-=======
 /// `docs/faults.md` 69.
 fn json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
->>>>>>> docs
     let server = stage.serve(Script::always(Answer::raw("HTTP/1.0 200 OK\r\n\r\n{\"data\":[1,").then_close()))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     let reply = stage.send(&*client, api.get("events"))?.into_result()?;
@@ -328,7 +309,7 @@ fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
         // A client for each, or it might send the next call on a connection that is about to be closed.
         match stage.send(&*stage.client()?, api.get("events")) {
             Ok(outcome) => {
-                assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}");
+                assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}")
             }
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
         }

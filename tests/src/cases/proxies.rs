@@ -14,18 +14,12 @@ pub(super) const CASES: &[Case] = cases![
     no_proxy_of_the_environment_is_used,
     a_users_client_uses_no_proxy_of_the_environment,
     the_environments_proxy_is_used_when_asked_for,
-<<<<<<< HEAD
-    row_20_a_named_proxy_gets_connect_and_not_the_key,
-    row_20_no_proxy_gets_to_read_what_is_not_encrypted,
-    row_3_a_proxys_password_is_not_shown,
-    a_proxy_that_refuses_is_asked_once,
-    a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over,
-    the_environments_no_proxy_is_read_with_blanks_and_dots,
-=======
     a_named_proxy_gets_connect_and_not_the_key,
     no_proxy_gets_to_read_what_is_not_encrypted,
     a_proxys_password_is_not_shown,
->>>>>>> docs
+    a_proxy_that_refuses_is_asked_once,
+    a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over,
+    the_environments_no_proxy_is_read_with_blanks_and_dots,
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
 ];
 
@@ -54,7 +48,6 @@ fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
     Ok(Arrivals::checked_by_the_case())
 }
 
-/// `docs/faults.md` 103.
 fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
@@ -107,7 +100,6 @@ fn a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(0))
 }
 
-<<<<<<< HEAD
 fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
     let password = stage.secret().rsplit('|').next().unwrap_or_default();
     for (status, answer) in [
@@ -165,9 +157,6 @@ fn the_environments_no_proxy_is_read_with_blanks_and_dots(stage: &Stage<'_>) -> 
     Ok(Arrivals::of(&server))
 }
 
-=======
-/// `docs/faults.md` 103.
->>>>>>> docs
 fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
     let proxy = Proxy::Named("http://not a proxy".to_owned());
     match stage.connect(&Settings::default().proxy(proxy)) {
