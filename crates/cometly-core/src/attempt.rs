@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, Uri, header};
 
 use crate::{
-    Api, AuthOutcome, Call, CallError, Delivery, Pace, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
-    time::left,
+    Api, AuthOutcome, Call, CallError, Delivery, Moment, RetryPolicy, RetryReason, decision::Happened, jitter::Jitter,
+    pacer::Turn, time::left,
 };
 
 mod state;
@@ -219,11 +219,12 @@ impl Attempt {
         let state = &mut *self.state;
         state.elapsed = state.elapsed.max(elapsed);
         let time_left = left(state.policy.total_time(), state.elapsed);
+        let moment = Moment::from(now);
         if time_left.is_zero() && state.api.pacer().is_some() {
             return Err(state.paced(Duration::ZERO));
         }
         let pace = match std::mem::replace(&mut state.place, Place::None) {
-            Place::Waiting(ticket) => ticket.poll(now),
+            Place::Waiting(ticket) => ticket.poll(moment),
             Place::Going { permit, at, elapsed } => {
                 state.place = Place::Going { permit, at, elapsed };
                 return Ok(None);
@@ -237,17 +238,18 @@ impl Attempt {
                         path.strip_prefix(state.api.base_url().path()).unwrap_or(path)
                     }
                 };
-                pacer.poll(state.source.method(), path, now, state.jitter.seed())
+                let longest = left(time_left, state.least_try()).min(state.policy.rules.max_retry_after);
+                let deadline = Some(moment.saturating_add(longest));
+                pacer.ask(state.source.method(), path, moment, state.jitter.seed(), deadline)
             }
         };
         match pace {
-            Pace::Go(permit) => {
+            Turn::Go(permit) => {
                 state.place = Place::Going { permit, at: now, elapsed };
                 Ok(None)
             }
-            Pace::Wait { after, ticket } => {
-                let turn = ticket.turn(now);
-                if turn.saturating_add(state.least_try()) >= time_left || turn > state.policy.rules.max_retry_after {
+            Turn::Wait { pause: after, turn, ticket } => {
+                if turn.saturating_add(state.least_try()) > time_left || turn > state.policy.rules.max_retry_after {
                     return Err(state.paced(turn));
                 }
                 state.place = Place::Waiting(ticket);

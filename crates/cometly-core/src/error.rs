@@ -178,7 +178,6 @@ const _: () = {
     assert::<crate::Pacer>();
     assert_moved::<crate::Attempt>();
     assert_moved::<crate::Step<bytes::Bytes, std::io::Error>>();
-    assert_moved::<crate::Pace>();
     assert_error::<ApiError>();
     assert_error::<CallError<std::io::Error>>();
 };

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::{Method, Request, Uri};
 
 use crate::{
-    Api, ApiErrorKind, AuthOutcome, CallError, Permit, RetryPolicy, RetryReason, Ticket,
+    Api, ApiErrorKind, AuthOutcome, CallError, Moment, RetryPolicy, RetryReason,
     call_error::History,
     decision::{Decision, Facts, Happened},
     jitter::Jitter,
+    pacer::{Permit, Ticket},
     spread::DOCUMENTED_WINDOW,
     time::left,
 };
@@ -98,8 +99,8 @@ impl State {
             return None;
         };
         let now = at.checked_add(left(elapsed, then)).unwrap_or(at);
-        let ticket = permit.on_outcome(outcome?, now)?;
-        let turn = ticket.turn(now);
+        let ticket = permit.on_answer(outcome?.into(), Moment::from(now))?;
+        let turn = ticket.turn(Moment::from(now));
         self.place = Place::Waiting(ticket);
         Some(turn)
     }
