@@ -179,7 +179,7 @@ pub(crate) fn all() -> Vec<Row> {
                 ideal,
                 refused,
                 refused_in_a_run: f64::INFINITY,
-                gap: if calls == 60 { 5.0 } else { f64::INFINITY },
+                gap: if calls == 60 && jobs > 1 { 5.0 } else { f64::INFINITY },
                 silence: 9.0,
                 ..NONE
             },

@@ -70,11 +70,16 @@ pub(super) struct Window {
     last_sent: u64,
     /// Calls that had been counted before our first of this window.
     before: u64,
+    /// Calls of ours that were taken since `rolled`, and in at least a window before: what a sliding server still counts.
+    recent: u64,
+    earlier: u64,
+    rolled: u64,
     /// Others are taken to call too until then; and only one call a window goes until `meek`.
     others: u64,
     meek: u64,
-    /// Refusals in a row, of how many windows they are, and when the last of these was counted.
-    refusals: u32,
+    /// Refusals in a row that told a short wait; windows in a row in which a call was refused and none taken, and when
+    /// the last of these was counted.
+    early: u32,
     windows: u32,
     counted: u64,
 }
@@ -141,9 +146,12 @@ impl Window {
             taken: 0,
             last_sent: 0,
             before: 0,
+            recent: 0,
+            earlier: 0,
+            rolled: 0,
             others: 0,
             meek: 0,
-            refusals: 0,
+            early: 0,
             windows: 0,
             counted: 0,
         }
@@ -243,6 +251,9 @@ impl Window {
     /// The window is over, or a call was refused: the next one is not known to be open before `opens`.
     fn close(&mut self, opens: u64) {
         self.number = self.number.saturating_add(1);
+        if opens >= self.rolled.saturating_add(self.length) {
+            (self.earlier, self.recent, self.rolled) = (self.recent, 0, opens);
+        }
         self.opens = self.opens.max(opens);
         (self.left, self.probes, self.under_way, self.sent, self.taken) = (None, 1, 0, 0, 0);
     }
@@ -251,19 +262,20 @@ impl Window {
         if now >= self.others {
             return 0;
         }
-        let winner = if self.taken.saturating_mul(2) >= self.limit { JITTER } else { 0 };
+        let winner = if self.taken > 0 { JITTER } else { 0 };
         scale(draw, JITTER / u64::from(self.windows.saturating_add(1))).saturating_add(winner)
     }
 
     fn answered(&mut self, now: u64, lease: Lease, told: Told) -> Said {
         if told.is_success || told.remaining.is_some() {
-            (self.refusals, self.windows) = (0, 0);
+            (self.early, self.windows) = (0, 0);
         }
         if lease.window != self.number {
             return Said::Noted;
         }
         self.under_way = self.under_way.saturating_sub(1);
         self.taken = self.taken.saturating_add(1);
+        self.recent = self.recent.saturating_add(1);
         let Some(remaining) = told.remaining else {
             self.probes = self.probes.saturating_add(1);
             return Said::Noted;
@@ -299,6 +311,9 @@ impl Window {
                 self.is_aligned = used <= self.sent;
                 self.before = used.saturating_sub(self.sent);
                 self.left = Some(remaining);
+                if self.before > self.recent.saturating_add(self.earlier) {
+                    self.others = now.saturating_add(self.length.saturating_mul(2));
+                }
             }
         }
         if in_order {
@@ -355,14 +370,18 @@ impl Window {
                 self.meek = now.saturating_add(self.length.saturating_mul(3));
             }
         }
-        self.refusals = self.refusals.saturating_add(1);
-        if now >= self.counted.saturating_add(self.length / 4 * 3) {
+        // A call that came a little too soon was not crowded out; but one that always does must come later.
+        self.early = if wait <= self.length / 8 { self.early.saturating_add(1) } else { 0 };
+        let least = 500_u64.checked_shl(self.early.min(20)).unwrap_or(u64::MAX).min(self.length);
+        let wait = wait.max(least);
+        let is_crowded_out = wait > self.length / 8;
+        if is_crowded_out && now >= self.counted.saturating_add(self.length / 4 * 3) {
             self.counted = now;
             self.windows = self.windows.saturating_add(1);
         }
-        let least = 500_u64.checked_shl(self.refusals.min(20)).unwrap_or(u64::MAX).min(self.length);
-        self.said_no = self.said_no.max(now.saturating_add(wait.max(least)));
-        let skipped = if self.windows >= REFUSED_WINDOWS { scale(draw.rotate_left(32), MOST_SKIPPED + 1) } else { 0 };
+        self.said_no = self.said_no.max(now.saturating_add(wait));
+        let leaves_out = is_crowded_out && self.windows >= REFUSED_WINDOWS;
+        let skipped = if leaves_out { scale(draw.rotate_left(32), MOST_SKIPPED + 1) } else { 0 };
         let jitter = self.jitter(now, draw);
         self.close(self.said_no.saturating_add(jitter).saturating_add(skipped.saturating_mul(self.length)));
         Said::Noted
