@@ -174,3 +174,6 @@ impl fmt::Debug for Ticket {
         f.debug_struct("Ticket").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,11 +78,6 @@ impl Queue {
         if is_counted { waiting } else { waiting.saturating_add(1) }
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.waiting
-    }
-
     fn find(&self, number: u64) -> Option<usize> {
         self.entries.binary_search_by_key(&number, |entry| entry.number).ok()
     }

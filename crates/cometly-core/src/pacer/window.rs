@@ -353,7 +353,7 @@ impl Window {
             self.opens = self.opens.max(self.said_no);
             return Said::Noted;
         }
-        if self.left.is_some() && told.wait.is_some() {
+        if self.left.is_some() && self.is_aligned && told.wait.is_some() {
             let length = now.saturating_add(wait).saturating_sub(self.opened);
             if length > self.length {
                 self.learn(length);
@@ -364,12 +364,6 @@ impl Window {
             self.is_early = Some(now.saturating_add(wait).saturating_add(self.length / 8) < self.ends);
             self.regain = now.saturating_add(wait).saturating_sub(self.emptied);
         }
-        if !is_question && self.sent <= self.limit {
-            self.others = now.saturating_add(self.length.saturating_mul(2));
-            if self.taken == 0 {
-                self.meek = now.saturating_add(self.length.saturating_mul(3));
-            }
-        }
         // A call that came a little too soon was not crowded out; but one that always does must come later.
         self.early = if wait <= self.length / 8 { self.early.saturating_add(1) } else { 0 };
         let least = 500_u64.checked_shl(self.early.min(20)).unwrap_or(u64::MAX).min(self.length);
@@ -378,6 +372,12 @@ impl Window {
         if is_crowded_out && now >= self.counted.saturating_add(self.length / 4 * 3) {
             self.counted = now;
             self.windows = self.windows.saturating_add(1);
+        }
+        if is_crowded_out && !is_question && self.sent <= self.limit.max(1) {
+            self.others = now.saturating_add(self.length.saturating_mul(2));
+            if self.taken == 0 {
+                self.meek = now.saturating_add(self.length.saturating_mul(3));
+            }
         }
         self.said_no = self.said_no.max(now.saturating_add(wait));
         let leaves_out = is_crowded_out && self.windows >= REFUSED_WINDOWS;
