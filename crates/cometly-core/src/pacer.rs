@@ -21,6 +21,48 @@ use window::Lease;
 pub(crate) use window::Told;
 
 /// Lets calls wait for their turn instead of being refused: one for each Space, shared by all who call it.
+///
+/// Cometly allows 5 to 60 calls a minute for each endpoint, to a whole Space. A pacer learns each endpoint's limit and
+/// window from the answers, sends as many calls as get through, and tells each of the others how long to sleep. It does
+/// no IO and reads no clock. Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked before each try, and
+/// there is nothing more to do. Clones share what was learned.
+///
+/// # The rule
+/// 1. An endpoint is a method and a path template; a window is a minute until the endpoint shows another length.
+/// 2. One call opens an unknown endpoint; while no answer tells a limit, the calls under way double with each round trip.
+/// 3. No more calls are under way than the lowest `Remaining` of the window; an answer to a call that was sent before the
+///    last answer came never raises it.
+/// 4. Calls that fit into what is left go at once; when more wait, half of the limit goes at once and the rest is spaced
+///    over the window, so that other processes get in.
+/// 5. When none is left, one call asks, once; what it is told teaches when the window ends, and whether calls come back
+///    one by one, as in a sliding window or a bucket.
+/// 6. Any 429 closes the endpoint for its `Retry-After`, at most an hour; without one, for a window.
+/// 7. Others are taken to call too for two windows after more was used than our calls explain, or after a refusal that
+///    they do not explain.
+/// 8. Meanwhile one call is under way or the calls are spaced, and a window is entered up to a second late, a second
+///    later by a process that had some of the last one; a process that had none takes one call a window for three.
+/// 9. After five refused windows in a row, up to eight whole windows are left out, drawn at random; a success ends it.
+/// 10. A call at its deadline goes, unless the server itself said no until later.
+///
+/// Waiters go first in, first out. One that polls more than a quarter of a second late is passed, and goes first when it
+/// polls.
+///
+/// # What it keeps to
+/// Each is a test on this code, or a row of `cargo xtask simulate`:
+///
+/// | | |
+/// | --- | --- |
+/// | alive | a waiter is sent within a window of the server's having room; after five refused windows in a row, nine more |
+/// | no worse than none | 99 % of the successes of the same callers without a pacer, and at most 1.1 of their time |
+/// | unfelt | a burst that fits into what is left goes at once |
+/// | fair | 2 to 10 equal processes, windows from the first hit or of the clock: the least has a third of its share at half time |
+/// | polite | alone, windows: at most 0.01 refusals a success; `Retry-After: 0` or none for ever: 40 calls an hour |
+/// | cheap | a poll and a cancellation in O(log waiters), 128 bytes and 20 polls a second a waiter, 256 idle endpoints |
+///
+/// It does not promise: fairness between processes that share nothing on a sliding window or a bucket, where none sees that
+/// another lost; that all processes together are refused seldom (100 of them with a limit of 60 are refused about as often
+/// as they succeed); anything with a server that counts what it refuses; and a time of the clock that jumps ahead counts
+/// as gone by.
 #[derive(Clone, Default)]
 pub struct Pacer {
     endpoints: Arc<Mutex<Endpoints>>,

@@ -1,5 +1,16 @@
 //! How callers of the real code get through one rate limit, in virtual time, beside the same callers without a pacer.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::struct_field_names,
+    reason = "a program that is run by hand and by CI, on numbers of its own"
+)]
+
 mod agenda;
 mod caller;
 mod random;

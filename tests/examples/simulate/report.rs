@@ -85,7 +85,9 @@ fn fairness(scene: &Scene, run: &Run, shares: &mut Vec<f64>, gaps: &mut Vec<f64>
 
 pub(crate) fn head(is_json: bool) {
     if !is_json {
-        println!("| row | done | of without | drain of without | of ideal | 429 a success | in a run | without | least share | median | gap | silence | polls | after rival |");
+        println!(
+            "| row | done | of without | drain of without | of ideal | 429 a success | in a run | without | least share | median | gap | silence | polls | after rival |"
+        );
         println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     }
 }
@@ -98,14 +100,37 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
             "{{\"row\": \"{}\", \"done\": {:.4}, \"successes\": {:.4}, \"drain\": {:.4}, \"ideal\": {:.4}, \"refused\": {:.4}, \
              \"refused_in_a_run\": {:.4}, \"refused_without\": {:.4}, \"least\": {:.4}, \"median\": {:.4}, \"gap\": {:.4}, \
              \"silence\": {:.4}, \"polls\": {:.4}}}",
-            row.name, m.done, m.successes, m.drain, m.ideal, m.refused, m.refused_in_a_run, m.refused_without, m.least,
-            m.median, m.gap, m.silence, m.polls
+            row.name,
+            m.done,
+            m.successes,
+            m.drain,
+            m.ideal,
+            m.refused,
+            m.refused_in_a_run,
+            m.refused_without,
+            m.least,
+            m.median,
+            m.gap,
+            m.silence,
+            m.polls
         );
     } else {
         println!(
             "| {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.4} | {:.3} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} |",
-            row.name, m.done, m.successes, m.drain, m.ideal, m.refused, m.refused_in_a_run, m.refused_without, m.least,
-            m.median, m.gap, m.silence, m.polls, m.after_rival
+            row.name,
+            m.done,
+            m.successes,
+            m.drain,
+            m.ideal,
+            m.refused,
+            m.refused_in_a_run,
+            m.refused_without,
+            m.least,
+            m.median,
+            m.gap,
+            m.silence,
+            m.polls,
+            m.after_rival
         );
     }
     let mut broken = Vec::new();

@@ -93,15 +93,24 @@ pub(crate) fn all() -> Vec<Row> {
                 name: format!("alone, {}, {calls} a minute", name(counting)),
                 scene: scene(counting, calls, 1, 50),
                 is_quick: calls == 60 || calls == 7,
-                bounds: if counting == Counting::SlidingCounter { Bounds { ideal: f64::INFINITY, ..alone } } else { alone },
+                bounds: if counting == Counting::SlidingCounter {
+                    Bounds { ideal: f64::INFINITY, ..alone }
+                } else {
+                    alone
+                },
             });
         }
     }
     for round_trip in [50, 500, 2_000] {
-        for calls in [7, 60] {
+        for (calls, counting) in [
+            (7, Counting::FirstHit),
+            (60, Counting::FirstHit),
+            (5, Counting::Clock(19_156)),
+            (60, Counting::Clock(23_000)),
+        ] {
             rows.push(Row {
-                name: format!("alone, first hit, {calls} a minute, {round_trip} ms"),
-                scene: Scene { round_trip, ..scene(Counting::FirstHit, calls, 1, 100) },
+                name: format!("alone, {}, {calls} a minute, {round_trip} ms", name(counting)),
+                scene: Scene { round_trip, ..scene(counting, calls, 1, 50) },
                 is_quick: round_trip == 2_000,
                 bounds: alone,
             });
@@ -121,11 +130,7 @@ pub(crate) fn all() -> Vec<Row> {
     });
     rows.push(Row {
         name: "alone, first hit, 60 a minute, half of the callers give up".into(),
-        scene: Scene {
-            cancelled: 500,
-            cancelled_within: 30 * MINUTE,
-            ..scene(Counting::FirstHit, 60, 1, 60)
-        },
+        scene: Scene { cancelled: 500, cancelled_within: 30 * MINUTE, ..scene(Counting::FirstHit, 60, 1, 60) },
         is_quick: true,
         bounds: Bounds { drain: f64::INFINITY, ideal: f64::INFINITY, successes: 0.9, ..alone },
     });
@@ -142,17 +147,12 @@ pub(crate) fn all() -> Vec<Row> {
             bounds: NONE,
         });
     }
-    for (processes, calls) in [(2, 60), (5, 60), (10, 60), (2, 15), (5, 15), (10, 15), (2, 7), (5, 7), (10, 7), (2, 5)] {
+    for (processes, calls) in [(2, 60), (5, 60), (10, 60), (2, 15), (5, 15), (10, 15), (2, 7), (5, 7), (10, 7), (2, 5)]
+    {
         for counting in models(calls) {
             let is_window = matches!(counting, Counting::FirstHit | Counting::Clock(_));
             let fair = (processes as f64 / calls as f64).max(0.0);
-            let fairness = Bounds {
-                drain: 1.1,
-                least: 1.0 / 3.0,
-                median: 0.85,
-                gap: 2.5 * fair + 1.5,
-                ..NONE
-            };
+            let fairness = Bounds { drain: 1.1, least: 1.0 / 3.0, median: 0.85, gap: 2.5 * fair + 1.5, ..NONE };
             rows.push(Row {
                 name: format!("{processes} processes, {}, {calls} a minute", name(counting)),
                 scene: scene(counting, calls, processes, 100),

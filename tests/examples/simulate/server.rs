@@ -36,9 +36,15 @@ pub(crate) struct Server {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Taken { limit: u64, remaining: u64 },
+    Taken {
+        limit: u64,
+        remaining: u64,
+    },
     /// In whole seconds, rounded up.
-    Refused { limit: u64, retry_after: u64 },
+    Refused {
+        limit: u64,
+        retry_after: u64,
+    },
     /// An answer without a word of limits.
     Status(u16),
 }

@@ -55,8 +55,14 @@ enum Event {
     Start(usize),
     /// The job sends, or asks its pacer.
     Ready(usize),
-    Arrives { job: usize, way: u64 },
-    Answered { job: usize, answer: Option<Answer> },
+    Arrives {
+        job: usize,
+        way: u64,
+    },
+    Answered {
+        job: usize,
+        answer: Option<Answer>,
+    },
     Cancel(usize),
     Rival,
 }

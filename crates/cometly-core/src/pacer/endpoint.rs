@@ -12,7 +12,7 @@ use crate::Moment;
 const SHORTEST_NAP: u64 = 50;
 
 /// How much longer a waiter sleeps for each one ahead of it: while the endpoint is open, and at its opening.
-const NAP_BEHIND: u64 = 5;
+const NAP_BEHIND: u64 = 20;
 const OPENING_BEHIND: u64 = 1;
 
 /// A clock that goes back by more than this was set, not read late by another thread.

@@ -35,10 +35,10 @@ impl Endpoints {
         if let Some(found) = self.young.get(&key) {
             return Arc::clone(found);
         }
+        let found = self.old.remove(&key).unwrap_or_else(|| Arc::new(Mutex::new(Endpoint::new())));
         if self.young.len() >= self.most.max(Self::GENERATION) {
             self.turn_over();
         }
-        let found = self.old.remove(&key).unwrap_or_else(|| Arc::new(Mutex::new(Endpoint::new())));
         self.young.insert(key, Arc::clone(&found));
         found
     }

@@ -25,7 +25,9 @@ struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Sleeps, and polls again then.
-    Waiting { until: u64 },
+    Waiting {
+        until: u64,
+    },
     /// Keeps its number: under way, refused, or late.
     Away,
     Gone,

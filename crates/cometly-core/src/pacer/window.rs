@@ -244,7 +244,7 @@ impl Window {
 
     /// When the window of a call opens that has `ahead` before it from `opens` on.
     fn window_of(&self, opens: u64, ahead: u64) -> u64 {
-        let windows = ahead.checked_div(self.limit.max(1)).unwrap_or_default();
+        let windows = ahead.checked_div(self.limit).unwrap_or_default();
         opens.saturating_add(windows.saturating_mul(self.length))
     }
 
@@ -263,7 +263,8 @@ impl Window {
             return 0;
         }
         let winner = if self.taken > 0 { JITTER } else { 0 };
-        scale(draw, JITTER / u64::from(self.windows.saturating_add(1))).saturating_add(winner)
+        scale(draw, JITTER.checked_div(u64::from(self.windows).saturating_add(1)).unwrap_or_default())
+            .saturating_add(winner)
     }
 
     fn answered(&mut self, now: u64, lease: Lease, told: Told) -> Said {
@@ -309,6 +310,10 @@ impl Window {
             None => {
                 self.open(now);
                 self.is_aligned = used <= self.sent;
+                if self.is_aligned {
+                    // Over when it was thought to be: a shorter one that was measured before is not its length.
+                    self.measured = self.length;
+                }
                 self.before = used.saturating_sub(self.sent);
                 self.left = Some(remaining);
                 if self.before > self.recent.saturating_add(self.earlier) {
@@ -366,10 +371,10 @@ impl Window {
         }
         // A call that came a little too soon was not crowded out; but one that always does must come later.
         self.early = if wait <= self.length / 8 { self.early.saturating_add(1) } else { 0 };
-        let least = 500_u64.checked_shl(self.early.min(20)).unwrap_or(u64::MAX).min(self.length);
-        let wait = wait.max(least);
+        let backoff = 500_u64.checked_shl(self.early.min(20)).unwrap_or(u64::MAX).min(self.length);
+        let wait = wait.max(backoff);
         let is_crowded_out = wait > self.length / 8;
-        if is_crowded_out && now >= self.counted.saturating_add(self.length / 4 * 3) {
+        if is_crowded_out && now >= self.counted.saturating_add((self.length / 4).saturating_mul(3)) {
             self.counted = now;
             self.windows = self.windows.saturating_add(1);
         }
@@ -391,9 +396,9 @@ impl Window {
     fn learn(&mut self, length: u64) {
         let length = length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
         let (low, high) = (length.min(self.measured), length.max(self.measured));
-        if high < self.length / 4 * 3 {
+        if high < (self.length / 4).saturating_mul(3) {
             self.length = high;
-        } else if low > self.length / 4 * 5 {
+        } else if low > (self.length / 4).saturating_mul(5) {
             self.length = low;
         }
         self.measured = length;

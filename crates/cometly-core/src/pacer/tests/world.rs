@@ -1,7 +1,7 @@
 //! A small world in virtual time: callers of the real pacer, and a server that counts.
 
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::*;
 
@@ -179,7 +179,8 @@ impl World {
 
     /// Drops so many waiting jobs, drawn at random.
     pub(super) fn cancel(&mut self, many: usize) {
-        let mut waiting: Vec<_> = (0..self.jobs.len()).filter(|job| matches!(self.jobs[*job], Job::Waiting(_))).collect();
+        let mut waiting: Vec<_> =
+            (0..self.jobs.len()).filter(|job| matches!(self.jobs[*job], Job::Waiting(_))).collect();
         for _ in 0..many.min(waiting.len()) {
             let drawn = usize::try_from(self.jitter.seed() >> 1).unwrap_or_default() % waiting.len();
             let job = waiting.swap_remove(drawn);
@@ -235,7 +236,13 @@ impl World {
                 }
                 self.put(job, Job::Answered(permit, answer));
                 let hangs = matches!(self.server.kind, Kind::Hanging);
-                let way = if hangs { MINUTE } else if answer.is_none() { 5_000 } else { self.way() };
+                let way = if hangs {
+                    MINUTE
+                } else if answer.is_none() {
+                    5_000
+                } else {
+                    self.way()
+                };
                 self.agenda.push(Reverse((self.now + way, job)));
             }
             Job::Answered(permit, None) => {
