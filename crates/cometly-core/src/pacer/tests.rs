@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
+
 use std::{collections::BTreeMap, time::Instant};
 
 use proptest::prelude::*;
