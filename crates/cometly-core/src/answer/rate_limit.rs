@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_wait_in_any_notation_is_a_wait_and_never_too_short() {
         let known = |seconds| Wait::Known(Duration::from_secs_f64(seconds));
-        let one: [(&str, Wait); 49] = [
+        let one: [(&str, Wait); 50] = [
             ("0", known(0.0)),
             ("17", known(17.0)),
             (" 17\t", known(17.0)),
