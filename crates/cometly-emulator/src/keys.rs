@@ -40,7 +40,7 @@ impl Space {
     /// Takes the place of the Space of a call that needs no key.
     pub(crate) const NONE: Self = Self { id: 0, active: true };
 
-    /// The Space of this number, for those who only read in it.
+    /// The Space of this number, for callers that only read in it.
     pub(crate) fn of(id: u64) -> Self {
         Self { id, active: true }
     }
@@ -164,7 +164,7 @@ impl KeyRing {
         self.grants.values().map(|grant| grant.space).find(|space| space.id == id)
     }
 
-    /// What must not be shown, for those who write texts without holding the key ring.
+    /// What must not be shown, for callers that write texts without holding the key ring.
     pub(crate) fn secrets(&self) -> Arc<Secrets> {
         Arc::clone(&self.secrets)
     }

@@ -1,4 +1,4 @@
-//! News of what happens, for those who listen to the page's stream.
+//! News of what happens, for listeners of the page's stream.
 
 use std::sync::{Arc, OnceLock};
 

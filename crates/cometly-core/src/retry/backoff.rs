@@ -6,8 +6,8 @@ use std::time::Duration;
 /// A window as Cometly documents it, until an endpoint has shown another.
 pub(crate) const DOCUMENTED_WINDOW: Duration = Duration::from_secs(60);
 
-/// The most windows that a call on its own is spread over. With more, windows stay empty when few are left who wait;
-/// with fewer, too many ask in each window for what only a few can get.
+/// The most windows that a call on its own is spread over. With more, windows stay empty when few calls are left;
+/// with fewer, too many calls are sent in each window and refused.
 pub(crate) const MOST_ALONE: u32 = 15;
 
 /// The same for a program that has more than one to make: it is late for all of them.

@@ -13,7 +13,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 /// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the
 /// methods, and switched on by [`Emulator::inject`](crate::Emulator::inject).
 ///
-/// Unless told otherwise it strikes every call to the API until it is cleared. A fault either answers in place of the
+/// By default it applies to every call to the API until it is cleared. A fault either answers in place of the
 /// backend, so that the call is not carried out, or spoils the answer to a call that was;
 /// [`carried_out`](Self::carried_out) says which it is.
 ///
