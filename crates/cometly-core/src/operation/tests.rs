@@ -250,6 +250,8 @@ fn a_post_of_unknown_fate_is_not_sent_again_and_a_marked_one_is() {
     let attempt = send(operation, at(pause));
     assert_eq!(attempt.reason(), Some(RetryReason::NoAnswer));
     assert!(attempt.needs_fresh_connection(), "a kept connection may have been the reason");
+    let (more, operation) = wait(attempt.finish(Ok(answer(503, None)), at(pause)), at(pause));
+    assert!(!send(operation, at(pause.saturating_add(more))).needs_fresh_connection(), "the connection answered");
 }
 
 #[test]
