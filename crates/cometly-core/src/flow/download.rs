@@ -1,4 +1,4 @@
-//! The file of an export, fetched in pieces and gone on with where it broke off.
+//! The file of an export, fetched in pieces and resumed where it broke off.
 
 use std::{fmt, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{Api, BaseUrl, Call, InvalidBaseUrl, Moment, Reply};
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
-/// to this machine) only, and must follow no redirect. What broke off is gone on with by `Range`, and only if the file is
+/// to this machine) only, and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
 /// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
 ///
 /// ```text
@@ -203,7 +203,7 @@ impl Download {
     ///
     /// # Errors
     /// [`FlowError::FileRefused`] for a status that is neither a file nor a URL that has expired,
-    /// [`FlowError::FileChanged`] if the file cannot be gone on with.
+    /// [`FlowError::FileChanged`] if the download cannot be resumed.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
             200 if self.position == 0 => self.open(content_len(headers), headers),
@@ -287,7 +287,7 @@ impl Download {
         Ok(())
     }
 
-    /// Takes that the request failed, or that the body broke off: it is gone on with from [`position`](Download::position),
+    /// The request failed, or the body broke off: the download is resumed from [`position`](Download::position),
     /// after 1 s, 2 s and so on up to 30 s.
     pub fn on_break(&mut self, now: Moment) {
         let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.vain)).min(MAX_WAIT);

@@ -1,4 +1,4 @@
-//! Named pieces of work, run so often that callgrind can count one, and their allocations.
+//! Named pieces of work, run often enough for callgrind to count one, and their allocations.
 //!
 //! A name is `JOB/WHO`. What is not to be counted of a piece, because it only sets the scene, is in another one,
 //! `JOB/WHO.without`, or `JOB/without` for all of that job.

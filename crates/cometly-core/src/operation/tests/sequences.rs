@@ -112,13 +112,13 @@ proptest! {
         let mut operation: Under = call.start(&policy, &TransportLimits::default(), seed, start).unwrap();
         // The caller's clock, which may step back; and the time that has gone by at least.
         let (mut clock, mut gone) = (ZERO, ZERO);
-        let (mut sent, mut waits) = (0, 0);
+        let (mut sent, mut waits) = (0_u32, 0_u32);
         let (mut unknown, mut asked) = (false, ZERO);
         let mut events = events.iter().cycle().take(500);
         loop {
             operation = match operation.next(at(clock)) {
                 Next::Wait { pause, operation } => {
-                    waits += 1;
+                    waits = waits.saturating_add(1);
                     prop_assert!(waits < 1_000, "a wait ends");
                     prop_assert!(pause > ZERO && pause >= asked, "never earlier than the server said");
                     prop_assert!(gone.saturating_add(pause) < timeout, "never past the deadline");
@@ -130,7 +130,7 @@ proptest! {
                 }
                 Next::Send(attempt) => {
                     let Some(event) = events.next() else { break };
-                    (sent, waits, asked) = (sent + 1, 0, ZERO);
+                    (sent, waits, asked) = (sent.saturating_add(1), 0, ZERO);
                     prop_assert!(sent <= attempts, "never more attempts than allowed");
                     prop_assert_eq!(attempt.number(), sent);
                     prop_assert!(is_get || !unknown, "a POST that may have arrived is never sent again");
