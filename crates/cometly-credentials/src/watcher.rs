@@ -103,7 +103,10 @@ impl Drop for Watcher {
 
 impl fmt::Debug for Watcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watcher").field("reference", &self.reference).field("status", &self.status()).finish()
+        f.debug_struct("Watcher")
+            .field("reference", &self.reference)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
     }
 }
 
@@ -246,7 +249,8 @@ impl Watch {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
 
