@@ -159,7 +159,7 @@ pub(crate) enum AuthCommand {
         #[arg(value_parser = profile_name)]
         name: String,
     },
-    /// Put a new key in place of a stored one, or of the one in a file, once the server has taken it
+    /// Put a new key in place of the one in use, once the server has taken it
     #[command(
         after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly"
     )]
