@@ -1,6 +1,6 @@
 //! Takes the Rust programs out of the READMEs, so that `tests/readmes.rs` compiles and runs them as they stand.
 //!
-//! One thing is changed: `Api::new` and `Api::builder` become functions of the test, which lead to the emulator.
+//! `Api::new` and `Api::builder` are replaced by functions of the test that lead to the emulator; `Api::from_env` is not.
 
 use std::{
     env,
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                  mod {module} {{\nuse crate::my_stack;\n{program}\n\
                  pub(super) fn run() -> Result<(), Box<dyn std::error::Error>> {{\nmain().map_err(Into::into)\n}}\n}}\n"
             )?;
-            // A program that takes its key from the environment means to call somebody.
+            // A program that takes its key from the environment calls the API.
             let calls = program.contains("from_env()");
             writeln!(table, "Program {{ name: \"{name}:{line}\", calls: {calls}, run: {module}::run }},")?;
         }

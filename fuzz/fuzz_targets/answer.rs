@@ -4,9 +4,9 @@
 
 use arbitrary::Arbitrary;
 use cometly_core::{
-    Answer, Api, ApiErrorKind as Kind, ApiKey, AuthOutcome, ForbiddenReason, RateLimit, Redirected,
+    Api, ApiError, ApiErrorKind as Kind, ApiKey, AuthOutcome, ForbiddenReason, KeyStatus, RateLimit, Redirected,
     UnexpectedCause as Cause,
-    http::{HeaderName, HeaderValue, Response, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode},
 };
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
@@ -19,10 +19,11 @@ const OLD: &str = "Tabababababab";
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
+    /// Modulo 1000; from 60,000 on, the thousands are the KiB for a 4 in the body.
     status: u16,
     redirected: bool,
     headers: Vec<(Name, &'a [u8])>,
-    /// With 1, 2 and 3 in place of the key, its half behind the bar, and the key before.
+    /// With 1, 2 and 3 in place of the key, its half behind the bar, and the key before, and 4 of a long text.
     body: &'a [u8],
 }
 
@@ -55,39 +56,62 @@ impl Name {
     }
 }
 
+/// A refusal is judged by this much of its body.
+const MAX_JUDGED: usize = 64 * 1024;
+
 fuzz_target!(|input: Input| {
-    let body = planted(input.body);
-    let mut response = Response::new(body.as_slice());
-    *response.status_mut() = match StatusCode::from_u16(input.status % 1000) {
-        Ok(status) => status,
-        Err(_) => return,
-    };
-    for (name, value) in &input.headers {
-        if let Ok(value) = HeaderValue::from_bytes(&planted(value)) {
-            response.headers_mut().append(name.header(), value);
+    let body = planted(input.body, usize::from(input.status / 1000));
+    let Ok(status) = StatusCode::from_u16(input.status % 1000) else { return };
+    let response = |body| {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        for (name, value) in &input.headers {
+            if let Ok(value) = HeaderValue::from_bytes(&planted(value, 0)) {
+                response.headers_mut().append(name.header(), value);
+            }
         }
-    }
-    if input.redirected {
-        response.extensions_mut().insert(Redirected);
-    }
+        if input.redirected {
+            response.extensions_mut().insert(Redirected);
+        }
+        response
+    };
     let api = Api::new(ApiKey::new(OLD).unwrap());
     api.rotate(ApiKey::new(KEY).unwrap());
 
-    let expected = judge(&response, input.redirected);
-    let outcome = api.read(response);
+    // What comes behind the judged part changes nothing.
+    let other = [body.get(..MAX_JUDGED).unwrap_or_default(), b"}"].concat();
+    let answer = response(body.as_slice());
+    let expected = judge(&answer, input.redirected);
+    let expected_status = |kind| key_status(kind, status, has_limits(answer.headers()));
+    let outcome = api.read(answer.clone());
     if let Some(expected) = expected {
-        assert_eq!(outcome.kind(), expected);
+        assert!(expected.admits(kind(&outcome)), "{outcome:?} instead of {expected:?}");
+    }
+    if let Some(error) = outcome.error() {
+        assert_eq!(error.key_status(), expected_status(error.kind()));
+    }
+    if body.len() > MAX_JUDGED && !status.is_success() {
+        assert_eq!(kind(&outcome), kind(&api.read(response(&other))));
     }
     check(outcome, &body);
 });
 
-fn planted(script: &[u8]) -> Vec<u8> {
+fn kind(outcome: &AuthOutcome<&[u8]>) -> Option<Kind> {
+    outcome.error().map(ApiError::kind)
+}
+
+fn planted(script: &[u8], kibibytes: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(script.len());
+    let mut has_long = false;
     for byte in script {
         match byte {
             1 => text.extend_from_slice(KEY.as_bytes()),
             2 => text.extend_from_slice(HALF.as_bytes()),
             3 => text.extend_from_slice(OLD.as_bytes()),
+            4 if kibibytes >= 60 && !has_long => {
+                has_long = true;
+                text.resize(text.len() + kibibytes * 1024, b' ');
+            }
             byte => text.push(*byte),
         }
     }
@@ -97,52 +121,63 @@ fn planted(script: &[u8]) -> Vec<u8> {
 fn check(outcome: AuthOutcome<&[u8]>, body: &[u8]) {
     shows_nothing(&format!("{outcome} {outcome:?}"));
     assert!(!outcome.to_string().contains(char::is_control));
-    match &outcome {
+    let error = match &outcome {
         AuthOutcome::Success(reply) => {
             assert_eq!((reply.status().is_success(), *reply.body()), (true, body));
+            assert_eq!(reply.key_status(), KeyStatus::Accepted);
             match reply.json::<Value>() {
                 Ok(value) => assert_eq!(serde_json::from_slice::<Value>(body).ok(), Some(value)),
-                Err(error) => shows_nothing(&format!("{error} {error:?}")),
+                Err(error) => {
+                    assert!(serde_json::from_slice::<Value>(body).is_err());
+                    shows_nothing(&format!("{error} {error:?}"));
+                }
             }
+            assert!(outcome.into_result().is_ok());
+            return;
         }
-        AuthOutcome::Unauthenticated(answer)
-        | AuthOutcome::RateLimited(answer)
-        | AuthOutcome::Rejected(answer)
-        | AuthOutcome::ServerError(answer)
-        | AuthOutcome::Forbidden { answer, .. }
-        | AuthOutcome::Unexpected { answer, .. } => check_words(answer),
+        AuthOutcome::Unauthenticated(error) => (Kind::Unauthenticated, error),
+        AuthOutcome::RateLimited(error) => (Kind::RateLimited, error),
+        AuthOutcome::Rejected(error) => (Kind::Rejected, error),
+        AuthOutcome::ServerError(error) => (Kind::ServerError, error),
+        AuthOutcome::Forbidden(reason, error) => (Kind::Forbidden(*reason), error),
+        AuthOutcome::Unexpected(cause, error) => (Kind::Unexpected(*cause), error),
         _ => panic!("an outcome of which nothing is known: {outcome:?}"),
-    }
-    let (kind, message) = (outcome.kind(), outcome.message().map(str::to_owned));
-    let (status, wait, shown) = (outcome.status(), outcome.retry_after(), outcome.to_string());
-    assert!(wait.is_none_or(|wait| wait <= RateLimit::MAX_RETRY_AFTER));
-    match outcome.into_result() {
-        Ok(_) => assert_eq!(kind, None),
-        Err(error) => {
-            shows_nothing(&format!("{error} {error:?}"));
-            assert_eq!((error.to_string(), format!("{error:?}")), (shown.clone(), shown));
-            assert_eq!((Some(error.kind()), error.status(), error.retry_after()), (kind, status, wait));
-            assert_eq!(error.message(), message.as_deref());
-        }
-    }
+    };
+    let (kind, error) = error;
+    assert_eq!((error.kind(), error.attempts()), (kind, 1));
+    check_words(error);
+    assert!(error.retry_after().is_none_or(|wait| wait <= RateLimit::MAX_RETRY_AFTER));
+    let (status, shown) = (outcome.status(), outcome.to_string());
+    let error = outcome.into_result().unwrap_err();
+    assert_eq!((error.to_string(), format!("{error:?}")), (shown.clone(), shown));
+    assert_eq!((error.kind(), error.status()), (kind, status));
 }
 
-fn check_words(answer: &Answer<&[u8]>) {
-    shows_nothing(&format!("{answer:?}"));
-    let errors = answer.field_errors();
-    assert!(errors.len() <= 256 && (errors.is_empty() || answer.message().is_some()));
-    let words = errors.iter().flat_map(|error| [&*error.field, &*error.message]).chain(answer.message());
+fn check_words(error: &ApiError) {
+    let errors = error.field_errors();
+    assert!(errors.len() <= 256);
+    if matches!(error.kind(), Kind::Unexpected(_)) {
+        assert_eq!((error.message(), errors.len()), (None, 0));
+    }
+    let words = errors.iter().flat_map(|error| [error.field, error.message]).chain(error.message());
     for text in words {
         assert!(text.len() <= 1024);
-        shows_nothing(text);
-        let steering = |char: char| {
-            char.is_control()
-                || "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\
-            \u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}"
-                    .contains(char)
-        };
-        assert!(!text.contains(steering), "{text:?}");
+        is_fit_to_show(text);
     }
+    let text = error.body_text();
+    assert!(text.len() <= 8192);
+    is_fit_to_show(&text);
+}
+
+fn is_fit_to_show(text: &str) {
+    shows_nothing(text);
+    let steers = |char: char| {
+        char.is_control()
+            || "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\
+            \u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}"
+                .contains(char)
+    };
+    assert!(!text.contains(steers), "{text:?}");
 }
 
 fn shows_nothing(shown: &str) {
@@ -151,19 +186,42 @@ fn shows_nothing(shown: &str) {
     }
 }
 
-/// The table, read anew; `None` in place of an outcome where it is left to the parser what a broken text is.
-fn judge(response: &Response<&[u8]>, redirected: bool) -> Option<Option<Kind>> {
+/// What the table says of an answer.
+#[derive(Debug)]
+enum Expected {
+    Success,
+    Kind(Kind),
+    /// A 403 with this message, if it is known.
+    Forbidden(Option<String>),
+}
+
+impl Expected {
+    fn admits(&self, kind: Option<Kind>) -> bool {
+        match (self, kind) {
+            (Self::Success, kind) => kind.is_none(),
+            (Self::Kind(expected), kind) => kind == Some(*expected),
+            (Self::Forbidden(message), Some(Kind::Forbidden(reason))) => {
+                message.as_ref().is_none_or(|message| may_be(reason, message))
+            }
+            (Self::Forbidden(_), _) => false,
+        }
+    }
+}
+
+/// The table, read anew; `None` where it is left to the parser what a broken text is.
+fn judge(response: &Response<&[u8]>, redirected: bool) -> Option<Expected> {
     let (headers, body) = (response.headers(), *response.body());
-    let unexpected = |cause| Some(Some(Kind::Unexpected(cause)));
+    let expect = |kind| Some(Expected::Kind(kind));
+    let unexpected = |cause| expect(Kind::Unexpected(cause));
     if headers.contains_key("cf-mitigated") || headers.contains_key("x-amzn-waf-action") {
         return unexpected(Cause::Challenge);
     }
     let is_encoded = headers.get_all("content-encoding").iter().any(|value| {
         let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        !["", "identity"].contains(&value.trim_matches([' ', '\t']))
+        value.split(',').any(|coding| !["", "identity"].contains(&coding.trim_matches([' ', '\t'])))
     });
     let status = response.status().as_u16();
-    let begins = body.iter().take(64).find(|byte| !byte.is_ascii_whitespace());
+    let first = body.iter().find(|byte| !is_white_space(**byte));
     match status {
         _ if redirected => return unexpected(Cause::Redirect),
         407 => return unexpected(Cause::Proxy),
@@ -171,88 +229,125 @@ fn judge(response: &Response<&[u8]>, redirected: bool) -> Option<Option<Kind>> {
         300..400 => return unexpected(Cause::Redirect),
         200..300 if is_encoded => return unexpected(Cause::Encoded),
         200..300 => {
-            return match begins {
-                Some(b'{' | b'[') => Some(None),
-                None if body.len() <= 64 => unexpected(Cause::Empty),
-                _ => unexpected(Cause::NotJson),
+            return match first {
+                Some(b'{' | b'[') => Some(Expected::Success),
+                None => unexpected(Cause::Empty),
+                Some(_) => unexpected(Cause::NotJson),
             };
         }
-        500..600 => return Some(Some(Kind::ServerError)),
+        500..600 => return expect(Kind::ServerError),
+        429 => return expect(Kind::RateLimited),
+        400..500 if is_encoded => return unexpected(Cause::Encoded),
         400..500 => {}
         _ => return unexpected(Cause::Status),
     }
-    let message = match message(body) {
-        _ if is_encoded => None,
-        Said::Message(message) => Some(message),
-        Said::Nothing => None,
-        Said::Broken => return None,
-    };
-    let has_limits = ["x-ratelimit-limit", "x-ratelimit-remaining"].iter().any(|name| {
+    let said = said(body)?;
+    match status {
+        401 if said.has_message || (first.is_none() && body.len() <= MAX_JUDGED) => {
+            match asks_for_other_scheme(headers)? {
+                true => unexpected(Cause::NotJson),
+                false => expect(Kind::Unauthenticated),
+            }
+        }
+        403 if said.has_message => Some(Expected::Forbidden(said.message)),
+        401 | 403 => unexpected(Cause::NotJson),
+        _ if said.has_message || said.has_errors => expect(Kind::Rejected),
+        _ => unexpected(Cause::NotJson),
+    }
+}
+
+fn is_white_space(byte: u8) -> bool {
+    b" \t\r\n".contains(&byte)
+}
+
+/// `None` where a quoted string would have to be read.
+fn asks_for_other_scheme(headers: &HeaderMap) -> Option<bool> {
+    let mut asks = false;
+    for value in headers.get_all("www-authenticate") {
+        let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        if value.contains(['"', '\\']) {
+            return None;
+        }
+        for member in value.split(',').map(|member| member.trim_matches([' ', '\t'])) {
+            let word = member.split([' ', '\t', '=']).next().unwrap_or_default();
+            let is_parameter = member[word.len()..].trim_start_matches([' ', '\t']).starts_with('=');
+            asks |= !word.is_empty() && !is_parameter && word != "bearer";
+        }
+    }
+    Some(asks)
+}
+
+fn has_limits(headers: &HeaderMap) -> bool {
+    ["x-ratelimit-limit", "x-ratelimit-remaining"].iter().any(|name| {
         let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
         let is_plain = |value: &HeaderValue| !value.as_bytes().contains(&b'+');
         let mut values = headers.get_all(*name).iter();
         let Some(first) = values.next().filter(|value| is_plain(value)).and_then(number) else { return false };
         values.all(|value| is_plain(value) && number(value) == Some(first))
-    });
-    Some(Some(match (status, message) {
-        (401, Some(_)) => Kind::Unauthenticated,
-        (401, None) if body.is_empty() && !headers.contains_key("www-authenticate") => Kind::Unauthenticated,
-        (403, Some(message)) => Kind::Forbidden(reason(&message)),
-        (429, Some(_)) => Kind::RateLimited,
-        (429, None) if has_limits => Kind::RateLimited,
-        (_, Some(_)) => Kind::Rejected,
-        (_, None) if is_encoded => Kind::Unexpected(Cause::Encoded),
-        (_, None) => Kind::Unexpected(Cause::NotJson),
-    }))
+    })
 }
 
-fn reason(message: &str) -> ForbiddenReason {
-    let message = message.to_ascii_lowercase();
-    // Only a word of its own, or the beginning of one.
-    let says = |phrase: &str| {
-        message.match_indices(phrase).any(|(at, _)| !message[..at].ends_with(|char: char| char.is_ascii_alphabetic()))
-    };
-    let permission = says("this action is unauthorized")
-        || says("invalid ability provided")
-        || says("invalid scope")
-        || says("permission")
-        || says("not authorized");
-    let inactive = says("inactive")
-        || says("not active")
-        || says("no active")
-        || says("expired")
-        || says("canceled")
-        || says("cancelled")
-        || says("past due");
-    match says("subscription") {
-        false if permission => ForbiddenReason::Permission,
-        true if inactive && !permission => ForbiddenReason::InactiveSubscription,
-        _ => ForbiddenReason::Unspecified,
+fn key_status(kind: Kind, status: StatusCode, has_limits: bool) -> KeyStatus {
+    match kind {
+        Kind::Unauthenticated => KeyStatus::Refused,
+        Kind::Forbidden(_) => KeyStatus::NotAllowed,
+        Kind::Rejected if has_limits || status == 422 => KeyStatus::Accepted,
+        Kind::RateLimited if has_limits => KeyStatus::Accepted,
+        _ => KeyStatus::Unknown,
     }
 }
 
-enum Said {
-    Message(String),
-    Nothing,
-    Broken,
+/// A reason needs words that state it and none of the other reason's; the documented messages have theirs.
+fn may_be(reason: ForbiddenReason, message: &str) -> bool {
+    let text = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match reason {
+        ForbiddenReason::Permission => {
+            !says(&["subscription"])
+                && says(&["unauthorized", "authorized", "authorised", "permission", "abilit", "scope"])
+        }
+        ForbiddenReason::InactiveSubscription => {
+            says(&["subscription"])
+                && says(&["inactive", "active", "expired", "cancel", "suspended", "ended", "past"])
+                && !says(&["permission", "scope", "abilit", "unless", "billing"])
+        }
+        ForbiddenReason::Unspecified => !matches!(
+            text.trim_matches([' ', '.']),
+            "this action is unauthorized" | "invalid ability provided" | "your subscription is inactive"
+        ),
+        _ => false,
+    }
 }
 
-/// The last string named `message` of an object, as a parser reads it that keeps everything.
-fn message(body: &[u8]) -> Said {
-    if body.iter().take(64).find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Said::Nothing;
+#[derive(Default)]
+struct Said {
+    has_message: bool,
+    has_errors: bool,
+    message: Option<String>,
+}
+
+/// What the body says, as a parser reads it that keeps everything; `None` where that parser reads otherwise.
+fn said(body: &[u8]) -> Option<Said> {
+    if body.len() > MAX_JUDGED {
+        return None;
     }
-    // Of two fields of one name, a map keeps the latter only, be it a string or not.
+    if body.iter().find(|byte| !is_white_space(**byte)) != Some(&b'{') {
+        return Some(Said::default());
+    }
+    // It checks the grammar alone: no texts, no size of numbers, no depth.
+    if serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return Some(Said::default());
+    }
+    // Of two fields of one name, a map keeps the latter only; escapes may mean no character.
     if body.windows(9).filter(|window| *window == b"\"message\"").count() > 1 || body.contains(&b'\\') {
-        return if serde_json::from_slice::<IgnoredAny>(body).is_err() { Said::Nothing } else { Said::Broken };
+        return None;
     }
-    match serde_json::from_slice::<Map<String, Value>>(body) {
-        Ok(map) => match map.get("message").and_then(Value::as_str) {
-            Some(message) => Said::Message(message.to_owned()),
-            None => Said::Nothing,
-        },
-        Err(_) if serde_json::from_slice::<IgnoredAny>(body).is_err() => Said::Nothing,
-        // As numbers beyond all measure, or too many brackets.
-        Err(_) => Said::Broken,
-    }
+    // As numbers beyond all measure, or too many brackets.
+    let map: Map<String, Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok()?;
+    let message = map.get("message");
+    Some(Said {
+        has_message: message.is_some(),
+        has_errors: map.contains_key("errors"),
+        message: message.and_then(Value::as_str).map(str::to_owned),
+    })
 }

@@ -4,13 +4,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use arbitrary::Arbitrary;
-use cometly_core::{Api, ApiKey, BaseUrl, Call, RequestError};
+use cometly_core::{Api, ApiKey, BaseUrl, Call, InvalidBaseUrl, RequestError};
 use libfuzzer_sys::fuzz_target;
 use url::{Host, Url};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    insecure: bool,
+    /// Which of the readers of [`READERS`].
+    reader: u8,
     base: &'a str,
     template: &'a str,
     values: Vec<Value<'a>>,
@@ -22,40 +23,62 @@ enum Value<'a> {
     Query(&'a str, &'a str, u8),
 }
 
+type Reader = fn(&str) -> Result<BaseUrl, InvalidBaseUrl>;
+
+const READERS: [Reader; 3] = [BaseUrl::new, BaseUrl::insecure_http, BaseUrl::from_untrusted];
+
 fuzz_target!(|input: Input| {
-    let read = if input.insecure { BaseUrl::insecure_http } else { BaseUrl::new };
+    let read = READERS[usize::from(input.reader) % READERS.len()];
+    let accepted = READERS.iter().find_map(|read| read(input.base).ok());
+    match (accepted, Url::parse(input.base)) {
+        (None, _) => {}
+        (Some(base), Ok(url)) => check_base(input.base, &base, &url),
+        // Names beyond ASCII are not ours to decode.
+        (Some(base), Err(_)) => {
+            assert!(base.authority().host().split('.').any(|label| label.starts_with("xn--")), "{base}");
+        }
+    }
     let Ok(base) = read(input.base) else { return check_call(BaseUrl::default(), &input) };
     assert_eq!(read(&base.to_string()).as_ref(), Ok(&base), "it reads back as the same");
-    match Url::parse(input.base) {
-        Ok(url) => check_base(&base, &url, input.insecure),
-        // Names beyond ASCII are not ours to decode.
-        Err(_) => assert!(base.authority().host().split('.').any(|label| label.starts_with("xn--")), "{base}"),
-    }
     check_call(base, &input);
 });
 
-fn check_base(base: &BaseUrl, url: &Url, insecure: bool) {
+/// What all readers that accept it read, and which of them may.
+fn check_base(text: &str, base: &BaseUrl, url: &Url) {
     assert_eq!((url.username(), url.password(), url.query(), url.fragment()), ("", None, None, None));
     assert_eq!(base.scheme().as_str(), url.scheme());
     let default = if url.scheme() == "https" { 443 } else { 80 };
     assert_eq!(base.authority().port_u16().unwrap_or(default), url.port_or_known_default().unwrap());
     assert_eq!(base.path(), url.path().trim_end_matches('/'));
     let host = base.authority().host();
-    let is_loopback = match url.host().unwrap() {
+    let (is_loopback, is_cometly) = match url.host().unwrap() {
         Host::Domain(name) => {
             assert_eq!(host, name);
-            name == "localhost"
+            (name == "localhost", name == "cometly.com" || name.ends_with(".cometly.com"))
         }
         Host::Ipv4(address) => {
             assert_eq!(host.parse::<Ipv4Addr>(), Ok(address));
-            address.is_loopback()
+            (address.is_loopback(), false)
         }
         Host::Ipv6(address) => {
             assert_eq!(host.trim_matches(['[', ']']).parse::<Ipv6Addr>(), Ok(address));
-            address.is_loopback()
+            (address.is_loopback(), false)
         }
     };
-    assert!(insecure || url.scheme() == "https" || is_loopback, "{base}");
+    let is_https = url.scheme() == "https";
+    let accepted_by = READERS.map(|read| match read(text) {
+        Ok(other) => {
+            assert_eq!(other, *base);
+            true
+        }
+        Err(error) => {
+            use InvalidBaseUrl as E;
+            assert!(matches!(error, E::InsecureHttp | E::ForeignHost), "{error}");
+            false
+        }
+    });
+    let expected = [is_https || is_loopback, is_https || !is_cometly, is_loopback || (is_https && is_cometly)];
+    assert_eq!(accepted_by, expected, "{base}");
 }
 
 fn check_call(base: BaseUrl, input: &Input) {
@@ -79,6 +102,10 @@ fn check_call(base: BaseUrl, input: &Input) {
         }
     }
     let made = call.to_request();
+    if let Some(wrong) = template_error(input.template, &before) {
+        assert_eq!(made.unwrap_err(), wrong);
+        return;
+    }
     let expected = path(input.template, &segments);
     let target_len = |path: &[String]| {
         let path: usize = path.iter().map(|segment| 1 + encoded_len(segment)).sum();
@@ -104,6 +131,19 @@ fn check_call(base: BaseUrl, input: &Input) {
     assert_eq!(path.split('/').map(decode).collect::<Vec<_>>(), expected);
     let pairs: Vec<_> = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     assert_eq!(pairs, query);
+}
+
+/// What is known to be wrong with a template before its segments are looked at.
+fn template_error(template: &str, base_path: &str) -> Option<RequestError> {
+    let (path, has_query) = template.split_once('?').map_or((template, false), |(path, _)| (path, true));
+    if path.starts_with("//") || path.contains("://") {
+        return Some(RequestError::PathIsUrl);
+    }
+    if has_query {
+        return Some(RequestError::PathHasQuery);
+    }
+    let repeats = base_path.ends_with("/public-api/v1") && template.contains("public-api/v1");
+    repeats.then_some(RequestError::PathHasBase)
 }
 
 /// Host and port as `url` writes them: without a port that goes without saying, and with its own spelling of addresses.

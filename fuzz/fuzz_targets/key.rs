@@ -22,8 +22,13 @@ fuzz_target!(|input: Input| {
         }
         (Err(error), Err(same)) => {
             assert_eq!((Some(error), error), (expected, same), "{text:?}");
-            // What is told must be the same for any other text of the same make.
-            let other: String = text.chars().map(|char| if is_plain(char) { 'k' } else { char }).collect();
+            if mistake(&text).is_some_and(|error| !matches!(error, InvalidApiKey::Quoted { .. })) {
+                // These have no position, and so one message for all texts.
+                return;
+            }
+            // The message must be the same for any other text of the same shape.
+            let is_shape = |char: char| !is_plain(char) || MARKS.contains(char);
+            let other: String = text.chars().map(|char| if is_shape(char) { char } else { 'k' }).collect();
             let other = ApiKey::new(other).unwrap_err();
             assert_eq!(error.to_string(), other.to_string());
             assert_eq!(format!("{error:?}"), format!("{other:?}"));
@@ -48,13 +53,61 @@ fn is_plain(char: char) -> bool {
     char.is_ascii_graphic() && char != ','
 }
 
-/// What is wrong with it: its length, or its first character that is not plain.
+/// Quotation marks, straight, typographic, angled and full width; the backtick, the acute and the primes.
+const MARKS: &str = "\"'`\u{b4}\u{ab}\u{bb}\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{201f}\
+                     \u{2039}\u{203a}\u{2032}\u{2033}\u{301d}\u{301e}\u{ff02}\u{ff07}";
+
+/// What is pasted in place of a key, white space around it apart.
+fn mistake(text: &str) -> Option<InvalidApiKey> {
+    use InvalidApiKey as E;
+    let inner = text.trim();
+    let start = text.len() - text.trim_start().len();
+    let marks = |(at, char)| MARKS.contains(char).then_some(E::Quoted { position: start + at });
+    if let Some(quoted) =
+        inner.char_indices().next().and_then(marks).or_else(|| inner.char_indices().next_back().and_then(marks))
+    {
+        return Some(quoted);
+    }
+    let lower = inner.to_ascii_lowercase();
+    let after_bearer = lower.strip_prefix("bearer").map(|rest| rest.chars().next());
+    let after_header = lower.strip_prefix("authorization").map(|rest| rest.trim_start().chars().next());
+    if matches!(after_bearer, Some(None | Some(' ' | '\t' | ':' | '=')))
+        || matches!(after_header, Some(Some(':' | '=')))
+    {
+        return Some(E::Scheme);
+    }
+    let name = lower.find([':', '=']).map(|sign| lower[..sign].trim_end());
+    if name.is_some_and(|name| name.ends_with("api_key")) {
+        return Some(E::Assignment);
+    }
+    if lower.starts_with("https://") || lower.starts_with("http://") {
+        return Some(E::Url);
+    }
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|char| char == '_' || char.is_ascii_alphanumeric());
+    let within = |open: &str, close: &str| {
+        let is_long_enough = lower.len() >= open.len() + close.len();
+        (is_long_enough && lower.starts_with(open) && lower.ends_with(close))
+            .then(|| &lower[open.len()..lower.len() - close.len()])
+    };
+    let is_placeholder =
+        [("$", ""), ("%", "%"), ("[", "]")].iter().any(|(open, close)| within(open, close).is_some_and(is_name))
+            || [("${", "}"), ("$(", ")"), ("{{", "}}"), ("<", ">")]
+                .iter()
+                .any(|(open, close)| within(open, close).is_some())
+            || (!lower.is_empty() && lower.trim_matches(['*', '.', '\u{2022}', '\u{2026}']).is_empty());
+    is_placeholder.then_some(E::Placeholder)
+}
+
+/// What is wrong with it: its length, what was pasted in its place, or its first character that is not plain.
 fn fault(text: &str) -> Option<InvalidApiKey> {
     use InvalidApiKey as E;
     match text.len() {
         0 => return Some(E::Empty),
         length @ 4097.. => return Some(E::TooLong { length }),
         _ => {}
+    }
+    if let Some(mistake) = mistake(text) {
+        return Some(mistake);
     }
     let (position, char) = text.char_indices().find(|(_, char)| !is_plain(*char))?;
     let only_blanks_follow = text[position..].chars().all(|char| char == ' ' || char == '\t');

@@ -1,11 +1,11 @@
 //! The rate headers, and how long to wait, against a reading that is slow and plain.
 #![no_main]
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arbitrary::Arbitrary;
 use cometly_core::{
-    Api, ApiKey, RateLimit,
+    Api, ApiKey, AuthOutcome, RateLimit,
     http::{HeaderName, HeaderValue, Response},
 };
 use libfuzzer_sys::fuzz_target;
@@ -29,7 +29,7 @@ enum Name {
 enum Value<'a> {
     Bytes(&'a [u8]),
     Number(u64),
-    /// So many seconds since 1970, as a date is written.
+    /// Seconds since 1970, as a date is written.
     Date(u32),
 }
 
@@ -69,13 +69,18 @@ fuzz_target!(|input: Input| {
     let outcome = Api::new(ApiKey::new("k").unwrap()).read(response);
 
     let all = |wanted: Name| headers.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| value.as_bytes());
-    let rate = outcome.rate_limit();
+    let AuthOutcome::RateLimited(error) = outcome else { panic!("a 429 that is {outcome:?}") };
+    let rate = error.rate_limit();
     assert_eq!(rate.limit(), one(all(Name::Limit)));
     assert_eq!(rate.remaining(), one(all(Name::Remaining)));
     assert_eq!(rate.reset(), one(all(Name::Reset)));
-    let wait = wait(&all(Name::RetryAfter).collect::<Vec<_>>(), all(Name::Date).next());
-    assert_eq!(outcome.retry_after(), wait.map(Duration::from_secs));
-    assert!(outcome.is_rate_limited());
+    let date = date(&all(Name::Date).collect::<Vec<_>>());
+    let asked = all(Name::RetryAfter).flat_map(members).filter_map(|member| wait(&member, date)).max();
+    let until_reset = rate.reset().zip(date).map(|(reset, now)| {
+        Duration::from_secs(reset).saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+    });
+    let expected = asked.or(until_reset).map(|wait| wait.min(RateLimit::MAX_RETRY_AFTER));
+    assert_eq!(error.retry_after(), expected);
 });
 
 /// The number that all of them say, if it fits into the type.
@@ -103,22 +108,54 @@ fn number(text: &[u8]) -> Option<u128> {
     Some(number)
 }
 
-/// The longest of what is asked for, and never more than a year; dates count from the first `Date`.
-fn wait(values: &[&[u8]], date: Option<&[u8]>) -> Option<u64> {
-    let seconds = values.iter().filter_map(|value| number(value)).max();
-    let now = date.and_then(read_date);
-    let dates = values.iter().filter(|value| number(value).is_none()).filter_map(|value| read_date(value));
-    let until = now.and_then(|now| Some((dates.max()? - now).max(0) as u128));
-    let longest = u128::from(RateLimit::MAX_RETRY_AFTER.as_secs());
-    seconds.max(until).map(|wait| wait.min(longest) as u64)
+/// The values of a list. A comma behind a weekday is part of a date.
+fn members(line: &[u8]) -> Vec<Vec<u8>> {
+    let mut members: Vec<Vec<u8>> = Vec::new();
+    let mut is_open = false;
+    for part in line.split(|byte| *byte == b',') {
+        let name = part.trim_ascii().to_ascii_lowercase();
+        let is_weekday = name.iter().all(u8::is_ascii_lowercase)
+            && [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"].iter().any(|day| name.starts_with(*day));
+        match members.last_mut() {
+            Some(day) if is_open => {
+                day.push(b',');
+                day.extend_from_slice(part);
+                is_open = false;
+            }
+            _ => {
+                members.push(part.to_vec());
+                is_open = is_weekday;
+            }
+        }
+    }
+    members
 }
 
-fn read_date(text: &[u8]) -> Option<i128> {
-    if text.len() > 64 {
-        return None;
+/// What a value asks for: seconds, with a fraction or not, or the time from the answer's `Date` to its own.
+fn wait(value: &[u8], date: Option<SystemTime>) -> Option<Duration> {
+    if let Some(seconds) = number(value) {
+        return Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX)));
     }
-    let time = httpdate::parse_http_date(std::str::from_utf8(trim(text)).ok()?).ok()?;
-    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs().into())
+    let text = std::str::from_utf8(value).ok()?.trim_matches(|char: char| char.is_ascii_whitespace());
+    let is_number = text.starts_with(|char: char| char.is_ascii_digit())
+        && text.chars().all(|char| char.is_ascii_digit() || ".eE+-".contains(char));
+    if is_number {
+        let seconds: f64 = text.parse().ok()?;
+        return Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+    }
+    Some(read_date(value)?.duration_since(date?).unwrap_or_default())
+}
+
+/// The date that all of them say.
+fn date(values: &[&[u8]]) -> Option<SystemTime> {
+    let dates: Vec<_> = values.iter().map(|value| read_date(value)).collect();
+    let first = *dates.first()?;
+    first.filter(|_| dates.iter().all(|date| *date == first))
+}
+
+fn read_date(text: &[u8]) -> Option<SystemTime> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    httpdate::parse_http_date(text).ok().filter(|_| text.len() <= 64)
 }
 
 fn trim(mut text: &[u8]) -> &[u8] {

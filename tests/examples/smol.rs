@@ -113,12 +113,12 @@ async fn expired<T>(after: Duration, delivery: Delivery) -> Result<T, TransportE
     Err(TransportError::timed_out(delivery))
 }
 
-/// The request as it stands on the wire: hyper sends the URI as it is given, and adds neither of these headers.
+/// The request as it is on the wire: hyper sends the URI as it is given, and adds neither of these headers.
 fn as_sent(mut request: Request<Bytes>) -> Request<Full<Bytes>> {
     let host = request.uri().authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
     *request.uri_mut() = request.uri().path_and_query().cloned().map(Uri::from).unwrap_or_default();
     request.headers_mut().extend(host.map(|host| (HOST, host)));
-    // Whoever keeps no connection has to say so (RFC 9112 §9.3).
+    // A client that keeps no connection says so (RFC 9112 §9.3).
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     // A POST without a body must say so (RFC 9110 §8.6).
     if request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE) {

@@ -48,7 +48,7 @@ impl Canary {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        // Spread over all digits, so that no window of one canary stands in another.
+        // Spread over all digits, so that no window of one canary is in another.
         let unique = (time ^ u128::from(std::process::id()) << 64).wrapping_add(u128::from(number)).wrapping_mul(ODD);
         Self { secret: format!("{number}|{MARKER}{unique:032x}") }
     }

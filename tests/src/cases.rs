@@ -1,17 +1,30 @@
-//! The cases, by what they are about. A name that begins with `row_` names the rows of the fault list that it covers.
+//! The cases, by what they are about. Each is named for what it proves, and cites the rows of `docs/faults.md` that it covers.
+
+use std::{
+    io::{self, Read as _},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use cometly_core::{Api, ApiBuilder, ApiKey, Call};
 
 use crate::{
     BoxError, Case, Stage, authority,
-    fault_server::{Answer, FaultServer, Script},
+    fault_server::{Answer, FaultServer, RawServer, Script},
 };
 
 mod authentication;
 mod classification;
+mod connections;
 mod deadlines;
 mod delivery;
 mod framing;
+mod hostile;
 mod load;
 mod pacing;
 mod proxies;
@@ -48,6 +61,28 @@ fn dying() -> Script {
     Script::by(|number, _| if number % 2 == 0 { Answer::json(200, "{}") } else { Answer::close() })
 }
 
+/// Waits for the first bytes of what is sent.
+fn wait_for_bytes(stream: &mut TcpStream) -> io::Result<()> {
+    stream.read(&mut [0; 4096]).map(drop)
+}
+
+/// A server that answers nothing, reads this much and pauses, again and again; and how much it has read.
+fn slow_reader(at_once: usize, pause: Duration) -> Result<(RawServer, Arc<AtomicUsize>), BoxError> {
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    let server = RawServer::start(move |mut stream, _| {
+        let mut buffer = vec![0; at_once];
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(()),
+                len => count.fetch_add(len, Ordering::SeqCst),
+            };
+            thread::sleep(pause);
+        }
+    })?;
+    Ok((server, read))
+}
+
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Case> {
@@ -58,11 +93,13 @@ pub fn all() -> Vec<Case> {
         redirects::CASES,
         proxies::CASES,
         delivery::CASES,
+        connections::CASES,
         deadlines::CASES,
         framing::CASES,
         retries::CASES,
         pacing::CASES,
         load::CASES,
+        hostile::CASES,
     ]
     .concat()
 }

@@ -6,6 +6,7 @@ mod answer;
 mod closed_port;
 mod connection;
 mod proxy;
+mod raw;
 mod received;
 mod script;
 mod tls;
@@ -25,6 +26,7 @@ use std::{
 pub use answer::{Act, Answer};
 pub use closed_port::ClosedPort;
 pub use proxy::ConnectProxy;
+pub use raw::RawServer;
 pub use received::Received;
 pub use script::Script;
 pub use tls::{Authority, ServerCertificate};

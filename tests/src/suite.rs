@@ -21,7 +21,7 @@ use crate::{
 /// One fault, or one promise: what is done, and what must come of it.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// Its name, which begins with its rows in the fault list if it has some: `row_15_…`.
+    /// What it proves, as a name that reads alone.
     pub name: &'static str,
     /// Plays it.
     pub play: fn(&Stage<'_>) -> Played,
@@ -32,6 +32,9 @@ const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// Every variable that names a proxy to one of the stacks.
 const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
+/// What is set beside them.
+pub(crate) const NO_PROXY: &str = ".internal.example, localhost\t10.0.0.0/8";
 
 /// Runs the suite as a test program does: a line for each flavour and case, filters and `--list` as arguments.
 ///
@@ -76,7 +79,7 @@ fn play_in_child() -> io::Result<ExitCode> {
     for variable in PROXY_VARIABLES {
         child.env(variable, format!("http://{closed}"));
     }
-    child.env_remove("NO_PROXY").env_remove("no_proxy");
+    child.env("NO_PROXY", NO_PROXY).env_remove("no_proxy");
     let status = child.status();
     // Left behind only if the child did not get as far as writing it.
     let _ = fs::remove_file(&file);

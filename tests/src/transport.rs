@@ -54,6 +54,11 @@ pub trait Transport: fmt::Debug + Send + Sync {
     fn send_and_drop(&self, _call: Call, _after: Duration) -> bool {
         false
     }
+
+    /// Closes the connections that are kept; `false` if the transport has no such call.
+    fn close_idle(&self) -> bool {
+        false
+    }
 }
 
 /// Makes clients of one kind.
@@ -68,13 +73,13 @@ pub trait Flavour: Send + Sync {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError>;
 
     /// What the HTTP stack below cannot do. The cases about it then ask for less: that the call is no success, and that
-    /// nobody says that it was not sent.
+    /// the error never says that it was not sent.
     fn gaps(&self) -> &'static [Gap] {
         &[]
     }
 }
 
-/// What an HTTP stack cannot do, and whoever drives it cannot add.
+/// What an HTTP stack cannot do, and its driver cannot add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gap {
@@ -82,6 +87,14 @@ pub enum Gap {
     InformationalAnswers,
     /// It takes no header line as long as [`TransportLimits`] allow, or does not tell a head that is too large from a broken one.
     LargeHeads,
+    /// It does not tell at which place connecting failed, so that what was not sent reads as what may have arrived.
+    FailurePlaces,
+    /// It takes a connection that breaks for the end of a body without a length.
+    BrokenEnds,
+    /// It has no way to make a new connection.
+    FreshConnections,
+    /// It goes on to send the body of a call that was given up.
+    GivenUpUploads,
 }
 
 /// How a case wants its client.
@@ -143,6 +156,20 @@ impl Settings {
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
+        self
+    }
+
+    /// With another time-out for one try.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// With another time-out for connecting.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
         self
     }
 

@@ -151,7 +151,7 @@ fn handshake(authority: &Authority, certificate: &ServerCertificate, alpn: &[&[u
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let client = ClientConnection::new(Arc::new(config), ServerName::try_from("127.0.0.1")?)?;
     let mut stream = StreamOwned::new(client, connect(&server)?);
-    // To an end without TLS's own farewell, rustls objects.
+    // An end without `close_notify` is an error to rustls.
     let written = stream.write_all(GET).and_then(|()| stream.read_to_end(&mut Vec::new()));
     assert!(wait_until(|| server.alpn().len() == 1));
     assert_eq!(written.is_ok(), server.arrivals() == 1, "{written:?}");

@@ -1,4 +1,4 @@
-//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust stands word for word in a program.
+//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust is in a program word for word.
 
 use std::{fs, io, path::Path};
 
@@ -22,7 +22,7 @@ fn blocks(page: &str) -> Vec<Vec<&str>> {
     blocks
 }
 
-/// On the page a method stands without the indentation of its `impl`.
+/// On the page a method is without the indentation of its `impl`.
 fn stands_in(block: &[&str], source: &str) -> bool {
     [0, 4, 8].into_iter().any(|indent| {
         let line = |line: &&str| if line.is_empty() { "\n".to_owned() } else { format!("{:indent$}{line}\n", "") };

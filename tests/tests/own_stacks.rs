@@ -52,6 +52,10 @@ impl Flavour for Hyper {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         Ok(Some(Box::new(On((on_hyper::client(settings.limits, settings.retry_policy.clone())?, runtime)))))
     }
+
+    fn gaps(&self) -> &'static [Gap] {
+        &[Gap::FreshConnections, Gap::GivenUpUploads]
+    }
 }
 
 impl Transport for On<(on_hyper::Client, Runtime)> {
@@ -88,7 +92,7 @@ impl Flavour for Attohttpc {
     }
 
     fn gaps(&self) -> &'static [Gap] {
-        &[Gap::InformationalAnswers, Gap::LargeHeads]
+        &[Gap::InformationalAnswers, Gap::LargeHeads, Gap::FailurePlaces, Gap::BrokenEnds]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Row 84 of the fault list: the clients within tokio, on a plain executor, and without any; and their futures are `Send`.
+//! `docs/faults.md` 84: the clients within tokio, on a plain executor, and without any; and their futures are `Send`.
 #![cfg(feature = "adapters")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 

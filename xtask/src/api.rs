@@ -84,13 +84,13 @@ fn foreign<'a>(library: &Library, api: &'a str) -> BTreeSet<&'a str> {
     paths(api).filter(|path| !is_known(path)).collect()
 }
 
-/// What stands there as `name::name`, and what is handed on, which stands below our own name; not the associated types of
-/// a type parameter, or of a type in angle brackets.
+/// Every `a::b` path, and re-exports. Skips associated types of type parameters and of types in angle brackets.
 fn paths(api: &str) -> impl Iterator<Item = &str> {
     let words = api.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':');
     let paths = words.filter(|word| word.contains("::") && word.starts_with(|first: char| first.is_ascii_lowercase()));
-    let handed_on = api.lines().filter(|line| line.starts_with("pub use ")).filter_map(|line| line.rsplit("::").next());
-    paths.chain(handed_on)
+    // A whole crate, `pub use a::<<b::*>>`, is among the paths.
+    let uses = api.lines().filter(|line| line.starts_with("pub use ") && !line.ends_with("::*>>"));
+    paths.chain(uses.filter_map(|line| line.rsplit("::").next()))
 }
 
 #[cfg(test)]
@@ -108,6 +108,8 @@ mod tests {
         let expected = ["serde_core::de::Deserializer", "url::Url"];
         assert_eq!(foreign(&LIBRARY, unknown).into_iter().collect::<Vec<_>>(), expected);
         assert!(foreign(&LIBRARY, "pub use a_b::http").is_empty());
+        assert!(foreign(&LIBRARY, "pub use a_b::<<http::*>>").is_empty());
+        assert!(!foreign(&LIBRARY, "pub use a_b::<<httpdate::*>>").is_empty());
         assert_eq!(foreign(&LIBRARY, "pub use a_b::serde_json").into_iter().collect::<Vec<_>>(), ["serde_json"]);
         assert!(!foreign(&LIBRARY, "pub type a_b::H = httpdate::HttpDate").is_empty(), "not http");
     }

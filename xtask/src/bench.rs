@@ -25,7 +25,7 @@ Usage: cargo xtask bench [OPTIONS]
   --quick    without the other crates' builders, which take minutes to compile
   --json     one array for machines, a row for each job
   --write    puts the figures into docs/benchmarks.md, which says how to read them, and keeps them for --gate
-  --gate     what broke its bound when the figures were kept may break it as much, and no more; time is told only
+  --gate     what broke its bound when the figures were kept may break it as much, and no more; time is reported only
 
 Exits with 1 if a bound is broken, and says which. Needs valgrind.
 ";
@@ -74,7 +74,7 @@ pub(crate) fn run(mut arguments: Parser) -> Outcome {
     Ok(worse.is_empty())
 }
 
-/// Says it on standard error, where it does not get into the JSON. Nobody waits for it if that is closed.
+/// Says it on standard error, where it does not get into the JSON. A closed standard error is ignored.
 fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "bench: {text}");
 }

@@ -51,7 +51,7 @@ enum Noticed {
 struct Choice {
     text: String,
     file: String,
-    /// One row in so many.
+    /// One row in this many.
     rotation: Option<u64>,
 }
 

@@ -1,10 +1,10 @@
-//! A copy of the project, in which what stands there may be changed.
+//! A copy of the project, whose files may be changed.
 
 use std::{fs, path::PathBuf, process::Command};
 
 use crate::{Result, tool};
 
-/// All that git tracks or does not ignore, as it stands now, in this folder below the project's own.
+/// All that git tracks or does not ignore, as it is now, in this folder below the project's own.
 pub(crate) fn to(folder: &str) -> Result<PathBuf> {
     let project = tool::root();
     let root = project.join(folder);

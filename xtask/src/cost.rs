@@ -60,7 +60,7 @@ pub(crate) fn run(mut arguments: Parser) -> Outcome {
     tool::needs_binutils(&["size"])?;
     let mut rows: Vec<Row> = Vec::new();
     for subject in SUBJECTS {
-        // It takes minutes; nobody waits for the word if standard error is closed.
+        // It takes minutes; a closed standard error is ignored.
         let _ = writeln!(io::stderr(), "cost: {}", subject.name);
         let row = measure(subject, is_quick, &rows)?;
         rows.push(row);

@@ -18,6 +18,11 @@ pub(crate) const LIBRARIES: &[Library] = &[
         may_name: &["bytes", "http", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
     },
     Library {
+        package: "cometly",
+        features: "events,contacts,companies,jiff",
+        may_name: &["bytes", "cometly_core", "http", "jiff", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
+    },
+    Library {
         package: "cometly-reqwest",
         features: "blocking,tracing",
         may_name: &["bytes", "cometly_core", "http", "reqwest", DESERIALIZE],

@@ -91,7 +91,7 @@ impl Mutated {
         tool::run(command.arg("--lib").args(TESTS).arg("--").args(self.passed_over()))
     }
 
-    /// What the tests are told to leave out.
+    /// The tests that are left out.
     fn passed_over(&self) -> impl Iterator<Item = &'static str> {
         self.others.iter().chain(&LOAD).flat_map(|name| ["--skip", *name])
     }

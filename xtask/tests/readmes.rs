@@ -1,6 +1,6 @@
 //! Every Rust program in the READMEs compiles, runs, and is accepted by the emulator.
 //!
-//! Each runs in a process of its own, in whose environment the key stands, as its reader's would.
+//! Each runs in a process of its own, with the two variables in its environment that `cometly emulator` prints to paste.
 #![allow(clippy::expect_used, reason = "the lint does not know the helpers of a test for tests")]
 
 use std::{
@@ -24,7 +24,6 @@ struct Program {
 include!(concat!(env!("OUT_DIR"), "/readmes.rs"));
 
 const PROGRAM: &str = "README_PROGRAM";
-const BASE_URL: &str = "README_BASE_URL";
 
 /// Takes the place of `Api::new` in the programs.
 fn new(key: ApiKey) -> Api {
@@ -33,11 +32,11 @@ fn new(key: ApiKey) -> Api {
 
 /// Takes the place of `Api::builder`.
 fn builder(key: ApiKey) -> ApiBuilder {
-    let base_url = env::var(BASE_URL).expect("the parent set it");
+    let base_url = env::var("COMETLY_BASE_URL").expect("the parent set it");
     Api::builder(key).base_url(base_url.parse().expect("the emulator's own URL"))
 }
 
-/// Stands for the HTTP stack that a reader has.
+/// In place of the HTTP stack that a reader has.
 mod my_stack {
     use cometly_core::{bytes::Bytes, http};
 
@@ -59,7 +58,7 @@ fn run_in_child(name: &str, emulator: &Emulator) -> io::Result<Output> {
     Command::new(env::current_exe()?)
         .args(["--exact", "every_program_of_the_readmes_is_accepted", "--nocapture"])
         .env(PROGRAM, name)
-        .env(BASE_URL, emulator.base_url())
+        .env("COMETLY_BASE_URL", emulator.base_url())
         .env("COMETLY_API_KEY", &emulator.keys().full)
         .output()
 }
@@ -72,10 +71,15 @@ fn every_program_of_the_readmes_is_accepted() {
     }
     assert!(PROGRAMS.len() > 5, "the READMEs were read");
     for Program { name, calls, .. } in PROGRAMS {
+        let prints_rows = PROGRAMS
+            .iter()
+            .find(|program| program.name.starts_with("README.md"))
+            .is_some_and(|first| first.name == *name);
         let emulator = Emulator::start().expect("a port on loopback");
         let output = run_in_child(name, &emulator).expect("this test can be started again");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!prints_rows || said.matches("Company {").count() == 5, "{name}: five rows, not {said}");
         let key = &emulator.keys().full;
         assert!(!said.contains(key.as_str()), "{name} shows its key");
         let requests = emulator.received_requests();

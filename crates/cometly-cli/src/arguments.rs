@@ -206,7 +206,7 @@ pub(crate) enum EventsCommand {
   cometly events track --input events.ndjson
   export-events | cometly events track --input - --journal events.cometly-journal
 
-Run the same command again to go on: what was answered stands in the journal and is not sent again.")]
+Run the same command again to go on: what was answered is in the journal and is not sent again.")]
     Track(TrackArguments),
 }
 

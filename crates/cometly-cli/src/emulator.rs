@@ -1,4 +1,4 @@
-//! `cometly emulator`: a Cometly on this machine, as long as somebody wants it.
+//! `cometly emulator`: a Cometly on this machine, until Ctrl-C, a signal, or the end of its stdin.
 
 use std::{
     io::{self, Read as _},
@@ -20,11 +20,11 @@ use crate::{
 
 pub(crate) fn run(arguments: EmulatorArguments, console: &Console) -> Result<Exit, Failure> {
     let emulator = start(arguments, console)?;
-    // Heard before anybody is told that it runs.
+    // Signals are handled before the address is printed.
     let (stop, stopped) = mpsc::channel();
     let closed = stop.clone();
     interrupt::listen(move || {
-        // It is sent once, and there is somebody who waits.
+        // Sent once, to a receiver that waits.
         let _ = stop.send(());
     })?;
     if stdin_is_a_pipe() {
@@ -141,7 +141,7 @@ fn tell(emulator: &Emulator, console: &Console) -> Result<(), Failure> {
     console.data(lines.iter().map(String::as_bytes))
 }
 
-/// Whoever started us holds the other end, and closes it to be rid of us. `/dev/null` is no such sign: a shell gives it to
+/// The program that started us holds the other end and closes it to end us. `/dev/null` is no such sign: a shell gives it to
 /// what runs in the background.
 #[cfg(unix)]
 fn stdin_is_a_pipe() -> bool {

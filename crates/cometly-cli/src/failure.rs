@@ -10,7 +10,7 @@ use crate::exit::Exit;
 /// Where keys are made and deleted.
 pub(crate) const INTEGRATIONS: &str = "https://app.cometly.com/integrations";
 
-/// The client's own error is told, not branched on.
+/// The client's own error is printed, not branched on.
 pub(crate) type SendError = CallError<Cause>;
 
 /// An error of an HTTP client.
@@ -47,7 +47,7 @@ pub(crate) struct Failure {
     retry_after: Option<Duration>,
     fields: Vec<WrongField>,
     cursor: Option<String>,
-    /// Whoever read our output has gone: there is nobody to tell.
+    /// The reader of our output closed the pipe; nothing is printed.
     is_closed_pipe: bool,
 }
 

@@ -210,7 +210,7 @@ fn unused_proxy() -> Option<&'static str> {
 }
 
 /// An HTTP client that trusts more certificates, with what the client of ours would force on its own.
-fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Failure> {
+fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::Client, Failure> {
     let mut file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
     let pem = input::read(&mut file, path, MAX_CERTIFICATES)?;
     let unusable = |error: reqwest::Error| {
@@ -222,7 +222,7 @@ fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::blocking::Client, Fai
         return Err(Failure::local(format!("there is no certificate in {}", path.display()))
             .advise("expected PEM form, as -----BEGIN CERTIFICATE-----"));
     }
-    let builder = reqwest::blocking::Client::builder()
+    let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())

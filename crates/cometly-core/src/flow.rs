@@ -234,7 +234,7 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a flow is told of a call that was no success.
+/// What a flow learns of a call that was no success.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -249,7 +249,7 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow is told of an error.
+    /// What a flow learns of an error.
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {
@@ -332,7 +332,7 @@ pub enum FlowError {
         /// The status.
         status: StatusCode,
     },
-    /// The file cannot be gone on with where it stopped: it has changed, or the server sends it from its beginning.
+    /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning.
     /// [`Download::restart`] begins anew.
     FileChanged,
     /// The server sent more of the file than it said.
@@ -396,7 +396,7 @@ impl fmt::Display for FlowError {
                 return write!(f, "the server of the file answered with HTTP {}: expected 200 or 206", status.as_u16());
             }
             Self::FileChanged => {
-                "the file cannot be gone on with where it stopped: it has changed, or is sent from its beginning only; \
+                "the download cannot be resumed where it stopped: the file has changed, or is sent from its beginning only; \
                  call `restart` and drop what was written"
             }
             Self::FileTooLong => "the server sent more of the file than it said: what was written is not the file",

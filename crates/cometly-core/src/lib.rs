@@ -1,5 +1,5 @@
 //! The sans-IO core of a Cometly client: it builds [`http::Request`]s and reads [`http::Response`]s, and does nothing
-//! else. No sockets, files, clocks, threads or logging; the HTTP stack is yours.
+//! else. No sockets, files, threads or sleeping; the HTTP stack is yours.
 //!
 //! ```
 //! use cometly_core::{Api, ApiKey, AuthOutcome, bytes::Bytes, http};
@@ -7,7 +7,7 @@
 //! # fn my_http_stack(_: http::Request<Bytes>) -> Result<http::Response<Bytes>, std::io::Error> {
 //! #     Ok(http::Response::new(Bytes::from_static(br#"{"data": []}"#)))
 //! # }
-//! let api = Api::new(ApiKey::new("12|abcdef")?); // or `ApiKey::from_env()?`
+//! let api = Api::new(ApiKey::new("12|abcdef")?); // or `Api::from_env()?`
 //!
 //! let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
 //! let response = my_http_stack(call.to_request()?)?;
@@ -21,29 +21,38 @@
 //!
 //! | to | take |
 //! | --- | --- |
-//! | keep the key safe, and change it while calls run | [`ApiKey`], [`Api::rotate`] |
-//! | say where the API is | [`BaseUrl`] |
+//! | keep the key safe, and replace it while calls run | [`ApiKey`], [`Api::rotate`] |
+//! | take key and address from the environment | [`Api::from_env`] |
+//! | name the API's address in code | [`BaseUrl`], [`ApiBuilder::base_url`] |
 //! | describe a call | [`Call`], from [`Api::get`], [`post`](Api::post), [`put`](Api::put), [`request`](Api::request) |
 //! | stamp the headers on a request of your own | [`Api::authorize`] |
-//! | read an answer, or test without a socket | [`Api::read`] → [`AuthOutcome`] |
-//! | drive a call on a stack of your own, tries and all | [`Call::attempt`] → [`Attempt`] → [`Step`] |
-//! | say when a call is sent again, how often and how long | [`RetryPolicy`], [`RetryBudget`] |
-//! | share one rate limit among many callers | [`Pacer`], [`ApiBuilder::pacer`] |
-//! | write an adapter | [`Limits`], [`Delivery`], [`CallError`], [`Redirected`] |
-//! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`] |
+//! | read an answer, or test without a socket | [`Api::read`] → [`AuthOutcome`] → [`Reply`] or [`ApiError`] |
+//! | drive a call on a stack of your own | [`Call::start`] → [`Operation`] → [`Next`] → [`Attempt`] |
+//! | say when a call is sent again, how often and for how long | [`RetryPolicy`], [`RetryBudget`] |
+//! | share one rate limit among many calls | [`Pacer`], [`ApiBuilder::pacer`] |
+//! | give a call a type | [`Endpoint`], [`endpoint`] |
+//! | describe a job of many calls | [`Flow`]: [`Pages`], [`ExportJob`], or your own |
+//! | fetch an export's file | [`Download`], [`Lines`] |
+//! | write a client | [`TransportLimits`], [`TransportError`], [`CallError`], [`Redirected`] |
+//! | use `?` | [`AuthOutcome::into_result`], [`ApiError`], [`CallError`], [`DecodeError`] |
 //!
 //! # Which HTTP stack
 //! `cometly-reqwest`, `cometly-ureq` and `cometly-isahc` send [`Call`]s and force on their clients what a careful caller
-//! would set. An SDK depends on this crate alone and returns [`Call`]s; the application picks the client.
+//! would set. The crate `cometly` has the API's endpoints as types. An SDK depends on this crate alone and returns
+//! [`Endpoint`]s, [`Flow`]s or [`Call`]s; the application picks the client.
 //!
-//! With a stack of your own: send what [`Attempt::request`] gives, or [`Call::to_request`] for a single try; **no TLS, no
-//! call**, **follow no redirect**, treat every status as an answer, set a time-out, cap what you read, and feed the response
-//! to [`Attempt::on_response`] or [`Api::read`]. To have retries, rate limits and
-//! deadlines as well, drive an [`Attempt`]: its docs show the loop.
+//! On a stack of your own an [`Operation`] is driven by a loop of three arms, which its docs show: sleep, send, or done. The
+//! part that you write sends one request and gives an [`http::Response`] or a [`TransportError`]. It uses **TLS for `https`, or
+//! makes no call**; **follows no redirect**; treats every status as an answer; keeps to [`Attempt::timeout`] and
+//! [`TransportLimits`]. For one attempt without retries, [`Call::to_request`] and [`Api::read`] are enough.
 //!
 //! # Time and chance
-//! The core reads no clock and draws no random number. An [`Attempt`] is told how much time has gone by and a [`Pacer`]
-//! what time it is, and each takes a seed for its jitter; so a test can play a day of calls in no time, and play it again.
+//! The core draws no random number, and reads the clock only in [`Moment::now`], which only a caller calls. An [`Operation`]
+//! takes each `now` as a [`Moment`] and a seed for its jitter once; so a test can play a day of calls in no time, and play it
+//! again.
+//!
+//! # Features
+//! `tracing` (off by default): an [`Operation`] emits spans and events, after OpenTelemetry's conventions for HTTP clients.
 //!
 //! # What it needs
 //! Rust 1.85. Public types from outside std are those of `http` and `bytes`, both re-exported, and serde's two traits.
@@ -73,6 +82,7 @@ mod key_ring;
 mod moment;
 mod operation;
 mod pacer;
+mod proxy_rules;
 mod retry;
 mod transport_limits;
 
@@ -97,6 +107,7 @@ pub use flow::{
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
 pub use pacer::Pacer;
+pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};
 pub use transport_limits::TransportLimits;
 

@@ -113,7 +113,7 @@ impl Backend {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, to change it: listeners are told.
+    /// The same, to change it: listeners are notified.
     pub(crate) fn change(&self) -> MutexGuard<'_, State> {
         let state = self.state();
         // A listener that asks now has to wait until the change is made.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dates::{END_OF_TIME, http_date};
 
-/// The emulator's clock: the system's, or one that stands still. Either can be pushed forward.
+/// The emulator's clock: the system's, or a stopped one. Either can be pushed forward.
 ///
 /// Clones show the same time, so a test keeps one and gives the other to the emulator:
 ///
@@ -34,13 +34,13 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands still at the present moment, and moves only by [`advance`](Self::advance).
+    /// A clock stopped at the present moment, and moves only by [`advance`](Self::advance).
     #[must_use]
     pub fn stopped() -> Self {
         Self { stopped_at: Some(system_millis()), ..Self::default() }
     }
 
-    /// A clock that stands still at this moment, in milliseconds since 1970.
+    /// A clock stopped at this moment, in milliseconds since 1970.
     #[cfg(fuzzing)]
     pub(crate) fn stopped_at(millis: u64) -> Self {
         Self { stopped_at: Some(millis), ..Self::default() }

@@ -1,4 +1,4 @@
-//! The control API and the page, under `/_emulator`: off the public path, for this machine or for those who have the token.
+//! The control API and the page, under `/_emulator`: off the public path, for this machine or for clients with the token.
 //! Whatever takes a while is done off the thread that answers calls, and without its lock.
 
 mod access;

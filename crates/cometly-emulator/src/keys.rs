@@ -37,10 +37,10 @@ impl Space {
         Self { id, active }
     }
 
-    /// Stands for the Space of a call that needs no key.
+    /// The Space of a call that needs no key.
     pub(crate) const NONE: Self = Self { id: 0, active: true };
 
-    /// The Space of this number, for those who only read in it.
+    /// The Space of this number, for callers that only read in it.
     pub(crate) fn of(id: u64) -> Self {
         Self { id, active: true }
     }
@@ -164,12 +164,12 @@ impl KeyRing {
         self.grants.values().map(|grant| grant.space).find(|space| space.id == id)
     }
 
-    /// What must not be shown, for those who write texts without holding the key ring.
+    /// What must not be shown, for callers that write texts without holding the key ring.
     pub(crate) fn secrets(&self) -> Arc<Secrets> {
         Arc::clone(&self.secrets)
     }
 
-    /// Whether a valid key stands anywhere in a text.
+    /// Whether a valid key occurs in a text.
     pub(crate) fn occurs_in(&self, text: &str) -> bool {
         text.contains('|') && self.grants.keys().any(|key| text.contains(key))
     }
@@ -271,7 +271,7 @@ pub(crate) fn new_key() -> String {
     format!("{}|{}", next_number(), random_text(SECRET_LEN))
 }
 
-/// So many letters and digits that are not guessed.
+/// `length` letters and digits that are not guessed.
 pub(crate) fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // `RandomState` is seeded by the system: enough for what opens nothing but an emulator, without a dependency.

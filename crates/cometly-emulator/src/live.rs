@@ -1,4 +1,4 @@
-//! News of what happens, for those who listen to the page's stream.
+//! News of what happens, for listeners of the page's stream.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use crate::keys::Secrets;
 use crate::record::ReceivedRequest;
 
 const MAX_LISTENERS: usize = 32;
-/// A listener further behind than these is told how many it missed.
+/// A listener further behind than this gets the number of missed news instead.
 const BACKLOG: usize = 256;
 
 /// Where news goes out.

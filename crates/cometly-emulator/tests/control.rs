@@ -85,7 +85,8 @@ fn nothing_that_is_shown_holds_a_key() {
     let key = &emulator.keys().full;
     let body = json!({ "event_name": "purchase", "email": "a@example.com", "url": key }).to_string();
     send(&emulator, "POST", TRACK, &format!("{}X-Copy: {key}\r\n", with(key)), &body);
-    for path in ["/state", "/calls", "/keys"] {
+    emulator.inject(Fault::stub(200).header("X-Key", key).body(key.clone()).for_path("/x"));
+    for path in ["/state", "/calls", "/keys", "/faults"] {
         let answer = control(&emulator, "GET", path, "");
         let keys = emulator.keys();
         for key in [&keys.full, &keys.no_permission, &keys.inactive] {
@@ -262,7 +263,7 @@ fn listeners_are_not_unbounded_and_leave_room_when_they_go() {
     let listeners: Vec<_> = (0..32).map(|_| listen(&emulator)).collect();
     assert_eq!(control(&emulator, "GET", "/stream", "").status, "503 Service Unavailable");
     drop(listeners);
-    // Their end is noticed with the next thing that is told.
+    // Their end is noticed at the next message.
     for _ in 0..200 {
         send(&emulator, "GET", "/login", "", "");
         let mut stream = wire::connect(&emulator);

@@ -17,7 +17,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use wire::{ask, one_error};
 
-/// Fetches a URL as it stands, with these further header lines.
+/// Fetches a URL unchanged, with these further header lines.
 fn download(url: &str, headers: &str) -> (String, Vec<u8>) {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

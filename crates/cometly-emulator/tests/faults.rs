@@ -154,7 +154,7 @@ fn an_answer_is_late_or_slow_or_never_comes() {
     let (read, end, _) = read_on(&emulator, pause);
     assert_eq!((read.len(), end), (0, Some(ErrorKind::WouldBlock)));
     assert_eq!((emulator.tracked_events().len(), emulator.received_requests()[0].status.as_u16()), (0, 444));
-    // Whoever waits for an answer does not keep the emulator from ending.
+    // A client that waits for an answer does not keep the emulator from ending.
     let began = Instant::now();
     drop(emulator);
     assert!(began.elapsed() < Duration::from_secs(5));

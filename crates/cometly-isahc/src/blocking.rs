@@ -58,6 +58,12 @@ impl Client {
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         block_on(self.client.send_request(request, api))
     }
+
+    /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
+    /// async client.
+    pub fn close_idle(&self) {
+        self.client.close_idle();
+    }
 }
 
 impl From<crate::Client> for Client {

@@ -1,27 +1,20 @@
 //! The settings of a client, async or blocking.
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, time::Duration};
 
-use cometly_core::{CallError, RetryPolicy, TransportLimits};
-use isahc::{HttpClient, http as isahc_http};
+use cometly_core::{CallError, InvalidProxy, ProxyRules, ProxyUrl, RetryPolicy, TransportLimits};
+use isahc::HttpClient;
 
-use crate::{Client, Error, convert::forced};
+use crate::{Client, Error, clients::Clients, failure::setup};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     limits: TransportLimits,
     retry_policy: RetryPolicy,
-    proxy: Result<ProxyChoice, isahc_http::Error>,
+    proxies: Result<ProxyRules, InvalidProxy>,
     reuse: bool,
     http: Option<HttpClient>,
-}
-
-#[derive(Clone, PartialEq)]
-pub(crate) enum ProxyChoice {
-    None,
-    Named(isahc_http::Uri),
-    Environment,
 }
 
 impl ClientBuilder {
@@ -58,16 +51,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
-    /// the environment says. It gets to see no plain `http`, which is for this machine.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, or a SOCKS one. By default
+    /// there is none, whatever the environment says. It gets to see no plain `http`, which is for this machine.
     pub fn proxy(mut self, url: &str) -> Self {
-        self.proxy = url.parse().map(ProxyChoice::Named).map_err(|error: isahc_http::uri::InvalidUri| error.into());
+        self.proxies = url.parse().map(|proxy: ProxyUrl| ProxyRules::https(proxy));
         self
     }
 
-    /// Takes the proxy from the environment (`https_proxy`, `http_proxy`, `ALL_PROXY`, `NO_PROXY`), as libcurl reads it.
+    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`].
     pub fn proxy_from_env(mut self) -> Self {
-        self.proxy = Ok(ProxyChoice::Environment);
+        self.proxies = ProxyRules::from_vars(env::vars_os());
         self
     }
 
@@ -89,19 +82,12 @@ impl ClientBuilder {
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used, or a libcurl that cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
-        let proxy = self.proxy.map_err(|error| CallError::setup(error.into()))?;
-        let (is_own, may_reuse) = (self.http.is_none(), self.reuse || self.http.is_some());
-        let http = match self.http {
-            Some(http) => http,
-            None => own_client(self.reuse, self.limits, &proxy).map_err(CallError::setup)?,
-        };
-        Ok(Client { http, is_own, limits: self.limits, retry_policy: self.retry_policy, proxy, may_reuse })
+        let proxies = self.proxies.map_err(setup)?;
+        let may_reuse = self.reuse || self.http.is_some();
+        let clients = Clients::new(self.http, self.reuse, self.limits).map_err(CallError::setup)?;
+        let retry_policy = self.retry_policy;
+        Ok(Client { clients, limits: self.limits, retry_policy, proxies, may_reuse })
     }
-}
-
-fn own_client(reuse: bool, limits: TransportLimits, proxy: &ProxyChoice) -> Result<HttpClient, isahc::Error> {
-    let http = forced(HttpClient::builder(), TransportLimits::DEFAULT_ATTEMPT_TIMEOUT, limits.connect_timeout, proxy);
-    if reuse { http.build() } else { http.connection_cache_size(0).build() }
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
@@ -116,7 +102,7 @@ impl Default for ClientBuilder {
         Self {
             limits: TransportLimits::default(),
             retry_policy: RetryPolicy::default(),
-            proxy: Ok(ProxyChoice::None),
+            proxies: Ok(ProxyRules::default()),
             reuse: false,
             http: None,
         }
@@ -140,8 +126,7 @@ mod tests {
                 .reuse_connections(true)
         };
         let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
-        assert!(matches!(named.proxy, Ok(ProxyChoice::Named(_))));
-        assert!(matches!(environments.proxy, Ok(ProxyChoice::Environment)));
+        assert!(named.proxies.as_ref().unwrap().https_proxy().is_some());
         for builder in [named, environments.http_client(HttpClient::new().unwrap())] {
             assert!(builder.reuse);
             let is_own = builder.http.is_none();
@@ -156,7 +141,7 @@ mod tests {
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
             assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
-            assert_eq!((client.is_own, client.may_reuse), (is_own, true));
+            assert_eq!((client.clients.is_own(), client.may_reuse), (is_own, true));
             let shown = format!("{client:?}{shown}");
             assert!(
                 shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"),
@@ -176,6 +161,15 @@ mod tests {
             (users().reuse_connections(true), true),
         ] {
             assert_eq!(builder.build().unwrap().may_reuse, may_reuse);
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_read_is_an_error_of_the_builder() {
+        for url in ["socks://canary:canary@127.0.0.1:1", "ftp://127.0.0.1", "not a proxy", "http://canary:@:1"] {
+            let error = Client::builder().proxy(url).build().unwrap_err();
+            assert_eq!(error.kind(), cometly_core::CallErrorKind::Setup, "{url}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
         }
     }
 }

@@ -6,19 +6,15 @@
 use std::{any::Any, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::TransportError;
+use cometly_core::{ProxyUrl, TransportError};
 use futures_lite::io::Cursor;
-use http::{
-    Extensions, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use isahc::{
     AsyncBody,
     config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation},
     http as isahc_http,
 };
-
-use crate::builder::ProxyChoice;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 type Error = TransportError<isahc::Error>;
 
@@ -27,19 +23,31 @@ pub(crate) fn forced<C: Configurable>(
     config: C,
     timeout: Duration,
     connect_timeout: Duration,
-    proxy: &ProxyChoice,
+    proxy: Option<isahc_http::Uri>,
 ) -> C {
-    let config = config
+    config
         .redirect_policy(RedirectPolicy::None)
         .version_negotiation(VersionNegotiation::http11())
         .automatic_decompression(false)
         .timeout(at_least_one(timeout))
-        .connect_timeout(at_least_one(connect_timeout));
-    match proxy {
-        ProxyChoice::None => config.proxy(None),
-        ProxyChoice::Named(proxy) => config.proxy(Some(proxy.clone())),
-        ProxyChoice::Environment => config,
-    }
+        .connect_timeout(at_least_one(connect_timeout))
+        .proxy(proxy)
+        // Without a list of its own, libcurl reads NO_PROXY of the environment for any proxy.
+        .proxy_blacklist(None::<String>)
+}
+
+/// A proxy's URL, as libcurl reads it.
+pub(crate) fn proxy_uri(proxy: &ProxyUrl) -> Result<isahc_http::Uri, Error> {
+    let (place, credentials) = (proxy.to_string(), proxy.credentials());
+    let (scheme, address) = place.split_once("://").unwrap_or(("http", &place));
+    let uri = match credentials {
+        Some((user, password)) => {
+            let encoded = |text| percent_encode(text, NON_ALPHANUMERIC);
+            format!("{scheme}://{}:{}@{address}", encoded(user.as_bytes()), encoded(password.as_bytes()))
+        }
+        None => place,
+    };
+    uri.parse().map_err(|error: isahc_http::uri::InvalidUri| not_sent(error))
 }
 
 /// The request for isahc, with settings of its own as `configure` makes them.
@@ -74,7 +82,7 @@ fn same_or<A: 'static, B: 'static>(value: A, convert: impl FnOnce(A) -> Result<B
 fn isahc_request(request: Request<()>) -> Result<isahc_http::Request<()>, Error> {
     let mut builder = isahc_http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
     for (name, value) in request.headers() {
-        // Shared, not copied: nobody would wipe a copy of the key.
+        // Shared, not copied: a copy of the key would not be wiped.
         let shared = Bytes::from_owner(value.clone());
         let mut shared = isahc_http::HeaderValue::from_maybe_shared(shared).map_err(not_sent)?;
         shared.set_sensitive(value.is_sensitive());
@@ -131,17 +139,17 @@ fn our_response(head: isahc_http::Response<()>) -> Result<Response<()>, Error> {
 
 /// A length that is not a number, or too large for one, makes an answer unusable (RFC 9112 §6.3); libcurl passes over it and
 /// takes the end of the connection for the end of the body. It also takes a head that was torn for a whole one: then there
-/// is neither a length nor a body.
+/// is no body, whatever length or coding the head tells of. Only a length of 0 shows an empty body to be whole, for isahc
+/// does not say whether the chunks had an end.
 pub(crate) fn check_length(response: &Response<Bytes>) -> Result<(), Error> {
     let len = response.body().len();
     let is_said = |value: &HeaderValue| value.to_str().ok().and_then(|value| value.trim().parse().ok()) == Some(len);
-    let headers = response.headers();
+    let lengths = response.headers().get_all(CONTENT_LENGTH);
     let is_whole = match response.status() {
         // They have no body, and may tell how long it would have been.
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => true,
         status if status.is_informational() => true,
-        _ if len == 0 => headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
-        _ => headers.get_all(CONTENT_LENGTH).iter().all(is_said),
+        _ => lengths.iter().all(is_said) && (len > 0 || lengths.iter().next().is_some()),
     };
     if is_whole { Ok(()) } else { Err(unreadable()) }
 }
@@ -154,6 +162,7 @@ fn unreadable() -> Error {
 #[cfg(test)]
 mod tests {
     use cometly_core::{Api, ApiKey};
+    use http::header::TRANSFER_ENCODING;
 
     use super::*;
 
@@ -169,7 +178,7 @@ mod tests {
             let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
             assert_eq!(values, ["Bearer 12|canary"]);
             assert!(values[0].is_sensitive());
-            assert_eq!(values[0].as_bytes().as_ptr(), given, "a copy of the key is wiped by nobody");
+            assert_eq!(values[0].as_bytes().as_ptr(), given, "a copy of the key is not wiped");
             assert!(!format!("{converted:?}").contains("canary"));
         }
     }
@@ -201,8 +210,12 @@ mod tests {
             assert!(check_length(&response).is_ok(), "{bodiless}");
         }
         *response.status_mut() = StatusCode::UNAUTHORIZED;
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        assert!(check_length(&response).is_ok());
+        response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        assert!(check_length(&response).is_err());
+        for (length, is_whole) in [("30", false), ("0", true)] {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+            assert_eq!(check_length(&response).is_ok(), is_whole, "{length}");
+        }
     }
 
     #[test]
@@ -215,6 +228,16 @@ mod tests {
                 response.headers_mut().append(CONTENT_LENGTH, HeaderValue::from_static(length));
             }
             assert_eq!(check_length(&response).is_ok(), is_fine, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_handed_on_with_its_password_encoded() {
+        for (text, expected) in [
+            ("proxy.example:3128", "http://proxy.example:3128/"),
+            ("socks5h://us%2Fer:p%40ss@[::1]", "socks5h://us%2Fer:p%40ss@[::1]:1080/"),
+        ] {
+            assert_eq!(proxy_uri(&text.parse().unwrap()).unwrap().to_string(), expected);
         }
     }
 }

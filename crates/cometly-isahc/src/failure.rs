@@ -1,11 +1,28 @@
 //! What a failure of isahc says of the call: whether it may be sent again.
 
-use std::{error::Error as _, io};
+use std::{error::Error as _, fmt, io};
 
-use cometly_core::{Delivery, TransportError};
+use cometly_core::{CallError, Delivery, ProxyUrl, TransportError};
 use isahc::error::ErrorKind;
 
-pub(crate) fn failure(error: isahc::Error, may_reuse: bool) -> TransportError<isahc::Error> {
+use crate::Error;
+
+/// How a call went out.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    pub(crate) proxy: Option<&'a ProxyUrl>,
+    /// Whether it may have gone out on a connection that was kept.
+    pub(crate) may_reuse: bool,
+}
+
+/// The client cannot be made, for a reason of ours.
+pub(crate) fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    CallError::setup(isahc::Error::from(io::Error::other(error)))
+}
+
+type Failed = TransportError<isahc::Error>;
+
+pub(crate) fn failure(error: isahc::Error, way: Way<'_>) -> Failed {
     if error.is_timeout() {
         // isahc does not tell a time-out of connecting from one of the whole call.
         return TransportError::timed_out(Delivery::Unknown);
@@ -14,16 +31,95 @@ pub(crate) fn failure(error: isahc::Error, may_reuse: bool) -> TransportError<is
     if error.source().is_some_and(|source| source.to_string().contains("grew larger than allowed")) {
         return TransportError::too_large(None);
     }
-    TransportError::failed(delivery(error.kind(), may_reuse), error)
+    match (delivery(error.kind(), way.may_reuse), error.kind(), way.proxy) {
+        (delivery, ErrorKind::ConnectionFailed, _) if is_out_of_descriptors() => {
+            TransportError::failed(delivery, explained(Explained::Descriptors, error))
+        }
+        // libcurl's words for a proxy that refuses are those for a port that is closed, and isahc does not give the status.
+        (Delivery::NotSent, ErrorKind::ConnectionFailed, Some(proxy)) => {
+            proxy_refused(explained(Explained::Proxy(proxy.to_string()), error))
+        }
+        // No certificate store, or one that cannot be read; libcurl looks for it before it connects.
+        (Delivery::NotSent, ErrorKind::InvalidTlsConfiguration, _) => {
+            TransportError::setup(explained(Explained::Certificates, error))
+        }
+        (delivery, ..) => TransportError::failed(delivery, error),
+    }
+}
+
+/// Final: it would be refused again.
+fn proxy_refused(error: isahc::Error) -> Failed {
+    TransportError::proxy_refused(None, error)
+}
+
+/// libcurl, as isahc builds it, waits by `select`, which knows no descriptor above 1,023. A few of those that are next show
+/// whether that is so; the first may have become free just now.
+#[cfg(unix)]
+fn is_out_of_descriptors() -> bool {
+    use std::{net::UdpSocket, os::fd::AsRawFd as _};
+    const FEW: usize = 32;
+    let next: Vec<_> = (0..FEW).map_while(|_| UdpSocket::bind(("127.0.0.1", 0)).ok()).collect();
+    next.iter().any(|socket| socket.as_raw_fd() > 1_023)
+}
+
+#[cfg(not(unix))]
+fn is_out_of_descriptors() -> bool {
+    false
+}
+
+/// Why libcurl could not connect, where its own words do not say enough.
+#[derive(Debug)]
+struct Explanation {
+    words: Explained,
+    source: isahc::Error,
+}
+
+#[derive(Debug)]
+enum Explained {
+    Certificates,
+    Descriptors,
+    Proxy(String),
+}
+
+fn explained(words: Explained, source: isahc::Error) -> isahc::Error {
+    // The kind that isahc makes a failed connection of.
+    isahc::Error::from(io::Error::new(io::ErrorKind::ConnectionRefused, Explanation { words, source }))
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.words {
+            Explained::Descriptors => f.write_str(
+                "this process has more than 1,023 files open, and libcurl can use no file descriptor above that; open \
+                 fewer, or use another client",
+            ),
+            Explained::Certificates => f.write_str(
+                "TLS cannot be set up; install the system's certificates (the package ca-certificates), or set \
+                 SSL_CERT_FILE to a file that holds them",
+            ),
+            Explained::Proxy(proxy) => {
+                write!(
+                    f,
+                    "the proxy {proxy} cannot be reached or opens no tunnel; see to the user and password in its URL"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Explanation {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
 }
 
 /// A failure while the body comes in.
-pub(crate) fn io_failure(error: io::Error) -> TransportError<isahc::Error> {
+pub(crate) fn io_failure(error: io::Error) -> Failed {
     if error.kind() == io::ErrorKind::TimedOut {
         return TransportError::timed_out(Delivery::Unknown);
     }
     // Whatever the kind, the request is out by now.
-    TransportError::unknown(isahc::Error::from(error))
+    TransportError::failed(Delivery::Unknown, isahc::Error::from(error))
 }
 
 fn delivery(kind: &ErrorKind, may_reuse: bool) -> Delivery {
@@ -55,8 +151,12 @@ mod tests {
             (ErrorKind::Io, Delivery::Unknown),
             (ErrorKind::ProtocolViolation, Delivery::Unknown),
         ] {
-            assert_eq!(failure(isahc::Error::from(kind.clone()), false).delivery(), expected, "{kind}");
-            let kept = failure(isahc::Error::from(kind.clone()), true).delivery();
+            assert_eq!(
+                failure(isahc::Error::from(kind.clone()), Way { proxy: None, may_reuse: false }).delivery(),
+                expected,
+                "{kind}"
+            );
+            let kept = failure(isahc::Error::from(kind.clone()), Way { proxy: None, may_reuse: true }).delivery();
             assert_ne!(kept, Delivery::NotSent, "{kind}, where connections are kept");
         }
         let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));

@@ -41,17 +41,20 @@
 //! libcurl copies a request's headers into strings and buffers that it frees unwiped: the whole key is found there up to four
 //! times after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
 //!
-//! With rustls, libcurl gives up a whole answer whose connection ends right behind it without TLS's own farewell: that call
+//! With rustls, libcurl gives up a whole answer whose peer closes right behind it without a TLS `close_notify`: that call
 //! is [`Unknown`](cometly_core::Delivery::Unknown), and sent again if it may be.
 //!
 //! Dropping the future of a call ends its transfer at its next byte or at its deadline; what was already sent may have
 //! arrived.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
 mod builder;
+mod clients;
 mod convert;
+mod exchange;
 mod failure;
 mod run;
 
@@ -63,11 +66,9 @@ use std::{
 use async_io::Timer;
 use bytes::Bytes;
 use cometly_core::{
-    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
+    Api, AuthOutcome, Call, CallError, Moment, Next, Operation, ProxyRules, RetryPolicy, TransportLimits,
 };
-use futures_lite::AsyncReadExt as _;
-use http::{Request, Response, uri::Scheme};
-use isahc::HttpClient;
+use http::Request;
 use serde::de::DeserializeOwned;
 
 pub use builder::ClientBuilder;
@@ -75,9 +76,7 @@ pub use cometly_core;
 pub use isahc;
 pub use run::Run;
 
-use builder::ProxyChoice;
-use convert::forced;
-use failure::{failure, io_failure};
+use clients::Clients;
 
 /// Why a call has no result; the transport's part is isahc's own error.
 pub type Error = CallError<isahc::Error>;
@@ -85,12 +84,10 @@ pub type Error = CallError<isahc::Error>;
 /// Sends calls on isahc. Holds no key, so one serves any number of [`Api`]s at once; clones share the client.
 #[derive(Clone)]
 pub struct Client {
-    http: HttpClient,
-    /// Whether that is set up as is forced, so that a request only says where it differs.
-    is_own: bool,
+    clients: Clients,
     limits: TransportLimits,
     retry_policy: RetryPolicy,
-    proxy: ProxyChoice,
+    proxies: ProxyRules,
     /// Whether libcurl keeps connections, and so may send a request again on a new one when a kept one dies under it.
     may_reuse: bool,
 }
@@ -151,40 +148,13 @@ impl Client {
         }
     }
 
-    /// One attempt.
-    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<isahc::Error>> {
-        let (request, timeout) = (attempt.request(), attempt.timeout());
-        // A proxy would read what is not encrypted.
-        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let proxy = if is_encrypted { &self.proxy } else { &ProxyChoice::None };
-        let is_as_set_up = timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy == &self.proxy;
-        let request = convert::request(request, self.may_reuse, |settings| {
-            if self.is_own && is_as_set_up {
-                return settings;
-            }
-            forced(settings, timeout, self.limits.connect_timeout, proxy)
-        })?;
-        let (head, body) =
-            self.http.send_async(request).await.map_err(|error| failure(error, self.may_reuse))?.into_parts();
-        let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
-        self.limits.check_head(head.status(), head.headers())?;
-        // Never `bytes()`: it allocates whatever length the server claims.
-        let claimed = body.len().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_CLAIM).min(MAX_CLAIM);
-        // One more shows the end, or that it is not yet.
-        let mut read = Vec::with_capacity(claimed.saturating_add(1));
-        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX).saturating_add(1);
-        body.take(limit).read_to_end(&mut read).await.map_err(io_failure)?;
-        if read.len() > self.limits.max_body_size {
-            return Err(TransportError::too_large(Some(head.status())));
-        }
-        let response = head.map(|()| Bytes::from(read));
-        convert::check_length(&response)?;
-        Ok(response)
+    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. By
+    /// default [none are kept](ClientBuilder::reuse_connections). It does nothing to a client that
+    /// [you brought](ClientBuilder::http_client).
+    pub fn close_idle(&self) {
+        self.clients.close_idle();
     }
 }
-
-/// How much of the length that an answer claims is made room for before it is read.
-const MAX_CLAIM: usize = 16_384;
 
 /// Another number each time.
 fn seed() -> u64 {

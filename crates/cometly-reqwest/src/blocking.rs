@@ -1,53 +1,69 @@
-//! The same client without async.
-//!
-//! Not for use within async code, where it panics: reqwest's blocking client waits on a runtime of its own.
+//! The same client without async, on a runtime of its own.
 
-use std::{fmt, io, thread::sleep};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    sync::{Arc, mpsc},
+};
 
 use bytes::Bytes;
-use cometly_core::{
-    Api, Attempt, AuthOutcome, Call, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
-};
-use http::{Method, Request, Response};
+use cometly_core::{Api, AuthOutcome, Call};
+use http::Request;
 use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Runtime};
 
 mod run;
 
 pub use run::Run;
 
-use crate::{ClientBuilder, Error, exchange::Exchange, failure::failure, seed, target::LastUrl};
+use crate::{ClientBuilder, ClientError, Error, failure::setup};
 
-/// Sends calls on reqwest's blocking client. Holds no key, so one serves any number of [`Api`]s, from any number of
-/// threads; clones share the connection pool.
+/// The threads of the runtime. hyper may be kept busy by one hostile answer for each.
+const THREADS: usize = 4;
+
+/// Sends calls on reqwest and waits for the answer. Holds no key, so one serves any number of [`Api`]s, from any number of
+/// threads; clones share the connection pool and the runtime.
+///
+/// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::blocking::Client,
-    plain: Option<reqwest::blocking::Client>,
-    limits: TransportLimits,
-    retry_policy: RetryPolicy,
-    last_url: LastUrl,
+    client: crate::Client,
+    runtime: Arc<Background>,
+}
+
+/// A runtime that may be dropped anywhere, also within another one.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Client {
-    pub(crate) fn from_parts(
-        http: reqwest::blocking::Client,
-        plain: Option<reqwest::blocking::Client>,
-        limits: TransportLimits,
-        retry_policy: RetryPolicy,
-    ) -> Self {
-        Self { http, plain, limits, retry_policy, last_url: LastUrl::default() }
+    pub(crate) fn new_on(client: crate::Client) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("cometly-reqwest")
+            .enable_all()
+            .build()
+            .map_err(|error| setup(ClientError::Runtime(error)))?;
+        Ok(Self { client, runtime: Arc::new(Background(Some(runtime))) })
     }
 
     /// A client with the default settings.
     ///
     /// # Errors
-    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest cannot be set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest, or the runtime, cannot be set up.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
     /// A client with settings of your own.
-    pub fn builder() -> ClientBuilder<reqwest::blocking::Client> {
+    pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
 
@@ -56,7 +72,8 @@ impl Client {
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?)
+        let client = self.client.clone();
+        self.wait(async move { client.send(call).await })
     }
 
     /// Sends a call and reads its success as JSON.
@@ -72,74 +89,55 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), Moment::now()))
+        let (client, api) = (self.client.clone(), api.clone());
+        self.wait(async move { client.send_request(request, &api).await })
     }
 
-    fn drive(&self, mut operation: Operation<Bytes, reqwest::Error>) -> Result<AuthOutcome<Bytes>, Error> {
-        loop {
-            operation = match operation.next(Moment::now()) {
-                Next::Wait { pause, operation } => {
-                    sleep(pause);
-                    operation
-                }
-                Next::Send(attempt) => {
-                    let answer = attempt.in_scope(|| self.exchange(&attempt));
-                    attempt.finish(answer, Moment::now())
-                }
-                Next::Done(result) => return result,
-            };
-        }
+    /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
+    /// async client.
+    pub fn close_idle(&self) {
+        self.client.close_idle();
     }
 
-    /// One attempt.
-    fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<reqwest::Error>> {
-        let (request, timeout) = (attempt.request(), attempt.timeout());
-        let asked = self.last_url.url(request.uri())?;
-        let (head, body) = request.into_parts();
-        // The blocking client announces the length of any body, and a GET must have none at all.
-        let is_bodiless = body.is_empty() && matches!(head.method, Method::GET | Method::DELETE);
-        let mut request = reqwest::blocking::Request::new(head.method, asked.clone());
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        if !is_bodiless {
-            *request.body_mut() = Some(body.into());
+    /// Waits by a channel and not by `block_on`, which panics within another runtime.
+    fn wait<T: Send + 'static>(
+        &self,
+        sending: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, result) = mpsc::sync_channel(1);
+        if let Some(runtime) = &self.runtime.0 {
+            runtime.spawn(async move {
+                let _ = done.send(sending.await);
+            });
         }
-        *request.timeout_mut() = Some(timeout);
-        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
-        let mut response = http.execute(request).map_err(failure)?;
-        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
-        exchange.take_headers(std::mem::take(response.headers_mut()))?;
-        let mut body = CappedBody { exchange, over: None };
-        if let Err(error) = response.copy_to(&mut body) {
-            return Err(body.over.unwrap_or_else(|| failure(error)));
-        }
-        Ok(body.exchange.into_response())
+        result.recv().unwrap_or_else(|_| Err(setup(ClientError::Runtime(io::Error::other("it has ended")))))
     }
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+        self.client.fmt(f)
     }
 }
 
-/// Takes what reqwest copies, and remembers when it was too much.
-struct CappedBody {
-    exchange: Exchange,
-    over: Option<TransportError<reqwest::Error>>,
-}
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
 
-impl io::Write for CappedBody {
-    fn write(&mut self, read: &[u8]) -> io::Result<usize> {
-        self.exchange.extend_body(read, || Bytes::copy_from_slice(read)).map_err(|error| {
-            self.over = Some(error);
-            io::Error::other("the body is larger than allowed")
-        })?;
-        Ok(read.len())
-    }
+    use cometly_core::{ApiKey, Delivery};
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    use super::*;
+
+    #[test]
+    fn within_a_runtime_it_waits_and_does_not_panic() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let base_url = format!("http://{closed}/v1").parse().unwrap();
+        let api = Api::builder(ApiKey::new("12|abcdefghij").unwrap()).base_url(base_url).build();
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let client = Client::builder().retry_policy(cometly_core::RetryPolicy::none()).build().unwrap();
+            let sent = client.send(api.get("events"));
+            assert_eq!(sent.unwrap_err().delivery(), Some(Delivery::NotSent));
+        });
     }
 }

@@ -1,29 +1,31 @@
 //! The settings of a client, async or blocking.
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, marker::PhantomData, time::Duration};
 
-use cometly_core::{CallError, RetryPolicy, TransportLimits};
-use reqwest::{Proxy, redirect, retry};
+use cometly_core::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
 
-use crate::{Client, Error, target::LastUrl};
+use crate::{
+    Client, ClientError, Error,
+    clients::{Clients, Settings},
+    failure::setup,
+    target::LastUrl,
+};
 
-/// Makes a [`Client`]; from [`Client::builder`]. `H` is the reqwest client below: async, or blocking.
+/// Makes a [`Client`]; from [`Client::builder`]. `C` is the client that is made: async, or blocking.
 #[must_use]
-pub struct ClientBuilder<H = reqwest::Client> {
+pub struct ClientBuilder<C = Client> {
     limits: TransportLimits,
     retry_policy: RetryPolicy,
-    proxy: ProxyChoice,
+    proxies: Result<ProxyRules, InvalidProxy>,
     reuse: bool,
-    http: Option<H>,
+    http: Option<reqwest::Client>,
+    makes: PhantomData<fn() -> C>,
 }
 
-enum ProxyChoice {
-    None,
-    Named(Box<Result<Proxy, reqwest::Error>>),
-    Environment,
-}
+/// The proxies that can be spoken to.
+const USABLE: [ProxyScheme; 2] = [ProxyScheme::Http, ProxyScheme::Https];
 
-impl<H> ClientBuilder<H> {
+impl<C> ClientBuilder<C> {
     /// How long a whole call may take, all attempts and waits included; without it, as long as the
     /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`](cometly_core::Call::timeout) sets another for one
     /// call.
@@ -57,17 +59,20 @@ impl<H> ClientBuilder<H> {
         self
     }
 
-    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
-    /// the environment says. It gets to see no plain `http`, which is for this machine. Not for a client that you bring.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, or an `https` one. By default
+    /// there is none, whatever the environment says. It gets to see no plain `http`, which is for this machine. Not for a
+    /// client that you bring.
     pub fn proxy(mut self, url: &str) -> Self {
-        self.proxy = ProxyChoice::Named(Box::new(Proxy::https(url)));
+        self.proxies = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(&USABLE)).map(ProxyRules::https);
         self
     }
 
-    /// Takes the proxy from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as reqwest reads it.
-    /// Not for a client that you bring.
+    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`]. Not for a client that you bring.
     pub fn proxy_from_env(mut self) -> Self {
-        self.proxy = ProxyChoice::Environment;
+        self.proxies = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
+            rules.https_proxy().cloned().map(|proxy| proxy.usable(&USABLE)).transpose()?;
+            Ok(rules)
+        });
         self
     }
 
@@ -79,95 +84,63 @@ impl<H> ClientBuilder<H> {
 
     /// Sends through a reqwest client of your own, with its TLS, proxy and pool. See the
     /// [crate's front page](crate#what-is-forced) for what cannot be forced on it.
-    pub fn http_client(mut self, http: H) -> Self {
+    pub fn http_client(mut self, http: reqwest::Client) -> Self {
         self.http = Some(http);
         self
+    }
+
+    fn client(self) -> Result<Client, Error> {
+        let (limits, reuse) = (self.limits, self.reuse);
+        let proxies = self.proxies.map_err(|error| setup(ClientError::Proxy(error)))?;
+        let clients = match self.http {
+            Some(http) => Clients::users(http),
+            None => Clients::own(Settings { limits, reuse, proxies })?,
+        };
+        let retry_policy = self.retry_policy;
+        Ok(Client { clients, limits, retry_policy, last_url: LastUrl::default() })
     }
 }
 
 /// Shows the limits; a proxy's URL may hold a password.
-impl<H> fmt::Debug for ClientBuilder<H> {
+impl<C> fmt::Debug for ClientBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
-impl<H> Default for ClientBuilder<H> {
+impl<C> Default for ClientBuilder<C> {
     fn default() -> Self {
         Self {
             limits: TransportLimits::default(),
             retry_policy: RetryPolicy::default(),
-            proxy: ProxyChoice::None,
+            proxies: Ok(ProxyRules::default()),
             reuse: true,
             http: None,
+            makes: PhantomData,
         }
     }
 }
 
-fn setup(error: reqwest::Error) -> Error {
-    CallError::setup(error.without_url())
-}
-
-/// The two builders of reqwest have these methods in common, but no trait.
-macro_rules! forced {
-    ($http:expr, $settings:expr, $proxy:expr) => {{
-        let http = $http
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .http1_only()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .connect_timeout($settings.limits.connect_timeout);
-        let http = if $settings.reuse { http } else { http.pool_max_idle_per_host(0) };
-        match $proxy {
-            ProxyChoice::None => http.no_proxy(),
-            ProxyChoice::Named(proxy) => http.no_proxy().proxy(proxy.map_err(setup)?),
-            ProxyChoice::Environment => http,
-        }
-        .build()
-        .map_err(setup)?
-    }};
-}
-
-/// The client, and if the first one might use a proxy of the environment for it, another one for plain `http`.
-macro_rules! clients {
-    ($new:expr, $settings:expr) => {{
-        match $settings.http {
-            Some(http) => (http, None),
-            None => {
-                let is_environments = matches!($settings.proxy, ProxyChoice::Environment);
-                let plain = if is_environments { Some(forced!($new, $settings, ProxyChoice::None)) } else { None };
-                (forced!($new, $settings, $settings.proxy), plain)
-            }
-        }
-    }};
-}
-
-impl ClientBuilder<reqwest::Client> {
+impl ClientBuilder<Client> {
     /// The finished client.
     ///
     /// # Errors
-    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used, or TLS that cannot be
-    /// set up.
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be read or used, or a missing crypto
+    /// provider. Missing certificates are an error of the first call to an `https` URL.
     pub fn build(self) -> Result<Client, Error> {
-        let (http, plain) = clients!(reqwest::Client::builder(), self);
-        Ok(Client { http, plain, limits: self.limits, retry_policy: self.retry_policy, last_url: LastUrl::default() })
+        self.client()
     }
 }
 
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
-impl ClientBuilder<reqwest::blocking::Client> {
+impl ClientBuilder<crate::blocking::Client> {
     /// The finished client.
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`] of the async client.
+    /// As [`ClientBuilder::build`] of the async client, and if its runtime cannot be started.
     pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        let (http, plain) = clients!(reqwest::blocking::Client::builder(), self);
-        Ok(crate::blocking::Client::from_parts(http, plain, self.limits, self.retry_policy))
+        crate::blocking::Client::new_on(self.client()?)
     }
 }
 
@@ -175,6 +148,8 @@ impl ClientBuilder<reqwest::blocking::Client> {
 mod tests {
     use super::*;
 
+    // Without a provider, no client can be made.
+    #[cfg(any(feature = "rustls", feature = "native-tls", not(feature = "rustls-no-provider")))]
     #[test]
     fn each_setting_is_kept_beside_the_others() {
         let second = Duration::from_secs(1);
@@ -188,8 +163,7 @@ mod tests {
                 .reuse_connections(false)
         };
         let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
-        assert!(matches!(named.proxy, ProxyChoice::Named(_)));
-        assert!(matches!(environments.proxy, ProxyChoice::Environment));
+        assert!(named.proxies.as_ref().unwrap().https_proxy().is_some());
         for builder in [named, environments.http_client(reqwest::Client::new())] {
             assert!(!builder.reuse);
             let shown = format!("{builder:?}");
@@ -221,5 +195,15 @@ mod tests {
             shown.starts_with("Client { limits: TransportLimits {") && shown.contains("max_body_size: 4"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_of_the_builder() {
+        for url in ["socks5://canary:canary@127.0.0.1:1", "socks4://127.0.0.1", "socks://127.0.0.1", "not a proxy", ""]
+        {
+            let error = Client::builder().proxy(url).build().unwrap_err();
+            assert_eq!(error.kind(), cometly_core::CallErrorKind::Setup, "{url}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        }
     }
 }

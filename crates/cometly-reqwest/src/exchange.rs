@@ -1,11 +1,59 @@
-//! The answer as it comes in, within the limits.
+//! One try of a call, and the answer as it comes in, within the limits.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use cometly_core::{Redirected, TransportError, TransportLimits};
-use http::{HeaderMap, Response, StatusCode};
-use reqwest::Url;
+use cometly_core::{Attempt, Redirected, TransportError, TransportLimits};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::CONTENT_LENGTH};
+use reqwest::{Body, Url};
+use tokio::runtime::Handle;
 
-type Error = TransportError<reqwest::Error>;
+use crate::{
+    Client, ClientError,
+    failure::failure,
+    frames::{FRAME, Frames},
+};
+
+type Failed = TransportError<ClientError>;
+
+impl Client {
+    /// One attempt.
+    pub(crate) async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, Failed> {
+        let (request, timeout, fresh) = (attempt.request(), attempt.timeout(), attempt.needs_fresh_connection());
+        if Handle::try_current().is_err() {
+            return Err(TransportError::setup(ClientError::NoRuntime));
+        }
+        let asked = self.last_url.url(request.uri())?;
+        let proxy = self.clients.proxy_for(request.uri());
+        let failure = |error| failure(error, proxy);
+        let http = self.clients.get(&asked, fresh)?;
+        let (head, body) = request.into_parts();
+        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
+        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = reqwest::Request::new(head.method, asked.clone());
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        if is_empty_post {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // Held as long as this future is.
+        let call = Arc::new(());
+        *request.body_mut() = match body.len() {
+            0 => None,
+            len if len <= FRAME => Some(body.into()),
+            _ => Some(Body::wrap(Frames::new(body, Arc::downgrade(&call)))),
+        };
+        *request.timeout_mut() = Some(timeout);
+        let mut response = http.execute(request).await.map_err(failure)?;
+        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
+        exchange.take_headers(std::mem::take(response.headers_mut()))?;
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            exchange.extend_body(&chunk, || chunk.clone())?;
+        }
+        drop(call);
+        Ok(exchange.into_response())
+    }
+}
 
 /// A fresh response that is filled as far as the limits let it.
 pub(crate) struct Exchange {
@@ -26,14 +74,14 @@ impl Exchange {
         Self { limits, response, piece: Bytes::new() }
     }
 
-    pub(crate) fn take_headers(&mut self, headers: HeaderMap) -> Result<(), Error> {
+    pub(crate) fn take_headers(&mut self, headers: HeaderMap) -> Result<(), Failed> {
         self.limits.check_head(self.response.status(), &headers)?;
         *self.response.headers_mut() = headers;
         Ok(())
     }
 
     /// Adds what was read to the body; `own` keeps it as it is.
-    pub(crate) fn extend_body(&mut self, read: &[u8], own: impl FnOnce() -> Bytes) -> Result<(), Error> {
+    pub(crate) fn extend_body(&mut self, read: &[u8], own: impl FnOnce() -> Bytes) -> Result<(), Failed> {
         let (status, body) = (self.response.status(), self.response.body_mut());
         let len = body.len().max(self.piece.len());
         if read.len() > self.limits.max_body_size.saturating_sub(len) {

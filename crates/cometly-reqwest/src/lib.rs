@@ -29,15 +29,16 @@
 //! reqwest has no such switches on a request, so a client that [you bring](ClientBuilder::http_client) keeps its own
 //! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer from another URL than the
 //! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
-//! to the same URL cannot be told, and may repeat a POST. Build it with `redirect(Policy::none())`.
+//! to the same URL cannot be seen, and may repeat a POST. Build it with `redirect(Policy::none())`.
 //!
-//! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it; without one, reqwest panics.
+//! It needs a tokio runtime with its timer and IO enabled, as `#[tokio::main]` makes it.
 //!
 //! # What cannot be prevented
 //! hyper writes a request into a buffer of its connection and frees that unwiped: the key is mostly found there once, whole,
 //! after everything was dropped (`cargo test -p cometly-conformance --test key_memory`).
 //!
 //! Dropping the future of a call closes its connection; what was already sent may have arrived.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -45,8 +46,11 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
 pub mod blocking;
 mod builder;
+mod clients;
+mod error;
 mod exchange;
 mod failure;
+mod frames;
 mod run;
 mod target;
 
@@ -56,32 +60,28 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{
-    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
-};
-use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
+use cometly_core::{Api, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportLimits};
+use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use error::ClientError;
 pub use reqwest;
 pub use run::Run;
 
-use exchange::Exchange;
-use failure::failure;
+use clients::Clients;
 use target::LastUrl;
 
-/// Why a call has no result; the transport's part is reqwest's own error.
-pub type Error = CallError<reqwest::Error>;
+/// Why a call has no result; the transport's part is reqwest's own error, or why reqwest was not asked.
+pub type Error = CallError<ClientError>;
 
 /// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection
 /// pool.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    /// For plain `http`, if that must not go through the proxy of the other one.
-    plain: Option<reqwest::Client>,
+    clients: Clients,
     limits: TransportLimits,
     retry_policy: RetryPolicy,
     last_url: LastUrl,
@@ -127,7 +127,7 @@ impl Client {
         self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), now())).await
     }
 
-    async fn drive(&self, mut operation: Operation<Bytes, reqwest::Error>) -> Result<AuthOutcome<Bytes>, Error> {
+    async fn drive(&self, mut operation: Operation<Bytes, ClientError>) -> Result<AuthOutcome<Bytes>, Error> {
         loop {
             operation = match operation.next(now()) {
                 Next::Wait { pause, operation } => {
@@ -143,31 +143,10 @@ impl Client {
         }
     }
 
-    /// One attempt.
-    async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<reqwest::Error>> {
-        let (request, timeout) = (attempt.request(), attempt.timeout());
-        let asked = self.last_url.url(request.uri())?;
-        let (head, body) = request.into_parts();
-        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
-        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
-        let mut request = reqwest::Request::new(head.method, asked.clone());
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        if is_empty_post {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        if !body.is_empty() {
-            *request.body_mut() = Some(body.into());
-        }
-        *request.timeout_mut() = Some(timeout);
-        let http = self.plain.as_ref().filter(|_| asked.scheme() == "http").unwrap_or(&self.http);
-        let mut response = http.execute(request).await.map_err(failure)?;
-        let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
-        exchange.take_headers(std::mem::take(response.headers_mut()))?;
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            exchange.extend_body(&chunk, || chunk.clone())?;
-        }
-        Ok(exchange.into_response())
+    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. It
+    /// does nothing to a client that [you brought](ClientBuilder::http_client).
+    pub fn close_idle(&self) {
+        self.clients.close_idle();
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::Url;
 
 use cometly_core::TransportError;
 
-use crate::failure::failure;
+use crate::{ClientError, failure::failure};
 
 /// The URL that was read last. Reading one is dear, and calls of one [`Api`](cometly_core::Api) differ in path and query
 /// only.
@@ -21,7 +21,7 @@ pub(crate) struct LastUrl {
 
 impl LastUrl {
     /// What reqwest would read from `uri`, or its error.
-    pub(crate) fn url(&self, uri: &Uri) -> Result<Url, TransportError<reqwest::Error>> {
+    pub(crate) fn url(&self, uri: &Uri) -> Result<Url, TransportError<ClientError>> {
         let last = self.lock().clone();
         if let Some(url) = last.and_then(|last| like(&last, uri)) {
             return Ok(url);
@@ -29,7 +29,7 @@ impl LastUrl {
         // Only reqwest makes an error of reqwest's.
         let mut request = Request::new("");
         *request.uri_mut() = uri.clone();
-        let request = reqwest::Request::try_from(request).map_err(failure)?;
+        let request = reqwest::Request::try_from(request).map_err(|error| failure(error, None))?;
         *self.lock() = Some(Arc::new(request.url().clone()));
         Ok(request.url().clone())
     }

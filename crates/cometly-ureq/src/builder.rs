@@ -1,18 +1,18 @@
 //! The settings of a client.
 
-use std::{fmt, time::Duration};
+use std::{env, fmt, time::Duration};
 
-use cometly_core::{CallError, RetryPolicy, TransportLimits};
-use ureq::{Agent, Proxy};
+use cometly_core::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
+use ureq::Agent;
 
-use crate::{Client, Error, lookup};
+use crate::{Client, Error, agents::Agents, failure::setup};
 
 /// Makes a [`Client`]; from [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     limits: TransportLimits,
     retry_policy: RetryPolicy,
-    proxy: Result<Option<Proxy>, ureq::Error>,
+    proxies: Result<ProxyRules, InvalidProxy>,
     reuse: bool,
     agent: Option<Agent>,
 }
@@ -51,16 +51,19 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`. By default there is none, whatever
-    /// the environment says. It gets to see no plain `http`, which is for this machine.
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, or an `https` one. By default
+    /// there is none, whatever the environment says. It gets to see no plain `http`, which is for this machine.
     pub fn proxy(mut self, url: &str) -> Self {
-        self.proxy = Proxy::new(url).map(Some);
+        self.proxies = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(&USABLE)).map(ProxyRules::https);
         self
     }
 
-    /// Takes the proxy from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`), as ureq reads it.
+    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`].
     pub fn proxy_from_env(mut self) -> Self {
-        self.proxy = Ok(Proxy::try_from_env());
+        self.proxies = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
+            rules.https_proxy().cloned().map(|proxy| proxy.usable(&USABLE)).transpose()?;
+            Ok(rules)
+        });
         self
     }
 
@@ -82,26 +85,15 @@ impl ClientBuilder {
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
     pub fn build(self) -> Result<Client, Error> {
-        let proxy = self.proxy.map_err(CallError::setup)?;
-        let is_own = self.agent.is_none();
-        let agent = self.agent.unwrap_or_else(|| own_agent(self.reuse, self.limits, proxy.clone()));
-        Ok(Client { agent, is_own, limits: self.limits, retry_policy: self.retry_policy, proxy })
+        let proxies = self.proxies.map_err(setup)?;
+        let agents = Agents::new(self.agent, self.reuse, self.limits, proxies);
+        let retry_policy = self.retry_policy;
+        Ok(Client { agents, limits: self.limits, retry_policy })
     }
 }
 
-/// What is forced, on an agent or on a request: their settings have these methods in common, but no trait.
-macro_rules! forced {
-    ($config:expr, $limits:expr, $proxy:expr, $timeout:expr) => {
-        $config
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy($proxy)
-            .timeout_global(Some($timeout))
-            .timeout_connect(Some($limits.connect_timeout))
-            .max_response_header_size(TransportLimits::MAX_HEADER_SIZE)
-    };
-}
-pub(crate) use forced;
+/// The proxies that can be spoken to.
+const USABLE: [ProxyScheme; 2] = [ProxyScheme::Http, ProxyScheme::Https];
 
 /// Shows the limits; a proxy's URL may hold a password.
 impl fmt::Debug for ClientBuilder {
@@ -115,37 +107,11 @@ impl Default for ClientBuilder {
         Self {
             limits: TransportLimits::default(),
             retry_policy: RetryPolicy::default(),
-            proxy: Ok(None),
+            proxies: Ok(ProxyRules::default()),
             reuse: true,
             agent: None,
         }
     }
-}
-
-/// How many connections wait for their next call.
-const MOST_KEPT: usize = 64;
-
-fn own_agent(reuse: bool, limits: TransportLimits, proxy: Option<Proxy>) -> Agent {
-    let config = forced!(Agent::config_builder(), limits, proxy, TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
-    // All go to one host, of which ureq by itself keeps three.
-    let kept = if reuse { MOST_KEPT } else { 0 };
-    #[cfg_attr(
-        not(any(feature = "rustls", feature = "native-tls")),
-        expect(unused_mut, reason = "TLS alone adds to it")
-    )]
-    let mut config = config.max_idle_connections(kept).max_idle_connections_per_host(kept);
-    #[cfg(feature = "rustls")]
-    {
-        let roots = ureq::tls::RootCerts::PlatformVerifier;
-        config = config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build());
-    }
-    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-    {
-        let provider = ureq::tls::TlsProvider::NativeTls;
-        let roots = ureq::tls::RootCerts::PlatformVerifier;
-        config = config.tls_config(ureq::tls::TlsConfig::builder().provider(provider).root_certs(roots).build());
-    }
-    lookup::agent(config.build())
 }
 
 #[cfg(test)]
@@ -165,7 +131,7 @@ mod tests {
                 .reuse_connections(false)
         };
         let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
-        assert!(matches!(named.proxy, Ok(Some(_))));
+        assert!(named.proxies.as_ref().unwrap().https_proxy().is_some());
         for builder in [named, environments.http_client(Agent::new_with_defaults())] {
             assert!(!builder.reuse);
             let is_own = builder.agent.is_none();
@@ -180,7 +146,7 @@ mod tests {
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
             assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
-            assert_eq!(client.is_own, is_own);
+            assert_eq!(client.agents.is_own(), is_own);
             let shown = format!("{client:?}{shown}");
             assert!(
                 shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"),
@@ -192,8 +158,21 @@ mod tests {
 
     #[test]
     fn connections_are_kept_unless_told_otherwise() {
-        let most = |builder: ClientBuilder| builder.build().unwrap().agent.config().max_idle_connections();
+        let most = |builder: ClientBuilder| builder.build().unwrap().agents.current().config().max_idle_connections();
         assert!(most(Client::builder()) > 0);
         assert_eq!(most(Client::builder().reuse_connections(false)), 0);
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_of_the_builder() {
+        for url in ["socks5://canary:canary@127.0.0.1:1", "socks4://127.0.0.1", "socks://127.0.0.1", "not a proxy", ""]
+        {
+            let error = Client::builder().proxy(url).build().unwrap_err();
+            assert_eq!(error.kind(), cometly_core::CallErrorKind::Setup, "{url}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        }
+        for url in ["127.0.0.1:1", "http://user:password@127.0.0.1", "https://proxy.example"] {
+            assert!(Client::builder().proxy(url).build().is_ok(), "{url}");
+        }
     }
 }

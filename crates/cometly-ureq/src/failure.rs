@@ -1,53 +1,91 @@
 //! What a failure of ureq says of the call: whether it may be sent again.
 
-use std::io;
+use std::{error, io};
 
-use cometly_core::{Delivery, TransportError};
+use cometly_core::{CallError, Delivery, TransportError};
+use http::StatusCode;
 use ureq::{Error as Ureq, Timeout};
 
-pub(crate) fn failure(error: Ureq) -> TransportError<Ureq> {
+use crate::{
+    Error,
+    connect::{NotConnected, Place},
+};
+
+/// The client cannot be made, for a reason of ours.
+pub(crate) fn setup(error: impl error::Error + Send + Sync + 'static) -> Error {
+    CallError::setup(Ureq::Other(Box::new(error)))
+}
+
+type Failed = TransportError<Ureq>;
+
+pub(crate) fn failure(error: Ureq) -> Failed {
     match error {
+        Ureq::Other(error) => match error.downcast::<NotConnected>() {
+            Ok(error) => not_connected(*error),
+            Err(error) => TransportError::failed(Delivery::Unknown, Ureq::Other(error)),
+        },
         Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => TransportError::timed_out(Delivery::NotSent),
         Ureq::Timeout(_) => TransportError::timed_out(Delivery::Unknown),
         Ureq::LargeResponseHeader(..) => TransportError::too_large(None),
         // ureq keeps the type of this error to itself.
         Ureq::Protocol(error) if error.to_string().contains("too many headers") => TransportError::too_large(None),
         // These two show the URL, and with it the query.
-        Ureq::BadUri(_) => TransportError::not_sent(Ureq::BadUri("not shown".into())),
-        Ureq::RequireHttpsOnly(_) => TransportError::not_sent(Ureq::RequireHttpsOnly("not shown".into())),
+        Ureq::BadUri(_) => TransportError::failed(Delivery::NotSent, Ureq::BadUri("not shown".into())),
+        Ureq::RequireHttpsOnly(_) => {
+            TransportError::failed(Delivery::NotSent, Ureq::RequireHttpsOnly("not shown".into()))
+        }
         error => TransportError::failed(delivery(&error), error),
     }
 }
 
+/// By the place: nothing of a request is sent before there is a connection.
+fn not_connected(error: NotConnected) -> Failed {
+    match error.place {
+        Place::Proxy(status) => proxy_refused(status, error.into_error()),
+        Place::TlsSetup => TransportError::setup(error.into_error()),
+        Place::LookUp | Place::Dial | Place::Tls if matches!(error.source, Ureq::Timeout(_)) => {
+            TransportError::timed_out(Delivery::NotSent)
+        }
+        Place::Tls if is_untrusted(&error.source) => TransportError::failed(Delivery::Untrusted, error.into_error()),
+        Place::LookUp | Place::Dial | Place::Tls => TransportError::failed(Delivery::NotSent, error.into_error()),
+    }
+}
+
+/// Final: it would be refused again.
+fn proxy_refused(status: Option<StatusCode>, error: Ureq) -> Failed {
+    TransportError::proxy_refused(status, error)
+}
+
+/// Whether the handshake ended because of the server's certificate.
+fn is_untrusted(error: &Ureq) -> bool {
+    match error {
+        // rustls' type is not ureq's to show.
+        Ureq::Io(error) => error.to_string().starts_with("invalid peer certificate"),
+        #[cfg(feature = "native-tls")]
+        Ureq::NativeTls(error) => error.to_string().contains("certificate"),
+        _ => false,
+    }
+}
+
+/// Of a failure behind a connection of ours; or anywhere on an agent that the user brought, whose connections say no place.
 fn delivery(error: &Ureq) -> Delivery {
     match error {
-        Ureq::Io(error) => io_delivery(error),
+        Ureq::Io(io) => match io.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
+            _ if is_untrusted(error) => Delivery::Untrusted,
+            _ if io.to_string().contains("failed to lookup address") => Delivery::NotSent,
+            _ => Delivery::Unknown,
+        },
         #[cfg(feature = "native-tls")]
-        Ureq::NativeTls(error) => {
-            if error.to_string().contains("certificate") {
-                Delivery::Untrusted
-            } else {
-                Delivery::NotSent
-            }
-        }
+        Ureq::NativeTls(_) if is_untrusted(error) => Delivery::Untrusted,
+        #[cfg(feature = "native-tls")]
+        Ureq::NativeTls(_) => Delivery::NotSent,
         Ureq::HostNotFound
         | Ureq::ConnectionFailed
         | Ureq::ConnectProxyFailed(_)
         | Ureq::InvalidProxyUrl
         | Ureq::Tls(_)
         | Ureq::TlsRequired => Delivery::NotSent,
-        _ => Delivery::Unknown,
-    }
-}
-
-fn io_delivery(error: &io::Error) -> Delivery {
-    let text = || error.to_string();
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
-        // rustls checks the certificate before it lets anything of the request through. Its type is not ureq's to show,
-        // and native-tls has another.
-        _ if text().contains("invalid peer certificate") => Delivery::Untrusted,
-        _ if text().contains("failed to lookup address") => Delivery::NotSent,
         _ => Delivery::Unknown,
     }
 }

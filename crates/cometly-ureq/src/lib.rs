@@ -37,37 +37,34 @@
 //! ureq writes a request into a buffer of its connection and frees that unwiped. Nothing of the key was found after everything
 //! was dropped (`cargo test -p cometly-conformance --test key_memory`), for the GNU C library gives so large a block back to
 //! the system; another allocator may keep it.
+#![doc = include_str!("../STACK.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod agents;
 mod builder;
+mod connect;
+mod exchange;
 mod failure;
-mod lookup;
 mod run;
 
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    io::Read as _,
     thread::sleep,
-    time::Duration,
 };
 
 use bytes::Bytes;
-use cometly_core::{
-    Api, Attempt, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportError, TransportLimits,
-};
-use http::{Method, Request, Response, uri::Scheme};
+use cometly_core::{Api, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportLimits};
+use http::Request;
 use serde::de::DeserializeOwned;
-use ureq::AsSendBody;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use run::Run;
 pub use ureq;
 
-use builder::forced;
-use failure::failure;
+use agents::Agents;
 
 /// Why a call has no result; the transport's part is ureq's own error.
 pub type Error = CallError<ureq::Error>;
@@ -76,12 +73,9 @@ pub type Error = CallError<ureq::Error>;
 /// the connection pool.
 #[derive(Clone)]
 pub struct Client {
-    agent: ureq::Agent,
-    /// Whether the agent is set up as is forced, so that a request only says where it differs.
-    is_own: bool,
+    agents: Agents,
     limits: TransportLimits,
     retry_policy: RetryPolicy,
-    proxy: Option<ureq::Proxy>,
 }
 
 impl Client {
@@ -140,50 +134,12 @@ impl Client {
         }
     }
 
-    /// One attempt.
-    fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, TransportError<ureq::Error>> {
-        let (request, timeout) = (attempt.request(), attempt.timeout());
-        let (head, body) = request.into_parts();
-        // ureq announces the length of any body, and a GET must have none at all.
-        if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
-            self.exchange_with(Request::from_parts(head, ()), timeout)
-        } else {
-            self.exchange_with(Request::from_parts(head, body.as_ref()), timeout)
-        }
-    }
-
-    fn exchange_with<B: AsSendBody>(
-        &self,
-        request: Request<B>,
-        timeout: Duration,
-    ) -> Result<Response<Bytes>, TransportError<ureq::Error>> {
-        // A proxy would read what is not encrypted.
-        let proxy = if request.uri().scheme() == Some(&Scheme::HTTPS) { self.proxy.clone() } else { None };
-        let is_as_set_up =
-            timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && proxy.is_some() == self.proxy.is_some();
-        let request = if self.is_own && is_as_set_up {
-            request
-        } else {
-            forced!(self.agent.configure_request(request), self.limits, proxy, timeout).build()
-        };
-        let (head, body) = self.agent.run(request).map_err(failure)?.into_parts();
-        self.limits.check_head(head.status, &head.headers)?;
-        let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX);
-        let claimed = usize::try_from(body.content_length().unwrap_or_default()).unwrap_or(MAX_CLAIM);
-        let mut read = Vec::with_capacity(claimed.min(MAX_CLAIM));
-        match body.into_with_config().limit(limit).reader().read_to_end(&mut read).map_err(ureq::Error::from) {
-            Err(ureq::Error::BodyExceedsLimit(_)) => Err(TransportError::too_large(Some(head.status))),
-            read => read.map_err(failure),
-        }?;
-        let mut response = Response::new(Bytes::from(read));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        Ok(response)
+    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. It
+    /// does nothing to an agent that [you brought](ClientBuilder::http_client).
+    pub fn close_idle(&self) {
+        self.agents.close_idle();
     }
 }
-
-/// How much of the length that an answer claims is made room for before it is read.
-const MAX_CLAIM: usize = 16_384;
 
 /// Another number each time.
 fn seed() -> u64 {

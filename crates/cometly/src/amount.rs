@@ -42,7 +42,7 @@ impl Amount {
     /// The first number of 16 digits.
     const LIMIT: i64 = 1_000_000_000_000_000;
 
-    /// The amount of so many hundredths: 1250 is 12.50.
+    /// The amount of this many hundredths: 1250 is 12.50.
     ///
     /// # Errors
     /// [`InvalidRequest`] for more than 15 digits.

@@ -102,7 +102,7 @@ impl ExportLines {
         Self::with_max_len(Lines::MAX_LEN)
     }
 
-    /// The lines of a file, of which none is longer than so many bytes.
+    /// The lines of a file, each of at most this many bytes.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self {

@@ -199,7 +199,7 @@ impl Written {
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    /// Exactly so many digits, at most four.
+    /// Exactly this many digits, at most four.
     fn number(&mut self, digits: usize) -> Option<u16> {
         let (number, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;

@@ -153,7 +153,7 @@ fn track(api: &Api, event: &serde_json::Value) -> Call {
     api.post("events/track").json(event)
 }
 
-/// A request that nobody authorized, as by a caller who forgot to.
+/// A request without `authorize`, as by a caller who forgot it.
 fn bare(scene: &Scene, client: &dyn Transport, accept: &str) -> Result<Sent> {
     let request = Request::get(format!("{}/companies", scene.emulator.base_url()));
     let request = request.header("accept", accept).body(Bytes::new())?;

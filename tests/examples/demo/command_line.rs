@@ -1,4 +1,4 @@
-//! The end of the demo: the same questions on the command line, for those who have a key and no program yet.
+//! The end of the demo: the same questions on the command line, for users with a key and no program yet.
 
 use std::{env, path::PathBuf, process::Command};
 

@@ -11,7 +11,7 @@ use crate::Result;
 /// A Cometly, and what may stand in its place on a bad day.
 pub(crate) struct Scene {
     pub(crate) emulator: Emulator,
-    /// The same with windows of 2 s, since nobody likes to wait for a minute.
+    /// The same with windows of 2 s, so that the demo does not wait for a minute.
     hurried: Emulator,
     /// A load balancer without anything behind it.
     outage: FaultServer,
@@ -66,7 +66,7 @@ impl Scene {
         at(&self.firewall.base_url(), &self.emulator.keys().full)
     }
 
-    /// Where nobody listens any more.
+    /// A port that was closed.
     pub(crate) fn gone(&self) -> Result<Api> {
         at(&self.gone.base_url(), &self.emulator.keys().full)
     }

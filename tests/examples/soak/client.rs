@@ -26,7 +26,7 @@ const CALLERS: u64 = 64;
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Until the last call has ended and the client is gone.
 const GRACE: Duration = Duration::from_secs(60);
-/// The first wrong outcomes are told.
+/// The first wrong outcomes are printed.
 const TOLD: usize = 10;
 
 /// Sends calls for so long, and says what came of it.

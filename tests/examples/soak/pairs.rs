@@ -18,7 +18,7 @@ use crate::{
     report::{self, Report},
 };
 
-/// Until a process that was to end is ended: the last calls, and a client's own farewell.
+/// Until a process that was to end is ended: the last calls, and what a client does to close.
 const GRACE: Duration = Duration::from_secs(75);
 
 /// Whether all outcomes were as planned, all tries arrived, and nothing grew.
@@ -96,7 +96,7 @@ impl Running {
     }
 
     fn tell(&mut self, text: &str) -> Result<()> {
-        let mut input = self.child.stdin.take().ok_or("it is told one thing")?;
+        let mut input = self.child.stdin.take().ok_or("its stdin is taken once")?;
         Ok(input.write_all(text.as_bytes())?)
     }
 

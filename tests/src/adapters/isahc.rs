@@ -68,6 +68,11 @@ impl Transport for AsyncTransport {
         block_on(self.0.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
+    fn close_idle(&self) -> bool {
+        self.0.close_idle();
+        true
+    }
+
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {
         let begun = Instant::now();
         let mut sending = pin!(self.0.send(call));
@@ -103,5 +108,10 @@ impl Transport for BlockingTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn close_idle(&self) -> bool {
+        self.0.close_idle();
+        true
     }
 }

@@ -13,7 +13,7 @@ use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transp
 pub(super) struct Async;
 pub(super) struct Blocking;
 
-/// The runtime of all async clients; its absence is told by the first call.
+/// The runtime of all async clients; without it the first call fails.
 static RUNTIME: LazyLock<Option<Runtime>> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
 
@@ -21,7 +21,7 @@ fn runtime() -> Result<&'static Runtime, BoxError> {
     RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
 }
 
-fn configure<H>(builder: ClientBuilder<H>, settings: &Settings) -> ClientBuilder<H> {
+fn configure<C>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
     let mut builder = builder
         .retry_policy(settings.retry_policy.clone())
         .attempt_timeout(settings.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT))
@@ -70,6 +70,11 @@ impl Transport for AsyncTransport {
         self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
+    fn close_idle(&self) -> bool {
+        self.client.close_idle();
+        true
+    }
+
     fn send_and_drop(&self, call: Call, after: Duration) -> bool {
         self.runtime.block_on(async { tokio::time::timeout(after, self.client.send(call)).await }).is_err()
     }
@@ -86,7 +91,7 @@ impl Flavour for Blocking {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = configure(blocking::Client::builder(), settings);
         if settings.client == HttpClient::Users {
-            builder = builder.http_client(reqwest::blocking::Client::builder().no_proxy().build()?);
+            builder = builder.http_client(reqwest::Client::builder().no_proxy().build()?);
         }
         Ok(Some(Box::new(BlockingTransport(builder.build()?))))
     }
@@ -99,5 +104,10 @@ impl Transport for BlockingTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn close_idle(&self) -> bool {
+        self.0.close_idle();
+        true
     }
 }

@@ -49,4 +49,9 @@ impl Transport for UreqTransport {
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
     }
+
+    fn close_idle(&self) -> bool {
+        self.0.close_idle();
+        true
+    }
 }

@@ -9,14 +9,15 @@ use crate::{
     fault_server::{Answer, Script},
 };
 
-pub(super) const CASES: &[Case] = cases![row_21_to_34_every_answer_has_the_same_outcome_on_every_stack,];
+pub(super) const CASES: &[Case] = cases![every_answer_has_the_same_outcome_on_every_stack,];
 
 const JSON: &str = r#"{"message":"Words."}"#;
 const HTML: &str = "<!DOCTYPE html><title>Log in</title>";
 const CHALLENGE: (&str, &str) = ("cf-mitigated", "challenge");
 const WAF: (&str, &str) = ("x-amzn-waf-action", "challenge");
 
-fn row_21_to_34_every_answer_has_the_same_outcome_on_every_stack(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 21 to 34.
+fn every_answer_has_the_same_outcome_on_every_stack(stage: &Stage<'_>) -> Played {
     use ApiErrorKind::{Forbidden, RateLimited, Rejected, ServerError, Unauthenticated, Unexpected};
     use UnexpectedCause::{Challenge, Empty, Encoded, NotJson, Proxy, Redirect, Status};
 

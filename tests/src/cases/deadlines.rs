@@ -1,22 +1,28 @@
 //! Time: one deadline for the whole call, whatever the server does.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    thread,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use cometly_core::{Call, CallErrorKind, Delivery};
+use cometly_core::{Call, CallError, CallErrorKind, Delivery};
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Settings, Stage, Transport,
-    cases::cases,
-    fault_server::{Act, Answer, Script},
+    Arrivals, BoxError, Case, Played, Proxy, Settings, Source, Stage, Transport,
+    cases::{cases, slow_reader, wait_for_bytes},
+    fault_server::{Act, Answer, RawServer, Script},
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_61_no_answer_ends_at_the_deadline,
-    row_62_a_slow_head_ends_at_the_deadline,
-    row_62_a_slow_body_ends_at_the_deadline,
-    row_63_a_server_that_stops_reading_ends_at_the_deadline,
+    no_answer_ends_at_the_deadline,
+    a_slow_head_ends_at_the_deadline,
+    a_slow_body_ends_at_the_deadline,
+    a_server_that_stops_reading_ends_at_the_deadline,
     a_connection_that_is_never_made_ends_at_its_own_time_out,
+    an_upload_that_crawls_ends_at_the_deadline,
+    a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting,
     a_time_out_without_end_is_taken_as_one,
 ];
 
@@ -49,19 +55,23 @@ fn play(stage: &Stage<'_>, answer: Answer) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_61_no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 61.
+fn no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::silence())
 }
 
-fn row_62_a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 62.
+fn a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::raw("HTTP/1.1 200 OK\r\nX: ").then(slow(b"x")))
 }
 
-fn row_62_a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 62.
+fn a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     play(stage, Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{").then(slow(b" ")))
 }
 
-fn row_63_a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 63.
+fn a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::new(vec![Act::Pause(AT_MOST)]).before_body()))?;
     let api = stage.api(&server.base_url())?;
     let client = stage.connect(&Settings::default().deadline(DEADLINE))?;
@@ -82,6 +92,43 @@ fn a_connection_that_is_never_made_ends_at_its_own_time_out(stage: &Stage<'_>) -
     assert!(matches!(&sent, Err(error) if error.kind() == CallErrorKind::Timeout), "{sent:?}");
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
     assert_eq!(server.arrivals(), 0);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn an_upload_that_crawls_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+    // Each write makes some progress, and would have its whole time-out again.
+    let (server, _) = slow_reader(16 * 1024, Duration::from_millis(300))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let body = Bytes::from(vec![b'7'; 8 << 20]);
+    let begun = Instant::now();
+    let sent = stage.send(&*client, stage.api(&server.base_url("http"))?.post("events/track").body(body));
+    let took = begun.elapsed();
+    let is_late = |error: &CallError<Source>| {
+        error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown)
+    };
+    assert!(sent.as_ref().is_err_and(is_late), "{sent:?}");
+    assert!(took < Duration::from_millis(3_200), "it took {took:?}");
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(stage: &Stage<'_>) -> Played {
+    let proxy = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
+        for _ in 0..100 {
+            thread::sleep(Duration::from_millis(100));
+            stream.write_all(b"x")?;
+        }
+        Ok(())
+    })?;
+    let settings =
+        Settings::default().connect_timeout(DEADLINE).proxy(Proxy::Named(format!("http://{}", proxy.address())));
+    let client = stage.connect(&settings)?;
+    let begun = Instant::now();
+    let sent = stage.send(&*client, stage.api("https://127.0.0.1:1/v1")?.post("events/track").json("x"));
+    let took = begun.elapsed();
+    assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
     Ok(Arrivals::checked_by_the_case())
 }
 

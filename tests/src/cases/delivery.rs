@@ -1,38 +1,48 @@
 //! What is said of a call that got no whole answer: whether it may be sent again.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::Shutdown,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use cometly_core::{Api, ApiErrorKind, Call, CallErrorKind, Delivery, UnexpectedCause};
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Settings, Stage, authority,
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage, authority,
     canary::Canary,
-    cases::{cases, dying, get_and_post, serve_tls},
-    fault_server::{Act, Answer, ClosedPort, FaultServer, Script, ServerCertificate},
+    cases::{cases, dying, get_and_post, serve_tls, slow_reader, wait_for_bytes},
+    fault_server::{Act, Answer, ClosedPort, FaultServer, RawServer, Script, ServerCertificate},
     stage::{NotOffered, kind},
     wait_until,
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_6_a_trusted_server_is_spoken_to_in_http_1_1,
-    row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced,
-    row_53_a_refused_connection_was_not_sent,
-    row_53_an_unknown_host_was_not_sent,
-    row_54_a_certificate_that_is_not_trusted_stops_the_call,
-    row_54_tls_to_a_plain_port_ends,
-    row_55_a_connection_closed_without_an_answer_is_unknown,
-    row_55_twenty_posts_on_dying_connections_arrive_twenty_times,
-    row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing,
-    row_56_nor_when_connections_are_kept_on_purpose,
-    row_56_nor_under_a_post_without_a_body,
-    row_56_nor_under_a_get,
-    row_57_a_kept_connection_that_was_closed_in_peace_is_replaced,
-    row_58_a_reset_is_unknown_wherever_it_comes,
-    row_59_a_torn_head_is_never_a_success,
-    row_60_a_dropped_future_sends_nothing_more,
-    row_64_an_early_answer_to_a_large_upload_is_told_or_unknown,
-    row_65_late_bytes_are_nobodys_answer,
+    a_trusted_server_is_spoken_to_in_http_1_1,
+    a_users_client_speaks_http_1_1_where_that_can_be_forced,
+    a_refused_connection_was_not_sent,
+    an_unknown_host_was_not_sent,
+    an_unreachable_network_was_not_sent,
+    a_tls_handshake_that_is_cut_was_not_sent,
+    a_certificate_that_is_not_trusted_stops_the_call,
+    tls_to_a_plain_port_ends,
+    a_connection_closed_without_an_answer_is_unknown,
+    twenty_posts_on_dying_connections_arrive_twenty_times,
+    a_kept_connection_that_dies_under_a_post_repeats_nothing,
+    a_connection_kept_on_purpose_that_dies_under_a_post_repeats_nothing,
+    a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing,
+    a_kept_connection_that_dies_under_a_get_repeats_nothing,
+    an_idle_connection_that_was_closed_cleanly_is_replaced,
+    a_reset_is_unknown_wherever_it_comes,
+    a_torn_head_is_never_a_success,
+    a_dropped_future_sends_nothing_more,
+    a_dropped_upload_ends_with_what_was_buffered,
+    an_upload_that_is_late_ends_with_what_was_buffered,
+    an_early_answer_to_a_large_upload_is_that_answer_or_unknown,
+    late_bytes_are_never_the_next_calls_answer,
     no_error_shows_a_query_or_a_body,
 ];
 
@@ -43,7 +53,8 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
     }
 }
 
-fn row_6_a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 6.
+fn a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.client()?;
     assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
@@ -51,7 +62,8 @@ fn row_6_a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played 
     Ok(Arrivals::of(&server))
 }
 
-fn row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 6.
+fn a_users_client_speaks_http_1_1_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().users_client())?;
     // A user's client has its own certificate store; the protocol is agreed on before it is asked.
@@ -64,17 +76,19 @@ fn row_6_and_so_it_is_by_a_users_client_where_that_can_be_forced(stage: &Stage<'
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn row_53_a_refused_connection_was_not_sent(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 53.
+fn a_refused_connection_was_not_sent(stage: &Stage<'_>) -> Played {
     let closed = ClosedPort::bind()?;
     let (api, client) = (stage.api(&closed.base_url())?, stage.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
+        let error = stage.send(&*client, call).err().ok_or("the port is closed")?;
         assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     }
     Ok(Arrivals::counted(0))
 }
 
-fn row_53_an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 53.
+fn an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
     // RFC 6761 §6.4: `.invalid` never has an address.
     let (api, client) = (stage.api("https://cometly.invalid/v1")?, stage.client()?);
     let error = stage.send(&*client, api.post("events/track").json("x")).err().ok_or("there is no such host")?;
@@ -82,7 +96,53 @@ fn row_53_an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(0))
 }
 
-fn row_54_a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
+/// Nothing was sent, and the transport says so if it can.
+fn not_sent(stage: &Stage<'_>, sent: Sent) -> Result<(), BoxError> {
+    match sent {
+        Err(error) if error.delivery() == Some(Delivery::NotSent) => Ok(()),
+        Err(error) if stage.has_gap(Gap::FailurePlaces) && error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        other => Err(format!("expected a call that was not sent, got {other:?}").into()),
+    }
+}
+
+fn an_unreachable_network_was_not_sent(stage: &Stage<'_>) -> Played {
+    // No TCP connection can be made to a broadcast address, whatever the network of the machine.
+    let (api, client) = (stage.api("https://255.255.255.255/v1")?, stage.client()?);
+    for call in [api.get("events"), api.post("events/track").json("x")] {
+        not_sent(stage, stage.send(&*client, call))?;
+    }
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
+    let close = RawServer::start(|mut stream, _| wait_for_bytes(&mut stream))?;
+    let reset = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+    })?;
+    let fin = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        stream.shutdown(Shutdown::Write)?;
+        while stream.read(&mut [0; 4096])? > 0 {}
+        Ok(())
+    })?;
+    // A fatal alert: `handshake_failure`.
+    let alert = RawServer::start(|mut stream, _| {
+        wait_for_bytes(&mut stream)?;
+        stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
+    })?;
+    let client = stage.client()?;
+    for (kind, server) in [("closed", close), ("reset", reset), ("ended", fin), ("refused", alert)] {
+        let api = stage.api(&server.base_url("https"))?;
+        for call in [api.get("events"), api.post("events/track").json("x")] {
+            not_sent(stage, stage.send(&*client, call)).map_err(|error| format!("{kind}: {error}"))?;
+        }
+    }
+    Ok(Arrivals::checked_by_the_case())
+}
+
+/// `docs/faults.md` 54.
+fn a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
     let client = stage.client()?;
     for (kind, certificate) in [
         ("self-signed", ServerCertificate::self_signed(&["127.0.0.1"])?),
@@ -98,7 +158,8 @@ fn row_54_a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) ->
     Ok(Arrivals::counted(0))
 }
 
-fn row_54_tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 54.
+fn tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
     let base_url = server.base_url().replace("http://", "https://");
     let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
@@ -110,7 +171,8 @@ fn row_54_tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn row_55_a_connection_closed_without_an_answer_is_unknown(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 55.
+fn a_connection_closed_without_an_answer_is_unknown(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::close()))?;
     let client = stage.client()?;
     for call in get_and_post(stage, &server)? {
@@ -119,7 +181,8 @@ fn row_55_a_connection_closed_without_an_answer_is_unknown(stage: &Stage<'_>) ->
     Ok(Arrivals::of(&server))
 }
 
-fn row_55_twenty_posts_on_dying_connections_arrive_twenty_times(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 55.
+fn twenty_posts_on_dying_connections_arrive_twenty_times(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::by(|number, _| match number % 2 {
         0 => Answer::close(),
         _ => Answer::reset(),
@@ -132,15 +195,18 @@ fn row_55_twenty_posts_on_dying_connections_arrive_twenty_times(stage: &Stage<'_
     Ok(Arrivals::of(&server))
 }
 
-fn row_56_a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 56.
+fn a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
     dying_kept_connection(stage, &Settings::default(), |api| api.post("events/track").json("x"))
 }
 
-fn row_56_nor_when_connections_are_kept_on_purpose(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 56.
+fn a_connection_kept_on_purpose_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
     dying_kept_connection(stage, &Settings::default().reuse(true), |api| api.post("events/track").json("x"))
 }
 
-fn row_56_nor_under_a_post_without_a_body(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 56.
+fn a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing(stage: &Stage<'_>) -> Played {
     let mut arrived = 0_usize;
     for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
         let server = stage.serve(dying())?;
@@ -157,7 +223,8 @@ fn row_56_nor_under_a_post_without_a_body(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(arrived))
 }
 
-fn row_56_nor_under_a_get(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 56.
+fn a_kept_connection_that_dies_under_a_get_repeats_nothing(stage: &Stage<'_>) -> Played {
     dying_kept_connection(stage, &Settings::default(), |api| api.get("events"))
 }
 
@@ -172,7 +239,8 @@ fn dying_kept_connection(stage: &Stage<'_>, settings: &Settings, call: fn(&Api) 
     Ok(Arrivals::of(&server))
 }
 
-fn row_57_a_kept_connection_that_was_closed_in_peace_is_replaced(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 57.
+fn an_idle_connection_that_was_closed_cleanly_is_replaced(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}").then_close()))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     for _ in 0..3 {
@@ -183,7 +251,8 @@ fn row_57_a_kept_connection_that_was_closed_in_peace_is_replaced(stage: &Stage<'
     Ok(Arrivals::of(&server))
 }
 
-fn row_58_a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 58.
+fn a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
     let then_reset =
         |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50))).then(Act::Reset);
     let client = stage.client()?;
@@ -203,7 +272,8 @@ fn row_58_a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(arrived))
 }
 
-fn row_59_a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 59.
+fn a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
     let torn = |text: &'static str| Answer::raw(text).then_close();
     let answers =
         [torn("HTTP/1.1 20"), torn("HTTP/1.1 200 OK\r\nContent-Le"), torn("HTTP/1.1 200 OK\r\n"), torn("HTT")];
@@ -221,9 +291,10 @@ fn row_59_a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_60_a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 60.
+fn a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
-    // Some clients notice that nobody waits any more only when time is up.
+    // Some clients notice a dropped future only at the time-out.
     let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let api = stage.api(&server.base_url())?;
     if !client.send_and_drop(api.post("events/track").json("x"), Duration::from_millis(300)) {
@@ -236,7 +307,48 @@ fn row_60_a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>) -> Played {
+/// What goes out of a call that is over: what the kernel and the stack had buffered by then, and no more.
+const MOST_BUFFERED: usize = 24 << 20;
+
+fn a_dropped_upload_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::GivenUpUploads) {
+        return Err(NotOffered.into());
+    }
+    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
+    let body = Bytes::from(vec![b'7'; 48 << 20]);
+    let call = stage.api(&server.base_url("http"))?.post("events/track").body(body);
+    if !client.send_and_drop(call, Duration::from_millis(200)) {
+        return Err(NotOffered.into());
+    }
+    ends_with_what_was_buffered(&read);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn an_upload_that_is_late_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::GivenUpUploads) {
+        return Err(NotOffered.into());
+    }
+    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let client = stage.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
+    let body = Bytes::from(vec![b'7'; 48 << 20]);
+    let sent = stage.send(&*client, stage.api(&server.base_url("http"))?.post("events/track").body(body));
+    assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    ends_with_what_was_buffered(&read);
+    Ok(Arrivals::checked_by_the_case())
+}
+
+fn ends_with_what_was_buffered(read: &AtomicUsize) {
+    let mut last = usize::MAX;
+    let is_over = wait_until(|| {
+        thread::sleep(Duration::from_millis(300));
+        std::mem::replace(&mut last, read.load(Ordering::SeqCst)) == read.load(Ordering::SeqCst)
+    });
+    assert!(is_over && last < MOST_BUFFERED, "{last} bytes were read of a call that is over");
+}
+
+/// `docs/faults.md` 64.
+fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(stage: &Stage<'_>) -> Played {
     let too_large = || Answer::json(413, r#"{"message":"The POST data is too large."}"#).before_body();
     let client = stage.client()?;
     let mut arrived = 0_usize;
@@ -254,7 +366,7 @@ fn row_64_an_early_answer_to_a_large_upload_is_told_or_unknown(stage: &Stage<'_>
 }
 
 fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
-    // Stands for the personal data of a customer: as a query, as what is sent, as what comes back.
+    // In place of the personal data of a customer: as a query, as what is sent, as what comes back.
     let personal = Canary::new();
     let quote = |head: &str| format!("HTTP/1.1 {head}\r\n\r\n{{\"email\":\"{}\"", personal.secret());
     let server = stage.serve(Script::sequence([
@@ -281,7 +393,8 @@ fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_65_late_bytes_are_nobodys_answer(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 65.
+fn late_bytes_are_never_the_next_calls_answer(stage: &Stage<'_>) -> Played {
     const FORGED: &[u8] =
         b"{}HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"forged\":true}";
     let client = stage.client()?;

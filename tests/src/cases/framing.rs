@@ -8,23 +8,26 @@ use cometly_core::{ApiErrorKind, AuthOutcome, CallErrorKind, DecodeCategory, Del
 use crate::stage::{kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
-    cases::cases,
+    cases::{cases, serve_tls},
     fault_server::{Act, Answer, Script},
+    stage::NotOffered,
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_32_informational_answers_are_passed_over,
-    row_45_an_unreadable_header_spoils_nothing,
-    row_66_a_body_over_the_cap_is_too_large_and_not_read_on,
-    row_67_a_length_that_lies_allocates_nothing,
-    row_68_a_cut_body_is_never_taken_for_whole,
-    row_69_json_cut_by_the_end_of_the_connection_does_not_decode,
-    row_70_a_packed_answer_is_not_unpacked,
-    row_70_nor_by_a_users_client_where_that_can_be_forced,
-    row_71_the_limits_of_a_head_are_the_same_on_every_stack,
-    row_72_contradicting_lengths_have_a_typed_end,
-    row_73_what_is_not_quite_http_has_a_typed_end,
-    row_83_what_was_not_read_disturbs_no_later_call,
+    informational_answers_are_passed_over,
+    an_unreadable_header_spoils_nothing,
+    a_body_over_the_cap_is_too_large_and_not_read_on,
+    a_length_that_lies_allocates_nothing,
+    a_cut_body_is_never_taken_for_whole,
+    a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole,
+    a_head_that_is_cut_behind_its_length_is_no_answer,
+    json_cut_by_the_end_of_the_connection_does_not_decode,
+    a_compressed_answer_is_not_decompressed,
+    a_users_client_decompresses_nothing_where_that_can_be_forced,
+    the_limits_of_a_head_are_the_same_on_every_stack,
+    contradicting_lengths_have_a_typed_end,
+    malformed_http_has_a_typed_end,
+    an_unread_body_disturbs_no_later_call,
 ];
 
 const CAP: usize = 64 * 1024;
@@ -40,7 +43,7 @@ fn too_large(sent: Sent, status: Option<u16>) -> Result<(), BoxError> {
     }
 }
 
-/// Whatever it is, it was not a success, and nobody claims that it was not sent.
+/// It may be any error or outcome but a success, and never `NotSent`.
 fn not_a_success(sent: Sent) -> Result<(), BoxError> {
     match sent {
         Err(error) if error.delivery() == Some(Delivery::Unknown) => Ok(()),
@@ -49,7 +52,8 @@ fn not_a_success(sent: Sent) -> Result<(), BoxError> {
     }
 }
 
-fn row_32_informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 32.
+fn informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
     const HINT: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
     let hints = |times| Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::ZERO, times };
     let last = Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
@@ -70,7 +74,8 @@ fn row_32_informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(server.arrivals().saturating_add(endless.arrivals())))
 }
 
-fn row_45_an_unreadable_header_spoils_nothing(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 45.
+fn an_unreadable_header_spoils_nothing(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::raw(
         &b"HTTP/1.1 200 OK\r\nX-RateLimit-Limit: \xff\xfe\r\nX-RateLimit-Remaining: 3\r\nContent-Length: 2\r\n\r\n{}"[..],
     )))?;
@@ -81,7 +86,8 @@ fn row_45_an_unreadable_header_spoils_nothing(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_66_a_body_over_the_cap_is_too_large_and_not_read_on(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 66.
+fn a_body_over_the_cap_is_too_large_and_not_read_on(stage: &Stage<'_>) -> Played {
     let body = |len: usize| format!("[{}]", "1".repeat(len.saturating_sub(2)));
     let chunk = format!("1000\r\n{}\r\n", "1".repeat(0x1000));
     let endless = Act::Repeat { bytes: chunk.into(), every: Duration::ZERO, times: 100_000 };
@@ -99,7 +105,8 @@ fn row_66_a_body_over_the_cap_is_too_large_and_not_read_on(stage: &Stage<'_>) ->
     Ok(Arrivals::of(&server))
 }
 
-fn row_67_a_length_that_lies_allocates_nothing(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 67.
+fn a_length_that_lies_allocates_nothing(stage: &Stage<'_>) -> Played {
     let claim = |len: u64| Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{{}}")).then_close();
     let server = stage.serve(Script::sequence([claim(9_000_000_000_000), claim((1 << 63) - 1), claim(u64::MAX)]))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
@@ -109,7 +116,8 @@ fn row_67_a_length_that_lies_allocates_nothing(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_68_a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 68.
+fn a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
     let cut = |text: &'static str| Answer::raw(text).then_close();
     let server = stage.serve(Script::sequence([
         cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
@@ -125,7 +133,57 @@ fn row_68_a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_69_json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
+fn unknown(sent: Sent) -> Result<(), BoxError> {
+    match sent {
+        Err(error) if error.kind() == CallErrorKind::Transport && error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        other => Err(format!("expected no answer, got {other:?}").into()),
+    }
+}
+
+fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::BrokenEnds) {
+        return Err(NotOffered.into());
+    }
+    let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
+    let answers = || {
+        [
+            half("HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2"),
+            half("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{\"data\":[1,2]}"),
+            half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
+        ]
+    };
+    let reset = stage.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
+    let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
+    let client = stage.client()?;
+    for server in [&reset, &cut] {
+        let api = stage.api(&server.base_url())?;
+        for _ in answers() {
+            unknown(stage.send(&*client, api.post("events/track").json("x")))?;
+        }
+    }
+    Ok(Arrivals::counted(reset.arrivals().saturating_add(cut.arrivals())))
+}
+
+fn a_head_that_is_cut_behind_its_length_is_no_answer(stage: &Stage<'_>) -> Played {
+    let heads = [
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 30\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n",
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 30\r\nX-Rate",
+        "HTTP/1.1 422 Unprocessable\r\nTransfer-Encoding: chunked\r\nX: 1",
+        "HTTP/1.1 500 Error\r\nContent-Type: text/html\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 30",
+    ];
+    let server = stage
+        .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for head in heads {
+        unknown(stage.send(&*client, api.get("events"))).map_err(|error| format!("{head:?}: {error}"))?;
+    }
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 69.
+fn json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::raw("HTTP/1.0 200 OK\r\n\r\n{\"data\":[1,").then_close()))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     let reply = stage.send(&*client, api.get("events"))?.into_result()?;
@@ -145,10 +203,11 @@ fn packed(encoding: &str, body: &[u8]) -> Answer {
     Answer::raw([head.as_bytes(), body].concat())
 }
 
-fn row_70_a_packed_answer_is_not_unpacked(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 70.
+fn a_compressed_answer_is_not_decompressed(stage: &Stage<'_>) -> Played {
     let encodings = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"];
     let server = stage.serve(Script::by(move |number, _| {
-        // A body that no decoder takes: whoever unpacks it fails. A gzip that is good tells who unpacks it in silence.
+        // Invalid gzip makes a decompressing client fail; valid gzip exposes one that decompresses silently.
         encodings.get(number).map_or_else(|| packed("gzip", GZIP), |encoding| packed(encoding, b"not packed at all"))
     }))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
@@ -159,7 +218,8 @@ fn row_70_a_packed_answer_is_not_unpacked(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_70_nor_by_a_users_client_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 70.
+fn a_users_client_decompresses_nothing_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(packed("gzip", b"not packed at all")))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
     match stage.send(&*client, api.get("events")) {
@@ -173,7 +233,8 @@ fn row_70_nor_by_a_users_client_where_that_can_be_forced(stage: &Stage<'_>) -> P
     Ok(Arrivals::of(&server))
 }
 
-fn row_71_the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 71.
+fn the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
     let many = |count: usize| {
         let lines = "X-Line: 1\r\n".repeat(count.saturating_sub(1));
         Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{lines}\r\n{{}}"))
@@ -207,7 +268,8 @@ fn row_71_the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) ->
     Ok(Arrivals::of(&server))
 }
 
-fn row_72_contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 72.
+fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
     let heads = [
         "Content-Length: 2\r\nContent-Length: 3\r\n",
         "Content-Length: -2\r\n",
@@ -228,7 +290,8 @@ fn row_72_contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_73_what_is_not_quite_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 73.
+fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
     let heads: [&[u8]; 8] = [
         b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
         b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
@@ -254,7 +317,8 @@ fn row_73_what_is_not_quite_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_83_what_was_not_read_disturbs_no_later_call(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 83.
+fn an_unread_body_disturbs_no_later_call(stage: &Stage<'_>) -> Played {
     let body = format!("[{}]", "1".repeat(1 << 20));
     let server = stage.serve(Script::by(move |number, _| match number % 2 {
         0 => Answer::json(200, &body),

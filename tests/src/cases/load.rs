@@ -62,7 +62,7 @@ fn ten_thousand_calls_64_at_once_each_get_their_own_answer(stage: &Stage<'_>) ->
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.build();
     let client = stage.client()?;
     let client = &*client;
-    // Each asks for a page of a size that nobody else asks for at that time, and looks for it in the answer.
+    // Each asks for a page of a size that no other call asks for at that time, and looks for it in the answer.
     let own_answers: usize = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {

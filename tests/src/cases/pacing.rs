@@ -12,9 +12,10 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] =
-    cases![row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn, a_turn_that_comes_too_late_is_told_at_once];
+    cases![five_hundred_jobs_of_64_callers_wait_for_their_turn, a_turn_that_comes_too_late_ends_the_call_at_once];
 
-fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 47.
+fn five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Played {
     const CALLERS: usize = 64;
     const JOBS: usize = 500;
     let emulator =
@@ -46,7 +47,7 @@ fn row_47_five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>)
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
-fn a_turn_that_comes_too_late_is_told_at_once(stage: &Stage<'_>) -> Played {
+fn a_turn_that_comes_too_late_ends_the_call_at_once(stage: &Stage<'_>) -> Played {
     let emulator = Emulator::start()?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client =

@@ -1,29 +1,35 @@
 //! Proxies: none but the one that is named.
 
-use cometly_core::Delivery;
+use cometly_core::{Delivery, RetryPolicy};
 
 use crate::{
-    Arrivals, Case, Played, Proxy, Settings, Stage,
+    Arrivals, Case, Played, Proxy, Settings, Stage, authority,
     cases::{cases, serve_tls},
-    fault_server::{Answer, ConnectProxy, Script},
+    fault_server::{Answer, ClosedPort, ConnectProxy, FaultServer, Script},
     stage::NotOffered,
+    suite::NO_PROXY,
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_19_no_proxy_of_the_environment_is_used,
-    row_19_nor_by_a_users_client,
+    no_proxy_of_the_environment_is_used,
+    a_users_client_uses_no_proxy_of_the_environment,
     the_environments_proxy_is_used_when_asked_for,
-    row_20_a_named_proxy_gets_connect_and_not_the_key,
-    row_20_no_proxy_gets_to_read_what_is_not_encrypted,
-    row_3_a_proxys_password_is_not_shown,
+    a_named_proxy_gets_connect_and_not_the_key,
+    no_proxy_gets_to_read_what_is_not_encrypted,
+    a_proxys_password_is_not_shown,
+    a_proxy_that_refuses_is_asked_once,
+    a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over,
+    the_environments_no_proxy_is_read_with_blanks_and_dots,
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
 ];
 
-fn row_19_no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 19.
+fn no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
     without_proxy(stage, &Settings::default())
 }
 
-fn row_19_nor_by_a_users_client(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 19.
+fn a_users_client_uses_no_proxy_of_the_environment(stage: &Stage<'_>) -> Played {
     without_proxy(stage, &Settings::default().users_client())
 }
 
@@ -52,7 +58,8 @@ fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 20.
+fn no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
@@ -63,8 +70,14 @@ fn row_20_no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Play
     Ok(Arrivals::of(&server))
 }
 
-fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 20.
+fn a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let proxy = ConnectProxy::start()?;
+    let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
+    // The environment's NO_PROXY is not asked for either.
+    let local = stage.send(&*client, stage.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
+    assert_eq!(proxy.heads().len(), 1, "{local:?}");
     let proxy = ConnectProxy::start()?;
     let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
@@ -75,7 +88,8 @@ fn row_20_a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Playe
     Ok(Arrivals::of(&server))
 }
 
-fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 3.
+fn a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
     let password = stage.secret().rsplit('|').next().unwrap_or_default();
     let closed = stage.serve(Script::always(Answer::close()))?.origin();
     let url = closed.replace("http://", &format!("http://user:{password}@"));
@@ -84,6 +98,63 @@ fn row_3_a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
     let error = stage.send(&*client, stage.api("https://127.0.0.1/v1")?.get("events")).err();
     assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent));
     Ok(Arrivals::counted(0))
+}
+
+fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
+    let password = stage.secret().rsplit('|').next().unwrap_or_default();
+    for (status, answer) in [
+        ("407", "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"),
+        ("403", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nno!!!"),
+    ] {
+        let proxy = ConnectProxy::refusing(answer)?;
+        let place = proxy.url().replace("http://", "");
+        let settings = Settings::default().retry_policy(RetryPolicy::default());
+        let client = stage.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
+        let api = stage.api("https://127.0.0.1:1/v1")?;
+        for (number, call) in [api.get("events"), api.post("events/track").json("x")].into_iter().enumerate() {
+            // `send` looks for the password.
+            let error = stage.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
+            assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
+            assert_eq!(proxy.heads().len(), number.saturating_add(1), "{status}: asked again");
+            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let shown = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            assert!(shown.contains(&place) && shown.contains("proxy"), "{shown}");
+            // isahc and reqwest show no status but, reqwest, that one.
+            let is_told = stage.flavour() == "ureq" || (status == "407" && stage.flavour().starts_with("reqwest"));
+            assert!(!is_told || shown.contains(status), "{shown}");
+        }
+        let asked = proxy.heads().into_iter().flat_map(|head| head.header("proxy-authorization")).count();
+        assert_eq!(asked, 2, "the password was given");
+    }
+    Ok(Arrivals::counted(0))
+}
+
+fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(stage: &Stage<'_>) -> Played {
+    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    for scheme in ["socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "quic", "HTTPX", "file"] {
+        let closed = ClosedPort::bind()?;
+        let url = format!("{scheme}://{}", closed.address());
+        match stage.connect(&Settings::default().proxy(Proxy::Named(url))) {
+            Err(error) if error.is::<NotOffered>() => return Err(error),
+            Err(_) => {}
+            // One that can be used is used.
+            Ok(client) => {
+                let error = stage.send(&*client, stage.api(&server.base_url())?.get("events")).err();
+                assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent), "{scheme}");
+            }
+        }
+    }
+    assert_eq!(server.connections(), 0);
+    Ok(Arrivals::of(&server))
+}
+
+fn the_environments_no_proxy_is_read_with_blanks_and_dots(stage: &Stage<'_>) -> Played {
+    assert_eq!(std::env::var("NO_PROXY").as_deref(), Ok(NO_PROXY));
+    let server = FaultServer::start_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
+    let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
+    let base_url = server.base_url().replace("127.0.0.1", "localhost");
+    assert!(stage.send(&*client, stage.api(&base_url)?.get("events"))?.error().is_none());
+    Ok(Arrivals::of(&server))
 }
 
 fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {

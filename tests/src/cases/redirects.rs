@@ -10,18 +10,19 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_14_no_redirect_to_another_origin_is_followed,
-    row_14_a_users_client_gives_no_key_to_another_origin,
-    row_15_no_redirect_on_the_same_origin_is_followed,
-    row_16_a_redirect_without_a_usable_location_is_one_too,
-    row_17_no_redirect_from_https_to_http_is_followed,
-    row_18_an_answer_behind_a_redirect_is_never_a_success,
+    no_redirect_to_another_origin_is_followed,
+    a_users_client_gives_no_key_to_another_origin,
+    no_redirect_on_the_same_origin_is_followed,
+    a_redirect_without_a_usable_location_is_one_too,
+    no_redirect_from_https_to_http_is_followed,
+    an_answer_behind_a_redirect_is_never_a_success,
 ];
 
 const REDIRECT: Option<ApiErrorKind> = Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect));
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
-fn row_14_no_redirect_to_another_origin_is_followed(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 14.
+fn no_redirect_to_another_origin_is_followed(stage: &Stage<'_>) -> Played {
     let other = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let client = stage.client()?;
     let mut arrived = 0_usize;
@@ -36,7 +37,8 @@ fn row_14_no_redirect_to_another_origin_is_followed(stage: &Stage<'_>) -> Played
     Ok(Arrivals::counted(arrived))
 }
 
-fn row_14_a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 14.
+fn a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Played {
     let other = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().users_client())?;
     for status in STATUSES {
@@ -53,7 +55,8 @@ fn row_14_a_users_client_gives_no_key_to_another_origin(stage: &Stage<'_>) -> Pl
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn row_15_no_redirect_on_the_same_origin_is_followed(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 15.
+fn no_redirect_on_the_same_origin_is_followed(stage: &Stage<'_>) -> Played {
     let server = login_server(stage)?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
@@ -61,14 +64,16 @@ fn row_15_no_redirect_on_the_same_origin_is_followed(stage: &Stage<'_>) -> Playe
     Ok(Arrivals::of(&server))
 }
 
-fn row_18_an_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 18.
+fn an_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> Played {
     let server = login_server(stage)?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
     assert_eq!(kind(&stage.send(&*client, api.get("events"))?), REDIRECT);
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn row_16_a_redirect_without_a_usable_location_is_one_too(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 16.
+fn a_redirect_without_a_usable_location_is_one_too(stage: &Stage<'_>) -> Played {
     let location = |value: &[u8]| {
         Answer::raw([b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", value, b"\r\n\r\n"].concat())
     };
@@ -94,7 +99,8 @@ fn row_16_a_redirect_without_a_usable_location_is_one_too(stage: &Stage<'_>) -> 
     Ok(Arrivals::of(&server))
 }
 
-fn row_17_no_redirect_from_https_to_http_is_followed(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 17.
+fn no_redirect_from_https_to_http_is_followed(stage: &Stage<'_>) -> Played {
     let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let server = serve_tls(Script::always(Answer::redirect(302, &plain.base_url())))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);

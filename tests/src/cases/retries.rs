@@ -17,24 +17,24 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-    row_39_a_429_without_a_wait_counts_as_a_window,
-    row_40_a_wait_of_zero_is_no_busy_loop,
-    row_41_a_wait_that_cannot_be_read_counts_as_a_window,
-    row_42_a_wait_until_a_date_is_waited_for,
-    row_43_a_wait_of_an_hour_is_told_at_once,
-    row_43_a_wait_beyond_the_deadline_is_told_at_once,
-    row_47_a_429_for_ever_ends_with_the_tries,
-    row_47_a_429_for_ever_ends_within_the_time_of_a_job,
-    row_47_a_429_is_sent_again_as_soon_as_the_server_says,
-    row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post,
-    row_48_a_job_outlasts_a_503_that_names_its_wait,
-    row_50_an_empty_budget_sends_nothing_again,
-    row_51_what_another_try_would_not_change_is_sent_once,
-    row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked,
-    row_53_a_refused_connection_is_tried_again_by_any_method,
-    row_54_a_certificate_that_is_not_trusted_is_not_asked_again,
-    row_60_a_future_dropped_while_it_waits_sends_nothing_more,
-    row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get,
+    a_429_without_a_wait_counts_as_a_window,
+    a_wait_of_zero_is_no_busy_loop,
+    a_wait_that_cannot_be_read_counts_as_a_window,
+    a_wait_until_a_date_is_waited_for,
+    a_wait_of_an_hour_ends_the_call_at_once,
+    a_wait_beyond_the_deadline_ends_the_call_at_once,
+    endless_429s_end_with_the_attempts,
+    endless_429s_end_within_the_time_of_a_job,
+    a_429_is_sent_again_as_soon_as_the_server_says,
+    a_flapping_server_is_asked_again_by_a_get_and_not_by_a_post,
+    a_job_outlasts_a_503_that_names_its_wait,
+    an_empty_budget_sends_nothing_again,
+    a_refusal_that_a_retry_cannot_change_is_sent_once,
+    a_post_that_may_have_arrived_is_sent_again_only_if_it_is_marked,
+    a_refused_connection_is_tried_again_by_any_method,
+    a_certificate_that_is_not_trusted_is_not_asked_again,
+    a_future_dropped_while_it_waits_sends_nothing_more,
+    an_attempt_without_an_answer_is_repeated_for_a_get,
     a_key_rotated_during_the_wait_is_the_next_tries,
     an_authorized_request_is_sent_again_with_the_key_of_that_time,
 ];
@@ -85,21 +85,25 @@ fn counts_as_a_window(stage: &Stage<'_>, headers: &[(&str, &str)]) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_39_a_429_without_a_wait_counts_as_a_window(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 39.
+fn a_429_without_a_wait_counts_as_a_window(stage: &Stage<'_>) -> Played {
     counts_as_a_window(stage, &[])
 }
 
-fn row_40_a_wait_of_zero_is_no_busy_loop(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 40.
+fn a_wait_of_zero_is_no_busy_loop(stage: &Stage<'_>) -> Played {
     let (least, arrivals) = refused_once(stage, &[("retry-after", "0")])?;
     assert!(least >= Duration::from_millis(20), "{least:?}");
     Ok(arrivals)
 }
 
-fn row_41_a_wait_that_cannot_be_read_counts_as_a_window(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 41.
+fn a_wait_that_cannot_be_read_counts_as_a_window(stage: &Stage<'_>) -> Played {
     counts_as_a_window(stage, &[("retry-after", "-3600"), ("retry-after", "soon")])
 }
 
-fn row_42_a_wait_until_a_date_is_waited_for(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 42.
+fn a_wait_until_a_date_is_waited_for(stage: &Stage<'_>) -> Played {
     let dates = [("date", "Tue, 24 Nov 2026 10:00:00 GMT"), ("retry-after", "Tue, 24 Nov 2026 10:00:01 GMT")];
     let (least, arrivals) = refused_once(stage, &dates)?;
     assert!(least >= Duration::from_secs(1), "{least:?}");
@@ -122,16 +126,19 @@ fn told_at_once(stage: &Stage<'_>, seconds: u64, settings: &Settings) -> Played 
     Ok(Arrivals::of(&server))
 }
 
-fn row_43_a_wait_of_an_hour_is_told_at_once(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 43.
+fn a_wait_of_an_hour_ends_the_call_at_once(stage: &Stage<'_>) -> Played {
     told_at_once(stage, 3600, &Settings::default().retry_policy(quick()))
 }
 
-fn row_43_a_wait_beyond_the_deadline_is_told_at_once(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 43.
+fn a_wait_beyond_the_deadline_ends_the_call_at_once(stage: &Stage<'_>) -> Played {
     let patient = RetryPolicy::within(Duration::from_secs(86400));
     told_at_once(stage, 30, &Settings::default().retry_policy(patient).deadline(Duration::from_secs(15)))
 }
 
-fn row_47_a_429_for_ever_ends_with_the_tries(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 47.
+fn endless_429s_end_with_the_attempts(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(limited(&[("retry-after", "0")])))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     for call in get_and_post(stage, &server)? {
@@ -143,7 +150,8 @@ fn row_47_a_429_for_ever_ends_with_the_tries(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_47_a_429_for_ever_ends_within_the_time_of_a_job(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 47.
+fn endless_429s_end_within_the_time_of_a_job(stage: &Stage<'_>) -> Played {
     let arrived = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&arrived);
     let server = stage.serve(Script::by(move |_, _| {
@@ -162,13 +170,15 @@ fn row_47_a_429_for_ever_ends_within_the_time_of_a_job(stage: &Stage<'_>) -> Pla
     Ok(Arrivals::of(&server))
 }
 
-fn row_47_a_429_is_sent_again_as_soon_as_the_server_says(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 47.
+fn a_429_is_sent_again_as_soon_as_the_server_says(stage: &Stage<'_>) -> Played {
     let (least, arrivals) = refused_once(stage, &[("retry-after", "1")])?;
     assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&least), "{least:?}");
     Ok(arrivals)
 }
 
-fn row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 48.
+fn a_flapping_server_is_asked_again_by_a_get_and_not_by_a_post(stage: &Stage<'_>) -> Played {
     let flapping =
         || Script::sequence([unavailable(), Answer::html(502, "<title>502</title>"), Answer::json(200, "{}")]);
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
@@ -182,7 +192,8 @@ fn row_48_a_server_that_flaps_is_asked_again_by_a_get_and_not_by_a_post(stage: &
     Ok(Arrivals::counted(4))
 }
 
-fn row_48_a_job_outlasts_a_503_that_names_its_wait(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 48.
+fn a_job_outlasts_a_503_that_names_its_wait(stage: &Stage<'_>) -> Played {
     let maintenance = Answer::whole(503, &[("retry-after", "1")], r#"{"message":"Service Unavailable"}"#);
     let server = stage.serve(Script::sequence([maintenance, Answer::json(200, "{}")]))?;
     let client = stage.connect(
@@ -195,7 +206,8 @@ fn row_48_a_job_outlasts_a_503_that_names_its_wait(stage: &Stage<'_>) -> Played 
     Ok(Arrivals::of(&server))
 }
 
-fn row_50_an_empty_budget_sends_nothing_again(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 50.
+fn an_empty_budget_sends_nothing_again(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(unavailable()))?;
     let policy = quick().budget(RetryBudget::with_reserve(0));
     let client = stage.connect(&Settings::default().retry_policy(policy))?;
@@ -204,7 +216,8 @@ fn row_50_an_empty_budget_sends_nothing_again(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn row_51_what_another_try_would_not_change_is_sent_once(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 51.
+fn a_refusal_that_a_retry_cannot_change_is_sent_once(stage: &Stage<'_>) -> Played {
     let answers = [
         Answer::json(401, r#"{"message":"Unauthenticated."}"#),
         Answer::json(403, r#"{"message":"Invalid ability provided."}"#),
@@ -227,7 +240,8 @@ fn row_51_what_another_try_would_not_change_is_sent_once(stage: &Stage<'_>) -> P
     Ok(Arrivals::of(&server))
 }
 
-fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 52.
+fn a_post_that_may_have_arrived_is_sent_again_only_if_it_is_marked(stage: &Stage<'_>) -> Played {
     let settings = Settings::default().retry_policy(quick());
     let server = stage.serve(dying())?;
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
@@ -252,17 +266,19 @@ fn row_52_a_post_of_unknown_fate_is_sent_again_only_if_it_is_marked(stage: &Stag
     Ok(Arrivals::counted(server.arrivals().saturating_add(marked.arrivals())))
 }
 
-fn row_53_a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 53.
+fn a_refused_connection_is_tried_again_by_any_method(stage: &Stage<'_>) -> Played {
     let closed = ClosedPort::bind()?;
     let (api, client) = (stage.api(&closed.base_url())?, stage.connect(&Settings::default().retry_policy(quick()))?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        let error = stage.send(&*client, call).err().ok_or("nobody listens there")?;
+        let error = stage.send(&*client, call).err().ok_or("the port is closed")?;
         assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::NotSent), 3), "{error:?}");
     }
     Ok(Arrivals::counted(0))
 }
 
-fn row_54_a_certificate_that_is_not_trusted_is_not_asked_again(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 54.
+fn a_certificate_that_is_not_trusted_is_not_asked_again(stage: &Stage<'_>) -> Played {
     let certificate = ServerCertificate::self_signed(&["127.0.0.1"])?;
     let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
@@ -272,7 +288,8 @@ fn row_54_a_certificate_that_is_not_trusted_is_not_asked_again(stage: &Stage<'_>
     Ok(Arrivals::counted(0))
 }
 
-fn row_60_a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 60.
+fn a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(limited(&[("retry-after", "1")])))?;
     let client = stage.connect(&Settings::default().retry_policy(quick()))?;
     let call = stage.api(&server.base_url())?.post("events/track").json("x");
@@ -285,7 +302,8 @@ fn row_60_a_future_dropped_while_it_waits_sends_nothing_more(stage: &Stage<'_>) 
     Ok(Arrivals::of(&server))
 }
 
-fn row_61_a_try_that_gets_no_answer_is_followed_by_another_for_a_get(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 61.
+fn an_attempt_without_an_answer_is_repeated_for_a_get(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::silence()))?;
     let mut settings = Settings::default().retry_policy(quick());
     settings.limits.attempt_timeout = Some(Duration::from_millis(400));

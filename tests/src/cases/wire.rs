@@ -1,4 +1,4 @@
-//! What stands on the wire.
+//! The bytes on the wire.
 
 use bytes::Bytes;
 use http::Request;
@@ -10,18 +10,20 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = cases![
-    rows_4_8_81_each_header_is_sent_once_and_the_key_nowhere_else,
-    rows_4_8_81_the_same_through_a_users_client,
-    rows_74_75_76_the_request_line_is_the_same_on_every_stack,
+    each_header_is_sent_once_and_the_key_nowhere_else,
+    a_users_client_sends_each_header_once_and_the_key_nowhere_else,
+    the_request_line_is_the_same_on_every_stack,
     a_body_arrives_whole_under_its_length,
     an_authorized_request_is_sent_as_a_call_is,
 ];
 
-fn rows_4_8_81_each_header_is_sent_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 4, 8, 81.
+fn each_header_is_sent_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
     headers(stage, &Settings::default())
 }
 
-fn rows_4_8_81_the_same_through_a_users_client(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 4, 8, 81.
+fn a_users_client_sends_each_header_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
     headers(stage, &Settings::default().users_client())
 }
 
@@ -60,7 +62,7 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
     }
     let agent = request.header("user-agent");
     assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "{agent:?}");
-    assert_eq!(request.count(stage.secret()), 1, "the key stands in Authorization and nowhere else");
+    assert_eq!(request.count(stage.secret()), 1, "the key is in Authorization and nowhere else");
     // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
     let mut others: Vec<_> =
@@ -77,7 +79,8 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
     assert!(others.is_empty(), "{others:?}");
 }
 
-fn rows_74_75_76_the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
+/// `docs/faults.md` 74, 75, 76.
+fn the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
     let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
     let calls = [

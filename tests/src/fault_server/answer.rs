@@ -23,8 +23,10 @@ pub enum Act {
     },
     /// Waits for the client to leave, at most so long.
     Hold(Duration),
-    /// Ends the connection in an orderly way (FIN, and before it TLS's own farewell).
+    /// Ends the connection in an orderly way (FIN, and before it a TLS `close_notify`).
     Close,
+    /// Ends the connection without a TLS `close_notify`, as a cut line does (FIN alone).
+    Cut,
     /// Breaks the connection (RST).
     Reset,
 }

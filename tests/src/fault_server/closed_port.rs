@@ -1,4 +1,4 @@
-//! Where nobody listens.
+//! A port of loopback that is closed.
 
 use std::{io, net::SocketAddr};
 

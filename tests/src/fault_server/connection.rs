@@ -62,8 +62,10 @@ pub(super) fn serve(
                     }
                 }
                 Act::Hold(at_most) => return hold(&mut *wire, &socket, *at_most),
-                Act::Close => {
-                    wire.say_goodbye()?;
+                Act::Close | Act::Cut => {
+                    if matches!(act, Act::Close) {
+                        wire.say_goodbye()?;
+                    }
                     // What the client still writes is read, or the kernel would make a reset of the close.
                     socket.shutdown(Shutdown::Write)?;
                     return hold(&mut *wire, &socket, Duration::from_secs(2));

@@ -1,4 +1,4 @@
-//! A proxy that keeps what it is told, and tunnels to loopback only.
+//! A proxy that records what it receives, and tunnels to loopback only.
 
 use std::{
     io::{self, Read, Write},
@@ -30,6 +30,18 @@ impl ConnectProxy {
     /// # Errors
     /// If no port or thread can be had.
     pub fn start() -> io::Result<Self> {
+        Self::listen(None)
+    }
+
+    /// A proxy that answers this to all that it is asked for, and closes the connection.
+    ///
+    /// # Errors
+    /// If no port or thread can be had.
+    pub fn refusing(answer: &'static str) -> io::Result<Self> {
+        Self::listen(Some(answer))
+    }
+
+    fn listen(refusal: Option<&'static str>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let (heads, is_over) = (Arc::<Mutex<Vec<Received>>>::default(), Arc::<AtomicBool>::default());
@@ -40,7 +52,7 @@ impl ConnectProxy {
                     return;
                 }
                 let log = Arc::clone(&log);
-                thread::spawn(move || tunnel(stream, &log));
+                thread::spawn(move || tunnel(stream, &log, refusal));
             }
         })?;
         Ok(Self { address, heads, is_over, acceptor: Some(acceptor), _port: port })
@@ -69,7 +81,7 @@ impl Drop for ConnectProxy {
     }
 }
 
-fn tunnel(mut client: TcpStream, log: &Mutex<Vec<Received>>) -> io::Result<()> {
+fn tunnel(mut client: TcpStream, log: &Mutex<Vec<Received>>, refusal: Option<&str>) -> io::Result<()> {
     client.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut head = Vec::new();
     let mut byte = [0];
@@ -80,6 +92,9 @@ fn tunnel(mut client: TcpStream, log: &Mutex<Vec<Received>>) -> io::Result<()> {
     let received = Received { head, ..Received::default() };
     let line = received.request_line();
     lock(log).push(received);
+    if let Some(refusal) = refusal {
+        return client.write_all(refusal.as_bytes());
+    }
     let target = line.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
     let target = target.and_then(|target| target.parse::<SocketAddr>().ok()).filter(|to| to.ip().is_loopback());
     let Some(target) = target else {

@@ -39,7 +39,7 @@ impl Received {
         self.lines().skip(1).filter_map(name).collect()
     }
 
-    /// How often this text stands anywhere in what was kept.
+    /// How often this text occurs in what was recorded.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
         let all = [self.head.as_slice(), &self.body].concat();

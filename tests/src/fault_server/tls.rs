@@ -72,7 +72,7 @@ impl Authority {
 }
 
 impl ServerCertificate {
-    /// A certificate for these names or addresses that nobody vouches for.
+    /// A certificate for these names or addresses that no authority signed.
     ///
     /// # Errors
     /// If a name is not one.

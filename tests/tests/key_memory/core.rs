@@ -83,7 +83,7 @@ fn described(stage: &mut Stage) -> Result<(), BoxError> {
     let copies = copies.join().map_err(|_| "the thread has ended")?;
     stage.alive()?;
     drop((key, api, other, call, request, map, authorized, attempt, copies));
-    // The last owner is a header that somebody kept.
+    // The last owner is a header that the program kept.
     stage.alive()?;
     drop(value);
     Ok(())

@@ -59,7 +59,7 @@ impl Recipe {
     }
 }
 
-/// Where the `|` stands.
+/// Position of the `|`.
 const ID: usize = 2;
 
 /// `SplitMix64`.

@@ -22,9 +22,9 @@ pub(crate) struct Scene {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// Nobody wipes: if nothing is found here, the search finds nothing anywhere.
+    /// Not wiped: if nothing is found here, the search finds nothing anywhere.
     Something,
-    /// Whatever is found is told.
+    /// Whatever is found is reported.
     Told,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Stage {
 /// What the looks came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Looks {
-    /// The fewest windows while there was an owner; `None` if nobody looked.
+    /// The fewest windows while there was an owner; `None` if it was not counted.
     pub(crate) alive: Option<usize>,
     /// The most that was found when there was none.
     pub(crate) left: Found,
@@ -56,14 +56,14 @@ impl Stage {
         Ok(Api::builder(ApiKey::new(self.recipe.key())?).base_url(base_url).build())
     }
 
-    /// Somebody owns the key.
+    /// The key has an owner.
     pub(crate) fn alive(&mut self) -> io::Result<()> {
         let found = self.scan.look()?.windows;
         self.looks.alive = Some(self.looks.alive.map_or(found, |fewest| fewest.min(found)));
         Ok(())
     }
 
-    /// Nobody owns it any more.
+    /// The key has no owner left.
     pub(crate) fn gone(&mut self) -> io::Result<()> {
         let found = self.scan.look()?;
         let left = &mut self.looks.left;
@@ -91,7 +91,7 @@ impl Looks {
             (None | Some(0), ..) => Some("not found while it was there"),
             (_, Left::Nothing, 1..) => Some("found after its last owner was gone"),
             (_, Left::Nothing, _) if self.left.spilled > REGISTER => Some("found on the stack"),
-            (_, Left::Something, 0) => Some("not found where nobody wipes"),
+            (_, Left::Something, 0) => Some("not found where nothing is wiped"),
             _ => None,
         }
     }

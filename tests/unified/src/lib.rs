@@ -58,7 +58,7 @@ fn bomb() -> String {
     base_url
 }
 
-// Rows 70 and 85 of the fault list.
+// `docs/faults.md` 70, 85.
 #[test]
 fn a_ureq_that_unpacks_unasked_is_stopped_by_the_cap() {
     let client = cometly_ureq::Client::builder().max_body_size(1 << 20).build().unwrap();

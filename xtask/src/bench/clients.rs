@@ -16,7 +16,7 @@ use super::{
 /// How many calls the shorter and the longer run make.
 const CALLS: (u32, u32) = (200, 1_200);
 
-/// CPU time is only as quiet as the machine: a bound is broken by the best of so many.
+/// CPU time is only as quiet as the machine: a bound is broken by the best of this many runs.
 const TRIES: u32 = 3;
 
 pub(super) fn rows(workspace: &Workspace) -> Result<Vec<Row>> {

@@ -57,7 +57,7 @@ pub(super) struct Stack {
     pub(super) over_raw: f64,
     /// The same over the leanest that one can write by hand, if that is bounded.
     pub(super) over_lean: Option<f64>,
-    /// The most CPU time over that, 64 calls at once. Where the leanest against itself comes out as far, it is told only.
+    /// The most CPU time over that, 64 calls at once. Where the leanest against itself comes out as far, it is reported only.
     pub(super) cpu_over_lean: Option<f64>,
     /// How often it is counted, for the median: what the threads of some clients do differs from run to run.
     pub(super) counts: u32,

@@ -76,7 +76,7 @@ fn explain(name: &str, cost: Cost) -> Row {
 struct Costs(BTreeMap<String, Cost>);
 
 impl Costs {
-    /// On all cores: whoever else runs is not counted.
+    /// On all cores; other processes are not counted.
     fn count(program: &Program, rounds: (u32, u32)) -> Result<Self> {
         let pieces: Vec<(String, f64)> = program.allocations()?.into_iter().collect();
         let count = |(name, allocations): &(String, f64)| {
@@ -97,7 +97,7 @@ impl Costs {
 
     /// Without what only sets the scene for it.
     fn of(&self, job: &str, who: &str) -> Result<Cost> {
-        let whole = self.0.get(&format!("{job}/{who}")).ok_or_else(|| format!("nobody is `{job}/{who}`"))?;
+        let whole = self.0.get(&format!("{job}/{who}")).ok_or_else(|| format!("no job is named `{job}/{who}`"))?;
         let scene = self.0.get(&format!("{job}/{who}.without")).or_else(|| self.0.get(&format!("{job}/without")));
         Ok(scene.map_or(*whole, |scene| whole.without(*scene)))
     }

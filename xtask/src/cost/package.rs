@@ -27,7 +27,7 @@ impl Package {
         Ok(Self { folder, target, is_shared })
     }
 
-    /// From the folder of the package, with flags of nobody else.
+    /// From the folder of the package, with no flags of other packages.
     fn cargo(&self) -> Command {
         let mut cargo = tool::cargo();
         cargo.current_dir(&self.folder).env("CARGO_TARGET_DIR", &self.target);

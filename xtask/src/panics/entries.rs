@@ -56,7 +56,7 @@ fn exports(lib: &str) -> Vec<String> {
     names.filter(|name| name.contains(char::is_lowercase)).map(str::to_owned).collect()
 }
 
-/// The text without what stands in angle brackets, and without the colons before them.
+/// The text without what is in angle brackets, and without the colons before them.
 fn without_generics(text: &str) -> String {
     let (mut plain, mut depth) = (String::with_capacity(text.len()), 0_u32);
     let mut before = ' ';

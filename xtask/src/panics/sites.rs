@@ -1,4 +1,4 @@
-//! The places in a library that call what panics, and whose source each stands in.
+//! The places in a library that call what panics, and whose source each is in.
 
 use std::{path::Path, process::Command};
 

@@ -241,7 +241,7 @@ fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Where the file is: `path`, or what a symlink there points to, if nobody else can change where that is.
+/// Where the file is: `path`, or what a symlink there points to, if no other user can change where that is.
 #[cfg(unix)]
 fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_symlink());

@@ -53,7 +53,7 @@ pub(crate) fn run(
     let (sender, events) = mpsc::channel();
     let interrupted = sender.clone();
     interrupt::listen(move || {
-        // Nobody listens any more once the list has ended.
+        // The receiver is gone once the list has ended.
         let _ = interrupted.send(Event::Interrupted);
     })?;
     let progress = console.progress.begin(None, "items");

@@ -1,4 +1,4 @@
-//! The command line as it came: no key may stand in it, and none that stands there may be printed.
+//! The command line as it came: it may hold no key, and a key that it holds all the same is not printed.
 
 use std::{borrow::Cow, ffi::OsString};
 

@@ -35,7 +35,7 @@ impl Console {
         }
     }
 
-    /// Words that are told even with `--quiet`.
+    /// Messages printed even with `--quiet`.
     pub(crate) fn warn(&self, words: impl fmt::Display) {
         self.styled("", words);
     }
@@ -58,7 +58,7 @@ impl Console {
         let words = argv::hide_keys(&words.to_string());
         let words = for_terminal(words.as_bytes());
         let words = String::from_utf8_lossy(&words);
-        // Nobody to tell if stderr is closed.
+        // A closed stderr is ignored.
         let _ = self.progress.aside(|| writeln!(anstream::stderr().lock(), "{ours}{words}"));
     }
 

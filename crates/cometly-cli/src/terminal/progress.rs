@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::terminal::telemetry::{CallName, Step};
 
-/// The least wait that is told where no bar can count it down.
+/// The shortest wait that is printed where no bar counts it down.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 /// A bar that a command begins, and the wait that all of its calls share.

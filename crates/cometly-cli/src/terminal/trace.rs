@@ -48,7 +48,7 @@ const HEADERS: [&str; 19] = [
 ];
 /// None of the headers needs more.
 const MAX_HEADER_LEN: usize = 100;
-/// A larger body is told by its size.
+/// Of a larger body only the size is shown.
 const MAX_BODY: usize = 1 << 20;
 const MAX_FIELDS: usize = 64;
 const MAX_DEPTH: usize = 8;

@@ -91,7 +91,7 @@ pub(crate) const FIELDS: [(&str, Kind); 28] = [
 /// Seconds of the year 5138: what is beyond counts milliseconds.
 const LATEST: i64 = 100_000_000_000;
 
-/// The most problems that are told of one line.
+/// The most problems reported for one line.
 const MAX_PROBLEMS: usize = 8;
 
 const MAX_KEY_LEN: usize = 255;
@@ -186,7 +186,7 @@ impl Checked<'_> {
             (true, false) => missing("fingerprint needs ip beside it"),
             (false, true) => missing("ip needs fingerprint beside it"),
             (false, false) if !given("email") && !given("comet_token") => {
-                missing("nobody is identified: expected email, comet_token, or fingerprint and ip together");
+                missing("no contact is identified: expected email, comet_token, or fingerprint and ip together");
             }
             _ => {}
         }
@@ -339,8 +339,8 @@ mod tests {
             ("", "1: this is not JSON: EOF while parsing a value"),
             ("[1]", "this is JSON, but no object"),
             (r#""canary""#, "this is JSON, but no object"),
-            ("{}", "1: event_name is missing | 1: nobody is identified"),
-            (r#"{"event_name":" ","email":""}"#, "1: event_name is missing | 1: nobody is identified"),
+            ("{}", "1: event_name is missing | 1: no contact is identified"),
+            (r#"{"event_name":" ","email":""}"#, "1: event_name is missing | 1: no contact is identified"),
             (r#"{"event_name":"Purchase","email":"e"}"#, "15: event_name is not what it should be: expected one of"),
             (r#"{"event_name":"purchase","ip":"i","email":"e"}"#, "1: ip needs fingerprint beside it"),
             (r#"{"event_name":"purchase","fingerprint":"f"}"#, "1: fingerprint needs ip beside it"),

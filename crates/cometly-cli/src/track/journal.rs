@@ -159,7 +159,7 @@ impl Journal {
         let expected = Header { cometly_journal: VERSION, base_url: base_url.to_string().into() };
         if !is_whole {
             let whole = serde_json::to_vec(&expected).unwrap_or_default();
-            // Nothing of somebody else's is overwritten.
+            // A file that is not a journal is not overwritten.
             return if whole.starts_with(&bytes) { Ok(false) } else { Err(foreign(&path)) };
         }
         match serde_json::from_slice::<Header<'_>>(&bytes) {

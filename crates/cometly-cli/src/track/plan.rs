@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The most lines that are told to be wrong.
+/// The most wrong lines that are reported.
 const MAX_TOLD: usize = 100;
 
 /// An event to be sent, without its text: that stays in the file.

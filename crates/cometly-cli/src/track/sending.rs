@@ -27,7 +27,7 @@ use crate::{
 
 /// As many as a pacer lets go at once.
 const WORKERS: usize = 8;
-/// So many failures in a row, and it is no longer about one line.
+/// After this many failures in a row the cause is not one line.
 const MAX_FAILURES: u32 = 10;
 /// How often a line that was left is tried again in one run.
 const ROUNDS: usize = 3;
@@ -46,7 +46,7 @@ struct Job {
     call: Call,
 }
 
-/// What this run did; what is known of all lines stands in the journal.
+/// What this run did; what is known of all lines is in the journal.
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) accepted: u64,
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
         let (jobs, queue) = mpsc::sync_channel(WORKERS);
         let interrupted = sender.clone();
         interrupt::listen(move || {
-            // Nobody listens any more once the run has ended.
+            // The receiver is gone once the run has ended.
             let _ = interrupted.send(News::Interrupted);
         })?;
         let queue = Arc::new(Mutex::new(queue));

@@ -32,7 +32,7 @@ pub(crate) struct Summary {
     refused_file: Option<PathBuf>,
 }
 
-/// An event of this file, and where its last word stands in the journal.
+/// An event of this file, and where its latest record is in the journal.
 struct Last<'p> {
     planned: &'p Planned,
     word: Option<(Fate, u64)>,

@@ -113,7 +113,7 @@ enum Moment {
     End,
 }
 
-/// Waits for so many arrivals, if it is to be killed then.
+/// Waits for this many arrivals, if the kill comes after them.
 fn watch(emulator: &Emulator, arrivals: u64, is_to_be_killed: bool, child: &mut Child) -> Moment {
     let (mut seen, mut since) = (0, Instant::now());
     loop {

@@ -33,7 +33,7 @@ impl Program {
         Self { folder, base_url: base_url.to_owned(), key: Some(key.to_owned()), secrets: vec![key.to_owned()] }
     }
 
-    /// Without a key, and where nobody listens.
+    /// Without a key, at a closed port.
     pub(crate) fn alone() -> Self {
         Self::new("http://127.0.0.1:1/", KEY).without_key()
     }

@@ -40,7 +40,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Until so many requests have come.
+    /// Until this many requests have come.
     pub(crate) fn wait_for(&self, count: usize) {
         while self.seen().len() < count {
             thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! The key stands in no output and in no command line, whatever is asked and however much is to be told.
+//! The key is in no output and in no command line, for every command and level of detail.
 
 use std::{fs, thread, time::Duration};
 

@@ -13,7 +13,7 @@ use crate::{
 /// The same program, with a terminal in place of the pipes.
 fn on_terminal(program: &Program, arguments: &[&str]) -> PtySession {
     let piped = program.command(arguments);
-    // As a person's terminal, it shows what is typed unless it is told not to; this library's does not.
+    // As a person's terminal, it echoes what is typed unless echo is off; this library's has echo off.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "stty echo; echo ready; exec \"$0\" \"$@\""]).arg(piped.get_program()).args(piped.get_args());
     command.current_dir(program.folder.path()).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");

@@ -170,7 +170,7 @@ fn what_is_not_the_lines_fault_leaves_it_for_the_next_run() {
         (9, answer(202, "", "")),
         (9, json(200, r#"{"status":500,"error":"login required"}"#)),
     ] {
-        // The third event meets it, and whoever comes after.
+        // It applies from the third event on.
         let server = Server::start(move |number, _| if number < 2 { json(202, TAKEN) } else { reply.clone() });
         let program = Program::new(&server.base_url, KEY);
         program.write("events.ndjson", events(50));

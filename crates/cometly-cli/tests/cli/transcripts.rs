@@ -43,7 +43,7 @@ fn with_keys_that_may_not() {
 
 #[test]
 fn with_no_key() {
-    play("anybody", "http://127.0.0.1:1/public-api/v1", None);
+    play("without_account", "http://127.0.0.1:1/public-api/v1", None);
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     /// [`MAX_JUDGED`] bytes counts with what it says within them.
     pub(super) fn read(&self) -> Option<Said<'a>> {
         let judged = self.body.get(..MAX_JUDGED).unwrap_or(self.body);
-        // A page of HTML is told by its first byte.
+        // The first byte tells an HTML page from JSON.
         if trim_start(judged).first() != Some(&b'{') {
             return None;
         }

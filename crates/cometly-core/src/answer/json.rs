@@ -1,5 +1,5 @@
 //! JSON as it comes. A pull reader that checks the grammar, reads texts lossily and never recurses by itself: a lone
-//! surrogate or a byte that is not UTF-8 costs one character, and an input that was cut off is told from a broken one.
+//! surrogate or a byte that is not UTF-8 costs one character, and input that was cut off is another error than broken input.
 
 use std::{borrow::Cow, ops::BitOr};
 

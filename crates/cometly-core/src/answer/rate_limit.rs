@@ -189,10 +189,12 @@ fn http_date(value: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(text.trim()).ok()
 }
 
+/// A weekday and nothing behind it: a date as `asctime` writes it begins with one, too, and has no comma.
 fn is_weekday(member: &[u8]) -> bool {
     let days: [&[u8]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
-    let start = member.trim_ascii().get(..3).unwrap_or_default();
-    days.iter().any(|day| day.eq_ignore_ascii_case(start))
+    let member = member.trim_ascii();
+    let start = member.get(..3).unwrap_or_default();
+    days.iter().any(|day| day.eq_ignore_ascii_case(start)) && member.iter().all(u8::is_ascii_alphabetic)
 }
 
 fn is_of_number(byte: u8) -> bool {
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn a_wait_in_any_notation_is_a_wait_and_never_too_short() {
         let known = |seconds| Wait::Known(Duration::from_secs_f64(seconds));
-        let one: [(&str, Wait); 49] = [
+        let one: [(&str, Wait); 50] = [
             ("0", known(0.0)),
             ("17", known(17.0)),
             (" 17\t", known(17.0)),
@@ -258,6 +260,7 @@ mod tests {
             // The three forms of a date.
             ("Tue, 24 Nov 2026 10:00:30 GMT", known(30.0)),
             ("Tuesday, 24-Nov-26 10:00:30 GMT", known(30.0)),
+            ("Tue Nov 24 10:00:30 2026, 5", known(30.0)),
             ("Tue Nov 24 10:00:30 2026", known(30.0)),
             ("Tue, 24 Nov 2026 09:00:00 GMT", known(0.0)),
             ("Fri, 31 Dec 9999 23:59:59 GMT", known(YEAR)),

@@ -1,4 +1,4 @@
-//! The file of an export, fetched in pieces and gone on with where it broke off.
+//! The file of an export, fetched in pieces and resumed where it broke off.
 
 use std::{fmt, time::Duration};
 
@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use super::{Export, ExportId, ExportOrder, ExportStatus, FlowError, UrlProblem};
 use crate::{Api, BaseUrl, Call, InvalidBaseUrl, Moment, Reply};
 
-/// A download of an export's file, as a value: it says what to fetch, and is told how far the client came.
+/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
-/// to this machine) only, and must follow no redirect. What broke off is gone on with by `Range`, and only if the file is
+/// to this machine) only, and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
 /// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
 ///
 /// ```text
@@ -126,7 +126,7 @@ impl Download {
     }
 
     /// Goes on with a file of which the first `position` bytes are there, mostly from another process. `validator` is what
-    /// [`validator`](Download::validator) gave then; without it a file that has changed is told by its length only.
+    /// [`validator`](Download::validator) gave then; without it only its length shows that a file has changed.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
@@ -141,7 +141,7 @@ impl Download {
         self.state = State::Closed(None);
     }
 
-    /// How many bytes of the file were read: as many as were told to [`on_read`](Download::on_read).
+    /// How many bytes of the file were read: the sum of what was given to [`on_read`](Download::on_read).
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
@@ -203,7 +203,7 @@ impl Download {
     ///
     /// # Errors
     /// [`FlowError::FileRefused`] for a status that is neither a file nor a URL that has expired,
-    /// [`FlowError::FileChanged`] if the file cannot be gone on with.
+    /// [`FlowError::FileChanged`] if the download cannot be resumed.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
             200 if self.position == 0 => self.open(content_len(headers), headers),
@@ -287,7 +287,7 @@ impl Download {
         Ok(())
     }
 
-    /// Takes that the request failed, or that the body broke off: it is gone on with from [`position`](Download::position),
+    /// The request failed, or the body broke off: the download is resumed from [`position`](Download::position),
     /// after 1 s, 2 s and so on up to 30 s.
     pub fn on_break(&mut self, now: Moment) {
         let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.vain)).min(MAX_WAIT);

@@ -89,7 +89,7 @@ impl fmt::Debug for ExportStatus {
     }
 }
 
-/// Where the file of an export is, for 15 minutes: whoever has the URL has the file, so `Debug` does not show it.
+/// Where the file of an export is, for 15 minutes: the URL alone opens the file, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Box<str>);
 
@@ -319,7 +319,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 // A resumed job has an id and never comes here.
                 None => Err(FlowError::OrderLost),
             },
-            // Nothing was heard of the order: whoever waited for it has given up.
+            // The order's answer never came: the program gave up waiting.
             State::Sent | State::Lost => {
                 self.state = State::Lost;
                 Err(FlowError::OrderLost)

@@ -115,7 +115,7 @@ impl Lines {
         Self::with_max_len(Self::MAX_LEN)
     }
 
-    /// Takes lines up to so many bytes.
+    /// Takes lines of at most this many bytes.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self { buffer: Vec::new(), start: 0, searched: 0, found: None, max_len, is_whole: false, given: 0, position: 0 }

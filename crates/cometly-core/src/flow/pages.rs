@@ -313,7 +313,7 @@ where
         Self { endpoint, place: Place { cursor: Some(cursor), seen, ..Place::default() }, pending: None }
     }
 
-    /// Ends after so many pages, counted from here: [`PagesEnd::AtMost`].
+    /// Ends after this many pages, counted from here: [`PagesEnd::AtMost`].
     #[must_use]
     pub fn at_most(mut self, pages: u32) -> Self {
         self.place.at_most = Some(pages);

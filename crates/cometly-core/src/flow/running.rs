@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Failure, Flow, FlowError, Step, Then};
 use crate::{Api, Moment, Reply};
 
-/// A flow under way: what it gave at its end, and how long it may take. For those who write a client.
+/// A flow under way: what it gave at its end, and how long it may take. For authors of clients.
 ///
 /// It is a [`Flow`] itself, so a driver is one loop of four arms around [`next`](Flow::next) and [`settle`](Flow::settle).
 pub struct Running<F: Flow> {

@@ -81,7 +81,7 @@ fn a_refused_call_is_sent_again_after_the_wait_and_counts_its_attempts() {
     let (pause, operation) = wait(attempt.finish(Ok(answer(429, Some(7))), at(ZERO)), at(ZERO));
     assert!(pause >= secs(7) && pause < secs(8), "{pause:?}");
     let (rest, operation) = wait(operation, at(secs(3)));
-    assert_eq!(rest, pause - secs(3), "a sleep that ends early is not enough");
+    assert_eq!(rest, pause.saturating_sub(secs(3)), "a sleep that ends early is not enough");
     let attempt = send(operation, at(pause));
     assert_eq!((attempt.number(), attempt.reason()), (2, Some(RetryReason::RateLimited)));
     let outcome = done(attempt.finish(Ok(answer(200, None)), at(secs(8))), at(secs(8))).unwrap();
@@ -250,6 +250,8 @@ fn a_post_of_unknown_fate_is_not_sent_again_and_a_marked_one_is() {
     let attempt = send(operation, at(pause));
     assert_eq!(attempt.reason(), Some(RetryReason::NoAnswer));
     assert!(attempt.needs_fresh_connection(), "a kept connection may have been the reason");
+    let (more, operation) = wait(attempt.finish(Ok(answer(503, None)), at(pause)), at(pause));
+    assert!(!send(operation, at(pause.saturating_add(more))).needs_fresh_connection(), "the connection answered");
 }
 
 #[test]

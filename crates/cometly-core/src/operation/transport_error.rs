@@ -19,7 +19,7 @@ use crate::Delivery;
 /// | [`proxy_refused`](Self::proxy_refused) | a proxy refused to connect (407, or any answer to CONNECT but 2xx) | no |
 /// | [`setup`](Self::setup) | the stack cannot be used as it is set up | no |
 ///
-/// Whether something was sent is told by the place of the failure (name, connection, TLS), never by the words of an error.
+/// The place of the failure (name, connection, TLS) says whether something was sent, never the words of an error.
 #[derive(Debug)]
 #[must_use = "it ends the attempt when it is given to `finish`"]
 pub struct TransportError<E> {

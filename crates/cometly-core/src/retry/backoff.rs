@@ -1,26 +1,22 @@
-//! How far the next tries spread out after refusals: the one rule that [`Attempt`](crate::Attempt) and
-//! [`Pacer`](crate::Pacer) share.
+//! How far a job without a pacer spreads its attempts after refusals.
 
 use std::time::Duration;
 
 /// A window as Cometly documents it, until an endpoint has shown another.
 pub(crate) const DOCUMENTED_WINDOW: Duration = Duration::from_secs(60);
 
-/// The most windows that a call on its own is spread over. With more, windows stay empty when few are left who wait;
-/// with fewer, too many ask in each window for what only a few can get.
+/// The most windows that a call on its own is spread over. With more, windows stay empty when few calls are left;
+/// with fewer, too many calls are sent in each window and refused.
 pub(crate) const MOST_ALONE: u32 = 15;
 
-/// The same for a program that has more than one to make: it is late for all of them.
-pub(crate) const MOST_OF_MANY: u32 = 8;
-
-/// After so many refusals in a row, those who ask are more than any spread so far has room for.
+/// After this many refusals in a row, there are more callers than any spread so far has room for.
 const TOO_MANY: u32 = 40;
 
 /// Over how many whole windows to spread after `refusals` in a row: 1, 3, 7, then `most`, which doubles with each four
 /// refusals beyond 40.
 ///
 /// Jitter inside a window cuts the peak and not the number of refusals: each caller still asks in every window. Only
-/// leaving out whole windows does. A server that counts what it refuses lets nobody through any more while too many ask,
+/// leaving out whole windows does. A server that counts what it refuses lets no call through while too many ask,
 /// so in the end they must become fewer, however many they are.
 pub(crate) fn windows(refusals: u32, most: u32) -> u32 {
     let doublings = refusals.saturating_sub(TOO_MANY).div_ceil(4);
@@ -36,7 +32,6 @@ mod tests {
     fn the_spread_doubles_over_whole_windows_up_to_its_cap() {
         let spread = [0, 1, 2, 3, 4, 5, 31, 32, 40].map(|refusals| windows(refusals, MOST_ALONE));
         assert_eq!(spread, [0, 1, 3, 7, 15, 15, 15, 15, 15]);
-        assert_eq!([3, 4, 5].map(|refusals| windows(refusals, MOST_OF_MANY)), [7, 8, 8]);
     }
     #[test]
     fn who_is_refused_without_end_asks_ever_more_seldom() {

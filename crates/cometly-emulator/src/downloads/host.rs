@@ -67,7 +67,7 @@ impl Downloads {
     }
 
     async fn file(&self, parts: &Parts, export: &Export, fault: Option<&Fault>) -> Answer {
-        // One file is made at a time; those who want the same one wait for it.
+        // One file is made at a time; other requests for the same one wait for it.
         let mut files = self.files.lock().await;
         let mut file = if let Some(file) = files.get(&export.path()) {
             file

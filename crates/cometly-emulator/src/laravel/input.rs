@@ -63,7 +63,7 @@ impl Input {
         self.fields.shift_remove(name);
     }
 
-    /// All fields, for those who keep them.
+    /// All fields, by value.
     pub(crate) fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }

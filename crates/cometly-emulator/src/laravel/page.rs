@@ -10,7 +10,7 @@ use crate::laravel::cursor::Cursor;
 use crate::laravel::input::Input;
 use crate::laravel::refusal::FieldErrors;
 
-/// How many items a page holds: `per_page`, at most `most`, 200 unless told.
+/// How many items a page holds: `per_page`, at most `most`, 200 by default.
 pub(crate) fn per_page(input: &Input, most: i64, errors: &mut FieldErrors) -> u64 {
     let number = match input.get("per_page") {
         None => return 200,

@@ -82,7 +82,7 @@ impl Refusal {
     }
 }
 
-/// What a call that was turned away is told.
+/// What the answer to a call beyond its limit says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) limit: u32,

@@ -114,7 +114,7 @@ impl Shared {
         let mut failed = false;
         loop {
             let mut queue = self.queue();
-            // After a failure, a new attempt is made for those who wait, and a last one at the end.
+            // After a failure, a new attempt is made for the waiting calls, and a last one at the end.
             while !queue.ends && (if failed { queue.waiters.is_empty() } else { queue.rows.is_empty() }) {
                 queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
@@ -134,7 +134,7 @@ impl Shared {
             }
             queue.bytes = queue.rows.iter().map(Row::bytes).fold(0, usize::saturating_add);
             let nothing_left = queue.rows.is_empty();
-            // Those who came while this was written: if nothing is left, it was all that they wait for.
+            // Calls that came while this was written: if nothing is left, their records were in it.
             let late = if nothing_left { mem::take(&mut queue.waiters) } else { Vec::new() };
             drop(queue);
             for waiter in waiters.into_iter().chain(late) {

@@ -106,7 +106,7 @@ impl Chromium {
         }
     }
 
-    /// Presses the space bar on an element that has the focus, as whoever has no mouse does.
+    /// Presses the space bar on an element that has the focus, as a user without a mouse does.
     pub(crate) fn press(&mut self, id: &str) {
         self.value(&format!("document.getElementById({id:?}).focus()"));
         for kind in ["keyDown", "keyUp"] {

@@ -83,7 +83,7 @@ fn calls_appear_a_switch_is_felt_and_hostile_text_is_text() {
     emulator.inject(Fault::reset_after().for_path("/events/track").share(0.25, 1));
     page.until("document.getElementById('fault-reset_after').getAttribute('aria-checked') === 'true'");
 
-    // A fault is told its parameters on the page, and the time that a call took has its pause in it.
+    // A fault takes its parameters on the page, and the time that a call took has its pause in it.
     page.value("document.querySelector('[data-fault=slow] [data-parameter=milliseconds]').value = 400, null");
     page.value("document.getElementById('path').value = '/companies', null");
     page.press("fault-slow");
@@ -114,7 +114,7 @@ fn calls_appear_a_switch_is_felt_and_hostile_text_is_text() {
     assert_eq!(page.value("document.images.length + document.scripts.length"), 1, "the page has one script of its own");
     assert_eq!(page.value("window.hacked === undefined"), true);
 
-    // It needs nobody else.
+    // It loads nothing from elsewhere.
     let origin = emulator.page_url().replace("/_emulator", "");
     let foreign =
         format!("performance.getEntriesByType('resource').filter((one) => !one.name.startsWith({origin:?})).length");

@@ -1,4 +1,4 @@
-//! A client with no opinions: it sends what it is told and gives back the bytes that came.
+//! A client with no opinions: it sends the bytes it is given and returns the bytes that came.
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "the lint does not know a test's own module for a test")]
 

@@ -178,7 +178,7 @@ impl AttributionWindow {
     /// Every touch counts.
     pub const LIFETIME: Self = Self(0);
 
-    /// So many days.
+    /// This many days.
     ///
     /// # Errors
     /// [`InvalidRequest`] for another number than 1, 7, 14, 30, 60 or 90.

@@ -233,7 +233,7 @@ impl TrackEvent {
         TrackEventBuilder { fields, key: None, broken }.also(who)
     }
 
-    /// An event from a JSON object with the API's own fields, for those who have one. A field that the API does not
+    /// An event from a JSON object with the API's own fields. A field that the API does not
     /// have is refused: it would be lost in silence.
     ///
     /// The key is the object's own `idempotency_key`, or else `key`.

@@ -10,7 +10,7 @@ mod on_ureq;
 mod pair;
 
 const USAGE: &str = "\
-clients count STACK WHO TIMES URL   so many calls one after the other, and nothing else
+clients count STACK WHO TIMES URL   TIMES calls one after the other, and nothing else
 clients pair STACK URL              ours and the leanest by hand in turn, 64 calls at once: the ratio of process CPU
 
 STACK is reqwest, ureq or isahc. WHO is
@@ -36,7 +36,7 @@ impl Who {
     }
 }
 
-/// One client, and our adapter on it. What is returned is how many bytes came, so that nobody can skip reading them.
+/// One client, and our adapter on it. It returns how many bytes came, so that no client can skip reading them.
 trait Stack {
     fn one_by_one(&self, who: Who, calls: u64) -> usize;
 

@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
         process::exit(0);
     });
     for stream in listener.incoming().flatten() {
-        // A client that goes away is nobody's failure.
+        // A client that goes away is no failure.
         thread::spawn(move || serve(stream, shows));
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! Named pieces of work, run so often that callgrind can count one, and their allocations.
+//! Named pieces of work, run often enough for callgrind to count one, and their allocations.
 //!
-//! A name is `JOB/WHO`. What is not to be counted of a piece, because it only sets the scene, stands in another one,
+//! A name is `JOB/WHO`. What is not to be counted of a piece, because it only sets the scene, is in another one,
 //! `JOB/WHO.without`, or `JOB/without` for all of that job.
 
 mod counting;
@@ -12,7 +12,7 @@ pub use counting::Counting;
 const USAGE: &str = "\
 BIN list              the names
 BIN allocations       each name, and its calls of malloc, calloc and realloc
-BIN count NAME TIMES  does it so many times, and nothing else
+BIN count NAME TIMES  does it TIMES times, and nothing else
 ";
 
 /// How often a piece is done to count its allocations.

@@ -1,5 +1,5 @@
-//! Which of the two documented reasons a 403 has, told by its message and only where the words leave no doubt: who follows
-//! a wrong reason renews a subscription that is active, or makes a key that changes nothing.
+//! Which of the two documented reasons a 403 has, read from its message, and only where the words leave no doubt: a wrong
+//! reason would make a user renew a subscription that is active, or make a key that changes nothing.
 
 use smallvec::SmallVec;
 

@@ -23,7 +23,7 @@ enum What {
 enum Clock {
     Takes(u64),
     StepsBackTo(u64),
-    Stands,
+    Stopped,
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
@@ -57,7 +57,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => (0..40_000_u64).prop_map(Clock::Takes),
         1 => any::<u64>().prop_map(Clock::Takes),
         1 => (0..40_000_u64).prop_map(Clock::StepsBackTo),
-        1 => Just(Clock::Stands),
+        1 => Just(Clock::Stopped),
     ];
     prop::collection::vec((what(), clock).prop_map(|(what, clock)| Event { what, clock }), 1..30)
 }
@@ -112,13 +112,13 @@ proptest! {
         let mut operation: Under = call.start(&policy, &TransportLimits::default(), seed, start).unwrap();
         // The caller's clock, which may step back; and the time that has gone by at least.
         let (mut clock, mut gone) = (ZERO, ZERO);
-        let (mut sent, mut waits) = (0, 0);
+        let (mut sent, mut waits) = (0_u32, 0_u32);
         let (mut unknown, mut asked) = (false, ZERO);
         let mut events = events.iter().cycle().take(500);
         loop {
             operation = match operation.next(at(clock)) {
                 Next::Wait { pause, operation } => {
-                    waits += 1;
+                    waits = waits.saturating_add(1);
                     prop_assert!(waits < 1_000, "a wait ends");
                     prop_assert!(pause > ZERO && pause >= asked, "never earlier than the server said");
                     prop_assert!(gone.saturating_add(pause) < timeout, "never past the deadline");
@@ -130,7 +130,7 @@ proptest! {
                 }
                 Next::Send(attempt) => {
                     let Some(event) = events.next() else { break };
-                    (sent, waits, asked) = (sent + 1, 0, ZERO);
+                    (sent, waits, asked) = (sent.saturating_add(1), 0, ZERO);
                     prop_assert!(sent <= attempts, "never more attempts than allowed");
                     prop_assert_eq!(attempt.number(), sent);
                     prop_assert!(is_get || !unknown, "a POST that may have arrived is never sent again");
@@ -142,7 +142,7 @@ proptest! {
                     clock = match event.clock {
                         Clock::Takes(millis) => clock.saturating_add(Duration::from_millis(millis)),
                         Clock::StepsBackTo(millis) => clock.min(Duration::from_millis(millis)),
-                        Clock::Stands => clock,
+                        Clock::Stopped => clock,
                     };
                     gone = gone.max(clock);
                     let now = at(clock);

@@ -1,0 +1,498 @@
+//! Which proxy a URL is reached through: one reading of the environment, the same for every client.
+
+use std::{
+    error::Error,
+    ffi::{OsStr, OsString},
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
+
+use http::Uri;
+use percent_encoding::percent_decode_str;
+
+/// Which proxy a URL is reached through. Clients hand the environment in, once, when they are built:
+///
+/// ```
+/// # use cometly_core::{ProxyRules, http::Uri};
+/// let rules = ProxyRules::from_vars([("HTTPS_PROXY", "proxy.example:3128"), ("NO_PROXY", ".internal, 10.0.0.0/8")])?;
+/// let through = |uri| rules.proxy_for(&Uri::from_static(uri)).map(ToString::to_string);
+/// assert_eq!(through("https://app.cometly.com/").as_deref(), Some("http://proxy.example:3128"));
+/// assert_eq!(through("https://api.internal/"), None);
+/// assert_eq!(through("https://10.1.2.3/"), None);
+/// # Ok::<(), cometly_core::InvalidProxy>(())
+/// ```
+///
+/// | variable | meaning |
+/// | --- | --- |
+/// | `https_proxy`, `HTTPS_PROXY` | the proxy for `https` |
+/// | `http_proxy`, `HTTP_PROXY` | the proxy for `http`, never for `https`; the upper-case one is ignored if `REQUEST_METHOD` is set, because a CGI server makes it of a header of the request |
+/// | `all_proxy`, `ALL_PROXY` | the proxy for both, where the variable above is not set |
+/// | `no_proxy`, `NO_PROXY` | hosts that are reached directly, separated by commas or blanks |
+///
+/// The lower-case name wins, and an empty value is none, as with curl. An entry of `NO_PROXY` is `*` for all hosts; a
+/// name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of addresses in CIDR
+/// notation. A port may follow a name or an address. An entry of another form covers nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyRules {
+    https: Option<ProxyUrl>,
+    http: Option<ProxyUrl>,
+    direct: Vec<Direct>,
+}
+
+/// A proxy: `[scheme://][user:password@]host[:port]`. Its `Debug` and `Display` leave out the user and the password.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ProxyUrl {
+    scheme: ProxyScheme,
+    /// Without the brackets of an IPv6 address.
+    host: String,
+    port: u16,
+    credentials: Option<(String, String)>,
+}
+
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyScheme {
+    /// `http`, which is meant if there is none: `CONNECT` in the clear.
+    Http,
+    /// `https`: `CONNECT` within TLS.
+    Https,
+    /// `socks4`.
+    Socks4,
+    /// `socks4a`: the proxy looks up the name.
+    Socks4a,
+    /// `socks5`.
+    Socks5,
+    /// `socks5h`: the proxy looks up the name.
+    Socks5h,
+}
+
+/// A text that names no proxy, or none that this client can use. Never shows the text, which may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidProxy {
+    variable: Option<&'static str>,
+    /// The scheme, if that is what cannot be used.
+    unusable: Option<ProxyScheme>,
+}
+
+/// An entry of `NO_PROXY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Direct {
+    All,
+    Name(String, Option<u16>),
+    Block(IpAddr, u8, Option<u16>),
+}
+
+impl ProxyRules {
+    /// Reads the variables of an environment: [`std::env::vars_os`], or any other list.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] names the variable that is in effect and names no proxy.
+    pub fn from_vars<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, InvalidProxy> {
+        const NAMES: [&str; 9] = [
+            "https_proxy",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "HTTP_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+            "REQUEST_METHOD",
+        ];
+        let mut values: [Option<OsString>; 9] = Default::default();
+        for (name, value) in vars {
+            let place = NAMES.iter().position(|known| name.as_ref() == *known);
+            if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
+                *slot = Some(value.as_ref().to_owned()).filter(|value| !value.is_empty());
+            }
+        }
+        let [https, upper_https, http, upper_http, all, upper_all, no, upper_no, cgi] = &values;
+        let upper_http = upper_http.as_ref().filter(|_| cgi.is_none());
+        let all = [("all_proxy", all.as_ref()), ("ALL_PROXY", upper_all.as_ref())];
+        let https = [("https_proxy", https.as_ref()), ("HTTPS_PROXY", upper_https.as_ref())];
+        let http = [("http_proxy", http.as_ref()), ("HTTP_PROXY", upper_http)];
+        let no = no.as_ref().or(upper_no.as_ref()).map(|list| list.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self {
+            https: first_proxy(https.into_iter().chain(all))?,
+            http: first_proxy(http.into_iter().chain(all))?,
+            direct: no.split(|c: char| c == ',' || c.is_whitespace()).filter_map(Direct::read).collect(),
+        })
+    }
+
+    /// Every `https` URL through this proxy.
+    #[must_use]
+    pub fn https(proxy: ProxyUrl) -> Self {
+        Self { https: Some(proxy), ..Self::default() }
+    }
+
+    /// The proxy for `https` URLs that no entry of `NO_PROXY` covers.
+    #[must_use]
+    pub fn https_proxy(&self) -> Option<&ProxyUrl> {
+        self.https.as_ref()
+    }
+
+    /// The proxy for this URL; `None` if it is reached directly.
+    #[must_use]
+    pub fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
+        let (proxy, default_port) = match uri.scheme_str() {
+            Some("https") => (self.https.as_ref()?, 443),
+            Some("http") => (self.http.as_ref()?, 80),
+            _ => return None,
+        };
+        let host = bare(uri.host()?).to_ascii_lowercase();
+        let (host, address) = (host.trim_end_matches('.'), host.parse().ok().map(canonical));
+        let port = uri.port_u16().unwrap_or(default_port);
+        if self.direct.iter().any(|entry| entry.covers(host, address, port)) { None } else { Some(proxy) }
+    }
+}
+
+fn first_proxy<'a>(
+    mut values: impl Iterator<Item = (&'static str, Option<&'a OsString>)>,
+) -> Result<Option<ProxyUrl>, InvalidProxy> {
+    let set = values.find_map(|(name, value)| Some((name, value?)));
+    set.map(|(name, value)| {
+        let invalid = InvalidProxy { variable: Some(name), unusable: None };
+        value.to_str().and_then(ProxyUrl::read).ok_or(invalid)
+    })
+    .transpose()
+}
+
+impl Direct {
+    fn read(entry: &str) -> Option<Self> {
+        if entry.is_empty() {
+            return None;
+        }
+        if entry == "*" {
+            return Some(Self::All);
+        }
+        if let Some((address, len)) = entry.split_once('/') {
+            let address: IpAddr = bare(address).parse().ok()?;
+            let len = len.parse().ok().filter(|len| *len <= width(address))?;
+            return Some(Self::Block(address, len, None));
+        }
+        if let Ok(address) = bare(entry).parse().map(canonical) {
+            return Some(Self::Block(address, width(address), None));
+        }
+        let (name, port) = match entry.rsplit_once(':') {
+            Some((name, port)) => (name, Some(port.parse().ok()?)),
+            None => (entry, None),
+        };
+        if let Ok(address) = bare(name).parse().map(canonical) {
+            return Some(Self::Block(address, width(address), port));
+        }
+        let name = name.strip_prefix('*').unwrap_or(name).trim_matches('.').to_ascii_lowercase();
+        if name.is_empty() { None } else { Some(Self::Name(name, port)) }
+    }
+
+    fn covers(&self, host: &str, address: Option<IpAddr>, at: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::Name(name, port) => {
+                let before = host.strip_suffix(name.as_str());
+                port.is_none_or(|port| port == at)
+                    && before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            }
+            Self::Block(block, len, port) => {
+                port.is_none_or(|port| port == at) && address.is_some_and(|address| is_within(address, *block, *len))
+            }
+        }
+    }
+}
+
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// An IPv4 address that is written as an IPv6 one is that IPv4 address.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn is_within(address: IpAddr, block: IpAddr, len: u8) -> bool {
+    let host_bits = u32::from(width(block).saturating_sub(len));
+    // A shift by the whole width leaves nothing to compare.
+    match (address, block) {
+        (IpAddr::V4(address), IpAddr::V4(block)) => {
+            (address.to_bits() ^ block.to_bits()).checked_shr(host_bits).is_none_or(|differs| differs == 0)
+        }
+        (IpAddr::V6(address), IpAddr::V6(block)) => {
+            (address.to_bits() ^ block.to_bits()).checked_shr(host_bits).is_none_or(|differs| differs == 0)
+        }
+        _ => false,
+    }
+}
+
+impl ProxyUrl {
+    fn read(text: &str) -> Option<Self> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => (ProxyScheme::read(scheme)?, rest),
+            None => (ProxyScheme::Http, text),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (Some(read_credentials(credentials)?), place),
+            None => (None, rest),
+        };
+        let (host, port) = match place.rsplit_once(':') {
+            // The last colon of an IPv6 address in brackets is none before a port.
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
+            _ => (place, scheme.default_port()),
+        };
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let host = match host.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.to_string(),
+            None => Some(host.to_ascii_lowercase()).filter(|host| !host.is_empty() && host.bytes().all(is_legal))?,
+        };
+        Some(Self { scheme, host, port, credentials })
+    }
+
+    /// How it is spoken to.
+    #[must_use]
+    pub fn scheme(&self) -> ProxyScheme {
+        self.scheme
+    }
+
+    /// Its name or address, without the brackets of an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port: the scheme's own (80, 443, 1080) if none was named.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The user and the password, decoded.
+    #[must_use]
+    pub fn credentials(&self) -> Option<(&str, &str)> {
+        self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
+    }
+
+    /// The proxy itself, if its scheme is one of `usable`.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] names the scheme.
+    pub fn usable(self, usable: &[ProxyScheme]) -> Result<Self, InvalidProxy> {
+        if usable.contains(&self.scheme) {
+            return Ok(self);
+        }
+        Err(InvalidProxy { variable: None, unusable: Some(self.scheme) })
+    }
+}
+
+fn read_credentials(text: &str) -> Option<(String, String)> {
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let decode = |part| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned());
+    let (user, password): (String, String) = (decode(user)?, decode(password)?);
+    // RFC 7617 §2: neither holds a control character, and the user no colon.
+    let is_legal = !user.contains(':') && !user.chars().chain(password.chars()).any(char::is_control);
+    is_legal.then_some((user, password))
+}
+
+impl FromStr for ProxyUrl {
+    type Err = InvalidProxy;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
+        Self::read(text).ok_or(InvalidProxy { variable: None, unusable: None })
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host, port) = (self.scheme, &self.host, self.port);
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl ProxyScheme {
+    const ALL: [(Self, &'static str, u16); 6] = [
+        (Self::Http, "http", 80),
+        (Self::Https, "https", 443),
+        (Self::Socks4, "socks4", 1080),
+        (Self::Socks4a, "socks4a", 1080),
+        (Self::Socks5, "socks5", 1080),
+        (Self::Socks5h, "socks5h", 1080),
+    ];
+
+    fn read(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(text)).map(|(scheme, ..)| *scheme)
+    }
+
+    fn row(self) -> (&'static str, u16) {
+        let row = Self::ALL.iter().find(|(scheme, ..)| *scheme == self);
+        row.map_or(("http", 80), |(_, name, port)| (name, *port))
+    }
+
+    fn default_port(self) -> u16 {
+        self.row().1
+    }
+}
+
+impl fmt::Display for ProxyScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().0)
+    }
+}
+
+impl fmt::Display for InvalidProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = self.unusable {
+            return write!(f, "this client cannot use a {scheme} proxy; name an http one");
+        }
+        match self.variable {
+            Some(variable) => write!(f, "the environment variable {variable} names no proxy")?,
+            None => f.write_str("the proxy's URL cannot be read")?,
+        }
+        f.write_str("; expected [http://][user:password@]host[:port], reserved characters percent-encoded")
+    }
+}
+
+impl Error for InvalidProxy {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(vars: &[(&str, &str)], uri: &'static str) -> Option<String> {
+        let rules = ProxyRules::from_vars(vars.iter().copied()).unwrap();
+        rules.proxy_for(&Uri::from_static(uri)).map(ToString::to_string)
+    }
+
+    #[test]
+    fn each_scheme_has_its_own_variable_and_the_lower_case_one_wins() {
+        const HTTPS: &str = "https://app.cometly.com/";
+        const HTTP: &str = "http://app.cometly.com/";
+        for (vars, https, http) in [
+            (&[][..], None, None),
+            (&[("HTTP_PROXY", "h")], None, Some("h")),
+            (&[("http_proxy", "h")], None, Some("h")),
+            (&[("HTTPS_PROXY", "s")], Some("s"), None),
+            (&[("https_proxy", "l"), ("HTTPS_PROXY", "u")], Some("l"), None),
+            (&[("HTTPS_PROXY", "u"), ("https_proxy", "l")], Some("l"), None),
+            (&[("https_proxy", ""), ("HTTPS_PROXY", "u")], Some("u"), None),
+            (&[("ALL_PROXY", "a")], Some("a"), Some("a")),
+            (&[("all_proxy", "l"), ("ALL_PROXY", "a"), ("HTTPS_PROXY", "s")], Some("s"), Some("l")),
+            (&[("HTTP_PROXY", "h"), ("REQUEST_METHOD", "GET")], None, None),
+            (&[("HTTP_PROXY", "h"), ("ALL_PROXY", "a"), ("REQUEST_METHOD", "GET")], Some("a"), Some("a")),
+            (&[("http_proxy", "h"), ("REQUEST_METHOD", "GET")], None, Some("h")),
+        ] {
+            let url = |host: Option<&str>| host.map(|host| format!("http://{host}:80"));
+            assert_eq!((through(vars, HTTPS), through(vars, HTTP)), (url(https), url(http)), "{vars:?}");
+        }
+        assert_eq!(through(&[("ALL_PROXY", "a")], "/only/a/path"), None);
+    }
+
+    #[test]
+    fn no_proxy_is_read_as_its_users_write_it() {
+        for (list, direct, proxied) in [
+            ("*", &["a.example", "[::1]"][..], &[][..]),
+            ("a, *", &["b"], &[]),
+            (".example, localhost", &["example", "a.example", "a.b.EXAMPLE", "localhost", "example."], &["notexample"]),
+            ("example", &["example", "a.example"], &["example.com", "xexample"]),
+            (
+                " a.example\tb.example,,c.example ",
+                &["a.example", "b.example", "x.c.example"],
+                &["example", "d.example"],
+            ),
+            ("*.example.", &["example", "a.example"], &["b"]),
+            ("10.0.0.0/8,192.168.1.1", &["10.1.2.3", "192.168.1.1"], &["11.0.0.1", "192.168.1.2", "10.example"]),
+            ("10.0.0.0/0", &["8.8.8.8"], &["[::1]"]),
+            ("fd00::/8 ::1", &["[fd12::1]", "[::1]"], &["[fe00::1]", "127.0.0.1"]),
+            ("[::1], 127.0.0.0/8", &["[::1]", "127.9.9.9", "[::ffff:127.0.0.1]"], &["128.0.0.1"]),
+            ("::/0", &["[::1]"], &["127.0.0.1"]),
+            ("a.example:8443, 127.0.0.1:8443", &["a.example:8443", "127.0.0.1:8443"], &["a.example", "127.0.0.1:1"]),
+            ("a.example:443", &["a.example"], &["a.example:8443"]),
+            ("10.0.0.0/33, ., *., :1, a:b, 10.0.0.0/x", &[], &["10.0.0.1", "a"]),
+            ("", &[], &["a"]),
+        ] {
+            let rules = ProxyRules::from_vars([("HTTPS_PROXY", "p"), ("NO_PROXY", list)]).unwrap();
+            let is_direct = |host: &&str| rules.proxy_for(&format!("https://{host}/").parse().unwrap()).is_none();
+            assert_eq!(direct.iter().find(|host| !is_direct(host)), None, "{list:?} covers it");
+            assert_eq!(proxied.iter().find(|host| is_direct(host)), None, "{list:?} does not cover it");
+        }
+        let both = [("HTTPS_PROXY", "p"), ("no_proxy", "a"), ("NO_PROXY", "b")];
+        assert_eq!((through(&both, "https://a/"), through(&both, "https://b/").is_some()), (None, true));
+    }
+
+    #[test]
+    fn a_proxy_is_read_in_each_of_its_parts() {
+        for (text, shown, credentials) in [
+            ("proxy.example", "http://proxy.example:80", None),
+            ("PROXY.example:3128/", "http://proxy.example:3128", None),
+            ("https://p", "https://p:443", None),
+            ("SOCKS5H://p", "socks5h://p:1080", None),
+            ("http://[::1]", "http://[::1]:80", None),
+            ("http://[::1]:3128", "http://[::1]:3128", None),
+            ("user:pa%40ss@p:1", "http://p:1", Some(("user", "pa@ss"))),
+            ("http://user:pa@ss:x@p", "http://p:80", Some(("user", "pa@ss:x"))),
+            ("http://user@p", "http://p:80", Some(("user", ""))),
+        ] {
+            let proxy: ProxyUrl = text.parse().unwrap();
+            assert_eq!((proxy.to_string().as_str(), proxy.credentials()), (shown, credentials), "{text}");
+            assert_eq!(format!("{proxy:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn a_garbled_proxy_is_an_error_that_names_the_variable_and_not_the_value() {
+        for text in [
+            "http://",
+            "http://not a proxy",
+            "ftp://p",
+            "socks://p",
+            "://p",
+            "http://p:port",
+            "http://p:0",
+            "http://p:70000",
+            "http://p/path",
+            "http://[::1",
+            "http://[p]",
+            "http://us%0aer:canary@p",
+            "http://user:%ff@p",
+            "http://canary\u{e9}",
+            "http://p:1:2",
+        ] {
+            let error = ProxyRules::from_vars([("ALL_PROXY", text)]).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("ALL_PROXY") && !shown.contains("canary"), "{text}: {shown}");
+            assert!(text.parse::<ProxyUrl>().is_err());
+            // One that is not in effect does no harm.
+            let vars = [("HTTPS_PROXY", "p"), ("HTTP_PROXY", "p"), ("all_proxy", text), ("HTTPS_PROXY_X", text)];
+            assert!(ProxyRules::from_vars(vars).is_ok());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_no_text_is_garbled() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let value = OsStr::from_bytes(b"http://\xff");
+        assert!(ProxyRules::from_vars([("HTTPS_PROXY", value)]).is_err());
+        assert!(ProxyRules::from_vars([("NO_PROXY", value), ("PATH", value)]).is_ok());
+    }
+
+    #[test]
+    fn a_scheme_that_a_client_cannot_use_is_named() {
+        let proxy: ProxyUrl = "socks5://canary:canary@p".parse().unwrap();
+        let error = proxy.usable(&[ProxyScheme::Http, ProxyScheme::Https]).unwrap_err().to_string();
+        assert!(error.contains("socks5") && !error.contains("canary"), "{error}");
+        let proxy: ProxyUrl = "p".parse().unwrap();
+        assert!(proxy.usable(&[ProxyScheme::Http]).is_ok());
+    }
+}

@@ -1,0 +1,134 @@
+//! One try of a call.
+
+use std::time::Duration;
+
+use async_io::Timer;
+use bytes::Bytes;
+use cometly_core::{Attempt, Delivery, TransportError, TransportLimits};
+use futures_lite::{AsyncRead, AsyncReadExt as _, future::or};
+use http::{Request, Response, uri::Scheme};
+
+use crate::{
+    Client,
+    convert::{self, forced, proxy_uri},
+    failure::{Way, failure, io_failure},
+};
+
+/// How much room is made for a body at first, whatever length an answer claims.
+const FIRST_ROOM: usize = 16_384;
+
+/// How much later than libcurl the clock here ends a try: libcurl may forget the time when it sends a call again by itself.
+const GRACE: Duration = Duration::from_millis(100);
+
+type Failed = TransportError<isahc::Error>;
+
+impl Client {
+    /// One attempt.
+    pub(crate) async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, Failed> {
+        let (request, timeout, fresh) = (attempt.request(), attempt.timeout(), attempt.needs_fresh_connection());
+        or(self.exchange_within(request, timeout, fresh), async {
+            Timer::after(timeout.saturating_add(GRACE)).await;
+            Err(TransportError::timed_out(Delivery::Unknown))
+        })
+        .await
+    }
+
+    async fn exchange_within(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        fresh: bool,
+    ) -> Result<Response<Bytes>, Failed> {
+        // A proxy would read what is not encrypted.
+        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let uri = proxy.map(proxy_uri).transpose()?;
+        let is_as_set_up =
+            self.clients.is_own() && timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && uri.is_none();
+        let request = convert::request(request, self.may_reuse, |settings| {
+            if is_as_set_up {
+                return settings;
+            }
+            forced(settings, timeout, self.limits.connect_timeout, uri)
+        })?;
+        let http = self.clients.current(fresh);
+        let way = Way { proxy, may_reuse: self.may_reuse };
+        let (head, body) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
+        let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
+        self.limits.check_head(head.status(), head.headers())?;
+        let Some(body) = read(body, self.limits.max_body_size).await.map_err(io_failure)? else {
+            return Err(TransportError::too_large(Some(head.status())));
+        };
+        let response = head.map(|()| Bytes::from(body));
+        convert::check_length(&response)?;
+        Ok(response)
+    }
+}
+
+/// The whole body; `None` if it is longer than `most`.
+///
+/// `AsyncReadExt::read_to_end` makes the rest of its buffer zero again after each wait for more, which is work that grows
+/// with the square of the body. Here each byte of the buffer is made zero once.
+async fn read(mut from: impl AsyncRead + Unpin, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut body, mut len) = (Vec::new(), 0_usize);
+    loop {
+        if len == body.len() {
+            // One more than may be shows that there is more, or that this is the end.
+            let room = len.saturating_mul(2).max(FIRST_ROOM).min(most.saturating_add(1));
+            body.resize(room, 0);
+        }
+        let read = from.read(body.get_mut(len..).unwrap_or_default()).await?;
+        len = len.saturating_add(read);
+        if len > most {
+            return Ok(None);
+        }
+        if read == 0 {
+            body.truncate(len);
+            return Ok(Some(body));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    /// Comes in pieces of this size, and counts the room that it was offered.
+    struct Pieces<'a> {
+        left: &'a [u8],
+        size: usize,
+    }
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            assert!(!buf.is_empty(), "no room was made");
+            let len = self.size.min(buf.len()).min(self.left.len());
+            buf[..len].copy_from_slice(&self.left[..len]);
+            self.left = &self.left[len..];
+            Poll::Ready(Ok(len))
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_whole_up_to_the_cap_and_not_beyond() {
+        let body: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        for size in [1, 7, 16_384, 1_000_000] {
+            for len in [0, 1, 16_383, 16_384, 16_385, 100_000] {
+                let left = &body[..len];
+                let read = |most| block_on(read(Pieces { left, size }, most)).unwrap();
+                assert!(read(len).as_deref() == Some(left) && read(len + 1).as_deref() == Some(left), "{len}, {size}");
+                assert!(len == 0 || read(len - 1).is_none(), "{len}, {size}");
+            }
+        }
+        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, 0)).unwrap(), Some(Vec::new()));
+        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, usize::MAX)).unwrap(), Some(Vec::new()));
+    }
+}

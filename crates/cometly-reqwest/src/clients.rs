@@ -1,0 +1,180 @@
+//! The reqwest client that calls are sent through, and what is forced on it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use cometly_core::{ProxyRules, ProxyUrl, TransportError, TransportLimits};
+use http::Uri;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use reqwest::{Proxy, Url, redirect, retry};
+
+use crate::{ClientError, Error, failure::setup};
+
+/// How young a client must be for its kept connections to pass for fresh ones: many calls may fail at once.
+const FRESH: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+pub(crate) struct Clients {
+    current: Arc<Mutex<Current>>,
+    /// By which another one is made; none for a client that its user brought.
+    settings: Option<Settings>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: TransportLimits,
+    pub(crate) reuse: bool,
+    pub(crate) proxies: ProxyRules,
+}
+
+struct Current {
+    /// For `https`: the client, or why TLS cannot be set up.
+    https: Result<reqwest::Client, Arc<reqwest::Error>>,
+    /// For plain `http`, which needs no TLS: the same one, if there is one.
+    plain: reqwest::Client,
+    made: Instant,
+}
+
+impl Clients {
+    pub(crate) fn own(settings: Settings) -> Result<Self, Error> {
+        let current = Arc::new(Mutex::new(Current::new(&settings)?));
+        Ok(Self { current, settings: Some(settings) })
+    }
+
+    pub(crate) fn users(http: reqwest::Client) -> Self {
+        let current = Current { https: Ok(http.clone()), plain: http, made: Instant::now() };
+        Self { current: Arc::new(Mutex::new(current)), settings: None }
+    }
+
+    /// The client for this URL; `fresh`, if it must not use connections that were kept.
+    ///
+    /// # Errors
+    /// If that needs TLS, which cannot be set up.
+    pub(crate) fn get(&self, url: &Url, fresh: bool) -> Result<reqwest::Client, TransportError<ClientError>> {
+        if fresh && self.lock().made.elapsed() >= FRESH {
+            self.close_idle();
+        }
+        let current = self.lock();
+        match &current.https {
+            _ if url.scheme() == "http" => Ok(current.plain.clone()),
+            Ok(http) => Ok(http.clone()),
+            Err(error) => Err(TransportError::setup(ClientError::Tls(error.clone()))),
+        }
+    }
+
+    /// The proxy that a URL is reached through; unknown for a client that its user brought.
+    pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
+        let proxies = &self.settings.as_ref()?.proxies;
+        // A proxy would read what is not encrypted.
+        proxies.proxy_for(uri).filter(|_| uri.scheme_str() == Some("https"))
+    }
+
+    /// A new client for the calls from now on; the kept connections of the old one close once its last call is over.
+    pub(crate) fn close_idle(&self) {
+        let Some(settings) = &self.settings else { return };
+        // One that was made before can be made again; if not, the old one stays.
+        if let Ok(made) = Current::new(settings) {
+            let old = std::mem::replace(&mut *self.lock(), made);
+            drop(old);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Current {
+    fn new(settings: &Settings) -> Result<Self, Error> {
+        check_crypto_provider()?;
+        let made = Instant::now();
+        match settings.forced()?.build() {
+            Ok(http) => Ok(Self { https: Ok(http.clone()), plain: http, made }),
+            // Certificates to trust are all that may be missing.
+            Err(error) => {
+                let plain = without_roots(settings.forced()?).build().map_err(|error| setup(error.without_url()))?;
+                Ok(Self { https: Err(Arc::new(error.without_url())), plain, made })
+            }
+        }
+    }
+}
+
+impl Settings {
+    fn forced(&self) -> Result<reqwest::ClientBuilder, Error> {
+        let http = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .no_proxy()
+            .connect_timeout(self.limits.connect_timeout);
+        let http = if self.reuse { http } else { http.pool_max_idle_per_host(0) };
+        match self.proxies.https_proxy() {
+            Some(proxy) => Ok(http.proxy(reqwests_proxy(proxy, self.proxies.clone())?)),
+            None => Ok(http),
+        }
+    }
+}
+
+fn reqwests_proxy(proxy: &ProxyUrl, proxies: ProxyRules) -> Result<Proxy, Error> {
+    let place = proxy.to_string();
+    let url = match (place.split_once("://"), proxy.credentials()) {
+        (Some((scheme, address)), Some((user, password))) => {
+            let encoded = |text| percent_encode(text, NON_ALPHANUMERIC);
+            format!("{scheme}://{}:{}@{address}", encoded(user.as_bytes()), encoded(password.as_bytes()))
+        }
+        _ => place,
+    };
+    // So that what cannot be read is an error now, for a proxy that is chosen by a function fails later.
+    Proxy::https(url.as_str()).map_err(|error| setup(error.without_url()))?;
+    Ok(Proxy::custom(move |to: &Url| {
+        let is_direct = to.as_str().parse().is_ok_and(|uri: Uri| proxies.proxy_for(&uri).is_none());
+        (to.scheme() == "https" && !is_direct).then(|| url.clone())
+    }))
+}
+
+/// A client that trusts nothing, which is enough where TLS is not used.
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    http.tls_certs_only([])
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    http
+}
+
+/// reqwest panics without one.
+#[cfg(all(feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+fn check_crypto_provider() -> Result<(), Error> {
+    match rustls::crypto::CryptoProvider::get_default() {
+        Some(_) => Ok(()),
+        None => Err(setup(ClientError::NoCryptoProvider)),
+    }
+}
+
+#[cfg(not(all(feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls"))))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn check_crypto_provider() -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(all(test, feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+mod tests {
+    use std::error::Error as _;
+
+    use crate::{Client, ClientError};
+
+    #[test]
+    fn without_a_crypto_provider_there_is_an_error_and_no_panic() {
+        let error = Client::new().unwrap_err();
+        let source = error.source().and_then(|source| source.downcast_ref());
+        assert!(matches!(source, Some(ClientError::NoCryptoProvider)), "{error:?}");
+    }
+}

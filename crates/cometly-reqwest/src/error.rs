@@ -1,0 +1,87 @@
+//! Why there is no answer, or no client.
+
+use std::{error::Error, fmt, io, sync::Arc};
+
+use cometly_core::InvalidProxy;
+
+/// reqwest's own error, or why reqwest was not asked: the source of a [`CallError`](cometly_core::CallError).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// reqwest's own.
+    Reqwest(reqwest::Error),
+    /// A proxy that cannot be read or used.
+    Proxy(InvalidProxy),
+    /// The proxy opened no tunnel.
+    ProxyRefused {
+        /// The proxy, without its user and password.
+        proxy: String,
+        /// Whether it answered 407.
+        wants_password: bool,
+        /// reqwest's own.
+        source: reqwest::Error,
+    },
+    /// TLS cannot be set up, and the call is to an `https` URL.
+    Tls(Arc<reqwest::Error>),
+    /// The feature `rustls-no-provider` is on, and no crypto provider was installed.
+    NoCryptoProvider,
+    /// The call was not made within a tokio runtime.
+    NoRuntime,
+    /// The runtime of the blocking client cannot be started.
+    Runtime(io::Error),
+}
+
+impl ClientError {
+    /// reqwest's own error, if it has one.
+    #[must_use]
+    pub fn reqwest(&self) -> Option<&reqwest::Error> {
+        match self {
+            Self::Reqwest(error) | Self::ProxyRefused { source: error, .. } => Some(error),
+            Self::Tls(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reqwest(error) => error.fmt(f),
+            Self::Proxy(error) => error.fmt(f),
+            Self::ProxyRefused { proxy, wants_password: true, .. } => {
+                write!(f, "the proxy {proxy} answered 407: it wants another user or password in its URL")
+            }
+            Self::ProxyRefused { proxy, .. } => write!(f, "the proxy {proxy} opens no tunnel to this host"),
+            Self::Tls(_) => f.write_str(
+                "TLS cannot be set up; install the system's certificates (the package ca-certificates), or set \
+                 SSL_CERT_FILE to a file that holds them",
+            ),
+            Self::NoCryptoProvider => f.write_str(
+                "rustls has no crypto provider; install one before the client is built \
+                 (rustls::crypto::CryptoProvider::install_default), or turn on this crate's feature rustls",
+            ),
+            Self::NoRuntime => {
+                f.write_str("there is no tokio runtime here; call from within one, as #[tokio::main] makes it")
+            }
+            Self::Runtime(error) => write!(f, "the runtime of the blocking client cannot be started: {error}"),
+        }
+    }
+}
+
+impl Error for ClientError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // Its words are shown above.
+            Self::Reqwest(error) => error.source(),
+            Self::ProxyRefused { source, .. } => Some(source),
+            Self::Tls(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Reqwest(error)
+    }
+}

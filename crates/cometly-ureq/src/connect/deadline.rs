@@ -1,0 +1,78 @@
+//! The end of what is going on at a connection, shared by all of its layers. ureq gives a time-out to each read and write;
+//! a layer that makes several of one (TLS records, partial writes, an answer that comes byte by byte) would begin it anew.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use ureq::{
+    Error, Timeout,
+    unversioned::transport::{NextTimeout, time::Duration},
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Deadline(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// None, if there is no end.
+    at: Option<Instant>,
+    reason: Timeout,
+    /// How many bytes were written to the socket.
+    written: u64,
+}
+
+impl Deadline {
+    pub(super) fn new(timeout: NextTimeout) -> Self {
+        Self(Arc::new(Mutex::new(State { at: end(timeout), reason: timeout.reason, written: 0 })))
+    }
+
+    /// Sets it for the next read or write of a request.
+    pub(super) fn set(&self, timeout: NextTimeout) {
+        let mut state = self.lock();
+        (state.at, state.reason) = (end(timeout), timeout.reason);
+    }
+
+    /// What is left of it.
+    ///
+    /// # Errors
+    /// ureq's time-out if that is nothing.
+    pub(super) fn left(&self) -> Result<NextTimeout, Error> {
+        let (at, reason) = {
+            let state = self.lock();
+            (state.at, state.reason)
+        };
+        let after = match at.map(|at| at.saturating_duration_since(Instant::now())) {
+            Some(left) if left.is_zero() => return Err(Error::Timeout(reason)),
+            Some(left) => Duration::Exact(left),
+            None => Duration::NotHappening,
+        };
+        Ok(NextTimeout { after, reason, ..NextTimeout::default() })
+    }
+
+    /// ureq's error for it.
+    pub(super) fn passed(&self) -> Error {
+        Error::Timeout(self.lock().reason)
+    }
+
+    pub(super) fn count_written(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.written = state.written.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.lock().written
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end(timeout: NextTimeout) -> Option<Instant> {
+    match timeout.after {
+        Duration::Exact(after) => Instant::now().checked_add(after),
+        Duration::NotHappening => None,
+    }
+}

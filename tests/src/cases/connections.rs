@@ -1,0 +1,102 @@
+//! Connections that are kept, and addresses that are dark.
+
+use std::{
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use cometly_core::RetryPolicy;
+
+use crate::stage::attempts;
+use crate::{
+    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
+    cases::cases,
+    fault_server::{Answer, Script},
+    stage::NotOffered,
+    wait_until,
+};
+
+pub(super) const CASES: &[Case] = cases![
+    the_second_try_is_made_on_a_new_connection,
+    a_new_connection_to_a_host_with_a_dark_address_is_not_late,
+    idle_connections_are_closed_when_asked_for,
+];
+
+fn the_second_try_is_made_on_a_new_connection(stage: &Stage<'_>) -> Played {
+    if stage.has_gap(Gap::FreshConnections) {
+        return Err(NotOffered.into());
+    }
+    // The second request on a connection gets no answer: it went dark, as behind a NAT that forgot it.
+    let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+    let server = stage.serve(Script::by(move |_, request| {
+        let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(request.connection));
+        if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { Answer::silence() }
+    }))?;
+    let settings = Settings::default().attempt_timeout(Duration::from_secs(1)).retry_policy(RetryPolicy::default());
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let client = &*client;
+    let sent: Vec<Sent> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..4).map(|_| scope.spawn(|| client.send(api.get("events")))).collect();
+        callers.into_iter().filter_map(|caller| caller.join().ok()).collect()
+    });
+    for sent in sent {
+        assert!(stage.noted(sent)?.error().is_none());
+    }
+    let outcome = stage.send(client, api.get("events"))?;
+    assert!(outcome.error().is_none() && attempts(&outcome) <= 2, "{outcome:?}");
+    Ok(Arrivals::of(&server))
+}
+
+/// Linux drops what comes to a listener whose queue is full. Held until it is dropped.
+struct Dark {
+    _listener: socket2::Socket,
+    _queued: Vec<TcpStream>,
+}
+
+impl Dark {
+    fn at(address: SocketAddr) -> Result<Self, BoxError> {
+        let listener = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        listener.bind(&address.into())?;
+        listener.listen(0)?;
+        let mut queued = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            queued.push(stream);
+            if queued.len() > 100 {
+                return Err("a full queue takes more connections".into());
+            }
+        }
+        Ok(Self { _listener: listener, _queued: queued })
+    }
+}
+
+fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let port = server.address().port();
+    let resolved = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", port))?;
+    let Some(other) = resolved.into_iter().find(SocketAddr::is_ipv6) else {
+        // A machine on which `localhost` has one address has none that could be dark.
+        return Err(NotOffered.into());
+    };
+    let _dark = Dark::at(other)?;
+    let client = stage.client()?;
+    let begun = Instant::now();
+    let api = stage.api(&format!("http://localhost:{port}/public-api/v1"))?;
+    assert!(stage.send(&*client, api.get("events"))?.error().is_none());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(2_500), "it took {took:?}");
+    Ok(Arrivals::of(&server))
+}
+
+fn idle_connections_are_closed_when_asked_for(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().reuse(true))?);
+    assert!(stage.send(&*client, api.get("events"))?.error().is_none());
+    if !client.close_idle() {
+        return Err(NotOffered.into());
+    }
+    assert!(wait_until(|| server.open_connections() == 0), "a connection is still open");
+    assert!(stage.send(&*client, api.post("events/track").json("x"))?.error().is_none());
+    assert_eq!(server.connections(), 2);
+    Ok(Arrivals::of(&server))
+}
