@@ -1,4 +1,4 @@
-//! The host's clock as a call sees it: it never goes back, and never stands for good.
+//! The host's clock as a call sees it: it never goes back, and a sleep always moves it on.
 
 use std::{
     pin::pin,
@@ -44,8 +44,8 @@ impl<H: Host> Clock<H> {
         self.latest = self.latest.max(moment);
     }
 
-    /// Sleeps until `time` has gone by on the clock. While the clock stands, it sleeps the rest in slices; the last of them
-    /// ends the sleep, so that it takes twice the time at most.
+    /// Sleeps until `time` has gone by on the clock. If the clock did not move meanwhile, it sleeps the rest in 100 slices,
+    /// the last of which ends the sleep: twice the time at most.
     pub(crate) async fn sleep(&mut self, time: Duration) {
         let end = self.now().saturating_add(time);
         let (mut nap, mut idle_wakes) = (time, 0_u32);

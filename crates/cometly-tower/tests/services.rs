@@ -323,7 +323,7 @@ impl Host for Odd {
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_stands_or_goes_back_makes_no_wait_longer_than_twice() {
+async fn a_clock_that_stops_or_goes_back_makes_no_wait_longer_than_twice() {
     let clocks: [fn(Duration) -> Duration; 3] =
         [|_| HOUR, |real| HOUR.saturating_sub(real), |real| if real.is_zero() { HOUR } else { real }];
     for now in clocks {
@@ -373,7 +373,7 @@ async fn a_sleep_that_is_over_at_once_keeps_nothing_from_being_done() {
     let odd = Client::new(client(), Odd::new(|real| real, |_| Some(Duration::ZERO))).timeout(SECOND / 4);
     assert_eq!(failed(odd, SECOND * 60).await, (CallErrorKind::Timeout, Some(Delivery::Unknown)));
     assert!(begun.elapsed() >= SECOND / 4);
-    // With a clock that stands besides, all that can be said is that it ends.
+    // With a clock that stops besides, all that is sure is that it ends.
     let odd = Client::new(client(), Odd::new(|_| HOUR, |_| Some(Duration::ZERO))).timeout(SECOND / 4);
     assert_eq!(failed(odd, SECOND * 60).await, (CallErrorKind::Timeout, Some(Delivery::Unknown)));
 }
