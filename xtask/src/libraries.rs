@@ -44,5 +44,10 @@ pub(crate) const LIBRARIES: &[Library] = &[
         features: "tracing",
         may_name: &["bytes", "cometly_core", "http", "isahc", DESERIALIZE],
     },
+    Library {
+        package: "cometly-tower",
+        features: "tracing",
+        may_name: &["bytes", "cometly_core", "http", "http_body", "http_body_util", "tower_service", DESERIALIZE],
+    },
     Library { package: "cometly-emulator", features: "sqlite", may_name: &["bytes", "http"] },
 ];
