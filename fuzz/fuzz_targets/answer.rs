@@ -19,7 +19,7 @@ const OLD: &str = "Tabababababab";
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Modulo 1000; from 60,000 on, the thousands are the KiB that a 4 in the body stands for.
+    /// Modulo 1000; from 60,000 on, the thousands are the KiB for a 4 in the body.
     status: u16,
     redirected: bool,
     headers: Vec<(Name, &'a [u8])>,

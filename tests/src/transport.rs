@@ -91,7 +91,7 @@ pub enum Gap {
     FailurePlaces,
     /// It takes a connection that breaks for the end of a body without a length.
     BrokenEnds,
-    /// It cannot be told to make a new connection.
+    /// It has no way to make a new connection.
     FreshConnections,
     /// It goes on to send the body of a call that was given up.
     GivenUpUploads,

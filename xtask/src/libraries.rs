@@ -20,7 +20,14 @@ pub(crate) const LIBRARIES: &[Library] = &[
     Library {
         package: "cometly",
         features: "events,contacts,companies,jiff",
-        may_name: &["bytes", "cometly_core", "http", "jiff", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
+        may_name: &[
+            "bytes",
+            "cometly_core",
+            "http",
+            "jiff",
+            "serde_core::de::Deserialize",
+            "serde_core::ser::Serialize",
+        ],
     },
     Library {
         package: "cometly-reqwest",

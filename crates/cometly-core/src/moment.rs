@@ -78,25 +78,3 @@ impl std::ops::Add<Duration> for Moment {
         self.saturating_add(time)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_keep_their_distance_in_both_directions() {
-        let instant = Instant::now();
-        let (hour, moment) = (Duration::from_secs(3600), Moment::from(instant));
-        assert_eq!(Moment::from(instant + hour).duration_since(moment), hour);
-        assert_eq!(moment.duration_since(Moment::from(instant.checked_sub(hour).unwrap())), hour);
-        assert!(Moment::now() >= moment);
-    }
-
-    #[test]
-    fn no_sum_and_no_difference_overflows() {
-        let last = Moment::since_origin(Duration::MAX);
-        assert_eq!(last.saturating_add(Duration::MAX), last);
-        assert_eq!(Moment::default().duration_since(last), Duration::ZERO);
-        assert_eq!(last.duration_since(Moment::default()), Duration::MAX);
-    }
-}

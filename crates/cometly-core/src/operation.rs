@@ -12,7 +12,7 @@ use crate::{
     call::{CallName, Prepared},
     call_error::{History, ReachedLimit},
     key_ring::Keys,
-    pacer::{Pace, Permit, Ticket},
+    pacer::{self, Permit, Ticket},
     retry::{DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
 };
 
@@ -336,31 +336,33 @@ impl State {
         if time_left.is_zero() {
             return if has_pacer { Turn::TooLate(Duration::ZERO) } else { Turn::OutOfTime };
         }
-        let pace = match std::mem::replace(&mut self.place, Place::None) {
+        let turn = match std::mem::replace(&mut self.place, Place::None) {
             Place::Waiting(ticket) => ticket.poll(now),
-            Place::Going(permit) => Pace::Go(permit),
+            Place::Going(permit) => pacer::Turn::Go(permit),
             Place::None => {
                 let Some(pacer) = self.api.pacer() else { return Turn::Go };
                 let path = self.name.template.as_deref().unwrap_or_else(|| {
                     let path = self.prototype.uri().path();
                     path.strip_prefix(self.api.base_url().path()).unwrap_or(path)
                 });
-                pacer.poll(&self.name.method, path, now, self.jitter.seed())
+                // Beyond this moment a turn is of no use.
+                let last = self.started.saturating_add(self.timeout.saturating_sub(self.least_attempt()));
+                let deadline = last.min(now.saturating_add(self.policy.rules.max_retry_after));
+                pacer.ask(&self.name.method, path, now, self.jitter.seed(), Some(deadline))
             }
         };
-        match pace {
-            Pace::Go(permit) => {
+        match turn {
+            pacer::Turn::Go(permit) => {
                 self.place = Place::Going(permit);
                 Turn::Go
             }
-            Pace::Wait { after, ticket } => {
-                let turn = ticket.turn(now);
-                let is_too_late = turn.saturating_add(self.least_attempt()) >= time_left;
+            pacer::Turn::Wait { pause, turn, ticket } => {
+                let is_too_late = turn.saturating_add(self.least_attempt()) > time_left;
                 if is_too_late || turn > self.policy.rules.max_retry_after {
                     return Turn::TooLate(turn);
                 }
                 self.place = Place::Waiting(ticket);
-                Turn::Wait(after)
+                Turn::Wait(pause)
             }
         }
     }
@@ -467,7 +469,7 @@ impl State {
     /// turn, if there is a pacer.
     fn leave_pacer<B>(&mut self, outcome: Option<&AuthOutcome<B>>) -> Option<Duration> {
         let Place::Going(permit) = std::mem::replace(&mut self.place, Place::None) else { return None };
-        let ticket = permit.on_outcome(outcome?, self.latest)?;
+        let ticket = permit.on_answer(outcome?.into(), self.latest)?;
         let turn = ticket.turn(self.latest);
         self.place = Place::Waiting(ticket);
         Some(turn)

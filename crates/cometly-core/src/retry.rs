@@ -7,7 +7,7 @@ mod decision;
 mod jitter;
 mod policy;
 
-pub(crate) use backoff::{DOCUMENTED_WINDOW, MOST_ALONE, MOST_OF_MANY, windows};
+pub(crate) use backoff::DOCUMENTED_WINDOW;
 pub use budget::RetryBudget;
 pub(crate) use decision::{Decision, Facts, TryResult};
 pub(crate) use jitter::Jitter;

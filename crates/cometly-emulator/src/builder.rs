@@ -40,7 +40,7 @@ pub struct EmulatorBuilder {
     pub(crate) wanted: Wanted,
     #[cfg(feature = "sqlite")]
     data_dir: Option<PathBuf>,
-    /// Only this many of the latest events are kept.
+    /// The number of events that are kept, the latest ones.
     pub(crate) kept_events: Option<usize>,
     pub(crate) network: Network,
     pub(crate) fixed_keys: Vec<(String, Vec<Ability>)>,
@@ -129,7 +129,7 @@ impl EmulatorBuilder {
     }
 
     /// The address to listen on: 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, others can
-    /// reach it: any client with a key can call the API, and the page wants a token then, which is in
+    /// reach it: a client with a key can call the API, and the page wants a token then, which is in
     /// [`Emulator::page_url`](crate::Emulator::page_url).
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.network.listen = address;
@@ -164,7 +164,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// A further key of the emulator's first Space, one that can be written down beforehand: printable ASCII without blanks and
+    /// A further key of the emulator's first Space, one that can be written down beforehand: printable ASCII without blanks, quotation marks, backslashes and
     /// commas, in Cometly's form `12|abc…` or any other. It is valid from each start on.
     pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
         self.fixed_keys.push((key.into(), abilities.to_vec()));
@@ -226,13 +226,13 @@ impl EmulatorBuilder {
     /// Checks the keys that were named.
     pub(crate) fn check_keys(&self) -> io::Result<()> {
         let is_sound = |key: &str| {
-            let bytes = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+            let bytes = key.bytes().all(|byte| byte.is_ascii_graphic() && !b",\"\\".contains(&byte));
             bytes && (4..=512).contains(&key.len())
         };
         if self.fixed_keys.iter().all(|(key, _)| is_sound(key)) {
             return Ok(());
         }
-        let message = "a key of its own has 4 to 512 printable ASCII characters, no blank and no comma";
+        let message = "a key of its own has 4 to 512 printable ASCII characters, none of them a blank, a comma, a quotation mark or a backslash";
         Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 

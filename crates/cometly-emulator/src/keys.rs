@@ -37,7 +37,7 @@ impl Space {
         Self { id, active }
     }
 
-    /// Takes the place of the Space of a call that needs no key.
+    /// The Space of a call that needs no key.
     pub(crate) const NONE: Self = Self { id: 0, active: true };
 
     /// The Space of this number, for callers that only read in it.
@@ -169,7 +169,7 @@ impl KeyRing {
         Arc::clone(&self.secrets)
     }
 
-    /// Whether a text contains a valid key.
+    /// Whether a valid key occurs in a text.
     pub(crate) fn occurs_in(&self, text: &str) -> bool {
         text.contains('|') && self.grants.keys().any(|key| text.contains(key))
     }
@@ -271,7 +271,7 @@ pub(crate) fn new_key() -> String {
     format!("{}|{}", next_number(), random_text(SECRET_LEN))
 }
 
-/// This many random letters and digits.
+/// `length` letters and digits that are not guessed.
 pub(crate) fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // `RandomState` is seeded by the system: enough for what opens nothing but an emulator, without a dependency.

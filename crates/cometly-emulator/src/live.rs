@@ -10,7 +10,7 @@ use crate::keys::Secrets;
 use crate::record::ReceivedRequest;
 
 const MAX_LISTENERS: usize = 32;
-/// A listener further behind than this gets the number it missed.
+/// A listener further behind than this gets the number of missed news instead.
 const BACKLOG: usize = 256;
 
 /// Where news goes out.

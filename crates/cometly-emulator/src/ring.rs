@@ -28,7 +28,7 @@ impl<T> Ring<T> {
         evicted
     }
 
-    /// Whether an item of this many bytes can be pushed without evicting another.
+    /// Whether an item of `bytes` bytes can be pushed without evicting another.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         self.items.len() < self.max_items && self.bytes.saturating_add(bytes) <= self.max_bytes
     }

@@ -85,7 +85,8 @@ fn nothing_that_is_shown_holds_a_key() {
     let key = &emulator.keys().full;
     let body = json!({ "event_name": "purchase", "email": "a@example.com", "url": key }).to_string();
     send(&emulator, "POST", TRACK, &format!("{}X-Copy: {key}\r\n", with(key)), &body);
-    for path in ["/state", "/calls", "/keys"] {
+    emulator.inject(Fault::stub(200).header("X-Key", key).body(key.clone()).for_path("/x"));
+    for path in ["/state", "/calls", "/keys", "/faults"] {
         let answer = control(&emulator, "GET", path, "");
         let keys = emulator.keys();
         for key in [&keys.full, &keys.no_permission, &keys.inactive] {

@@ -58,7 +58,7 @@ fn keys_can_be_written_down_beforehand() {
     let start = || Emulator::builder().key("7|write-me-down", &[Ability::CompaniesRead]).key("all", Ability::ALL);
     assert_eq!(
         start().start().unwrap_err().to_string(),
-        "a key of its own has 4 to 512 printable ASCII characters, no blank and no comma"
+        "a key of its own has 4 to 512 printable ASCII characters, none of them a blank, a comma, a quotation mark or a backslash"
     );
     let emulator = Emulator::builder()
         .key("7|write-me-down", &[Ability::CompaniesRead])

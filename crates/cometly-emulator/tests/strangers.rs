@@ -84,6 +84,12 @@ fn strangers_neither_block_nor_fill_it() {
         })
         .collect();
     is_answered_soon(&emulator);
+    // Nor do they take the room of those who have a key.
+    let began = Instant::now();
+    let large = "x".repeat(1 << 20);
+    let status = send(&emulator, "POST", TRACK, &with(&emulator.keys().full), &large).status;
+    assert_eq!(status, "422 Unprocessable Entity");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let grown = held().saturating_sub(before);
     assert!(grown < 64, "{grown} MiB are held for strangers");
     drop(halves);

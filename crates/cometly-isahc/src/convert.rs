@@ -82,7 +82,7 @@ fn same_or<A: 'static, B: 'static>(value: A, convert: impl FnOnce(A) -> Result<B
 fn isahc_request(request: Request<()>) -> Result<isahc_http::Request<()>, Error> {
     let mut builder = isahc_http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
     for (name, value) in request.headers() {
-        // Shared, not copied: nobody would wipe a copy of the key.
+        // Shared, not copied: a copy of the key would not be wiped.
         let shared = Bytes::from_owner(value.clone());
         let mut shared = isahc_http::HeaderValue::from_maybe_shared(shared).map_err(not_sent)?;
         shared.set_sensitive(value.is_sensitive());
@@ -178,7 +178,7 @@ mod tests {
             let values: Vec<_> = converted.headers().get_all("authorization").iter().collect();
             assert_eq!(values, ["Bearer 12|canary"]);
             assert!(values[0].is_sensitive());
-            assert_eq!(values[0].as_bytes().as_ptr(), given, "a copy of the key is wiped by nobody");
+            assert_eq!(values[0].as_bytes().as_ptr(), given, "a copy of the key is not wiped");
             assert!(!format!("{converted:?}").contains("canary"));
         }
     }

@@ -126,7 +126,7 @@ impl ClientBuilder<Client> {
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be read or used, or a missing crypto
-    /// provider. Missing certificates are told by the first call to an `https` URL.
+    /// provider. Missing certificates are an error of the first call to an `https` URL.
     pub fn build(self) -> Result<Client, Error> {
         self.client()
     }

@@ -40,7 +40,7 @@ pub(crate) const NOT_SENT: &str = "Transport, Some(NotSent)";
 pub(crate) const STEPS: &[Step] = &[
     step("fine", 500, Never, "Success, 200"),
     step("late", 60, Never, "Success, 200"),
-    step("close", 20, Never, "Success, 200"),
+    step("announced close", 20, Never, "Success, 200"),
     step("chunks", 40, Never, "Success, 200"),
     step("401", 20, Never, "Unauthenticated, 401"),
     step("403", 20, Never, "Forbidden(Permission), 403"),

@@ -171,7 +171,7 @@ fn now(step: &str, number: usize) -> Answer {
     let longer = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"a\":";
     match step {
         "fine" | "late" => Answer::json(200, &own),
-        "close" => Answer::whole(200, &[("connection", "close")], &own).then_close(),
+        "announced close" => Answer::whole(200, &[("connection", "close")], &own).then_close(),
         "chunks" => Answer::raw(format!("{chunked}{:x}\r\n{own}\r\n0\r\n\r\n", own.len())),
         "401" => Answer::json(401, r#"{"message":"Unauthenticated."}"#),
         "403" => Answer::json(403, r#"{"message":"Invalid ability provided."}"#),

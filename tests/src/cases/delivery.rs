@@ -120,7 +120,7 @@ fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
         wait_for_bytes(&mut stream)?;
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
     })?;
-    let farewell = RawServer::start(|mut stream, _| {
+    let fin = RawServer::start(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.shutdown(Shutdown::Write)?;
         while stream.read(&mut [0; 4096])? > 0 {}
@@ -132,7 +132,7 @@ fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
         stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
     })?;
     let client = stage.client()?;
-    for (kind, server) in [("closed", close), ("reset", reset), ("ended", farewell), ("refused", alert)] {
+    for (kind, server) in [("closed", close), ("reset", reset), ("ended", fin), ("refused", alert)] {
         let api = stage.api(&server.base_url("https"))?;
         for call in [api.get("events"), api.post("events/track").json("x")] {
             not_sent(stage, stage.send(&*client, call)).map_err(|error| format!("{kind}: {error}"))?;

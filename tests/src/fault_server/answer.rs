@@ -25,7 +25,7 @@ pub enum Act {
     Hold(Duration),
     /// Ends the connection in an orderly way (FIN, and before it a TLS `close_notify`).
     Close,
-    /// Ends the connection without TLS's own farewell, as a cut line does (FIN alone).
+    /// Ends the connection without a TLS `close_notify`, as a cut line does (FIN alone).
     Cut,
     /// Breaks the connection (RST).
     Reset,

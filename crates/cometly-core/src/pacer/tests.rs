@@ -1,496 +1,482 @@
-use std::collections::BinaryHeap;
+#![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
 
-use bytes::Bytes;
+use std::{collections::BTreeMap, time::Instant};
 
-use super::*;
-use crate::{Api, ApiKey};
+use proptest::prelude::*;
 
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
+use super::{endpoint::Endpoint, *};
+
+mod world;
+
+use world::{Server, World};
+
+const MINUTE: u64 = 60_000;
+
+fn at(millis: u64) -> Moment {
+    Moment::since_origin(Duration::from_millis(millis))
 }
 
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
+fn ask(pacer: &Pacer, now: u64) -> Turn {
+    pacer.ask(&Method::GET, "events", at(now), now, None)
 }
 
-fn outcome(status: u16, headers: &[(&str, u64)]) -> AuthOutcome<Bytes> {
-    let body = if status < 300 { r#"{"data": []}"# } else { r#"{"message": "m"}"# };
-    let mut response = http::Response::builder().status(status);
-    for (name, value) in headers {
-        response = response.header(*name, *value);
-    }
-    Api::new(ApiKey::new("k").unwrap()).read(response.body(Bytes::from_static(body.as_bytes())).unwrap())
+fn taken(limit: u64, remaining: u64) -> Told {
+    Told { is_success: true, limit: Some(limit), remaining: Some(remaining), ..Told::default() }
 }
 
-fn taken(limit: u64, remaining: u64) -> AuthOutcome<Bytes> {
-    outcome(200, &[("x-ratelimit-limit", limit), ("x-ratelimit-remaining", remaining)])
-}
-
-fn refused(limit: u64, retry_after: u64) -> AuthOutcome<Bytes> {
-    outcome(429, &[("x-ratelimit-limit", limit), ("retry-after", retry_after)])
-}
-
-fn ask(pacer: &Pacer, now: Moment) -> Pace {
-    pacer.poll(&Method::GET, "events", now, 1)
+fn refused(wait: Option<u64>) -> Told {
+    Told { is_refused: true, wait, ..Told::default() }
 }
 
 #[track_caller]
-fn go(pace: Pace) -> Permit {
-    match pace {
-        Pace::Go(permit) => permit,
-        Pace::Wait { after, .. } => panic!("it has to wait {after:?}"),
+fn go(turn: Turn) -> Permit {
+    match turn {
+        Turn::Go(permit) => permit,
+        Turn::Wait { pause, turn, .. } => panic!("it sleeps {pause:?}, its turn comes after {turn:?}"),
     }
 }
 
 #[track_caller]
-fn wait(pace: Pace) -> (Duration, Ticket) {
-    match pace {
-        Pace::Wait { after, ticket } => (after, ticket),
-        Pace::Go(_) => panic!("it may go"),
+fn wait(turn: Turn) -> (Duration, Duration, Ticket) {
+    match turn {
+        Turn::Wait { pause, turn, ticket } => (pause, turn, ticket),
+        Turn::Go(_) => panic!("it goes"),
     }
 }
 
-/// A pacer that has seen one call of the window, which left so many, and when that was.
-fn seen(limit: u64, remaining: u64) -> (Pacer, Moment) {
-    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    assert!(go(ask(&pacer, now)).on_outcome(&taken(limit, remaining), now).is_none());
-    (pacer, now)
+/// A pacer that has seen one call, at 0, of a window that it left so many of.
+fn seen(limit: u64, remaining: u64) -> Pacer {
+    let pacer = Pacer::new();
+    assert!(go(ask(&pacer, 0)).on_answer(taken(limit, remaining), at(0)).is_none());
+    pacer
 }
 
 #[test]
-fn the_first_call_shows_the_way_and_holds_the_others_back_for_a_second_at_most() {
-    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    let _first = go(ask(&pacer, now));
-    let (after, ticket) = wait(ask(&pacer, now));
-    assert!(after <= secs(1), "{after:?}");
-    let _second = go(ticket.poll(now + secs(1)));
-    let _ = wait(ask(&pacer, now + secs(1)));
+fn one_call_opens_an_unknown_endpoint_and_a_lost_or_failed_one_opens_it_no_further_than_two() {
+    let unavailable = Told::default();
+    for lost in [true, false] {
+        let pacer = Pacer::new();
+        let first = go(ask(&pacer, 0));
+        let mut tickets: Vec<_> = (0..999).map(|_| wait(ask(&pacer, 0)).2).collect();
+        if lost {
+            drop(first);
+        } else {
+            assert!(first.on_answer(unavailable, at(100)).is_none());
+        }
+        let mut under_way = Vec::new();
+        for ticket in tickets.drain(..) {
+            if let Turn::Go(permit) = ticket.poll(at(100)) {
+                under_way.push(permit);
+            }
+        }
+        assert_eq!(under_way.len(), 2, "lost: {lost}");
+    }
 }
 
 #[test]
-fn if_the_one_who_asks_is_told_nothing_the_next_one_asks() {
-    let (pacer, now) = seen(7, 0);
-    let asking = go(ask(&pacer, now));
-    let (_, ticket) = wait(ask(&pacer, now));
-    // It may have been answered without limits, or not at all.
-    assert!(asking.on_outcome(&outcome(502, &[]), now + millis(10)).is_none());
-    drop(go(ticket.poll(now + millis(10))));
-    let _asking = go(ask(&pacer, now + millis(20)));
-    let _ = wait(ask(&pacer, now + millis(20)));
+fn without_a_limit_the_calls_under_way_double_with_each_round_trip() {
+    let pacer = Pacer::new();
+    let mut tickets: Vec<_> = vec![];
+    let mut going = vec![go(ask(&pacer, 0))];
+    tickets.extend((0..99).map(|_| wait(ask(&pacer, 0)).2));
+    for round in 1..=5 {
+        let now = round * 100;
+        for permit in going.drain(..) {
+            let _ = permit.on_answer(Told { is_success: true, ..Told::default() }, at(now));
+        }
+        let waiting = std::mem::take(&mut tickets);
+        for ticket in waiting {
+            match ticket.poll(at(now)) {
+                Turn::Go(permit) => going.push(permit),
+                Turn::Wait { ticket, .. } => tickets.push(ticket),
+            }
+        }
+        assert_eq!(going.len(), 1 << round);
+    }
 }
 
 #[test]
-fn an_endpoint_that_never_showed_a_limit_holds_nobody_back() {
-    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    let _ = go(ask(&pacer, now)).on_outcome(&outcome(200, &[]), now);
-    let permits: Vec<_> = (0..1_000).map(|_| go(ask(&pacer, now))).collect();
-    assert_eq!(permits.len(), 1_000);
-
-    let lost = Pacer::new();
-    drop(go(ask(&lost, now)));
-    let _both = (go(ask(&lost, now)), go(ask(&lost, now)));
+fn what_fits_into_what_is_left_goes_at_once() {
+    let pacer = seen(60, 59);
+    let permits: Vec<_> = (0..59).map(|_| go(ask(&pacer, 1))).collect();
+    let _ = wait(ask(&pacer, 1));
+    drop(permits);
+    // A window that was seen full, and is over.
+    let pacer = seen(60, 59);
+    let permits: Vec<_> = (0..60).map(|_| go(ask(&pacer, MINUTE))).collect();
+    let _ = wait(ask(&pacer, MINUTE));
+    drop(permits);
 }
 
 #[test]
-fn any_sign_of_a_limit_holds_back() {
-    for sign in [
-        outcome(429, &[]),
-        outcome(200, &[("x-ratelimit-limit", 60)]),
-        outcome(200, &[("x-ratelimit-remaining", 7)]),
-        outcome(404, &[("x-ratelimit-remaining", 7)]),
+fn when_more_wait_than_are_left_half_goes_at_once_and_the_rest_is_spaced() {
+    let pacer = Pacer::new();
+    let opener = go(ask(&pacer, 0));
+    let tickets: Vec<_> = (0..99).map(|_| wait(ask(&pacer, 0)).2).collect();
+    let _ = opener.on_answer(taken(60, 59), at(100));
+    let mut going = Vec::new();
+    let mut waiting = Vec::new();
+    for ticket in tickets {
+        match ticket.poll(at(200)) {
+            Turn::Go(permit) => going.push(permit),
+            Turn::Wait { turn, ticket, .. } => waiting.push((turn, ticket)),
+        }
+    }
+    assert_eq!(going.len(), 29);
+    let (first, second) = (waiting[0].0, waiting[1].0);
+    assert!(
+        first > Duration::from_millis(1_500) && second > first + Duration::from_millis(1_500),
+        "{first:?} {second:?}"
+    );
+    assert!(waiting[29].0 < Duration::from_secs(60), "{:?}", waiting[29].0);
+    assert!(waiting[30].0 >= Duration::from_millis(59_900), "{:?}", waiting[30].0);
+}
+
+#[test]
+fn answers_out_of_order_never_open_a_window() {
+    let pacer = seen(60, 59);
+    let (slow, fast) = (go(ask(&pacer, 1)), go(ask(&pacer, 1)));
+    let _ = fast.on_answer(taken(60, 0), at(2));
+    // Laravel reads the count after the work: a slow call shows a later one, even of the next window.
+    let _ = slow.on_answer(taken(60, 59), at(3));
+    let question = go(ask(&pacer, 4));
+    let _ = wait(ask(&pacer, 4));
+    // Neither does a success that was sent before the refusal.
+    let pacer = seen(60, 59);
+    let (slow, fast) = (go(ask(&pacer, 1)), go(ask(&pacer, 1)));
+    let ticket = fast.on_answer(refused(Some(30_000)), at(2)).unwrap();
+    let _ = slow.on_answer(taken(60, 50), at(3));
+    assert!(wait(ask(&pacer, 4)).1 >= Duration::from_millis(29_998));
+    drop((question, ticket));
+}
+
+#[test]
+fn any_refusal_closes_and_one_that_tells_no_wait_counts_as_a_window() {
+    for (told, least, most) in [
+        (Some(30_000), 30_000, 31_000),
+        (None, MINUTE, MINUTE + 1_000),
+        (Some(0), 1_000, 1_000),
+        (Some(10 * 365 * 86_400_000), 3_600_000, 3_601_000),
+        (Some(u64::MAX), 3_600_000, 3_601_000),
     ] {
-        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-        let ticket = go(ask(&pacer, now)).on_outcome(&sign, now);
-        let then = now + ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.turn(now));
-        let _first = ticket.map(|ticket| go(ticket.poll(then)));
-        let asked: Vec<_> = (0..9).map(|_| ask(&pacer, then)).collect();
-        assert!(asked.iter().any(|pace| matches!(pace, Pace::Wait { .. })), "{sign}");
+        let pacer = Pacer::new();
+        let ticket = go(ask(&pacer, 0)).on_answer(refused(told), at(0)).unwrap();
+        let (_, turn, other) = wait(ask(&pacer, 0));
+        assert!(turn >= Duration::from_millis(least) && turn <= Duration::from_millis(most), "{told:?}: {turn:?}");
+        // The call that was refused keeps its place in front.
+        assert!(ticket.turn(at(0)) >= Duration::from_millis(least));
+        let _ = wait(ticket.poll(at(least - 1)));
+        drop(other);
     }
 }
 
 #[test]
-fn a_slow_answer_holds_the_others_back_for_a_second_at_most() {
-    // Others had two thirds of the window, so that one of ours may be under way.
-    let (pacer, now) = seen(60, 20);
-    let _slow = go(ask(&pacer, now));
-    let _ = wait(ask(&pacer, now + millis(999)));
-    let _next = go(ask(&pacer, now + millis(1_000)));
-    let _ = wait(ask(&pacer, now + millis(1_999)));
+fn a_call_at_its_deadline_goes_unless_the_server_said_no_until_later() {
+    let pacer = seen(1, 0);
+    let question = go(ask(&pacer, 0));
+    let deadline = |after| Some(at(after));
+    let (pause, turn, ticket) = wait(pacer.ask(&Method::GET, "events", at(0), 1, deadline(5_000)));
+    assert!(pause <= Duration::from_secs(5) && turn <= Duration::from_secs(5), "{pause:?} {turn:?}");
+    let _ = wait(ticket.poll(at(4_999)));
+    let last = go(pacer.ask(&Method::GET, "events", at(5_000), 2, deadline(5_000)));
+    let _keeps = question.on_answer(refused(Some(20_000)), at(5_000));
+    let (_, turn, _) = wait(pacer.ask(&Method::GET, "events", at(5_000), 3, deadline(9_000)));
+    assert!(turn >= Duration::from_secs(20), "it is known at once that its turn comes too late: {turn:?}");
+    let (_, turn, ticket) = wait(pacer.ask(&Method::GET, "events", at(5_000), 4, deadline(25_000)));
+    assert!(turn <= Duration::from_secs(20), "{turn:?}");
+    drop((last, go(ticket.poll(at(25_000)))));
 }
 
 #[test]
-fn no_more_are_under_way_than_are_left() {
-    let (pacer, now) = seen(60, 59);
-    let mut left = 59;
-    // Twice as many as were taken, and eight at most.
-    for room in [2, 6, 8, 8] {
-        let permits: Vec<_> = (0..room).map(|_| go(ask(&pacer, now))).collect();
-        let _ = wait(ask(&pacer, now));
-        for permit in permits {
-            left -= 1;
-            let _ = permit.on_outcome(&taken(60, left), now);
+fn each_of_many_calls_that_is_the_last_of_its_window_is_followed_by_the_next_after_a_window() {
+    let mut world = World::new(Server::fixed(1), 1, 81);
+    world.run();
+    assert_eq!(world.done.len(), 81);
+    let longest = world.longest_gap();
+    assert!(longest <= MINUTE + 2_000, "{longest}");
+}
+
+#[test]
+fn a_leaky_bucket_is_drained_at_its_rate() {
+    let mut world = World::new(Server::bucket(60, 12), 1, 400);
+    world.run();
+    let (drain, ideal) = (world.drained(), (400 - 12) * 1_000);
+    assert!(drain * 10 <= ideal * 11, "{drain} of {ideal}");
+    assert!(world.refused * 100 <= 400 * 3, "{}", world.refused);
+}
+
+#[test]
+fn two_equal_processes_share_a_window_fairly() {
+    for seed in 1..=3 {
+        let mut world = World::new(Server::fixed(15), 2, 15 * 20).seeded(seed);
+        world.run();
+        let half = world.done[world.done.len() / 2].0;
+        let mut shares = BTreeMap::<usize, usize>::new();
+        for (when, process) in &world.done {
+            *shares.entry(*process).or_default() += usize::from(*when <= half);
         }
-    }
-    let (pacer, now) = seen(3, 2);
-    let _both = (go(ask(&pacer, now)), go(ask(&pacer, now)));
-    let _ = wait(ask(&pacer, now + millis(999)));
-    let _ = wait(ask(&pacer, now + secs(30)));
-}
-
-#[test]
-fn a_used_up_window_of_unknown_length_is_asked_about_once() {
-    let (pacer, now) = seen(1, 0);
-    let asking = go(ask(&pacer, now));
-    let (after, ticket) = wait(ask(&pacer, now));
-    assert!(after <= secs(1), "as long as the window is a guess, nobody sleeps long: {after:?}");
-    let refused = asking.on_outcome(&refused(1, 60), now + millis(100)).unwrap();
-    assert_eq!(refused.turn(now + millis(100)), secs(60));
-    let (after, _ticket) = wait(ticket.poll(now + millis(200)));
-    assert!(after >= secs(59), "{after:?}");
-}
-
-#[test]
-fn who_asks_about_a_used_up_window_is_one_and_asks_until_it_is_answered() {
-    // Lost, it was told nothing.
-    let (pacer, now) = seen(1, 0);
-    let asking = go(ask(&pacer, now));
-    let _ = wait(ask(&pacer, now + secs(30)));
-    drop(asking);
-    drop(go(ask(&pacer, now + secs(30))));
-
-    // One that is under way asks as well.
-    let (pacer, now) = seen(60, 59);
-    let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
-    let _ = one.on_outcome(&taken(60, 0), now);
-    let _ = wait(ask(&pacer, now));
-    drop(other);
-    drop(go(ask(&pacer, now)));
-
-    // Taken, it was told nothing.
-    let (pacer, now) = seen(2, 0);
-    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
-    drop(go(ask(&pacer, now)));
-}
-
-#[test]
-fn a_window_whose_length_is_known_stays_closed_until_it_is_over() {
-    let (pacer, now) = seen(1, 0);
-    let ticket = go(ask(&pacer, now)).on_outcome(&refused(1, 60), now).unwrap();
-    let then = now + secs(60);
-    let _ = go(ticket.poll(then)).on_outcome(&taken(1, 0), then);
-    let (_, ticket) = wait(ask(&pacer, then));
-    let (_, ticket) = wait(ticket.poll(then + millis(59_999)));
-    drop(go(ticket.poll(then + millis(60_100))));
-}
-
-#[test]
-fn a_shorter_window_is_learnt_from_a_refusal_or_from_its_turning_over() {
-    let (pacer, now) = seen(1, 0);
-    let ticket = go(ask(&pacer, now)).on_outcome(&refused(1, 1), now + millis(10)).unwrap();
-    let _ = go(ticket.poll(now + millis(1_010))).on_outcome(&taken(1, 0), now + millis(1_010));
-    let (after, _) = wait(ask(&pacer, now + millis(1_010)));
-    assert!(after <= millis(1_100), "{after:?}");
-
-    let (pacer, now) = seen(2, 1);
-    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
-    let _ = go(ask(&pacer, now + millis(1_500))).on_outcome(&taken(2, 1), now + millis(1_500));
-    let _ = go(ask(&pacer, now + millis(1_500))).on_outcome(&taken(2, 0), now + millis(1_500));
-    let (after, _) = wait(ask(&pacer, now + millis(1_500)));
-    assert!(after <= millis(1_100), "a window began within 1.5 s of another: {after:?}");
-}
-
-#[test]
-fn a_refusal_that_tells_no_wait_closes_for_a_window_and_nobody_asks_before() {
-    let (pacer, now) = seen(60, 59);
-    let ticket = go(ask(&pacer, now)).on_outcome(&outcome(429, &[("x-ratelimit-limit", 60)]), now).unwrap();
-    assert_eq!(ticket.turn(now), secs(60));
-    let (after, _ticket) = wait(ask(&pacer, now));
-    assert!(after >= secs(60), "{after:?}");
-}
-
-#[test]
-fn a_refusal_closes_for_an_hour_at_most_and_a_quarter_of_a_second_at_least() {
-    for (told, closed) in [(7_200, secs(3_600)), (3_599, secs(3_599)), (1, secs(1)), (0, millis(250))] {
-        let (pacer, now) = seen(60, 59);
-        let ticket = go(ask(&pacer, now)).on_outcome(&refused(60, told), now).unwrap();
-        assert_eq!(ticket.turn(now), closed);
-        let _ = wait(ask(&pacer, now + closed.saturating_sub(millis(1))));
-        drop(go(ticket.poll(now + closed)));
+        let least = shares.values().min().copied().unwrap_or_default();
+        assert!(shares.len() == 2 && least >= 75 / 3, "seed {seed}: {shares:?}");
     }
 }
 
 #[test]
-fn a_refusal_closes_for_as_long_as_it_says_and_a_second_one_changes_nothing() {
-    let (pacer, now) = seen(60, 40);
-    let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
-    let first = one.on_outcome(&refused(60, 30), now).unwrap();
-    let turn = first.turn(now);
-    let second = other.on_outcome(&refused(60, 30), now).unwrap();
-    assert!(turn >= secs(30));
-    assert_eq!(second.turn(now), turn);
-    let (after, _first) = wait(first.poll(now + millis(29_999)));
-    assert!(after >= millis(1));
-}
-
-/// Refused for a whole window `times` over, then for the last time for `wait`: how long until its turn.
-fn turn_after_refusals(times: u32, wait: u64, seed: u64, has_more: bool) -> Duration {
-    let (pacer, mut now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    let mut permit = go(pacer.poll(&Method::GET, "events", now, seed));
-    for _ in 0..times {
-        let ticket = permit.on_outcome(&refused(60, 60), now).unwrap();
-        now = now.saturating_add(ticket.turn(now));
-        permit = go(ticket.poll(now));
-    }
-    let _others = has_more.then(|| self::wait(pacer.poll(&Method::GET, "events", now, seed)));
-    permit.on_outcome(&refused(60, wait), now).unwrap().turn(now)
-}
-
-#[test]
-fn who_comes_a_little_too_soon_waits_no_longer_than_it_is_told() {
-    for seed in 0..50 {
-        assert_eq!(turn_after_refusals(4, 7, seed, false), secs(7));
-    }
-    assert!((0..50).any(|seed| turn_after_refusals(4, 30, seed, false) > secs(100)));
-}
-
-#[test]
-fn who_is_refused_in_a_row_leaves_whole_windows_to_others_fewer_with_more_calls_to_make() {
-    let longest = |has_more| (0..200).map(|seed| turn_after_refusals(6, 60, seed, has_more).as_secs() / 60).max();
-    assert_eq!((longest(false), longest(true)), (Some(16), Some(9)));
-}
-
-#[test]
-fn who_was_refused_by_a_window_that_is_known_to_be_used_up_leaves_none_to_others() {
-    for seed in 0..50 {
-        // Others had all but one; the refusal is of the call that asks how long.
-        let (pacer, now) = seen(60, 0);
-        let asking = go(pacer.poll(&Method::GET, "events", now, seed));
-        assert_eq!(asking.on_outcome(&refused(60, 60), now).unwrap().turn(now), secs(60));
-
-        // It was sent in the window before this one.
-        let (pacer, now) = seen(60, 59);
-        let late = go(pacer.poll(&Method::GET, "events", now, seed));
-        let now = now + secs(61);
-        let _next = go(ask(&pacer, now));
-        assert_eq!(late.on_outcome(&refused(60, 30), now).unwrap().turn(now), secs(30));
+fn when_most_of_a_thousand_give_up_the_next_call_goes_as_soon_as_there_is_room() {
+    for seed in 1..=5 {
+        let mut world = World::new(Server::fixed(7), 1, 1_000).seeded(seed);
+        world.run_until(30_000);
+        let before = world.done.len();
+        world.cancel_all_but(10);
+        world.run();
+        assert_eq!(world.done.len(), before + 10, "seed {seed}");
+        let next = world.done[before].0;
+        assert!(next <= MINUTE + 2_000, "seed {seed}: {next}");
+        assert!(world.drained() <= 2 * MINUTE + 5_000, "seed {seed}: {}", world.drained());
     }
 }
 
 #[test]
-fn who_got_nothing_of_a_window_does_not_come_back_with_all_the_others() {
-    let turns = (0..50).map(|seed| {
-        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-        let permit = go(pacer.poll(&Method::GET, "events", now, seed));
-        permit.on_outcome(&refused(60, 60), now).unwrap().turn(now).as_millis() % 60_000
-    });
-    let turns: std::collections::BTreeSet<_> = turns.collect();
-    assert!(turns.len() > 40 && turns.iter().all(|within| *within < 30_000), "{turns:?}");
-}
-
-/// How long the next window is thought to be, after a call that was sent so long after the first one of a window of two,
-/// and was refused for half a minute.
-fn length_after_a_refusal(after_begin: Duration) -> Duration {
-    let (pacer, now) = seen(2, 1);
-    let now = now.saturating_add(after_begin);
-    let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 30), now).unwrap();
-    let now = now.saturating_add(ticket.turn(now));
-    let _ = go(ticket.poll(now)).on_outcome(&taken(2, 1), now);
-    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
-    wait(ask(&pacer, now)).1.turn(now)
-}
-
-#[test]
-fn a_wait_tells_the_length_of_a_window_that_was_seen_to_begin_and_is_not_over() {
-    for (after_begin, length) in [(30, 60), (10, 40), (60, 30), (61, 30)] {
-        let thought = length_after_a_refusal(secs(after_begin));
-        assert!(thought >= secs(length) && thought < secs(length + 1), "{after_begin}: {thought:?}");
+fn a_server_that_tells_no_wait_for_ever_is_called_forty_times_an_hour_at_most() {
+    for wait in [Some(0), None] {
+        let mut world = World::new(Server::refusing(wait), 1, 100);
+        world.run_until(3_600_000);
+        assert!(world.refused <= 40, "{wait:?}: {}", world.refused);
+        assert!(world.refused >= 10, "{wait:?}: {}", world.refused);
     }
 }
 
 #[test]
-fn who_gets_little_of_a_window_leaves_some_to_the_others() {
-    let turns = (0..50_u64).map(|seed| {
-        let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-        let asked = go(pacer.poll(&Method::GET, "events", now, seed)).on_outcome(&refused(60, 60), now).unwrap();
-        let now = now + asked.turn(now);
-        let _ = go(asked.poll(now)).on_outcome(&taken(60, 0), now);
-        wait(pacer.poll(&Method::GET, "events", now, seed)).1.turn(now).as_secs() / 60
-    });
-    assert_eq!(turns.max(), Some(4), "a window, and at most three more the second time");
-}
-
-/// All of a window of two calls was ours, and the next one has come.
-fn had_all() -> (Pacer, Moment, Ticket) {
-    let (pacer, now) = seen(2, 1);
-    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
-    let ticket = go(ask(&pacer, now)).on_outcome(&refused(2, 60), now).unwrap();
-    (pacer, now.saturating_add(secs(61)), ticket)
+fn a_waiter_polls_twenty_times_a_second_at_most_while_answers_hang() {
+    let mut world = World::new(Server::hanging(), 1, 50);
+    world.run_until(20_000);
+    let most = world.polls.values().max().copied().unwrap_or_default();
+    assert!(most <= 20 * 20 + 1, "{most}");
 }
 
 #[test]
-fn where_calls_come_back_one_by_one_they_go_one_by_one() {
-    let (pacer, now, ticket) = had_all();
-    // It does not begin full.
-    let _ = go(ticket.poll(now)).on_outcome(&taken(2, 0), now);
-    let (after, ticket) = wait(ask(&pacer, now));
-    assert!(after >= secs(30) && after < secs(31), "{after:?}");
-    let (_, next) = wait(ask(&pacer, now));
-    assert!(next.turn(now) >= secs(60) && next.turn(now) < secs(61), "{:?}", next.turn(now));
-    drop(go(ticket.poll(now + after)));
-}
-
-#[test]
-fn where_a_window_begins_full_it_is_over_all_at_once() {
-    let (pacer, now, ticket) = had_all();
-    let _ = go(ticket.poll(now)).on_outcome(&taken(2, 1), now);
-    let _ = go(ask(&pacer, now)).on_outcome(&taken(2, 0), now);
-    let (after, _ticket) = wait(ask(&pacer, now));
-    assert!(after >= secs(60) && after < secs(61), "{after:?}");
-}
-
-#[test]
-fn newcomers_do_not_overtake_and_a_place_that_is_given_back_is_free() {
-    let (pacer, now) = seen(3, 2);
-    let (one, other) = (go(ask(&pacer, now)), go(ask(&pacer, now)));
-    let (_, first) = wait(ask(&pacer, now));
-    let (_, second) = wait(ask(&pacer, now));
-    let _ = one.on_outcome(&taken(3, 1), now);
-    let (_, third) = wait(ask(&pacer, now));
-    let (_, second) = wait(second.poll(now));
-    drop(first);
-    let (_, third) = wait(third.poll(now));
-    // One is left and one is under way, whose fate decides.
-    drop(other);
-    drop(go(second.poll(now)));
-    drop(go(third.poll(now)));
-}
-
-#[test]
-fn who_does_not_come_back_holds_nobody_up_and_keeps_its_place() {
-    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    let probe = go(ask(&pacer, now));
-    let (first_after, first) = wait(ask(&pacer, now));
-    let (_, second) = wait(ask(&pacer, now));
-    let _ = probe.on_outcome(&taken(60, 59), now);
-    let now = now + first_after + millis(300);
-    let (one, _other) = (go(second.poll(now)), go(ask(&pacer, now)));
-    let (_, later) = wait(ask(&pacer, now));
-    let (_, first) = wait(first.poll(now));
-    drop(one);
-    let (_, _later) = wait(later.poll(now));
-    drop(go(first.poll(now)));
-}
-
-#[test]
-fn a_waiter_is_told_which_window_is_its_own() {
-    for limit in [1, 7] {
-        let (pacer, now) = seen(limit, 0);
-        let head = go(ask(&pacer, now)).on_outcome(&refused(limit, 60), now).unwrap();
-        let tickets: Vec<_> = (0..100).map(|_| wait(ask(&pacer, now))).collect();
-        for (place, (after, ticket)) in (1..).zip(&tickets) {
-            assert_eq!(ticket.turn(now).as_secs() / 60, 1 + place / limit, "{limit}");
-            assert!(*after <= secs(120).max(ticket.turn(now) / 2), "it hears of changes before: {after:?}");
-        }
-        drop(head);
-        let (_, first) = tickets.into_iter().next().unwrap();
-        drop(go(first.poll(now + secs(60))));
+fn waiters_come_and_go_in_any_order_in_logarithmic_time() {
+    let started = Instant::now();
+    let pacer = seen(1, 0);
+    let question = go(ask(&pacer, 0));
+    let mut tickets: Vec<_> = (0..200_000_u64).map(|_| wait(ask(&pacer, 1)).2).collect();
+    let mut jitter = Jitter::new(1);
+    while tickets.len() > 1 {
+        let at = usize::try_from(jitter.seed()).unwrap_or_default() % tickets.len();
+        drop(tickets.swap_remove(at));
     }
+    drop(question);
+    assert!(matches!(tickets.pop().unwrap().poll(at(61_000)), Turn::Go(_)));
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
-fn endless_endpoints_take_no_endless_memory_and_those_in_use_stay() {
-    let (pacer, now) = seen(1, 0);
-    let ticket = go(ask(&pacer, now)).on_outcome(&refused(1, 600), now).unwrap();
-    for number in 0..10_000 {
-        drop(go(pacer.poll(&Method::GET, &format!("contacts/{number}"), now + millis(number), number)));
+fn a_waiter_takes_at_most_128_bytes() {
+    let in_queue = 24 + 4;
+    // A vector may have twice the room that it needs.
+    assert!(size_of::<Ticket>() + 2 * in_queue <= 128, "{}", size_of::<Ticket>());
+}
+
+#[test]
+fn endpoints_are_bounded_and_those_in_use_stay() {
+    let pacer = Pacer::new();
+    let kept = seen(7, 0);
+    drop(kept);
+    let permit = go(ask(&pacer, 0));
+    for id in 0..100_000 {
+        drop(pacer.ask(&Method::GET, &format!("contacts/{id}"), at(0), 0, None));
     }
-    assert_eq!(pacer.shared.lock().unwrap().len(), Pacer::MAX_ENDPOINTS);
-    let _ = wait(ask(&pacer, now + secs(100)));
-    drop(ticket);
-    let _newest = go(pacer.poll(&Method::GET, "newest", now + secs(100), 1));
-    let _ = wait(pacer.poll(&Method::GET, "newest", now + secs(100), 1));
-
-    let crowded = Pacer::new();
-    let permits: Vec<_> =
-        (0..300).map(|number| go(crowded.poll(&Method::GET, &format!("contacts/{number}"), now, 1))).collect();
-    assert_eq!(crowded.shared.lock().unwrap().len(), Pacer::MAX_ENDPOINTS);
-    assert_eq!(permits.len(), 300);
+    let endpoints = pacer.endpoints.lock().unwrap().len();
+    assert!(endpoints <= 300, "{endpoints}");
+    // It is still the same one: its call is under way.
+    let _ = wait(ask(&pacer, 0));
+    drop(permit);
+    // As many in use as there are callers.
+    let permits: Vec<_> = (0..1_000).map(|id| pacer.ask(&Method::GET, &format!("{id}"), at(0), 0, None)).collect();
+    for id in 0..1_000 {
+        let _ = wait(pacer.ask(&Method::GET, &format!("{id}"), at(0), 0, None));
+    }
+    drop(permits);
 }
 
 #[test]
-fn methods_are_endpoints_of_their_own_and_clones_share() {
-    let (pacer, now) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    let _get = go(ask(&pacer, now));
-    let _post = go(pacer.clone().poll(&Method::POST, "events", now, 1));
-    let _ = wait(pacer.clone().poll(&Method::GET, "/events", now, 1));
-    assert_eq!(format!("{pacer:?}"), "Pacer { endpoints: 2 }");
-    let (permit, (_, ticket)) = (go(pacer.poll(&Method::PUT, "events", now, 1)), wait(ask(&pacer, now)));
-    assert_eq!(format!("{permit:?} {ticket:?}"), "Permit { .. } Ticket { .. }");
+fn the_method_and_the_path_make_an_endpoint_and_clones_share_it() {
+    let pacer = Pacer::new();
+    let _first = go(ask(&pacer, 0));
+    let _ = wait(ask(&pacer.clone(), 0));
+    let _ = wait(pacer.ask(&Method::GET, "/events", at(0), 0, None));
+    let _other = go(pacer.ask(&Method::POST, "events", at(0), 0, None));
+    let _another = go(pacer.ask(&Method::GET, "contacts", at(0), 0, None));
+}
+
+#[test]
+fn a_waiter_that_does_not_come_back_holds_no_other_up_and_keeps_its_place() {
+    let pacer = Pacer::new();
+    let opener = go(ask(&pacer, 0));
+    let (pause, _, late) = wait(ask(&pacer, 0));
+    let (_, _, second) = wait(ask(&pacer, 0));
+    let (_, _, third) = wait(ask(&pacer, 0));
+    let woken = u64::try_from(pause.as_millis()).unwrap();
+    let _ = opener.on_answer(Told::default(), at(woken));
+    let (_, _, third) = wait(third.poll(at(woken + 250)));
+    let _second = go(second.poll(at(woken + 251)));
+    let _late = go(late.poll(at(woken + 251)));
+    let _ = wait(third.poll(at(woken + 251)));
+}
+
+#[test]
+fn a_clock_that_was_set_back_goes_on_and_one_that_is_read_late_does_not_go_back() {
+    let mut endpoint = Endpoint::new();
+    let number = endpoint.join();
+    let lease = endpoint.ask(number, at(3_600_000), None, 0).unwrap();
+    let later = endpoint.answer(number, lease, refused(Some(10_000)), at(3_600_000), None, 0).unwrap();
+    assert!(later.turn >= Duration::from_secs(10));
+    // Read a little late: the latest counts.
+    assert!(endpoint.ask(number, at(3_599_500), None, 0).unwrap_err().turn >= Duration::from_secs(10));
+    // Set back by an hour: the time that goes by still counts.
+    assert!(endpoint.ask(number, at(0), None, 0).unwrap_err().turn >= Duration::from_secs(10));
+    assert!(endpoint.ask(number, at(11_001), None, 0).is_ok());
 }
 
 #[test]
 fn a_panic_while_it_is_locked_spoils_nothing() {
-    let (pacer, now) = seen(60, 59);
-    let lane = pacer.lane(&Method::GET, "events", now);
-    let panicked = std::thread::spawn(move || {
-        let _locked = lane.lock().unwrap();
-        panic!("while it was locked");
+    let pacer = seen(60, 59);
+    let other = pacer.clone();
+    let ended = std::thread::spawn(move || {
+        let _held = other.endpoints.lock().unwrap();
+        panic!("as an example");
     });
-    assert!(panicked.join().is_err());
-    drop(go(ask(&pacer, now)));
+    assert!(ended.join().is_err());
+    drop(go(ask(&pacer, 1)));
+    assert_eq!(format!("{pacer:?}"), "Pacer { endpoints: 1 }");
 }
 
-/// What a server of one process, a window of a second and a round trip of some milliseconds sees: 500 jobs of 64 callers.
-#[test]
-fn many_callers_of_one_process_are_hardly_ever_refused() {
-    const WINDOW: Duration = Duration::from_secs(1);
-    const LIMIT: u64 = 60;
+/// What a caller does next, whatever it is told.
+#[derive(Clone, Debug)]
+enum Does {
+    Asks { endpoint: u8, deadline: Option<u64> },
+    Polls(usize),
+    Drops(usize),
+    Answers(usize, Told),
+    Loses(usize),
+    Passes(u64),
+    GoesBack(u64),
+}
 
-    let (pacer, start) = (Pacer::new(), Moment::since_origin(Duration::from_secs(100_000)));
-    // When, the order of coming in, and a caller with its ticket or its permit.
-    let mut agenda = BinaryHeap::new();
-    let mut callers: Vec<(Option<Ticket>, Option<Permit>)> = (0..64).map(|_| (None, None)).collect();
-    for caller in 0..callers.len() {
-        agenda.push((std::cmp::Reverse(start), caller));
-    }
-    let (mut begun, mut used, mut jobs, mut refusals, mut polls) = (start, 0, 500, 0, 0);
-    while let Some((std::cmp::Reverse(now), caller)) = agenda.pop() {
-        let (ticket, permit) = &mut callers[caller];
-        if let Some(permit) = permit.take() {
-            if now >= begun + WINDOW {
-                (begun, used) = (now, 0);
-            }
-            if used < LIMIT {
-                used += 1;
-                assert!(permit.on_outcome(&taken(LIMIT, LIMIT - used), now).is_none());
-            } else {
-                refusals += 1;
-                *ticket = permit.on_outcome(&refused(LIMIT, 1), now);
-            }
-            agenda.push((std::cmp::Reverse(now), caller));
-            continue;
-        }
-        let pace = match ticket.take() {
-            Some(ticket) => ticket.poll(now),
-            None if jobs == 0 => continue,
-            None => {
-                jobs -= 1;
-                pacer.poll(&Method::GET, "events", now, jobs)
+fn number() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![Just(None), Just(Some(0)), Just(Some(u64::MAX)), (0..100_u64).prop_map(Some)]
+}
+
+fn does() -> impl Strategy<Value = Does> {
+    let told =
+        (any::<bool>(), any::<bool>(), number(), number(), prop_oneof![number(), (0..100_000_u64).prop_map(Some)]);
+    let told = told.prop_map(|(is_refused, is_success, limit, remaining, wait)| Told {
+        is_refused,
+        is_success,
+        limit,
+        remaining,
+        wait,
+    });
+    prop_oneof![
+        4 => (0..3_u8, prop_oneof![Just(None), (0..200_000_u64).prop_map(Some)])
+            .prop_map(|(endpoint, deadline)| Does::Asks { endpoint, deadline }),
+        4 => any::<usize>().prop_map(Does::Polls),
+        1 => any::<usize>().prop_map(Does::Drops),
+        4 => (any::<usize>(), told).prop_map(|(which, told)| Does::Answers(which, told)),
+        1 => any::<usize>().prop_map(Does::Loses),
+        4 => prop_oneof![0..2_000_u64, 0..200_000_u64, Just(u64::MAX / 4)].prop_map(Does::Passes),
+        1 => any::<u64>().prop_map(Does::GoesBack),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Bad input in any order: no panic, no pause that is too short or without end, and the endpoint opens again.
+    #[test]
+    fn nothing_that_is_told_or_done_stops_an_endpoint(all in prop::collection::vec(does(), 1..120)) {
+        let pacer = Pacer::new();
+        let (mut now, mut tickets, mut permits) = (0_u64, Vec::new(), Vec::new());
+        let sort = |turn: Turn, tickets: &mut Vec<Ticket>, permits: &mut Vec<Permit>| {
+            match turn {
+                Turn::Go(permit) => permits.push(permit),
+                Turn::Wait { pause, ticket, .. } => {
+                    assert!(pause >= Duration::from_millis(50), "{pause:?}");
+                    // An hour, the jitter, and eight windows of a quarter of an hour left out; half of one in line.
+                    assert!(pause <= Duration::from_secs(3_600 + 2 + 9 * 900), "{pause:?}");
+                    tickets.push(ticket);
+                }
             }
         };
-        polls += 1;
-        match pace {
-            Pace::Go(granted) => {
-                *permit = Some(granted);
-                agenda.push((std::cmp::Reverse(now + millis(2)), caller));
-            }
-            Pace::Wait { after, ticket: kept } => {
-                *ticket = Some(kept);
-                agenda.push((std::cmp::Reverse(now + after), caller));
+        for step in all {
+            match step {
+                Does::Asks { endpoint, deadline } => {
+                    let deadline = deadline.map(|after| at(now.saturating_add(after)));
+                    let turn = pacer.ask(&Method::GET, &endpoint.to_string(), at(now), now, deadline);
+                    sort(turn, &mut tickets, &mut permits);
+                }
+                Does::Polls(which) if !tickets.is_empty() => {
+                    let turn = tickets.swap_remove(which % tickets.len()).poll(at(now));
+                    sort(turn, &mut tickets, &mut permits);
+                }
+                Does::Drops(which) if !tickets.is_empty() => drop(tickets.swap_remove(which % tickets.len())),
+                Does::Answers(which, told) if !permits.is_empty() => {
+                    tickets.extend(permits.swap_remove(which % permits.len()).on_answer(told, at(now)));
+                }
+                Does::Loses(which) if !permits.is_empty() => drop(permits.swap_remove(which % permits.len())),
+                Does::Passes(time) => now = now.saturating_add(time),
+                Does::GoesBack(time) => now = now.saturating_sub(time),
+                _ => {}
             }
         }
-        assert!(now < start + secs(15), "500 jobs at 60 a second");
+        // Whatever was answered before, a call that waits is sent; all others have gone.
+        drop((tickets, permits));
+        for endpoint in 0..3 {
+            let mut turn = pacer.ask(&Method::GET, &endpoint.to_string(), at(now), 1, None);
+            let mut waited = Duration::ZERO;
+            while let Turn::Wait { pause, ticket, .. } = turn {
+                waited += pause;
+                prop_assert!(waited <= Duration::from_secs(3_600 + 11 * 900), "{:?}", waited);
+                now = now.saturating_add(u64::try_from(pause.as_millis()).unwrap());
+                if now == u64::MAX {
+                    // The end of time.
+                    return Ok(());
+                }
+                turn = ticket.poll(at(now));
+            }
+        }
     }
-    assert!(refusals <= 25, "{refusals} refused");
-    assert!(polls < 10_000, "{polls} polls");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Alive, in order and polite, with random limits, delays, losses, rivals and cancellations, on windows of both kinds.
+    #[test]
+    fn the_guarantees_hold_on_a_window(
+        seed in any::<u64>(),
+        limit in prop::sample::select(vec![5_u64, 7, 15, 60]),
+        round_trip in prop::sample::select(vec![50_u64, 300, 2_000]),
+        into_window in prop::option::of(0..MINUTE),
+        rival in prop::sample::select(vec![0_u64, 0, 3]),
+        lost in prop::sample::select(vec![0_u64, 0, 50]),
+        cancelled in prop::sample::select(vec![0_usize, 0, 60]),
+    ) {
+        let mut server = into_window.map_or(Server::fixed(limit), |into| Server::clock(limit, into));
+        (server.rival, server.lost) = (rival, lost);
+        let mut world = World::new(server, 1, 120).seeded(seed).slow(round_trip);
+        world.run_until(seed % MINUTE);
+        world.cancel(cancelled);
+        world.run();
+        prop_assert_eq!(world.done.len() + world.cancelled, 120);
+        // Sent within a window of the server's having room; the answers that were lost take five seconds each.
+        prop_assert!(world.silence <= MINUTE + 10_000 + 4 * round_trip, "silent for {}", world.silence);
+        prop_assert!(world.overtaken <= limit + 8, "{} overtook", world.overtaken);
+        if rival == 0 && lost == 0 {
+            prop_assert!(world.refused <= 2 + world.done.len() / 100, "{} refused", world.refused);
+        }
+        for (waiter, polls) in &world.polls {
+            let most = 2 + world.waited.get(waiter).copied().unwrap_or_default() / 50;
+            prop_assert!(*polls <= most, "{polls} polls of {most}");
+        }
+    }
 }

@@ -1,5 +1,4 @@
-//! How far the next tries spread out after refusals: the one rule that [`Attempt`](crate::Attempt) and
-//! [`Pacer`](crate::Pacer) share.
+//! How far a job without a pacer spreads its attempts after refusals.
 
 use std::time::Duration;
 
@@ -9,9 +8,6 @@ pub(crate) const DOCUMENTED_WINDOW: Duration = Duration::from_secs(60);
 /// The most windows that a call on its own is spread over. With more, windows stay empty when few calls are left;
 /// with fewer, too many calls are sent in each window and refused.
 pub(crate) const MOST_ALONE: u32 = 15;
-
-/// The same for a program that has more than one to make: it is late for all of them.
-pub(crate) const MOST_OF_MANY: u32 = 8;
 
 /// After this many refusals in a row, there are more callers than any spread so far has room for.
 const TOO_MANY: u32 = 40;
@@ -36,7 +32,6 @@ mod tests {
     fn the_spread_doubles_over_whole_windows_up_to_its_cap() {
         let spread = [0, 1, 2, 3, 4, 5, 31, 32, 40].map(|refusals| windows(refusals, MOST_ALONE));
         assert_eq!(spread, [0, 1, 3, 7, 15, 15, 15, 15, 15]);
-        assert_eq!([3, 4, 5].map(|refusals| windows(refusals, MOST_OF_MANY)), [7, 8, 8]);
     }
     #[test]
     fn who_is_refused_without_end_asks_ever_more_seldom() {

@@ -31,12 +31,6 @@ impl Jitter {
         let scaled = u128::from(nanos).wrapping_mul(u128::from(self.draw())) >> 64;
         Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))
     }
-
-    /// A number from 0 up to and without `end`; zero below zero.
-    pub(crate) fn index(&mut self, end: u32) -> u32 {
-        let scaled = u64::from(end).wrapping_mul(self.draw() >> 32) >> 32;
-        u32::try_from(scaled).unwrap_or(u32::MAX)
-    }
 }
 
 #[cfg(test)]
@@ -56,14 +50,12 @@ mod tests {
     fn draws_are_spread_evenly_and_stay_below_their_ceiling() {
         for seed in [0, 1, 2, u64::MAX] {
             let mut jitter = Jitter::new(seed);
-            let (mut tenths, mut thirds) = ([0_u32; 10], [0_u32; 3]);
+            let mut tenths = [0_u32; 10];
             for _ in 0..10_000 {
                 let drawn = jitter.below(Duration::from_secs(10));
                 tenths[usize::try_from(drawn.as_secs()).unwrap()] += 1;
-                thirds[usize::try_from(jitter.index(3)).unwrap()] += 1;
             }
             assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
-            assert!(thirds.iter().all(|count| (3_150..3_500).contains(count)), "{thirds:?}");
         }
     }
 
@@ -80,7 +72,6 @@ mod tests {
     fn no_ceiling_overflows() {
         let mut jitter = Jitter::new(7);
         assert_eq!(jitter.below(Duration::ZERO), Duration::ZERO);
-        assert_eq!(jitter.index(0), 0);
         assert!(jitter.below(Duration::MAX) < Duration::MAX);
     }
 }

@@ -10,7 +10,7 @@ use crate::backend::{Backend, State};
 use crate::endpoints::{companies, contact, contacts, events, routes};
 use crate::faults::active::InjectedFault;
 use crate::faults::json::CATALOG;
-use crate::keys::{Ability, Grant, Space, hidden, number};
+use crate::keys::{Ability, Grant, Secrets, Space, hidden, number};
 use crate::laravel::input::Input;
 use crate::path::API;
 use crate::record::ReceivedRequest;
@@ -23,6 +23,7 @@ pub(super) fn state(backend: &Backend) -> Response {
     let state = backend.state();
     let (count, tracked, leaked_keys) = (state.record.count(), state.records.tracked.count(), state.leaks.count());
     let (faults, keys, limits) = (state.faults.list(), all_keys(&state), list_limits(backend, &state));
+    let secrets = state.keys.secrets();
     drop(state);
     let catalog =
         CATALOG.iter().map(|entry| json!({ "fault": entry.name, "words": entry.words, "takes": entry.parameters() }));
@@ -36,7 +37,7 @@ pub(super) fn state(backend: &Backend) -> Response {
         "endpoints": endpoints.collect::<Vec<_>>(),
         "abilities": Ability::ALL.iter().map(|ability| ability.name()).collect::<Vec<_>>(),
         "catalog": catalog.collect::<Vec<_>>(),
-        "faults": list_faults(&faults),
+        "faults": list_faults(&faults, &secrets),
         "keys": list_keys(keys),
         "limits": limits,
     });
@@ -44,8 +45,10 @@ pub(super) fn state(backend: &Backend) -> Response {
 }
 
 pub(super) fn faults(backend: &Backend) -> Response {
-    let faults = backend.state().faults.list();
-    say(StatusCode::OK, &json!({ "faults": list_faults(&faults) }))
+    let state = backend.state();
+    let (faults, secrets) = (state.faults.list(), state.keys.secrets());
+    drop(state);
+    say(StatusCode::OK, &json!({ "faults": list_faults(&faults, &secrets) }))
 }
 
 pub(super) fn keys(backend: &Backend) -> Response {
@@ -63,8 +66,11 @@ pub(super) fn calls(backend: &Backend) -> Response {
     say(StatusCode::OK, &json!({ "calls": calls }))
 }
 
-fn list_faults(faults: &[InjectedFault]) -> Value {
-    faults.iter().map(fault_json).collect()
+/// A stub may have a key in its body.
+fn list_faults(faults: &[InjectedFault], secrets: &Secrets) -> Value {
+    let faults: Value = faults.iter().map(fault_json).collect();
+    // No secret has a character that JSON escapes.
+    serde_json::from_str(&secrets.mask(&faults.to_string(), "", usize::MAX)).unwrap_or_default()
 }
 
 pub(super) fn fault_json(active: &InjectedFault) -> Value {

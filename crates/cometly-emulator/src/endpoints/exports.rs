@@ -18,7 +18,7 @@ use crate::store::records::Records;
 use crate::store::seeds::Seeds;
 use crate::visit::Visit;
 
-/// Gives the lines of what was ordered, each with its id: of those after an id, at most a given number.
+/// Gives lines of what was ordered, each with its id: those after an id, up to a number of lines.
 type Order = Box<dyn Fn(&Records, Seeds, Space, Option<u64>, usize) -> Vec<(u64, Value)>>;
 
 /// Reads what is asked for.
@@ -50,7 +50,7 @@ fn read(what: What, input: &Input, errors: &mut FieldErrors) -> Order {
     }
 }
 
-/// The lines of an export's file after that of an id, at most a given number.
+/// At most `most` lines of an export's file, from the one after `after` on.
 pub(crate) fn rows(
     export: &Export,
     records: &Records,

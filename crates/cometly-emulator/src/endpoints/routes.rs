@@ -117,7 +117,7 @@ pub(crate) static ROUTES: &[Route] = &[
 
 /// What a request leads to, before anyone looks at its key.
 pub(crate) enum Found {
-    /// With what the path has in place of `{id}`; nothing, if there is no such place.
+    /// With what the path has in place of `{id}`; empty if there is no such place.
     Route(&'static Route, String),
     /// Laravel answers `OPTIONS` by itself.
     Options(Answer),

@@ -1,4 +1,4 @@
-//! Pages of a list whose cursor does not lead where it should.
+//! Pages of a list with a wrong cursor.
 
 use serde_json::{Map, Value};
 

@@ -26,9 +26,9 @@ const MOST_BYTES: usize = 1 << 30;
 pub(crate) enum Sending {
     Whole,
     Late(Duration),
-    /// This many bytes at a time, with a pause before each.
+    /// This number of bytes at a time, with a pause before each.
     Pieces(usize, Duration),
-    /// After this many bytes, if there are more; otherwise in the middle.
+    /// After this number of bytes, if there are more; otherwise in the middle.
     Cut(Option<u64>),
     Endless,
     Reset,
@@ -106,7 +106,7 @@ pub(crate) fn whole(body: Bytes) -> Body {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Announces the whole body, of at least this many bytes, and leaves to `task` what comes of it.
+/// Announces the whole body, of at least `least` bytes, and leaves the sending to `task`.
 fn spoil<F, T>(answer: Answer, least: usize, task: F) -> Response<Body>
 where
     F: FnOnce(channel::Sender<Bytes, io::Error>, Bytes) -> T,

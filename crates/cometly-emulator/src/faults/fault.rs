@@ -169,19 +169,19 @@ impl Fault {
         Self::instead(Kind::InactiveSubscription)
     }
 
-    /// 429 with this many seconds in `Retry-After`. The emulator's own count stays as it is.
+    /// 429 with this number of seconds in `Retry-After`. The emulator's own count stays as it is.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::instead(Kind::TooManyRequests { seconds: retry_after_seconds })
     }
 
-    /// A 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer in front of the API writes it. A
+    /// A 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer writes it. A
     /// status that is none of 500 to 599 becomes 500.
     pub fn server_error(status: u16) -> Self {
         let status = if (500..600).contains(&status) { status } else { 500 };
         Self::instead(Kind::ServerError { status })
     }
 
-    /// 503 with an HTTP-date in `Retry-After`, this many seconds from now.
+    /// 503 with an HTTP-date in `Retry-After`, `seconds` from now.
     pub fn maintenance(seconds: u64) -> Self {
         Self::instead(Kind::Maintenance { seconds })
     }
@@ -260,7 +260,7 @@ impl Fault {
         Self::spoiled(Kind::CutDownload { bytes: None })
     }
 
-    /// The same after this many bytes of an answer, if it has more than those.
+    /// The same after the first `bytes` of an answer, if it has more.
     pub fn cut_download_after(bytes: u64) -> Self {
         Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
     }

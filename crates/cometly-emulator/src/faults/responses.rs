@@ -9,7 +9,7 @@ use crate::faults::fault::{Kind, Stub};
 use crate::laravel::answer::{self, Answer};
 use crate::laravel::refusal::{Refusal, TooMany};
 
-/// The status on the record where no answer was sent: what nginx logs for a connection closed without one.
+/// The status on record where no answer was sent, as nginx logs it.
 pub(crate) const NO_ANSWER: u16 = 444;
 
 /// What an answer may depend on.
@@ -90,7 +90,7 @@ fn balancer(status: u16) -> Answer {
     edge(status, "awselb/2.0", &format!("{status} {}", title.unwrap_or("Server Error")), &[])
 }
 
-/// An answer of something in front of the API: a page, unless it has no title.
+/// An answer of a proxy in front of the API: a page, unless it has no title.
 fn edge(status: u16, server: &'static str, title: &str, headers: &[(&'static str, &'static str)]) -> Answer {
     let html = format!("<!DOCTYPE html>\n<html>\n<head><title>{title}</title></head>\n<body>{title}</body>\n</html>\n");
     let mut answer = Response::new(if title.is_empty() { Bytes::new() } else { html.into() });

@@ -21,7 +21,7 @@ pub(crate) fn message(status: StatusCode, message: &str) -> Answer {
     answer(status, JSON, format!("{{\n    \"message\": {message}\n}}"))
 }
 
-/// A page for browsers. The body is a stand-in: a client that gets HTML here has gone wrong already.
+/// A page for browsers. The body is a stand-in: a client of the API that gets HTML has gone wrong already.
 pub(crate) fn page(status: StatusCode, title: &str) -> Answer {
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\

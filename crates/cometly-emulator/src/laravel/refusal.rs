@@ -82,7 +82,7 @@ impl Refusal {
     }
 }
 
-/// The answer to a call that was refused.
+/// What the answer to a call beyond its limit says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) limit: u32,

@@ -37,7 +37,7 @@ impl Limits {
         self.most.iter().find(|(limited, _)| *limited == endpoint).map(|(_, limit)| *limit)
     }
 
-    /// The present state of every limit of a Space: what it allows, how much of it is used, and in how many seconds it starts afresh.
+    /// Every limit of a Space: what it allows, how much of it is used, and in how many seconds it starts afresh.
     pub(crate) fn look(&self, space: Space, now: u64) -> impl Iterator<Item = (Endpoint, u32, u32, u64)> {
         self.most.iter().map(move |&(endpoint, limit)| {
             let window = self.windows.get(&(space, endpoint)).filter(|window| now < window.ends);

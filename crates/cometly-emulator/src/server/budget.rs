@@ -22,14 +22,14 @@ impl Budget {
         Self { units: Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(usize::MAX))), all }
     }
 
-    /// Waits until this many bytes are free; more than the whole budget counts as the whole.
+    /// Waits until `bytes` are free; more than the whole budget counts as the whole.
     pub(crate) async fn take(&self, bytes: usize) -> Option<Share> {
         let units = units(bytes).min(self.all);
         // It fails if the semaphore is closed, which it never is.
         Arc::clone(&self.units).acquire_many_owned(units).await.ok().map(Share)
     }
 
-    /// This many bytes, if they are free.
+    /// A share of `bytes`, if they are free.
     pub(crate) fn try_take(&self, bytes: usize) -> Option<Share> {
         let units = units(bytes).min(self.all);
         Arc::clone(&self.units).try_acquire_many_owned(units).ok().map(Share)

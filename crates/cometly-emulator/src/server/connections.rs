@@ -181,7 +181,7 @@ async fn receive(
     })
 }
 
-/// Waits until an answer of this many bytes may be held. Clients that read nothing have to go for it.
+/// Waits until `bytes` of an answer fit into the budget, and closes connections whose clients read nothing for it.
 async fn room_for(server: &Server, bytes: usize) -> Option<Share> {
     loop {
         match timeout(Duration::from_millis(100), server.answers.take(bytes)).await {

@@ -32,7 +32,7 @@ struct Connection {
 pub(crate) struct Pulse {
     began: Instant,
     millis: Arc<AtomicU64>,
-    /// Whether its client takes nothing of what is there for it.
+    /// Whether a write is pending: the client does not read.
     stuck: Arc<AtomicBool>,
 }
 
@@ -74,7 +74,7 @@ impl Table {
         }
     }
 
-    /// Closes all connections whose clients have read nothing for longer than `quiet` of what is there for them.
+    /// Closes all connections with a write that has been pending for longer than `quiet`.
     pub(crate) fn close_the_stuck(&self, quiet: Duration) {
         let now = self.0.began.elapsed();
         let mut open = self.open();

@@ -49,7 +49,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.breaker.is_reset() {
-            // A socket with a linger time of zero sends RST when it is closed.
+            // With linger set to zero, closing a socket sends RST.
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -15,7 +15,7 @@ use crate::store::row::{EXPORT, Row};
 /// Older ones are forgotten.
 const MAX_EXPORTS: usize = 1000;
 const MAX_BYTES: usize = 16 << 20;
-/// An export goes one step further whenever it is asked for, and also after this many seconds.
+/// An export goes one step further each time it is asked for, and also every 5 seconds.
 const STEP_SECONDS: u64 = 5;
 /// How long a download URL is valid.
 pub(crate) const VALID_SECONDS: u64 = 15 * 60;

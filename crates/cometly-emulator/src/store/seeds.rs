@@ -9,7 +9,7 @@ use crate::dates;
 use crate::json::fields;
 use crate::scramble::scramble;
 
-/// Seeded items are spread evenly over this many seconds: 30 days.
+/// Seeded items are spread evenly over 30 days. In seconds.
 const SPAN: u64 = 30 * 24 * 60 * 60;
 /// Where that span ends if a seed was set, so that the same seed gives the same data on any day: 2026-01-31 00:00:00.
 const FIXED_END: u64 = 1_769_817_600;
@@ -71,7 +71,7 @@ impl Seeds {
         self.pick("source", id, SOURCES)
     }
 
-    /// Whose event it is.
+    /// The contact of an event.
     pub(crate) fn contact_of(self, id: u64) -> Option<u64> {
         self.number("contact", id, self.contacts)
     }

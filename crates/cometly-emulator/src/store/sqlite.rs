@@ -1,4 +1,4 @@
-//! A data folder: one `SQLite` file, whose every change is whole before the call that made it is answered.
+//! A data folder: one `SQLite` file. Rows are written in transactions.
 
 use std::io;
 use std::path::{Path, PathBuf};

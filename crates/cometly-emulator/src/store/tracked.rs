@@ -92,7 +92,7 @@ impl Tracked {
 }
 
 impl TrackedEvents {
-    /// Ids go on after the `seeded` ones. With `keep`, only that many of the latest are kept.
+    /// Ids go on after the `seeded` ones. With `keep`, only the latest `keep` events are kept.
     pub(crate) fn new(seeded: u64, keep: Option<usize>) -> Self {
         let most = keep.unwrap_or(MAX_EVENTS).min(MAX_EVENTS);
         let next_id = seeded.saturating_add(1);

@@ -28,7 +28,7 @@ pub(super) fn dial(addrs: &[SocketAddr], deadline: &Deadline) -> Result<TcpStrea
         if let Some(addr) = waiting.pop_front() {
             running = running.saturating_add(1);
             let (sender, until) = (done.clone(), deadline.clone());
-            // Ends by itself, at the deadline at the latest; a connection that nobody takes is closed.
+            // Ends by itself, at the deadline at the latest; a connection that is not taken is closed.
             let attempt = move || {
                 let _ = sender.send(connect(addr, &until));
             };

@@ -1,13 +1,13 @@
 //! Numbers that look random, and are the same for the same seed: `SplitMix64`.
 
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -15,9 +15,8 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 up to and without 1.
-    pub(super) fn part(&mut self) -> f64 {
-        let bits = u32::try_from(self.bits() >> 32).unwrap_or_default();
-        f64::from(bits) / 4_294_967_296.0
+    /// Below `ceiling`; 0 below 0.
+    pub(crate) fn below(&mut self, ceiling: u64) -> u64 {
+        self.bits().checked_rem(ceiling).unwrap_or_default()
     }
 }
