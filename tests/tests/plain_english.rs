@@ -38,7 +38,8 @@ fn files(root: &Path) -> Result<Vec<(String, String)>, Box<dyn Error>> {
 fn has_word(text: &str, word: &str) -> bool {
     let touches = |char: char| char.is_alphanumeric() || char == '_';
     text.match_indices(word).any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        let (before, from) = text.split_at(at);
+        let after = from.strip_prefix(word).unwrap_or_default();
         !before.ends_with(touches) && !after.starts_with(touches)
     })
 }

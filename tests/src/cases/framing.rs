@@ -309,7 +309,7 @@ fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
         // A client for each, or it might send the next call on a connection that is about to be closed.
         match stage.send(&*stage.client()?, api.get("events")) {
             Ok(outcome) => {
-                assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}")
+                assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}");
             }
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
         }
