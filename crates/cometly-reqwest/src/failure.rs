@@ -13,10 +13,9 @@ pub(crate) fn setup(error: impl Into<ClientError>) -> Error {
     CallError::setup(error.into())
 }
 
-/// A failure of a call that went through this proxy.
-
 type Failed = TransportError<ClientError>;
 
+/// A failure of a call that went through this proxy.
 pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Failed {
     let error = error.without_url();
     let delivery = delivery(&error);

@@ -1,6 +1,11 @@
 //! Flows as each client runs them, against the emulator: lists with good and with wrong cursors, exports, endpoints.
 #![cfg(feature = "adapters")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
 
 mod downloads;
 mod drivers;
