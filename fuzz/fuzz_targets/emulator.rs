@@ -385,7 +385,7 @@ fn check(answer: &Response<Bytes>, struck: bool, is_head: bool) {
     let status = answer.status().as_u16();
     assert!(status < 500 || struck, "{answer:?}");
     let number = |name: &str| Some(answer.headers().get(name)?.to_str().unwrap().parse::<u64>().unwrap());
-    // A stub has the headers that it was told.
+    // A stub has the headers that it was given.
     assert!(struck || number("x-ratelimit-remaining") <= number("x-ratelimit-limit"));
     assert!(struck || (status == 429) == number("retry-after").is_some());
     if is_head || struck || answer.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {

@@ -50,7 +50,7 @@ impl Flavour for Hyper {
             return Ok(None);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        Ok(Some(Box::new(On((on_hyper::Client::new(settings.limits, settings.retry_policy.clone())?, runtime)))))
+        Ok(Some(Box::new(On((on_hyper::client(settings.limits, settings.retry_policy.clone())?, runtime)))))
     }
 
     fn gaps(&self) -> &'static [Gap] {

@@ -20,7 +20,14 @@ pub(crate) const LIBRARIES: &[Library] = &[
     Library {
         package: "cometly",
         features: "events,contacts,companies,jiff",
-        may_name: &["bytes", "cometly_core", "http", "jiff", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
+        may_name: &[
+            "bytes",
+            "cometly_core",
+            "http",
+            "jiff",
+            "serde_core::de::Deserialize",
+            "serde_core::ser::Serialize",
+        ],
     },
     Library {
         package: "cometly-reqwest",
@@ -36,6 +43,11 @@ pub(crate) const LIBRARIES: &[Library] = &[
         package: "cometly-isahc",
         features: "tracing",
         may_name: &["bytes", "cometly_core", "http", "isahc", DESERIALIZE],
+    },
+    Library {
+        package: "cometly-tower",
+        features: "tracing",
+        may_name: &["bytes", "cometly_core", "http", "http_body", "http_body_util", "tower_service", DESERIALIZE],
     },
     Library { package: "cometly-emulator", features: "sqlite", may_name: &["bytes", "http"] },
 ];

@@ -26,6 +26,7 @@ mod rows;
 mod sources;
 mod steps;
 mod tool;
+mod wasm;
 
 use rows::Rows;
 
@@ -80,6 +81,7 @@ const COMMANDS: &[Command] = &[
     rows("semver", "what would break a program that uses the last release", &rows::SEMVER),
     own("publish", "a rehearsal of publishing; nothing is sent", publish::run),
     own("minimal", "the libraries with the oldest versions that their manifests admit", minimal::run),
+    own("wasm", "what needs no sockets, for WebAssembly", wasm::run),
     rows("simulate", "our retries and pacing against others', in virtual time", &rows::SIMULATE),
     rows("samples", "the four programs of Cometly's authentication page, beside our own calls", &rows::SAMPLES),
     own("fuzz", "runs of each fuzz target, and what they saw", fuzz::run),

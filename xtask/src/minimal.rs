@@ -33,7 +33,7 @@ const FEATURES: &str = "cometly-reqwest/blocking,cometly-reqwest/tracing,cometly
 
 /// The rest is for the people who work here, and its manifests would raise the versions.
 const MEMBERS: &str = "members = [\"crates/cometly-core\", \"crates/cometly-emulator\", \"crates/cometly-isahc\", \
-                       \"crates/cometly-reqwest\", \"crates/cometly-ureq\"]";
+                       \"crates/cometly-reqwest\", \"crates/cometly-tower\", \"crates/cometly-ureq\"]";
 
 pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
     if asks_for_help(arguments)? {

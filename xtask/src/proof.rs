@@ -43,6 +43,7 @@ const FULL: &[Step] = &[
     ),
     Step::new("fuzzing", &["xtask", "fuzz", "--runs", "10000000"]).with("cargo-fuzz").on_nightly(),
     Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
+    Step::new("WebAssembly: what needs no sockets", &["xtask", "wasm"]),
     Step::new("a rehearsal of publishing", &["xtask", "publish"]),
     Step::new("what would break a program", &["xtask", "semver"]).with("cargo-semver-checks"),
     Step::new("mutants", &["xtask", "mutants"]).with("cargo-mutants"),

@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// The stored key to use, by the name of its profile
     #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
     pub(crate) profile: Option<String>,
+    /// Where the key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`; of several, the first that has one
+    #[arg(long, global = true, value_name = "REF")]
+    pub(crate) key_from: Vec<String>,
     /// Where the API is
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
@@ -132,7 +135,7 @@ pub(crate) enum Command {
 pub(crate) enum AuthCommand {
     /// Check a key against the server and store it, readable by you alone
     #[command(
-        after_help = "Examples:\n  cometly auth login\n  cometly auth login --profile staging --base-url https://cometly.staging.example/public-api/v1\n  pass show cometly | cometly auth login --with-token"
+        after_help = "Examples:\n  cometly auth login\n  cometly auth login --profile staging --base-url https://cometly.staging.example/public-api/v1\n  pass show cometly | cometly auth login --with-token\n  cometly auth login --key-from 'cmd:op read op://vault/cometly/key'"
     )]
     Login {
         /// Read the key from stdin instead of asking for it
@@ -155,6 +158,18 @@ pub(crate) enum AuthCommand {
         /// Its name
         #[arg(value_parser = profile_name)]
         name: String,
+    },
+    /// Put a new key in place of the one in use, once the server has taken it
+    #[command(
+        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly"
+    )]
+    Rotate {
+        /// Read the new key from stdin instead of asking for it
+        #[arg(long)]
+        with_token: bool,
+        // Only there to be refused without being quoted.
+        #[arg(hide = true)]
+        misplaced: Vec<String>,
     },
     /// Forget the stored key of a profile, of the one in use if none is named
     Logout,

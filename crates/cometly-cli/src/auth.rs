@@ -1,8 +1,9 @@
 //! Whose key a command uses: the environment's, or a stored one. `login` stores a key once the server has taken it, `status`
-//! asks the server about it, `logout` removes it. A key is bound to the address that it was checked against.
+//! asks the server about it, `rotate` puts another one in its place, `logout` removes it. A key is bound to the address that it was checked against.
 
 pub(crate) mod credentials;
 mod login;
+mod rotate;
 pub(crate) mod session;
 mod status;
 
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     arguments::{AuthCommand, Global},
-    auth::credentials::{Credentials, Profile},
+    auth::credentials::{Credentials, Profile, StoredKey},
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
     terminal::{argv, console::Console},
@@ -26,6 +27,8 @@ pub(crate) fn run(command: AuthCommand, global: &Global, console: &Console) -> R
         AuthCommand::Status { limits } => status::run(limits, global, console),
         AuthCommand::List => list(console),
         AuthCommand::Switch { name } => switch(&name, console),
+        AuthCommand::Rotate { misplaced, .. } if !misplaced.is_empty() => Err(argv::refusal()),
+        AuthCommand::Rotate { with_token, .. } => rotate::run(with_token, global, console),
         AuthCommand::Logout => logout(global, console),
     }
 }
@@ -38,9 +41,17 @@ fn list(console: &Console) -> Result<Exit, Failure> {
         let profiles: Vec<_> = profiles
             .iter()
             .map(|(name, profile)| {
-                let ending = session::ending(&profile.key);
+                let (ending, reference) = match &profile.key {
+                    StoredKey::Here(key) => (session::ending(key), None),
+                    StoredKey::At(reference) => (None, Some(reference.to_string())),
+                };
                 let base_url = profile.base_url.to_string();
-                json!({"name": name, "base_url": base_url, "key_ending": ending, "current": *name == current})
+                let mut line =
+                    json!({"name": name, "base_url": base_url, "key_ending": ending, "current": *name == current});
+                if let (Some(line), Some(reference)) = (line.as_object_mut(), reference) {
+                    line.insert("reference".to_owned(), reference.into());
+                }
+                line
             })
             .collect();
         console.json_line(&json!({ "profiles": profiles }))?;
@@ -58,7 +69,12 @@ fn table(current: &str, profiles: &BTreeMap<String, Profile>) -> Vec<String> {
     let width = profiles.keys().map(String::len).max().unwrap_or_default();
     let line = |(name, profile): (&String, &Profile)| {
         let mark = if name == current { '*' } else { ' ' };
-        let ending = session::ending(&profile.key).map_or(String::new(), |ending| format!(", key ends in {ending}"));
+        let ending = match &profile.key {
+            StoredKey::Here(key) => {
+                session::ending(key).map_or(String::new(), |ending| format!(", key ends in {ending}"))
+            }
+            StoredKey::At(reference) => format!(", key from {reference}"),
+        };
         format!("{mark} {name:width$}  {}{ending}", profile.base_url)
     };
     profiles.iter().map(line).collect()

@@ -30,12 +30,13 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     // What is wrong with the call is said before a key is looked for.
     let checked = describe(&Session::without_key(global)?.api, method.clone(), arguments, body.clone())?.to_request();
     checked.map_err(|error| Failure::usage(error.to_string()))?;
-    let api = match Session::find(global)? {
-        Some(session) => session.api,
-        None if arguments.dry_run => Session::without_key(global)?.api,
+    // Kept to the end, since it watches the key.
+    let session = match Session::find(global)? {
+        Some(session) => session,
+        None if arguments.dry_run => Session::without_key(global)?,
         None => return Err(Session::missing()),
     };
-    let call = describe(&api, method, arguments, body)?;
+    let call = describe(&session.api, method, arguments, body)?;
     if arguments.dry_run {
         return show(&call, console);
     }

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     env, fmt, mem,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -81,6 +81,8 @@ struct Shared {
     base_url: BaseUrl,
     pacer: Option<Pacer>,
     keys: RwLock<Arc<Keys>>,
+    /// The generation of the last key that the API refused.
+    refused: Mutex<Option<u64>>,
     uri_cache: UriCache,
 }
 
@@ -163,6 +165,37 @@ impl Api {
         if let Some(next) = keys.rotated(key) {
             *keys = Arc::new(next);
         }
+    }
+
+    /// The number of the key in use: 0 for the first one, one more with each [`rotate`](Api::rotate) to another key.
+    #[must_use]
+    pub fn key_generation(&self) -> u64 {
+        self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).generation
+    }
+
+    /// The [generation](Api::key_generation) of the latest key that an [`Operation`](crate::Operation) sent and the API
+    /// answered with 401. Equal to the current one, a new key is needed:
+    ///
+    /// ```
+    /// # use cometly_core::{Api, ApiKey};
+    /// # let api = Api::new(ApiKey::new("12|abcdef")?);
+    /// if api.refused_generation() == Some(api.key_generation()) {
+    ///     api.rotate(ask_the_vault_again());
+    /// }
+    /// # fn ask_the_vault_again() -> ApiKey { unreachable!() }
+    /// # Ok::<(), cometly_core::InvalidApiKey>(())
+    /// ```
+    ///
+    /// Answers that are given to [`read`](Api::read) are not counted: it is not known which key they were an answer to.
+    #[must_use]
+    pub fn refused_generation(&self) -> Option<u64> {
+        *self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_refused(&self, generation: u64) {
+        let mut refused = self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        // An answer to an older key may come later than one to a newer key.
+        *refused = (*refused).max(Some(generation));
     }
 
     /// A GET call; see [`request`](Api::request).
@@ -330,7 +363,15 @@ impl ApiBuilder {
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;
         let keys = RwLock::new(Arc::new(Keys::new(key, user_agent)));
-        Api { shared: Arc::new(Shared { base_url, pacer, keys, uri_cache: UriCache::default() }) }
+        Api {
+            shared: Arc::new(Shared {
+                base_url,
+                pacer,
+                keys,
+                refused: Mutex::new(None),
+                uri_cache: UriCache::default(),
+            }),
+        }
     }
 }
 

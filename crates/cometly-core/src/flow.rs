@@ -135,7 +135,7 @@ impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
 /// A loop of your own, on any stack:
 ///
 /// ```
-/// # use cometly_core::{Api, AuthOutcome, Call, Moment, Reply, bytes::Bytes, flow::{Flow, FlowError, Step}};
+/// # use cometly_core::{Api, AuthOutcome, Call, Moment, Reply, Flow, FlowError, Step, bytes::Bytes};
 /// # fn send(call: Call) -> Result<Reply<Bytes>, Box<dyn std::error::Error>> {
 /// #     Ok(call.api().read(cometly_core::http::Response::new(Bytes::from_static(b"{}"))).into_result()?)
 /// # }

@@ -127,7 +127,8 @@ struct State {
     /// The longest wait that the server asked for with a 429.
     longest_wait: Duration,
     may_have_arrived: bool,
-    was_key_rotated: bool,
+    /// How often it was sent again because its key had been replaced.
+    key_rotations: u32,
     needs_fresh_connection: bool,
     last_answer: Option<ApiErrorKind>,
     /// When the next attempt may be made.
@@ -161,6 +162,9 @@ enum Place {
 /// After this many wake-ups without the clock having moved, the pause counts as gone by, so that a stopped clock makes no
 /// endless loop.
 const MAX_IDLE_WAKES: u8 = 100;
+
+/// A call whose key is replaced again and again is sent once for each new key, but not more often than this.
+const MAX_KEY_ROTATIONS: u32 = 16;
 
 impl Call {
     /// Begins the call. Use another `seed` for each call, from whatever source of random numbers there is: it spreads the
@@ -237,7 +241,7 @@ impl<B, E> Operation<B, E> {
             refusals: 0,
             longest_wait: Duration::ZERO,
             may_have_arrived: false,
-            was_key_rotated: false,
+            key_rotations: 0,
             needs_fresh_connection: false,
             last_answer: None,
             resume_at: None,
@@ -415,9 +419,12 @@ impl State {
         self.telemetry.answered(&outcome);
         self.needs_fresh_connection = false;
         let turn = self.leave_pacer(Some(&outcome));
-        let key_was_replaced = self.api.keys().generation != self.keys.generation && !self.was_key_rotated;
+        if matches!(outcome, AuthOutcome::Unauthenticated(_)) && !matches!(self.stamp, Stamp::None) {
+            self.api.note_refused(self.keys.generation);
+        }
+        let key_was_replaced =
+            self.api.keys().generation != self.keys.generation && self.key_rotations < MAX_KEY_ROTATIONS;
         let result = TryResult::of_answer(&outcome, key_was_replaced);
-        self.was_key_rotated |= result == TryResult::KeyRotated;
         self.last_answer = outcome.error().map(crate::ApiError::kind);
         self.may_have_arrived |= matches!(outcome, AuthOutcome::ServerError(_));
         let wait = outcome.wait();
@@ -483,7 +490,8 @@ impl State {
         let mut facts = Facts {
             result,
             is_idempotent: self.name.is_idempotent,
-            attempts: self.attempts,
+            // A key that was replaced is no fault of the call's, which keeps its attempts for others.
+            attempts: self.attempts.saturating_sub(self.key_rotations),
             refusals: self.refusals,
             has_budget: true,
             server_wait,
@@ -501,6 +509,7 @@ impl State {
             }
         }
         let Decision::Retry { reason, at_least, jitter } = decision else { return false };
+        self.key_rotations = self.key_rotations.saturating_add(u32::from(reason == RetryReason::KeyRotated));
         let pause = at_least.saturating_add(self.jitter.below(jitter));
         self.reason = Some(reason);
         self.resume_at = Some(self.latest.saturating_add(pause));

@@ -84,7 +84,7 @@ fn strangers_neither_block_nor_fill_it() {
         })
         .collect();
     is_answered_soon(&emulator);
-    // Nor do they take the room of those who have a key.
+    // Nor do they take the room of clients with a key.
     let began = Instant::now();
     let large = "x".repeat(1 << 20);
     let status = send(&emulator, "POST", TRACK, &with(&emulator.keys().full), &large).status;

@@ -1,9 +1,10 @@
 //! One call, driven by the real code. All that the simulator knows of its types is here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cometly_core::{
-    Api, ApiKey, Attempt, Delivery, Pacer, RetryPolicy, Step,
+    Api, ApiKey, Attempt, Delivery, Moment, Next as Step, Operation, Pacer, RetryPolicy, TransportError,
+    TransportLimits,
     bytes::Bytes,
     http::{HeaderValue, Response, StatusCode},
 };
@@ -14,13 +15,13 @@ use crate::server::Answer;
 #[derive(Clone)]
 pub(crate) struct Process {
     api: Api,
-    origin: Instant,
 }
 
-pub(crate) struct Caller {
-    attempt: Option<Attempt>,
-    origin: Instant,
-    started: u64,
+/// A call: waiting to be asked, or sent.
+pub(crate) enum Caller {
+    Waiting(Operation<Bytes, ()>),
+    Sent(Attempt),
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,9 @@ pub(crate) enum Next {
 /// The policies that are simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// `RetryPolicy::default()`: three tries within a minute.
+    /// `RetryPolicy::default()`: three attempts within a minute.
     Default,
-    /// `RetryPolicy::within` so many hours.
+    /// `RetryPolicy::within` this many hours.
     Hours(u64),
 }
 
@@ -44,56 +45,50 @@ impl Process {
     pub(crate) fn new(is_paced: bool) -> Option<Self> {
         let builder = Api::builder(ApiKey::new("1|simulated").ok()?);
         let builder = if is_paced { builder.pacer(Pacer::new()) } else { builder };
-        Some(Self { api: builder.build(), origin: origin() })
+        Some(Self { api: builder.build() })
     }
 
     pub(crate) fn call(&self, path: &str, patience: Patience, seed: u64, now: u64) -> Caller {
         let policy = match patience {
             Patience::Default => RetryPolicy::default(),
-            Patience::Hours(hours) => RetryPolicy::within(Duration::from_secs(hours * 3600)),
+            Patience::Hours(hours) => RetryPolicy::within(Duration::from_secs(hours.saturating_mul(3600))),
         };
-        let attempt = self.api.get(path.to_owned()).attempt(&policy, seed).ok();
-        Caller { attempt, origin: self.origin, started: now }
+        let call = self.api.get(path.to_owned());
+        call.start(&policy, &TransportLimits::default(), seed, at(now)).map_or(Caller::Over, Caller::Waiting)
     }
 }
 
-/// One for all runs of the program: `Instant`s are the only clock that the core takes.
-fn origin() -> Instant {
-    static ORIGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    *ORIGIN.get_or_init(Instant::now)
+fn at(now: u64) -> Moment {
+    Moment::since_origin(Duration::from_millis(now))
 }
 
 impl Caller {
-    fn elapsed(&self, now: u64) -> Duration {
-        Duration::from_millis(now.saturating_sub(self.started))
-    }
-
     pub(crate) fn next(&mut self, now: u64) -> Next {
-        let elapsed = self.elapsed(now);
-        let Some(attempt) = &mut self.attempt else { return Next::Done(false) };
-        match attempt.pace::<()>(self.origin + Duration::from_millis(now), elapsed) {
-            Ok(None) => Next::Send,
-            // Timers wake late rather than early.
-            Ok(Some(pause)) => Next::Sleep(millis(pause)),
-            Err(_) => Next::Done(false),
+        let Self::Waiting(operation) = std::mem::replace(self, Self::Over) else { return Next::Done(false) };
+        match operation.next(at(now)) {
+            Step::Wait { pause, operation } => {
+                *self = Self::Waiting(operation);
+                // Timers wake late rather than early.
+                Next::Sleep(millis(pause))
+            }
+            Step::Send(attempt) => {
+                *self = Self::Sent(attempt);
+                Next::Send
+            }
+            Step::Done(result) => Next::Done(result.is_ok_and(|outcome| outcome.error().is_none())),
         }
     }
 
     /// What the server answered; `None` if nothing came.
     pub(crate) fn answered(&mut self, answer: Option<Answer>, now: u64) -> Next {
-        let elapsed = self.elapsed(now);
-        let Some(attempt) = self.attempt.take() else { return Next::Done(false) };
-        let step = match answer {
-            Some(answer) => attempt.on_response::<_, ()>(response(answer), elapsed),
-            None => attempt.on_failure(Delivery::Unknown, (), elapsed),
+        let Self::Sent(attempt) = std::mem::replace(self, Self::Over) else { return Next::Done(false) };
+        let answer = match answer {
+            Some(answer) => Ok(response(answer)),
+            None => Err(TransportError::timed_out(Delivery::Unknown)),
         };
-        match step {
-            Step::Retry { after, next } => {
-                self.attempt = Some(next);
-                Next::Sleep(millis(after))
-            }
-            Step::Done(result) => Next::Done(result.is_ok_and(|outcome| outcome.is_success())),
-        }
+        *self = Self::Waiting(attempt.finish(answer, at(now)));
+        // A call that is sent again sleeps first, for its backoff or its turn; the world asks it then.
+        self.next(now)
     }
 }
 

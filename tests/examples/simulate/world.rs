@@ -17,14 +17,14 @@ pub(crate) struct Scene {
     pub(crate) patience: Patience,
     /// The mean round trip; each way is between half and one and a half of its half.
     pub(crate) round_trip: u64,
-    /// All jobs of a process begin within a second; or one so many milliseconds after the other, on average.
+    /// All jobs of a process begin within a second; or one this many milliseconds after the other, on average.
     pub(crate) every: Option<u64>,
     /// How many answers of a thousand are lost: the call is counted, and its caller waits five seconds for nothing.
     pub(crate) lost: u64,
-    /// How many jobs of a thousand give up, within so many milliseconds.
+    /// How many jobs of a thousand give up, within this many milliseconds.
     pub(crate) cancelled: u64,
     pub(crate) cancelled_within: u64,
-    /// A rival without a pacer takes so many calls at each opening until so many milliseconds.
+    /// A rival without a pacer takes this many calls at each opening until this moment in milliseconds.
     pub(crate) rival: u64,
     pub(crate) rival_until: u64,
 }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use cometly_core::{ApiKey, BaseUrl};
+use cometly_credentials::KeyRef;
 use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -35,10 +36,17 @@ const OTHERS: u32 = 0o077;
 #[cfg(unix)]
 const OTHERS_WRITE: u32 = 0o022;
 
+/// A key, or where it is.
+#[derive(Clone)]
+pub(crate) enum StoredKey {
+    Here(ApiKey),
+    At(KeyRef),
+}
+
 /// A key and the only place that it may be sent to.
 #[derive(Clone)]
 pub(crate) struct Profile {
-    pub(crate) key: ApiKey,
+    pub(crate) key: StoredKey,
     pub(crate) base_url: BaseUrl,
 }
 
@@ -62,8 +70,11 @@ struct Stored<'a> {
 struct StoredProfile<'a> {
     #[serde(borrow)]
     base_url: Cow<'a, str>,
-    #[serde(borrow)]
-    api_key: Cow<'a, str>,
+    /// This or the next one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    api_key: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    key_from: Option<Cow<'a, str>>,
 }
 
 enum Content {
@@ -145,7 +156,11 @@ impl Credentials {
             return None;
         }
         let profile = |(name, stored): (Cow<'_, str>, StoredProfile<'_>)| {
-            let key = ApiKey::new(stored.api_key.into_owned()).ok()?;
+            let key = match (stored.api_key, stored.key_from) {
+                (Some(key), None) => StoredKey::Here(ApiKey::new(key.into_owned()).ok()?),
+                (None, Some(reference)) => StoredKey::At(reference.parse().ok()?),
+                _ => return None,
+            };
             // Plain http is in it only after a login that was allowed it by name.
             Some((name.into_owned(), Profile { key, base_url: BaseUrl::insecure_http(&stored.base_url).ok()? }))
         };
@@ -156,10 +171,11 @@ impl Credentials {
     fn to_json(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
         let stored = |(name, profile): (&'_ String, &'_ Profile)| {
             let base_url = profile.base_url.to_string().into();
-            (
-                Cow::Owned(name.clone()),
-                StoredProfile { base_url, api_key: profile.key.expose_secret().to_owned().into() },
-            )
+            let (api_key, key_from) = match &profile.key {
+                StoredKey::Here(key) => (Some(key.expose_secret().to_owned().into()), None),
+                StoredKey::At(reference) => (None, Some(reference.text().to_owned().into())),
+            };
+            (Cow::Owned(name.clone()), StoredProfile { base_url, api_key, key_from })
         };
         let profiles = self.profiles.iter().map(stored).collect();
         let stored = Stored { version: VERSION, current: self.current.as_str().into(), profiles };
@@ -319,12 +335,37 @@ mod tests {
     use super::*;
 
     fn store(path: &Path, name: &str, key: &str) {
-        let profile = Profile { key: ApiKey::new(key).unwrap(), base_url: BaseUrl::default() };
+        let profile = Profile { key: StoredKey::Here(ApiKey::new(key).unwrap()), base_url: BaseUrl::default() };
         update(path, |credentials| {
             credentials.current = name.to_owned();
             credentials.profiles.insert(name.to_owned(), profile);
         })
         .unwrap();
+    }
+
+    fn kept(profile: &Profile) -> &str {
+        match &profile.key {
+            StoredKey::Here(key) => key.expose_secret(),
+            StoredKey::At(reference) => reference.text(),
+        }
+    }
+
+    #[test]
+    fn a_reference_comes_back_as_it_was_stored_and_a_profile_has_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        let text = "cmd:op read 'op://My vault/cometly/key'";
+        update(&path, |credentials| {
+            let key = StoredKey::At(text.parse().unwrap());
+            credentials.profiles.insert("one".to_owned(), Profile { key, base_url: BaseUrl::default() });
+        })
+        .unwrap();
+        assert_eq!(kept(&read(&path).unwrap().unwrap().profiles["one"]), text);
+        let both = fs::read_to_string(&path).unwrap().replace("\"key_from\"", "\"api_key\":\"1|a\",\"key_from\"");
+        for broken in [both, fs::read_to_string(&path).unwrap().replace("key_from", "other"), "cmd:".to_owned()] {
+            fs::write(&path, broken).unwrap();
+            assert!(read(&path).is_err());
+        }
     }
 
     #[test]
@@ -335,7 +376,7 @@ mod tests {
         for (name, key) in [("one", "1|first"), ("two", "2|\"quoted\\"), ("one", "3|third")] {
             store(&path, name, key);
             let read = read(&path).unwrap().unwrap();
-            assert_eq!((read.profiles[name].key.expose_secret(), &read.current), (key, &name.to_owned()));
+            assert_eq!((kept(&read.profiles[name]), &read.current), (key, &name.to_owned()));
         }
         assert_eq!(read(&path).unwrap().unwrap().profiles.len(), 2);
         update(&path, |credentials| credentials.profiles.clear()).unwrap();

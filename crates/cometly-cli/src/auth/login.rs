@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     arguments::Global,
     auth::{
-        credentials::{self, DEFAULT_PROFILE, Profile},
+        credentials::{self, DEFAULT_PROFILE, Profile, StoredKey},
         session::{self, KeySource, Session},
         status,
     },
@@ -36,10 +36,21 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
             .unwrap_or_default(),
     };
     console.note(format_args!("The key will be checked at {base_url} and kept as the profile {name}."));
-    let typed = if with_token { read_token()? } else { ask()? };
-    let key = ApiKey::new(typed.as_str()).map_err(|error| Failure::usage(error.to_string()))?;
-    let source = KeySource::Profile { name: name.clone(), file: path.clone() };
-    let session = Session::new(key.clone(), base_url.clone(), source)?;
+    let (key, kept) = match session::key_from(global)? {
+        Some(_) if with_token => {
+            return Err(Failure::usage("--key-from and --with-token each name a key: give one of them"));
+        }
+        Some(chain) => {
+            let found = chain.read().map_err(session::no_key)?;
+            (found.key().clone(), StoredKey::At(found.reference().clone()))
+        }
+        None => {
+            let key = read_key(with_token)?;
+            (key.clone(), StoredKey::Here(key))
+        }
+    };
+    let source = KeySource::Profile { name: name.clone(), file: path.clone(), found: None };
+    let session = Session::new(key, base_url.clone(), source)?;
     let transport = Transport::new(global, Patience::Call, console)?;
     let outcome = transport.send(status::probe(&session.api))?;
     let refused = match status::key_status(&outcome) {
@@ -53,7 +64,7 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
         }
     };
     credentials::update(&path, |stored| {
-        stored.profiles.insert(name.clone(), Profile { key, base_url: base_url.clone() });
+        stored.profiles.insert(name.clone(), Profile { key: kept.clone(), base_url: base_url.clone() });
         stored.current.clone_from(&name);
     })?;
     if console.json {
@@ -62,10 +73,12 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
             &json!({"stored": path, "profile": name, "base_url": base_url.to_string(), "warning": warning}),
         )?;
     }
-    console.note(format_args!(
-        "The key is valid for {base_url} and stored in {}, for you alone to read. {name} is now the profile in use.",
-        path.display()
-    ));
+    let path = path.display();
+    let what = match &kept {
+        StoredKey::Here(_) => format!("stored in {path}, for you alone to read"),
+        StoredKey::At(reference) => format!("stays where it is; {path} says where, {reference}"),
+    };
+    console.note(format_args!("The key is valid for {base_url} and {what}. {name} is now the profile in use."));
     if let Some(refused) = refused {
         console.note(format_args!("But GET companies was refused: {refused}"));
     }
@@ -75,10 +88,16 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
     Ok(Exit::Ok)
 }
 
+/// The key that is typed, or piped in.
+pub(crate) fn read_key(with_token: bool) -> Result<ApiKey, Failure> {
+    let typed = if with_token { read_token()? } else { ask()? };
+    ApiKey::new(typed.as_str()).map_err(|error| Failure::usage(error.to_string()))
+}
+
 fn ask() -> Result<Zeroizing<String>, Failure> {
     interrupt::ask("API key (not shown): ").map_err(|failure| match failure.exit {
         Exit::Interrupted => failure,
-        _ => failure.advise("pipe the key in: cometly auth login --with-token"),
+        _ => failure.advise("pipe the key in: use --with-token"),
     })
 }
 

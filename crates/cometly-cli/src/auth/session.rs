@@ -2,20 +2,23 @@
 //!
 //! | the command names | key | address |
 //! | --- | --- | --- |
+//! | `--key-from REF` | the one there, whatever else is set | `--base-url`, else `COMETLY_BASE_URL`, else Cometly's |
 //! | `--profile NAME` | the stored one of this name | the one it was stored for |
 //! | nothing, and `COMETLY_API_KEY` is set | that one | `--base-url`, else `COMETLY_BASE_URL`, else Cometly's |
 //! | nothing else | the stored one that `COMETLY_PROFILE` names, else the current one | the one it was stored for |
 //!
+//! A stored key may be a reference to one, which is read when it is used. A file or a command is watched while the command runs.
 //! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
 //! this machine.
 
 use std::{env, ffi::OsString, path::PathBuf};
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
+use cometly_credentials::{FoundKey, KeyChain, KeyRef, NoKey, Watcher};
 
 use crate::{
     arguments::{self, Global},
-    auth::credentials::{self, Credentials, Profile},
+    auth::credentials::{self, Credentials, Profile, StoredKey},
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
 };
@@ -24,18 +27,38 @@ const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
 const USER_AGENT: &str = concat!("cometly-cli/", env!("CARGO_PKG_VERSION"));
 
 /// Where the key came from.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum KeySource {
     Environment,
-    Profile { name: String, file: PathBuf },
+    /// `--key-from`.
+    Reference(FoundKey),
+    Profile {
+        name: String,
+        file: PathBuf,
+        /// Where the key is, if not in the file.
+        found: Option<FoundKey>,
+    },
+}
+
+impl KeySource {
+    /// The reference that had the key, if it came from one.
+    pub(crate) fn found(&self) -> Option<&FoundKey> {
+        match self {
+            Self::Environment => None,
+            Self::Reference(found) => Some(found),
+            Self::Profile { found, .. } => found.as_ref(),
+        }
+    }
 }
 
 /// The API as the key of this command sees it.
 pub(crate) struct Session {
     pub(crate) api: Api,
     pub(crate) source: KeySource,
+    key: ApiKey,
     /// The end of the key, enough for its owner to tell which it is.
     pub(crate) key_ending: Option<String>,
+    /// Puts a new key in place of one that changed where it came from.
+    _watcher: Option<Watcher>,
 }
 
 impl Session {
@@ -55,6 +78,14 @@ impl Session {
 
     /// As [`open`](Self::open); `None` if there is no key.
     pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+        if let Some(chain) = key_from(global)? {
+            if global.profile.is_some() {
+                return Err(Failure::usage("--key-from and --profile each name a key: give one of them"));
+            }
+            let found = chain.read().map_err(no_key)?;
+            let base_url = base_url(global)?.unwrap_or_default();
+            return Self::new(found.key().clone(), base_url, KeySource::Reference(found)).map(Some);
+        }
         if global.profile.is_none()
             && let Some(key) = environment_key()?
         {
@@ -76,12 +107,28 @@ impl Session {
             };
         };
         let base_url = bound(&name, profile.base_url, wanted)?;
-        Self::new(profile.key, base_url, KeySource::Profile { name, file }).map(Some)
+        let (key, found) = match profile.key {
+            StoredKey::Here(key) => (key, None),
+            StoredKey::At(reference) => {
+                let found = KeyChain::from(reference).read().map_err(no_key)?;
+                (found.key().clone(), Some(found))
+            }
+        };
+        Self::new(key, base_url, KeySource::Profile { name, file, found }).map(Some)
     }
 
     pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
         let key_ending = ending(&key);
-        Ok(Self { api: api(key, base_url)?, source, key_ending })
+        let api = api(key.clone(), base_url)?;
+        let watch = |found: &FoundKey| Watcher::start(found.reference().clone(), &api);
+        let watcher = source.found().map(watch).transpose();
+        let watcher = watcher.map_err(|error| Failure::local(format!("cannot watch the key: {error}")))?;
+        Ok(Self { api, source, key, key_ending, _watcher: watcher })
+    }
+
+    /// Whether the session began with this key.
+    pub(crate) fn is_key(&self, key: &ApiKey) -> bool {
+        self.key.expose_secret() == key.expose_secret()
     }
 
     /// A session without a key, for calls that are described and not sent.
@@ -89,6 +136,17 @@ impl Session {
         let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
         Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
     }
+}
+
+/// The references of `--key-from`, if there are any.
+pub(crate) fn key_from(global: &Global) -> Result<Option<KeyChain>, Failure> {
+    let references: Result<Vec<KeyRef>, _> = global.key_from.iter().map(|text| text.parse()).collect();
+    let references = references.map_err(|error| Failure::usage(format!("--key-from cannot be used: {error}")))?;
+    Ok(Some(references).filter(|references| !references.is_empty()).map(KeyChain::from))
+}
+
+pub(crate) fn no_key(error: NoKey) -> Failure {
+    Failure::new(Exit::Unauthenticated, error.to_string())
 }
 
 /// The profile that the command line or the environment names.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, bytes::Bytes};
+use cometly_credentials::FoundKey;
 use serde::Serialize;
 
 use crate::{
@@ -34,6 +35,12 @@ fn lists(api: &Api) -> [Call; 2] {
 #[derive(Serialize)]
 struct KeyReport {
     source: &'static str,
+    /// Where the key is, if it is referred to; a command without its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    /// Why the references before it had none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passed_over: Vec<String>,
     profile: Option<String>,
     file: Option<PathBuf>,
     key_ending: Option<String>,
@@ -84,6 +91,8 @@ impl KeyReport {
     fn without_key() -> Self {
         Self {
             source: "none",
+            reference: None,
+            passed_over: Vec::new(),
             profile: None,
             file: None,
             key_ending: None,
@@ -101,10 +110,15 @@ impl KeyReport {
     fn of(session: &Session, sent: Result<AuthOutcome<Bytes>, Failure>) -> Self {
         let (source, profile, file) = match &session.source {
             KeySource::Environment => ("environment", None, None),
-            KeySource::Profile { name, file } => ("file", Some(name.clone()), Some(file.clone())),
+            KeySource::Reference(_) => ("reference", None, None),
+            KeySource::Profile { name, file, .. } => ("file", Some(name.clone()), Some(file.clone())),
         };
+        let found = session.source.found();
+        let passed_over = found.into_iter().flat_map(FoundKey::passed_over);
         let known = Self {
             source,
+            reference: found.map(|found| found.reference().to_string()),
+            passed_over: passed_over.map(ToString::to_string).collect(),
             profile,
             file,
             key_ending: session.key_ending.clone(),
@@ -131,12 +145,18 @@ impl KeyReport {
 
     fn lines(&self) -> Vec<String> {
         let source = match (self.source, &self.profile, &self.file) {
+            (_, Some(name), Some(file)) if self.reference.is_some() => {
+                format!("of the profile {name} in {}", file.display())
+            }
             (_, Some(name), Some(file)) => format!("of the profile {name}, from the file {}", file.display()),
             ("environment", ..) => format!("from the environment ({API_KEY_VARIABLE})"),
+            ("reference", ..) => "from --key-from".to_owned(),
             _ => "none".to_owned(),
         };
+        let reference = self.reference.as_ref().map_or(String::new(), |reference| format!(": {reference}"));
         let ending = self.key_ending.as_ref().map_or(String::new(), |ending| format!(", ends in {ending}"));
-        let mut lines = vec![format!("Key:     {source}{ending}")];
+        let mut lines = vec![format!("Key:     {source}{reference}{ending}")];
+        lines.extend(self.passed_over.iter().map(|error| format!("Not:     {error}")));
         lines.extend(self.base_url.iter().map(|url| format!("API:     {url}")));
         lines.push(format!("Answer:  {}", self.answer));
         lines.extend(self.limits.iter().map(|endpoint| format!("Limit:   {}", endpoint.words())));
@@ -205,6 +225,9 @@ fn key_word(status: KeyStatus) -> &'static str {
 fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
     let replace = match source {
         KeySource::Environment => format!("set {API_KEY_VARIABLE}"),
+        KeySource::Reference(found) | KeySource::Profile { found: Some(found), .. } => {
+            format!("put it where {} has it", found.reference())
+        }
         KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
     match (outcome.error().map(|error| Exit::from(error.kind())), key_status(outcome)) {

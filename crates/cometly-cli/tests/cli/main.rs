@@ -9,6 +9,7 @@
 
 mod auth;
 mod emulator;
+mod key_from;
 mod killed;
 mod manual;
 mod pages;

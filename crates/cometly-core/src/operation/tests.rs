@@ -118,21 +118,66 @@ fn each_attempt_has_the_key_that_is_current_then() {
 }
 
 #[test]
-fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_the_new_one() {
+fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_each_new_one() {
     for method in [Method::GET, Method::POST] {
         let api = api();
-        let attempt = send(start(&api.request(method.clone(), "events"), &RetryPolicy::default()), at(ZERO));
-        api.rotate(ApiKey::new("8|second").unwrap());
-        let attempt = send(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO));
-        assert_eq!(attempt.reason(), Some(RetryReason::KeyRotated), "{method}");
-        assert_eq!(attempt.request().headers()["authorization"], "Bearer 8|second");
-        api.rotate(ApiKey::new("9|third").unwrap());
+        let mut attempt = send(start(&api.request(method.clone(), "events"), &RetryPolicy::default()), at(ZERO));
+        for number in 1..=MAX_KEY_ROTATIONS {
+            let key = format!("8|key-{number}");
+            api.rotate(ApiKey::new(key.as_str()).unwrap());
+            attempt = send(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO));
+            assert_eq!(attempt.reason(), Some(RetryReason::KeyRotated), "{method}");
+            assert_eq!(attempt.request().headers()["authorization"], format!("Bearer {key}"));
+        }
+        api.rotate(ApiKey::new("9|last").unwrap());
         let outcome = done(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO)).unwrap();
-        assert!(
-            matches!(outcome, AuthOutcome::Unauthenticated(_)),
-            "once, not as often as keys are rotated: {outcome}"
-        );
+        assert!(matches!(outcome, AuthOutcome::Unauthenticated(_)), "not for ever: {outcome}");
     }
+}
+
+#[test]
+fn a_key_that_was_rotated_away_takes_no_attempt_from_a_call_nor_is_a_single_one_exceeded() {
+    let api = api();
+    let mut operation = start(&api.get("events"), &RetryPolicy::default());
+    let mut now = at(ZERO);
+    for number in 0..5 {
+        let attempt = send(operation, now);
+        api.rotate(ApiKey::new(format!("8|key-{number}")).unwrap());
+        operation = attempt.finish(Ok(answer(401, None)), now);
+    }
+    for _ in 0..2 {
+        let (pause, next) = wait(answered(operation, answer(429, Some(1)), now), now);
+        (operation, now) = (next, now.saturating_add(pause));
+    }
+    let outcome = done(answered(operation, answer(429, Some(1)), now), now).unwrap();
+    assert!(outcome.to_string().contains("8 attempts"), "5 to old keys and 3 of the policy's: {outcome}");
+
+    let attempt = send(start(&api.get("events"), &RetryPolicy::none()), at(ZERO));
+    api.rotate(ApiKey::new("9|other").unwrap());
+    assert!(done(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO)).unwrap().error().is_some());
+}
+
+#[test]
+fn the_api_knows_the_last_key_that_was_refused() {
+    let api = api();
+    let begin = || send(start(&api.get("a"), &RetryPolicy::default()), at(ZERO));
+    assert_eq!((api.key_generation(), api.refused_generation()), (0, None));
+    let (first, second) = (begin(), begin());
+    let _ = first.finish::<Bytes, ()>(Ok(answer(403, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), None, "403 is about the call, not the key");
+    let _ = second.finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.clone().refused_generation(), Some(0));
+    let late = begin();
+    api.rotate(ApiKey::new("8|second").unwrap());
+    assert_eq!((api.key_generation(), api.refused_generation()), (1, Some(0)));
+    let _ = begin().finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    let _ = late.finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), Some(1), "an answer to an older key changes nothing");
+
+    let elsewhere = Request::get("https://example.com/").body(Bytes::new()).unwrap();
+    api.rotate(ApiKey::new("9|third").unwrap());
+    let _ = send(from_request(elsewhere, &api), at(ZERO)).finish::<Bytes, ()>(Ok(answer(401, None)), at(ZERO));
+    assert_eq!(api.refused_generation(), Some(1), "a request without a key says nothing of one");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl TryResult {
 pub(crate) struct Facts {
     pub(crate) result: TryResult,
     pub(crate) is_idempotent: bool,
-    /// Attempts so far, at least one.
+    /// Attempts so far, without those to a key that was replaced.
     pub(crate) attempts: u32,
     /// 429s in a row, this one included.
     pub(crate) refusals: u32,
@@ -99,11 +99,12 @@ impl Rules {
         let Some(reason) = facts.result.reason(facts.is_idempotent, self.retry_server_errors) else {
             return Decision::Stop;
         };
+        // A policy of a single attempt is meant as such.
+        if reason == RetryReason::KeyRotated && self.max_attempts > 1 {
+            return Decision::Retry { reason, at_least: Duration::ZERO, jitter: Duration::ZERO };
+        }
         if facts.attempts >= self.max_attempts {
             return Decision::Stop;
-        }
-        if reason == RetryReason::KeyRotated {
-            return Decision::Retry { reason, at_least: Duration::ZERO, jitter: Duration::ZERO };
         }
         let asked = facts.server_wait.max(facts.turn).unwrap_or_default();
         if asked > self.max_retry_after {
@@ -205,7 +206,12 @@ mod tests {
             ("429 without a wait", default, facts(H::Refused), retry(R::RateLimited, 0.5, 0.5)),
             ("429 with a wait of 0", default, asks(H::Refused, 0.0), retry(R::RateLimited, 0.5, 0.5)),
             ("401 to an old key, POST", default, post(facts(H::KeyRotated)), retry(R::KeyRotated, 0.0, 0.0)),
-            ("401 to an old key, last attempt", default, tried(3, facts(H::KeyRotated)), Stop),
+            (
+                "401 to an old key, last attempt",
+                default,
+                tried(3, facts(H::KeyRotated)),
+                retry(R::KeyRotated, 0.0, 0.0),
+            ),
             ("401 to an old key, no budget", default, broke(facts(H::KeyRotated)), retry(R::KeyRotated, 0.0, 0.0)),
             // The backoff and the spread.
             ("second try", default, tried(2, facts(H::NotSent)), retry(R::NotSent, 0.0, 1.0)),

@@ -19,7 +19,7 @@ use crate::RetryBudget;
 ///
 /// | what happened | sent again | after at least | plus jitter below |
 /// | --- | --- | --- | --- |
-/// | 401 to a key that was [rotated](crate::Api::rotate) away meanwhile | once, a POST too, with the new key: the key is looked at before the work | | |
+/// | 401 to a key that was [rotated](crate::Api::rotate) away meanwhile | once with each new key (16 at most, none counts as an attempt), a POST too: the key is looked at before the work | | |
 /// | success, 401, 403, 404, 422 or another 4xx; anything `Unexpected`; `Untrusted`; an answer too large; a proxy that refuses | never | | |
 /// | 500, 501, 505 and every other 5xx but the next row's | never: the call itself may have broken the server | | |
 /// | 502, 503, 504 | if idempotent, and not [switched off](RetryPolicy::retry_server_errors) | `Retry-After` | backoff |

@@ -1,0 +1,235 @@
+//! A reference to a key, parsed without IO.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::atomic::AtomicBool};
+
+use cometly_core::ApiKey;
+
+use crate::{
+    command, content,
+    error::{KeyError, Problem},
+    file,
+};
+
+/// Where a key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`.
+///
+/// ```
+/// use cometly_credentials::KeyRef;
+///
+/// let reference: KeyRef = "cmd:op read 'op://My vault/Cometly/key'".parse()?;
+/// assert_eq!(reference.to_string(), "cmd:op …"); // an argument may be a secret
+/// assert_eq!(reference.text(), "cmd:op read 'op://My vault/Cometly/key'");
+/// assert!("12|abcdef".parse::<KeyRef>().is_err()); // a key is no reference
+/// # Ok::<(), cometly_credentials::InvalidKeyRef>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRef {
+    text: String,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Environment(String),
+    File(PathBuf),
+    Command { program: String, arguments: Vec<String> },
+}
+
+impl KeyRef {
+    /// The reference as it was written, fit for a configuration file. A command's arguments are in it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads the key. Blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds.
+    ///
+    /// # Errors
+    /// [`KeyError`] names the reference, what is wrong there, and what to do. It never holds what was read.
+    pub fn read(&self) -> Result<ApiKey, KeyError> {
+        self.read_unless(None, &AtomicBool::new(false))
+    }
+
+    /// As [`read`](Self::read), given the key that was there before; gives up when `stop` is set.
+    pub(crate) fn read_unless(&self, known: Option<&ApiKey>, stop: &AtomicBool) -> Result<ApiKey, KeyError> {
+        let read = match &self.place {
+            Place::Environment(name) => content::of_variable(std::env::var_os(name)),
+            Place::File(path) => file::read(path, known),
+            Place::Command { program, arguments } => {
+                command::run(program, arguments, stop).and_then(|output| content::key(&output))
+            }
+        };
+        read.map_err(|problem: Problem| KeyError::new(self.clone(), problem))
+    }
+}
+
+impl FromStr for KeyRef {
+    type Err = InvalidKeyRef;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text.split_once(':').ok_or(InvalidKeyRef::Scheme)?;
+        if rest.contains('\0') {
+            return Err(InvalidKeyRef::Nul);
+        }
+        let place = match scheme {
+            "env" if is_variable(rest) => Place::Environment(rest.to_owned()),
+            "env" => return Err(InvalidKeyRef::Variable),
+            "file" if rest.is_empty() => return Err(InvalidKeyRef::Path),
+            "file" => Place::File(rest.into()),
+            "cmd" => {
+                let mut words = split(rest)?.into_iter();
+                let program = words.next().filter(|program| !program.is_empty()).ok_or(InvalidKeyRef::Program)?;
+                Place::Command { program, arguments: words.collect() }
+            }
+            _ => return Err(InvalidKeyRef::Scheme),
+        };
+        Ok(Self { text: text.to_owned(), place })
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// The words of a command, parted by white space outside of quotation marks.
+fn split(text: &str) -> Result<Vec<String>, InvalidKeyRef> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for char in text.chars() {
+        match (quote, char) {
+            (Some(open), _) if open == char => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(char);
+                word.get_or_insert_default();
+            }
+            (None, _) if char.is_ascii_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(char),
+        }
+    }
+    if quote.is_some() {
+        return Err(InvalidKeyRef::Quote);
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// Shows a command's program alone: an argument may be a secret.
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Environment(name) => write!(f, "env:{name}"),
+            Place::File(path) => write!(f, "file:{}", path.display()),
+            Place::Command { program, arguments } if arguments.is_empty() => write!(f, "cmd:{program}"),
+            Place::Command { program, .. } => write!(f, "cmd:{program} …"),
+        }
+    }
+}
+
+impl fmt::Debug for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyRef({self})")
+    }
+}
+
+/// Why a text is no reference to a key. Does not show the text, which may be the key itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidKeyRef {
+    /// It begins with none of `env:`, `file:`, `cmd:`.
+    Scheme,
+    /// What follows `env:` is not the name of a variable.
+    Variable,
+    /// Nothing follows `file:`.
+    Path,
+    /// Nothing follows `cmd:`.
+    Program,
+    /// A quotation mark in a command is not closed.
+    Quote,
+    /// It holds a NUL character.
+    Nul,
+}
+
+impl fmt::Display for InvalidKeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => {
+                "a reference to a key is `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`, not the key itself"
+            }
+            Self::Variable => "`env:` is followed by the name of an environment variable: letters, digits and _",
+            Self::Path => "`file:` is followed by the path of the file that holds the key",
+            Self::Program => "`cmd:` is followed by the program that prints the key, and its arguments",
+            Self::Quote => "a quotation mark in the command is not closed",
+            Self::Nul => "the reference holds a NUL character, which no path and no argument can hold",
+        })
+    }
+}
+
+/// `Debug` is `Display`, because `fn main() -> Result` prints the `Debug` of the error that it returns.
+impl fmt::Debug for InvalidKeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for InvalidKeyRef {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_into_words_without_a_shell() {
+        let words = |text: &str| match text.parse::<KeyRef>().map(|reference| reference.place) {
+            Ok(Place::Command { program, arguments }) => std::iter::once(program).chain(arguments).collect::<Vec<_>>(),
+            _ => panic!("{text}"),
+        };
+        for (text, expected) in [
+            ("cmd:pass", vec!["pass"]),
+            ("cmd: op  read\top://v/i/f ", vec!["op", "read", "op://v/i/f"]),
+            (r#"cmd:op read "op://My vault/i'f""#, vec!["op", "read", "op://My vault/i'f"]),
+            ("cmd:a b'c d'e ''", vec!["a", "bc de", ""]),
+            (r"cmd:echo $HOME | sh; `id` \n *", vec!["echo", "$HOME", "|", "sh;", "`id`", r"\n", "*"]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused_by_kind_and_never_quoted() {
+        use InvalidKeyRef as E;
+        for (text, expected) in [
+            ("", E::Scheme),
+            ("12|canary", E::Scheme),
+            ("ENV:canary", E::Scheme),
+            ("env:", E::Variable),
+            ("env:12|canary", E::Variable),
+            ("env:1canary", E::Variable),
+            ("file:", E::Path),
+            ("file:canary\0", E::Nul),
+            ("cmd:", E::Program),
+            ("cmd:  ", E::Program),
+            ("cmd:'' canary", E::Program),
+            ("cmd:echo 'canary", E::Quote),
+        ] {
+            let error = text.parse::<KeyRef>().unwrap_err();
+            assert_eq!(error, expected, "{text}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reference_shows_no_argument_and_comes_back_from_its_text() {
+        for (text, shown) in [
+            ("env:COMETLY_API_KEY", "env:COMETLY_API_KEY"),
+            ("file:/run/secrets/cometly key", "file:/run/secrets/cometly key"),
+            ("cmd:pass", "cmd:pass"),
+            ("cmd:vault -token=canary read x", "cmd:vault …"),
+        ] {
+            let reference: KeyRef = text.parse().unwrap();
+            assert_eq!((reference.to_string().as_str(), reference.text()), (shown, text));
+            assert!(!format!("{reference:?}").contains("canary"));
+            assert!(reference.text().parse::<KeyRef>().unwrap() == reference);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The client: its settings, and the loop that drives a call.
+
+use std::{fmt, time::Duration};
+
+use cometly_core::{
+    Api, AuthOutcome, Call, Flow, Next, Operation, RetryPolicy, TransportLimits, bytes::Bytes, http::Request,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Host, HttpService, Run, ServiceError, clock::Clock, exchange::exchange};
+
+/// Sends calls on a service. Holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the
+/// service share.
+#[derive(Clone)]
+pub struct Client<S, H> {
+    service: S,
+    host: H,
+    limits: TransportLimits,
+    retry_policy: RetryPolicy,
+}
+
+impl<S, H> Client<S, H> {
+    /// A client with the default settings.
+    pub fn new(service: S, host: H) -> Self {
+        Self { service, host, limits: TransportLimits::default(), retry_policy: RetryPolicy::default() }
+    }
+
+    /// How long a whole call may take, all attempts and waits included; without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`] sets another for one call.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// How long one attempt may take, from waiting for the service to the end of the body. Without it, as long as the call may
+    /// take if [`timeout`](Self::timeout) says so, else 30 s.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
+        self
+    }
+
+    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    #[must_use]
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.limits.max_body_size = bytes;
+        self
+    }
+
+    /// All limits at once. The time for connecting is the service's affair and makes no difference here.
+    #[must_use]
+    pub fn limits(mut self, limits: TransportLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
+    #[must_use]
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry_policy = policy;
+        self
+    }
+}
+
+impl<S: HttpService, H: Host> Client<S, H> {
+    /// Sends a call, again if the [retry policy](Self::retry_policy) says so, and says what the answer means. The future owns
+    /// all that it needs, so it can be spawned.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError) if no answer could be read; its
+    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer that the API gave,
+    /// refusals included, is not an error here.
+    pub fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, Error>> + use<S, H> {
+        let mut clock = self.clock();
+        let operation = call.start(&self.retry_policy, &self.limits, self.host.seed(), clock.now());
+        let service = self.service.clone();
+        async move { drive(service, clock, operation?).await }
+    }
+
+    /// Sends a call and reads its success as JSON.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
+    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for one of another shape.
+    pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        Ok(self.send(call).await?.into_result()?.decode()?)
+    }
+
+    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_request(
+        &self,
+        request: Request<Bytes>,
+        api: &Api,
+    ) -> impl Future<Output = Result<AuthOutcome<Bytes>, Error>> + use<S, H> {
+        let mut clock = self.clock();
+        let (seed, now) = (self.host.seed(), clock.now());
+        let operation = Operation::from_request(request, api, &self.retry_policy, &self.limits, seed, now);
+        drive(self.service.clone(), clock, operation)
+    }
+
+    pub(crate) fn clock(&self) -> Clock<H> {
+        Clock::new(self.host.clone())
+    }
+}
+
+async fn drive<S: HttpService, H: Host>(
+    service: S,
+    mut clock: Clock<H>,
+    mut operation: Operation<Bytes, ServiceError>,
+) -> Result<AuthOutcome<Bytes>, Error> {
+    loop {
+        operation = match operation.next(clock.now()) {
+            Next::Wait { pause, operation } => {
+                clock.sleep(pause).await;
+                operation
+            }
+            Next::Send(attempt) => {
+                let answer = attempt.instrument(exchange(service.clone(), &mut clock, &attempt)).await;
+                attempt.finish(answer, clock.now())
+            }
+            Next::Done(result) => return result,
+        };
+    }
+}
+
+/// Shows the limits; what the service would show of itself is not known.
+impl<S, H> fmt::Debug for Client<S, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The futures are `Send` where service, body and sleep are.
+const _: () = {
+    const fn is_send<T: Send>(_: &T) {}
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn futures_are_send<S, H, F>(
+        client: &Client<S, H>,
+        call: Call,
+        request: Request<Bytes>,
+        api: &Api,
+        run: &mut Run<'_, F, S, H>,
+    ) where
+        F: Flow<Item: Send, Output: Send> + Send,
+        S: HttpService<Future: Send, Body: Send> + Send + Sync,
+        H: Host<Sleep: Send> + Send + Sync,
+    {
+        is_send(&client.send(call.clone()));
+        is_send(&client.json::<()>(call));
+        is_send(&client.send_request(request, api));
+        is_send(&run.next());
+    }
+};
