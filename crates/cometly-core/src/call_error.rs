@@ -176,6 +176,13 @@ impl<E> CallError<E> {
         this
     }
 
+    /// The file of an export was not fetched.
+    pub(crate) fn file(error: TransportError<E>, attempts: u32) -> Self {
+        let call = CallName { method: Method::GET, template: Some("export file".into()), is_idempotent: true };
+        let history = History { call, attempts, last_answer: None, may_have_arrived: false };
+        Self::transport(error, None, history)
+    }
+
     /// The call was not sent, or not again, because its time does not allow the wait.
     pub(crate) fn paced(turn: Duration, history: History) -> Self {
         let delivery = history.worst(Delivery::NotSent);

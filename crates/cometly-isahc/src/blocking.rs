@@ -6,8 +6,10 @@ use futures_lite::future::block_on;
 use http::Request;
 use serde::de::DeserializeOwned;
 
+mod download;
 mod run;
 
+pub use download::FileReader;
 pub use run::Run;
 
 use crate::Error;

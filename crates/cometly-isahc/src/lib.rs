@@ -54,6 +54,7 @@ pub mod blocking;
 mod builder;
 mod clients;
 mod convert;
+mod download;
 mod exchange;
 mod failure;
 mod run;
@@ -73,6 +74,7 @@ use serde::de::DeserializeOwned;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use download::FileReader;
 pub use isahc;
 pub use run::Run;
 

@@ -13,8 +13,10 @@ use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 
+mod download;
 mod run;
 
+pub use download::FileReader;
 pub use run::Run;
 
 use crate::{ClientBuilder, ClientError, Error, failure::setup};

@@ -47,6 +47,7 @@
 pub mod blocking;
 mod builder;
 mod clients;
+mod download;
 mod error;
 mod exchange;
 mod failure;
@@ -67,6 +68,7 @@ use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use download::FileReader;
 pub use error::ClientError;
 pub use reqwest;
 pub use run::Run;

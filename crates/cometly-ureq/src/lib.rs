@@ -44,6 +44,7 @@
 mod agents;
 mod builder;
 mod connect;
+mod download;
 mod exchange;
 mod failure;
 mod run;
@@ -61,6 +62,7 @@ use serde::de::DeserializeOwned;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
+pub use download::FileReader;
 pub use run::Run;
 pub use ureq;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use super::{Export, ExportId, ExportOrder, ExportStatus, FlowError, UrlProblem};
-use crate::{Api, BaseUrl, Call, InvalidBaseUrl, Moment, Reply};
+use crate::{Api, BaseUrl, Call, CallError, InvalidBaseUrl, Moment, Reply, TransportError};
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
@@ -295,6 +295,28 @@ impl Download {
         self.state = State::Closed(Some(now.saturating_add(wait)));
     }
 
+    /// Takes the failure of a client to send [`Fetch::Open`] or to [`Fetch::Read`]: it is [`on_break`](Download::on_break),
+    /// but for a failure that would come again.
+    ///
+    /// # Errors
+    /// [`CallError`] if the client cannot be used as it is set up, the certificate is not trusted, or the proxy refused; of
+    /// [`FlowError::FileBroken`] after several breaks in a row, with the last one as its source. Asked for the next step, it goes
+    /// on.
+    pub fn on_failure<E>(&mut self, error: TransportError<E>, now: Moment) -> Result<(), CallError<E>> {
+        self.on_break(now);
+        let attempts = self.vain;
+        if !error.is_final() && attempts <= MAX_VAIN {
+            return Ok(());
+        }
+        self.vain = 0;
+        let is_final = error.is_final();
+        if is_final {
+            self.state = State::Closed(None);
+        }
+        let error = CallError::file(error, attempts);
+        Err(if is_final { error } else { error.seen_by_flow(FlowError::FileBroken) })
+    }
+
     /// Takes the answer to [`Fetch::Renew`].
     ///
     /// # Errors
@@ -387,7 +409,7 @@ impl fmt::Debug for Download {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ApiKey, DecodeError, Endpoint, ExportOrdered};
+    use crate::{ApiKey, DecodeError, Delivery, Endpoint, ExportOrdered};
 
     struct Orders;
 
@@ -576,6 +598,25 @@ mod tests {
         assert!(download("http://127.0.0.1:8080/x").is_ok());
         let none: Export = serde_json::from_str(r#"{"export_id":"x","status":"processing"}"#).unwrap();
         assert_eq!(words(Download::of::<Orders>(&none, &api())), told(FlowError::NoDownloadUrl));
+    }
+
+    #[test]
+    fn a_failure_that_would_come_again_ends_it_at_once_and_another_after_several() {
+        let failed = |delivery| TransportError::failed(delivery, std::fmt::Error);
+        let mut download = download(FILE).unwrap();
+        for delivery in [Delivery::NotSent, Delivery::Unknown] {
+            for _ in 0..MAX_VAIN {
+                download.on_failure(failed(delivery), at(0)).unwrap();
+            }
+            let error = download.on_failure(failed(delivery), at(0)).unwrap_err();
+            assert!(matches!(error.flow_error(), Some(FlowError::FileBroken)), "{error}");
+            assert!(std::error::Error::source(&error).is_some(), "the last break");
+        }
+        for error in [failed(Delivery::Untrusted), TransportError::setup(std::fmt::Error)] {
+            let error = download.on_failure(error, at(0)).unwrap_err();
+            assert!(error.flow_error().is_none() && error.to_string().starts_with("GET export file: "), "{error}");
+            assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Open(_))), "asked again, it goes on");
+        }
     }
 
     #[test]

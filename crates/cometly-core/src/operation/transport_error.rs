@@ -101,6 +101,15 @@ impl<E> TransportError<E> {
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()
     }
+
+    /// Whether it would come again.
+    pub(crate) fn is_final(&self) -> bool {
+        match self.failure {
+            TransportFailure::Setup | TransportFailure::ProxyRefused(_) | TransportFailure::HeadTooLarge(_) => true,
+            TransportFailure::Failed(delivery) => delivery == Delivery::Untrusted,
+            TransportFailure::TimedOut(_) | TransportFailure::BodyTooLarge(_) => false,
+        }
+    }
 }
 
 impl TransportFailure {

@@ -19,19 +19,26 @@ struct State {
     /// None, if there is no end.
     at: Option<Instant>,
     reason: Timeout,
+    /// How long a single read from the socket may take, whatever the end.
+    per_read: Option<Duration>,
     /// How many bytes were written to the socket.
     written: u64,
 }
 
 impl Deadline {
     pub(super) fn new(timeout: NextTimeout) -> Self {
-        Self(Arc::new(Mutex::new(State { at: end(timeout), reason: timeout.reason, written: 0 })))
+        Self(Arc::new(Mutex::new(State {
+            at: end(timeout),
+            reason: timeout.reason,
+            per_read: timeout.per_read,
+            written: 0,
+        })))
     }
 
     /// Sets it for the next read or write of a request.
     pub(super) fn set(&self, timeout: NextTimeout) {
         let mut state = self.lock();
-        (state.at, state.reason) = (end(timeout), timeout.reason);
+        (state.at, state.reason, state.per_read) = (end(timeout), timeout.reason, timeout.per_read);
     }
 
     /// What is left of it.
@@ -49,6 +56,16 @@ impl Deadline {
             None => Duration::NotHappening,
         };
         Ok(NextTimeout { after, reason, ..NextTimeout::default() })
+    }
+
+    /// What is left of it for a single read from the socket.
+    ///
+    /// # Errors
+    /// As [`left`](Deadline::left).
+    pub(super) fn left_to_read(&self) -> Result<NextTimeout, Error> {
+        let left = self.left()?;
+        let after = self.lock().per_read.map_or(left.after, |most| most.min(left.after));
+        Ok(NextTimeout { after, ..left })
     }
 
     /// ureq's error for it.

@@ -34,13 +34,6 @@ impl Socket {
         weak
     }
 
-    fn left(&self) -> Result<Option<time::Duration>, Error> {
-        match self.deadline.left()?.after {
-            Duration::Exact(left) => Ok(Some(left)),
-            Duration::NotHappening => Ok(None),
-        }
-    }
-
     fn failed(&self, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.deadline.passed(),
@@ -57,7 +50,7 @@ impl Transport for Socket {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let mut at = 0;
         while at < amount {
-            self.stream.set_write_timeout(self.left()?)?;
+            self.stream.set_write_timeout(exact(self.deadline.left()?))?;
             let output = self.buffers.output().get(at..amount).unwrap_or_default();
             match (&*self.stream).write(output) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
@@ -74,7 +67,7 @@ impl Transport for Socket {
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         loop {
-            self.stream.set_read_timeout(self.left()?)?;
+            self.stream.set_read_timeout(exact(self.deadline.left_to_read()?))?;
             match (&*self.stream).read(self.buffers.input_append_buf()) {
                 Ok(read) => {
                     self.buffers.input_appended(read);
@@ -93,6 +86,13 @@ impl Transport for Socket {
         }
         let is_silent = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         is_silent && self.stream.set_nonblocking(false).is_ok()
+    }
+}
+
+fn exact(timeout: NextTimeout) -> Option<time::Duration> {
+    match timeout.after {
+        Duration::Exact(left) => Some(left),
+        Duration::NotHappening => None,
     }
 }
 

@@ -1,0 +1,168 @@
+//! The file of an export, from its own host.
+
+use std::fmt;
+
+use async_io::Timer;
+use bytes::Bytes;
+use cometly_core::{Api, Delivery, Download, Fetch, Moment, TransportError, TransportLimits};
+use futures_lite::{AsyncReadExt as _, future::or};
+use http::{Request, Response, uri::Scheme};
+use isahc::AsyncBody;
+
+use crate::{
+    Client, Error,
+    convert::{self, forced, proxy_uri},
+    failure::{Way, failure, io_failure},
+};
+
+/// How much of the file is read at once.
+const PIECE: usize = 16_384;
+
+type Failed = TransportError<isahc::Error>;
+
+impl Client {
+    /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; no redirect is followed.
+    /// What breaks off is resumed where it was, with a fresh URL once the old one has expired.
+    ///
+    /// There is no time-out for the whole file: [`attempt_timeout`](crate::ClientBuilder::attempt_timeout) is how long its host
+    /// may be silent, and the body cap does not count.
+    ///
+    /// ```no_run
+    /// # use cometly_isahc::{Client, cometly_core::{Api, Download}};
+    /// # use std::io::Write as _;
+    /// # async fn save(client: &Client, api: &Api, download: Download) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut reader = client.download(api, download);
+    /// let mut file = std::fs::File::create("events.ndjson.gz")?;
+    /// while let Some(piece) = reader.next_chunk().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a> {
+        FileReader { client: self, api, download, body: None, buffer: Vec::new() }
+    }
+
+    /// `reading`, unless it takes longer than the host may be silent.
+    async fn unless_silent<T>(&self, reading: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
+        or(reading, async {
+            Timer::after(idle).await;
+            Err(TransportError::timed_out(Delivery::Unknown))
+        })
+        .await
+    }
+
+    /// One request for the file.
+    async fn open(&self, request: Request<()>) -> Result<(Response<()>, AsyncBody), Failed> {
+        // A proxy would read what is not encrypted.
+        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let uri = proxy.map(proxy_uri).transpose()?;
+        let request = convert::request(request.map(|()| Bytes::new()), self.may_reuse, |settings| {
+            forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)
+        })?;
+        let http = self.clients.current(false);
+        let way = Way { proxy, may_reuse: self.may_reuse };
+        let sending = async { http.send_async(request).await.map_err(|error| failure(error, way)) };
+        let (head, body) = self.unless_silent(sending).await?.into_parts();
+        let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
+        self.limits.check_head(head.status(), head.headers())?;
+        Ok((head, body))
+    }
+
+    async fn read(&self, body: &mut AsyncBody, buffer: &mut [u8]) -> Result<usize, Failed> {
+        self.unless_silent(async { body.read(buffer).await.map_err(io_failure) }).await
+    }
+}
+
+/// The file of an export; from [`Client::download`]. Holds no more of it than a piece.
+#[must_use = "a file is fetched only as far as it is read"]
+pub struct FileReader<'a> {
+    client: &'a Client,
+    api: &'a Api,
+    download: Download,
+    body: Option<AsyncBody>,
+    /// For [`next_chunk`](FileReader::next_chunk).
+    buffer: Vec<u8>,
+}
+
+impl FileReader<'_> {
+    /// The next piece of the file; `None` at its end. After an error it goes on where it was. Its future can be dropped:
+    /// nothing is lost.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be read
+    /// on.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(PIECE, 0);
+        let read = self.read(&mut buffer).await;
+        let chunk = Bytes::copy_from_slice(read.as_ref().ok().and_then(|len| buffer.get(..*len)).unwrap_or_default());
+        self.buffer = buffer;
+        read.map(|len| (len > 0).then_some(chunk))
+    }
+
+    /// Reads a piece of the file; 0 bytes are its end. As [`next_chunk`](FileReader::next_chunk), but nothing is copied.
+    ///
+    /// # Errors
+    /// As [`next_chunk`](FileReader::next_chunk).
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.download.next(self.api, Moment::now())? {
+                Fetch::Open(request) => {
+                    self.body = None;
+                    match self.client.open(request).await {
+                        Ok((head, body)) => {
+                            self.body = Some(body);
+                            self.download.on_head(head.status(), head.headers(), Moment::now())?;
+                        }
+                        Err(error) => self.download.on_failure(error, Moment::now())?,
+                    }
+                }
+                Fetch::Read => {
+                    let Some(body) = &mut self.body else {
+                        self.download.on_break(Moment::now());
+                        continue;
+                    };
+                    match self.client.read(body, buffer).await {
+                        Ok(len) => {
+                            self.download.on_read(len, Moment::now())?;
+                            if len > 0 {
+                                return Ok(len);
+                            }
+                        }
+                        Err(error) => self.download.on_failure(error, Moment::now())?,
+                    }
+                }
+                Fetch::Renew(call) => {
+                    let reply = self.client.send(call).await?.into_result()?;
+                    self.download.on_renewed(&reply)?;
+                }
+                Fetch::Wait(pause) => {
+                    Timer::after(pause).await;
+                }
+                Fetch::End => return Ok(0),
+            }
+        }
+    }
+
+    /// The download, to look at: how far it is.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// The download, to be taken up again, or to begin anew.
+    pub fn into_download(self) -> Download {
+        self.download
+    }
+}
+
+impl fmt::Debug for FileReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader").field("download", &self.download).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! The file of an export, from its own host.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    thread::sleep,
+};
+
+use bytes::{Buf as _, Bytes};
+use cometly_core::{Api, Download, Fetch, Moment};
+use reqwest::Response;
+
+use super::Client;
+use crate::Error;
+
+impl Client {
+    /// Reads the file of an export, piece by piece, as [`download`](crate::Client::download) of the async client.
+    ///
+    /// ```no_run
+    /// # use cometly_reqwest::{blocking::Client, cometly_core::{Api, Download}};
+    /// # fn save(client: &Client, api: &Api, download: Download) -> std::io::Result<()> {
+    /// std::io::copy(&mut client.download(api, download), &mut std::fs::File::create("events.ndjson.gz")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a> {
+        FileReader { client: self, api, download, body: None, chunk: Bytes::new() }
+    }
+}
+
+/// The file of an export; from [`Client::download`]. Holds no more of it than a piece.
+#[must_use = "a file is fetched only as far as it is read"]
+pub struct FileReader<'a> {
+    client: &'a Client,
+    api: &'a Api,
+    download: Download,
+    body: Option<Response>,
+    /// What came of the file and is not taken yet; the download does not count it.
+    chunk: Bytes,
+}
+
+impl FileReader<'_> {
+    /// Reads a piece of the file; 0 bytes are its end. After an error it goes on where it was.
+    ///
+    /// # Errors
+    /// As [`next_chunk`](crate::FileReader::next_chunk) of the async client.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.download.next(self.api, Moment::now())? {
+                Fetch::Open(request) => {
+                    (self.body, self.chunk) = (None, Bytes::new());
+                    let client = self.client.client.clone();
+                    match self.client.wait(async move { Ok(client.open(request).await) })? {
+                        Ok(file) => {
+                            self.body = Some(file.body);
+                            self.download.on_head(file.status, &file.headers, Moment::now())?;
+                        }
+                        Err(error) => self.download.on_failure(error, Moment::now())?,
+                    }
+                }
+                Fetch::Read if !self.chunk.is_empty() => {
+                    let len = self.chunk.len().min(buffer.len());
+                    self.chunk.copy_to_slice(buffer.get_mut(..len).unwrap_or_default());
+                    self.download.on_read(len, Moment::now())?;
+                    return Ok(len);
+                }
+                Fetch::Read => self.fill()?,
+                Fetch::Renew(call) => {
+                    let reply = self.client.send(call)?.into_result()?;
+                    self.download.on_renewed(&reply)?;
+                }
+                Fetch::Wait(pause) => sleep(pause),
+                Fetch::End => return Ok(0),
+            }
+        }
+    }
+
+    /// Gets the next piece from the runtime.
+    fn fill(&mut self) -> Result<(), Error> {
+        let Some(mut body) = self.body.take() else {
+            self.download.on_break(Moment::now());
+            return Ok(());
+        };
+        let client = self.client.client.clone();
+        let (body, chunk) = self.client.wait(async move {
+            let chunk = client.read(&mut body).await;
+            Ok((body, chunk))
+        })?;
+        self.body = Some(body);
+        match chunk {
+            Ok(Some(chunk)) => self.chunk = chunk,
+            Ok(None) => self.download.on_read(0, Moment::now())?,
+            Err(error) => self.download.on_failure(error, Moment::now())?,
+        }
+        Ok(())
+    }
+
+    /// The download, to look at: how far it is.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// The download, to be taken up again, or to begin anew.
+    pub fn into_download(self) -> Download {
+        self.download
+    }
+}
+
+/// The error is an [`Error`] within an [`io::Error`].
+impl Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer).map_err(io::Error::other)
+    }
+}
+
+impl fmt::Debug for FileReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader").field("download", &self.download).finish_non_exhaustive()
+    }
+}

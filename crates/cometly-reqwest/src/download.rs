@@ -1,0 +1,153 @@
+//! The file of an export, from its own host.
+
+use std::fmt;
+
+use bytes::Bytes;
+use cometly_core::{Api, Delivery, Download, Fetch, TransportError, TransportLimits};
+use http::{HeaderMap, Request, StatusCode};
+use reqwest::Response;
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+
+use crate::{Client, ClientError, Error, failure::failure, now};
+
+type Failed = TransportError<ClientError>;
+
+impl Client {
+    /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; no redirect is followed.
+    /// What breaks off is resumed where it was, with a fresh URL once the old one has expired.
+    ///
+    /// There is no time-out for the whole file: [`attempt_timeout`](crate::ClientBuilder::attempt_timeout) is how long its host
+    /// may be silent, and the body cap does not count.
+    ///
+    /// ```no_run
+    /// # use cometly_reqwest::{Client, cometly_core::{Api, Download}};
+    /// # use std::io::Write as _;
+    /// # async fn save(client: &Client, api: &Api, download: Download) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut reader = client.download(api, download);
+    /// let mut file = std::fs::File::create("events.ndjson.gz")?;
+    /// while let Some(piece) = reader.next_chunk().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a> {
+        FileReader { client: self, api, download, body: None }
+    }
+
+    fn idle(&self) -> std::time::Duration {
+        self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT)
+    }
+
+    /// One request for the file.
+    pub(crate) async fn open(&self, request: Request<()>) -> Result<File, Failed> {
+        if Handle::try_current().is_err() {
+            return Err(TransportError::setup(ClientError::NoRuntime));
+        }
+        let asked = self.last_url.url(request.uri())?;
+        let proxy = self.clients.proxy_for(request.uri());
+        let http = self.clients.get(&asked, false)?;
+        let (head, ()) = request.into_parts();
+        let mut request = reqwest::Request::new(head.method, asked.clone());
+        *request.headers_mut() = head.headers;
+        let answer = timeout(self.idle(), http.execute(request)).await;
+        let mut response = answer.map_err(|_| silent())?.map_err(|error| failure(error, proxy))?;
+        // A client that its user brought may have followed a redirect.
+        let status = if *response.url() == asked { response.status() } else { StatusCode::FOUND };
+        let headers = std::mem::take(response.headers_mut());
+        self.limits.check_head(status, &headers)?;
+        Ok(File { status, headers, body: response })
+    }
+
+    /// The next piece of the file; `None` at its end.
+    pub(crate) async fn read(&self, body: &mut Response) -> Result<Option<Bytes>, Failed> {
+        let chunk = timeout(self.idle(), body.chunk()).await;
+        chunk.map_err(|_| silent())?.map_err(|error| failure(error, None))
+    }
+}
+
+fn silent() -> Failed {
+    TransportError::timed_out(Delivery::Unknown)
+}
+
+/// An answer whose body is still to be read.
+pub(crate) struct File {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Response,
+}
+
+/// The file of an export; from [`Client::download`]. Holds no more of it than a piece.
+#[must_use = "a file is fetched only as far as it is read"]
+pub struct FileReader<'a> {
+    client: &'a Client,
+    api: &'a Api,
+    download: Download,
+    body: Option<Response>,
+}
+
+impl FileReader<'_> {
+    /// The next piece of the file; `None` at its end. After an error it goes on where it was. Its future can be dropped:
+    /// nothing is lost.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be read
+    /// on.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match self.download.next(self.api, now())? {
+                Fetch::Open(request) => {
+                    self.body = None;
+                    match self.client.open(request).await {
+                        Ok(file) => {
+                            self.body = Some(file.body);
+                            self.download.on_head(file.status, &file.headers, now())?;
+                        }
+                        Err(error) => self.download.on_failure(error, now())?,
+                    }
+                }
+                Fetch::Read => {
+                    let Some(body) = &mut self.body else {
+                        self.download.on_break(now());
+                        continue;
+                    };
+                    match self.client.read(body).await {
+                        Ok(Some(chunk)) if chunk.is_empty() => {}
+                        Ok(chunk) => {
+                            self.download.on_read(chunk.as_ref().map_or(0, Bytes::len), now())?;
+                            if chunk.is_some() {
+                                return Ok(chunk);
+                            }
+                        }
+                        Err(error) => self.download.on_failure(error, now())?,
+                    }
+                }
+                Fetch::Renew(call) => {
+                    let reply = self.client.send(call).await?.into_result()?;
+                    self.download.on_renewed(&reply)?;
+                }
+                Fetch::Wait(pause) => sleep(pause).await,
+                Fetch::End => return Ok(None),
+            }
+        }
+    }
+
+    /// The download, to look at: how far it is.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// The download, to be taken up again, or to begin anew.
+    pub fn into_download(self) -> Download {
+        self.download
+    }
+}
+
+impl fmt::Debug for FileReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader").field("download", &self.download).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! The file of an export, from its own host.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    thread::sleep,
+};
+
+use cometly_core::{Api, Download, Fetch, Moment, TransportError, TransportLimits};
+use http::{Request, response::Parts};
+use ureq::BodyReader;
+
+use crate::{Client, Error, agents::forced, failure::failure};
+
+impl Client {
+    /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; no redirect is followed.
+    /// What breaks off is resumed where it was, with a fresh URL once the old one has expired.
+    ///
+    /// There is no time-out for the whole file: [`attempt_timeout`](crate::ClientBuilder::attempt_timeout) is how long its host
+    /// may be silent, and the body cap does not count.
+    ///
+    /// ```no_run
+    /// # use cometly_ureq::{Client, cometly_core::{Api, Download}};
+    /// # fn save(client: &Client, api: &Api, download: Download) -> std::io::Result<()> {
+    /// std::io::copy(&mut client.download(api, download), &mut std::fs::File::create("events.ndjson.gz")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a> {
+        FileReader { client: self, api, download, body: None }
+    }
+
+    /// One request for the file.
+    fn open(&self, request: Request<()>) -> Result<(Parts, BodyReader<'static>), TransportError<ureq::Error>> {
+        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
+        let agent = self.agents.current();
+        let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
+        let request = forced!(agent.configure_request(request), self.limits, proxy, idle)
+            .timeout_global(None)
+            .timeout_recv_response(Some(idle))
+            .timeout_per_read(Some(idle))
+            .build();
+        let (head, body) = agent.run(request).map_err(failure)?.into_parts();
+        self.limits.check_head(head.status, &head.headers)?;
+        Ok((head, body.into_with_config().limit(u64::MAX).reader()))
+    }
+}
+
+/// The file of an export; from [`Client::download`]. Holds no more of it than a read takes.
+#[must_use = "a file is fetched only as far as it is read"]
+pub struct FileReader<'a> {
+    client: &'a Client,
+    api: &'a Api,
+    download: Download,
+    body: Option<BodyReader<'static>>,
+}
+
+impl FileReader<'_> {
+    /// Reads a piece of the file; 0 bytes are its end. After an error it goes on where it was.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be read
+    /// on.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.download.next(self.api, Moment::now())? {
+                Fetch::Open(request) => {
+                    self.body = None;
+                    match self.client.open(request) {
+                        Ok((head, body)) => {
+                            self.body = Some(body);
+                            self.download.on_head(head.status, &head.headers, Moment::now())?;
+                        }
+                        Err(error) => self.download.on_failure(error, Moment::now())?,
+                    }
+                }
+                Fetch::Read => match self.body.as_mut().map(|body| body.read(buffer)) {
+                    Some(Ok(len)) => {
+                        self.download.on_read(len, Moment::now())?;
+                        if len > 0 {
+                            return Ok(len);
+                        }
+                    }
+                    Some(Err(error)) => self.download.on_failure(failure(error.into()), Moment::now())?,
+                    None => self.download.on_break(Moment::now()),
+                },
+                Fetch::Renew(call) => {
+                    let reply = self.client.send(call)?.into_result()?;
+                    self.download.on_renewed(&reply)?;
+                }
+                Fetch::Wait(pause) => sleep(pause),
+                Fetch::End => return Ok(0),
+            }
+        }
+    }
+
+    /// The download, to look at: how far it is.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// The download, to be taken up again, or to begin anew.
+    pub fn into_download(self) -> Download {
+        self.download
+    }
+}
+
+/// The error is an [`Error`] within an [`io::Error`].
+impl Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer).map_err(io::Error::other)
+    }
+}
+
+impl fmt::Debug for FileReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader").field("download", &self.download).finish_non_exhaustive()
+    }
+}
