@@ -45,8 +45,6 @@ pub(crate) enum Answer {
         limit: u64,
         retry_after: u64,
     },
-    /// An answer without a word of limits.
-    Status(u16),
 }
 
 impl Server {
