@@ -34,7 +34,7 @@ pub(crate) use window::Told;
 ///    last answer came never raises it.
 /// 4. Calls that fit into what is left go at once; when more wait, half of the limit goes at once and the rest is spaced
 ///    over the window, so that other processes get in.
-/// 5. When none is left, one call asks, once; what it is told teaches when the window ends, and whether calls come back
+/// 5. When none is left, one call asks, once; its answer teaches when the window ends, and whether calls come back
 ///    one by one, as in a sliding window or a bucket.
 /// 6. Any 429 closes the endpoint for its `Retry-After`, at most an hour; without one, for a window.
 /// 7. Others are taken to call too for two windows after more was used than our calls explain, or after a refusal that

@@ -55,7 +55,7 @@
 //! | in the service | because |
 //! | --- | --- |
 //! | following redirects | a POST goes out twice, or a login page reads as an answer. A service that tells of one puts [`Redirected`](cometly_core::Redirected) into the response's extensions |
-//! | repeating a request | a conversion is counted twice; the client repeats what is safe, by its [`RetryPolicy`] |
+//! | repeating a request | a conversion is counted twice; the client repeats what is safe, by its [`RetryPolicy`](cometly_core::RetryPolicy) |
 //! | a proxy of the environment | it sees the key on plain `http` |
 //! | errors for statuses | a refusal is an answer, and its body says why |
 //! | logging headers | the key is in one |

@@ -110,7 +110,6 @@ fn response(answer: Answer) -> Response<Bytes> {
             response.headers_mut().insert("x-ratelimit-remaining", 0.into());
             response.headers_mut().insert("retry-after", HeaderValue::from(retry_after));
         }
-        Answer::Status(status) => *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default(),
     }
     response
 }

@@ -1,7 +1,7 @@
 //! What a row came to, beside what is promised.
 
 use crate::{
-    rows::Row,
+    rows::{Kind, Row},
     server::Server,
     world::{self, Run, Scene},
 };
@@ -155,3 +155,43 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
     check("median share", m.median >= b.median, m.median, b.median);
     broken
 }
+
+/// The guarantees: the worst row of each, beside what is promised of that row.
+pub(crate) fn summary(all: &[(&Row, Measured)], seeds: u64) {
+    const SUMMARY: [Guarantee; 11] = [
+        ("alive: silence in windows, at most", |_| true, |m| m.silence, |b| b.silence, true),
+        ("no worse than none: successes, at least", |_| true, |m| m.successes, |b| b.successes, false),
+        ("no worse than none: drain, at most", |_| true, |m| m.drain, |b| b.drain, true),
+        ("unfelt: alone, drain of an oracle's, at most", |kind| kind == Kind::Alone, |m| m.ideal, |b| b.ideal, true),
+        ("fair: least share at half time, at least", |kind| kind == Kind::Fair, |m| m.least, |b| b.least, false),
+        ("fair: median share at half time, at least", |kind| kind == Kind::Fair, |m| m.median, |b| b.median, false),
+        ("fair: gap in windows, at most", |kind| kind == Kind::Fair, |m| m.gap, |b| b.gap, true),
+        ("polite: alone, refusals a success, at most", |kind| kind == Kind::Alone, |m| m.refused, |b| b.refused, true),
+        (
+            "polite: a crowd, refusals a success, at most",
+            |kind| kind == Kind::Crowd,
+            |m| m.refused,
+            |b| b.refused,
+            true,
+        ),
+        ("polite: a crowd, gap in windows, at most", |kind| kind == Kind::Crowd, |m| m.gap, |b| b.gap, true),
+        ("cheap: polls a second and waiter, at most", |_| true, |m| m.polls, |_| 20.0, true),
+    ];
+    println!("\n| guarantee, {seeds} seeds a row | mean of the rows | worst | promised | which row |");
+    println!("| --- | ---: | ---: | ---: | --- |");
+    for (name, is_about, measured, bound, is_at_most) in SUMMARY {
+        // Next to its bound, from below or from above: above 1 is broken.
+        let strain = |got: f64, bound: f64| if is_at_most { got / bound } else { bound / got };
+        let rows = || {
+            let about = all.iter().filter(|(row, _)| is_about(row.kind));
+            about.map(|(row, m)| (row, measured(m), bound(&row.bounds))).filter(|(_, _, b)| b.is_finite() && *b > 0.0)
+        };
+        let worst = rows().max_by(|one, other| strain(one.1, one.2).total_cmp(&strain(other.1, other.2)));
+        let Some((row, got, promised)) = worst else { continue };
+        let mean = rows().map(|(_, got, _)| got).sum::<f64>() / rows().count() as f64;
+        println!("| {name} | {mean:.3} | {got:.3} | {promised:.3} | {} |", row.name);
+    }
+}
+
+/// Its name, the rows that it is about, what they came to, what is promised, and whether that is the most or the least.
+type Guarantee = (&'static str, fn(Kind) -> bool, fn(&Measured) -> f64, fn(&crate::rows::Bounds) -> f64, bool);

@@ -10,10 +10,26 @@ const MINUTE: u64 = 60_000;
 
 pub(crate) struct Row {
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     pub(crate) scene: Scene,
     /// Whether it is one of the quick form.
     pub(crate) is_quick: bool,
     pub(crate) bounds: Bounds,
+}
+
+/// Which guarantees a row measures, besides those that all do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One process.
+    Alone,
+    /// Equal processes that share nothing but a window.
+    Fair,
+    /// Processes on a sliding window or a bucket, where none sees that another lost.
+    Blind,
+    /// A hundred processes or more.
+    Crowd,
+    /// Beside a rival without a pacer.
+    Rival,
 }
 
 /// What is promised; `f64::INFINITY` if nothing is.
@@ -91,6 +107,7 @@ pub(crate) fn all() -> Vec<Row> {
         for counting in models(calls) {
             rows.push(Row {
                 name: format!("alone, {}, {calls} a minute", name(counting)),
+                kind: Kind::Alone,
                 scene: scene(counting, calls, 1, 50),
                 is_quick: calls == 60 || calls == 7,
                 bounds: if counting == Counting::SlidingCounter {
@@ -110,6 +127,7 @@ pub(crate) fn all() -> Vec<Row> {
         ] {
             rows.push(Row {
                 name: format!("alone, {}, {calls} a minute, {round_trip} ms", name(counting)),
+                kind: Kind::Alone,
                 scene: Scene { round_trip, ..scene(counting, calls, 1, 50) },
                 is_quick: round_trip == 2_000,
                 bounds: alone,
@@ -118,18 +136,21 @@ pub(crate) fn all() -> Vec<Row> {
     }
     rows.push(Row {
         name: "alone, leaky bucket of 12, 60 a minute, 1,200 jobs".into(),
+        kind: Kind::Alone,
         scene: Scene { jobs: 1_200, ..scene(Counting::Bucket(12), 60, 1, 20) },
         is_quick: true,
         bounds: Bounds { ideal: 1.1, ..alone },
     });
     rows.push(Row {
         name: "alone, first hit, 60 a minute, 1 in 100 answers lost".into(),
+        kind: Kind::Alone,
         scene: Scene { lost: 10, ..scene(Counting::FirstHit, 60, 1, 100) },
         is_quick: true,
         bounds: alone,
     });
     rows.push(Row {
         name: "alone, first hit, 60 a minute, half of the callers give up".into(),
+        kind: Kind::Alone,
         scene: Scene { cancelled: 500, cancelled_within: 30 * MINUTE, ..scene(Counting::FirstHit, 60, 1, 60) },
         is_quick: true,
         bounds: Bounds { drain: f64::INFINITY, ideal: f64::INFINITY, successes: 0.9, ..alone },
@@ -137,6 +158,7 @@ pub(crate) fn all() -> Vec<Row> {
     for every in [5_000, 20_000] {
         rows.push(Row {
             name: format!("alone, first hit, 7 a minute, a call each {} s, default policy", every / 1000),
+            kind: Kind::Alone,
             scene: Scene {
                 patience: Patience::Default,
                 every: Some(every),
@@ -155,31 +177,34 @@ pub(crate) fn all() -> Vec<Row> {
             let fairness = Bounds { drain: 1.1, least: 1.0 / 3.0, median: 0.85, gap: 2.5 * fair + 1.5, ..NONE };
             rows.push(Row {
                 name: format!("{processes} processes, {}, {calls} a minute", name(counting)),
+                kind: if is_window { Kind::Fair } else { Kind::Blind },
                 scene: scene(counting, calls, processes, 100),
-                is_quick: is_window && (processes, calls) != (2, 5),
+                is_quick: is_window && calls < 60 && (processes, calls) != (2, 5),
                 bounds: if is_window { fairness } else { Bounds { drain: 1.1, ..NONE } },
             });
         }
     }
     rows.push(Row {
         name: "2 processes, first hit, 60 a minute, 2,000 ms".into(),
+        kind: Kind::Fair,
         scene: Scene { round_trip: 2_000, ..scene(Counting::FirstHit, 60, 2, 100) },
-        is_quick: true,
+        is_quick: false,
         bounds: Bounds { drain: 1.1, least: 1.0 / 3.0, ..NONE },
     });
     for (processes, jobs, calls, refused, ideal) in
-        [(100, 100, 60, 0.8, 1.04), (10_000, 1, 60, 25.0, 1.05), (100, 100, 7, 7.0, 1.1), (10_000, 1, 7, 175.0, 1.1)]
+        [(100, 100, 60, 1.5, 1.04), (10_000, 1, 60, 25.0, 1.05), (100, 100, 7, 7.0, 1.1), (10_000, 1, 7, 175.0, 1.1)]
     {
         rows.push(Row {
             name: format!("{processes} processes × {jobs}, first hit, {calls} a minute"),
+            kind: Kind::Crowd,
             scene: Scene { jobs, ..scene(Counting::FirstHit, calls, processes, 1) },
-            is_quick: calls == 60,
+            is_quick: calls == 60 && jobs == 1,
             bounds: Bounds {
                 drain: 1.1,
                 ideal,
                 refused,
                 refused_in_a_run: f64::INFINITY,
-                gap: if calls == 60 && jobs > 1 { 5.0 } else { f64::INFINITY },
+                gap: if calls == 60 && jobs > 1 { 20.0 } else { f64::INFINITY },
                 silence: 9.0,
                 ..NONE
             },
@@ -187,6 +212,7 @@ pub(crate) fn all() -> Vec<Row> {
     }
     rows.push(Row {
         name: "1,000 processes × 3, sliding counter, 60 a minute".into(),
+        kind: Kind::Crowd,
         scene: Scene { jobs: 3, ..scene(Counting::SlidingCounter, 60, 1_000, 1) },
         is_quick: false,
         bounds: Bounds { drain: 1.1, refused: 25.0, silence: 9.0, ..NONE },
@@ -195,6 +221,7 @@ pub(crate) fn all() -> Vec<Row> {
         for counting in [Counting::FirstHit, Counting::Clock(23_000)] {
             rows.push(Row {
                 name: format!("a rival takes {rival} of {calls}, {}, default policy", name(counting)),
+                kind: Kind::Rival,
                 scene: Scene {
                     patience: Patience::Default,
                     every: Some(MINUTE / (calls - rival)),
@@ -208,8 +235,9 @@ pub(crate) fn all() -> Vec<Row> {
             });
             rows.push(Row {
                 name: format!("a rival takes {rival} of {calls} for an hour, {}, jobs", name(counting)),
+                kind: Kind::Rival,
                 scene: Scene { rival, rival_until: 60 * MINUTE, ..scene(counting, calls, 1, 100) },
-                is_quick: true,
+                is_quick: calls == 15,
                 bounds: Bounds { drain: 1.1, ..NONE },
             });
         }

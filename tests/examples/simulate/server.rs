@@ -45,9 +45,6 @@ pub(crate) enum Answer {
         limit: u64,
         retry_after: u64,
     },
-    /// An answer without a word of limits.
-    #[expect(dead_code, reason = "for rows with a server that fails")]
-    Status(u16),
 }
 
 impl Server {

@@ -17,14 +17,14 @@ pub(crate) struct Scene {
     pub(crate) patience: Patience,
     /// The mean round trip; each way is between half and one and a half of its half.
     pub(crate) round_trip: u64,
-    /// All jobs of a process begin within a second; or one this many milliseconds after the other, on average.
+    /// All jobs of a process begin within a second; or one after the other, with this mean pause in milliseconds.
     pub(crate) every: Option<u64>,
     /// How many answers of a thousand are lost: the call is counted, and its caller waits five seconds for nothing.
     pub(crate) lost: u64,
-    /// How many jobs of a thousand give up, within this many milliseconds.
+    /// How many jobs of a thousand give up, and the longest that they wait, in milliseconds.
     pub(crate) cancelled: u64,
     pub(crate) cancelled_within: u64,
-    /// A rival without a pacer takes this many calls at each opening until this moment in milliseconds.
+    /// Calls that a rival without a pacer takes at each opening, and when it leaves, in milliseconds.
     pub(crate) rival: u64,
     pub(crate) rival_until: u64,
 }
@@ -159,9 +159,6 @@ impl World {
             Event::Arrives { job, way } => {
                 let answer = self.server.answer(now);
                 self.run.calls += 1;
-                if std::env::var_os("SIM_TRACE").is_some() {
-                    eprintln!("{:.3} p{} {answer:?}", now as f64 / 1000.0, self.jobs[job].process);
-                }
                 if let Answer::Refused { .. } = answer {
                     self.run.refused += 1;
                 }

@@ -27,7 +27,7 @@ pub(super) struct Endpoint {
     ahead_of_clock: u64,
 }
 
-/// What a waiter is told: how long to sleep, and how long until its turn as far as is known.
+/// The answer to a waiter: how long to sleep, and how long until its turn as far as is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Later {
     pub(super) pause: Duration,

@@ -44,7 +44,7 @@ fn wait(turn: Turn) -> (Duration, Duration, Ticket) {
     }
 }
 
-/// A pacer that has seen one call, at 0, of a window that it left so many of.
+/// A pacer that has seen one call, at 0, and left this many of its window.
 fn seen(limit: u64, remaining: u64) -> Pacer {
     let pacer = Pacer::new();
     assert!(go(ask(&pacer, 0)).on_answer(taken(limit, remaining), at(0)).is_none());
@@ -350,7 +350,7 @@ fn a_panic_while_it_is_locked_spoils_nothing() {
     assert_eq!(format!("{pacer:?}"), "Pacer { endpoints: 1 }");
 }
 
-/// What a caller does next, whatever it is told.
+/// What a caller does next, whatever the answer was.
 #[derive(Clone, Debug)]
 enum Does {
     Asks { endpoint: u8, deadline: Option<u64> },

@@ -62,7 +62,7 @@ pub(super) struct Window {
     /// When none was left, and how long after that one was, when it was last asked.
     emptied: u64,
     regain: u64,
-    /// Calls of this window: how many may be under way before a limit is told, are, were sent, and were taken.
+    /// Calls of this window: the most under way before an answer tells a limit, those under way, those sent, and those taken.
     probes: u64,
     under_way: u64,
     sent: u64,

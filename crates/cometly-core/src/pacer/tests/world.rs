@@ -19,7 +19,7 @@ pub(super) struct Server {
     limit: u64,
     /// Calls taken in this window; or left in the bucket.
     count: u64,
-    /// A rival takes so many as soon as a window opens.
+    /// Calls that a rival takes as soon as a window opens.
     pub(super) rival: u64,
     /// Answers of a thousand that are lost.
     pub(super) lost: u64,
@@ -171,13 +171,13 @@ impl World {
         }
     }
 
-    /// Lets so many of the waiting jobs live, drawn at random.
+    /// Keeps this many of the waiting jobs, drawn at random, and drops the others.
     pub(super) fn cancel_all_but(&mut self, kept: usize) {
         let waiting = self.jobs.iter().filter(|job| matches!(job, Job::Waiting(_))).count();
         self.cancel(waiting.saturating_sub(kept));
     }
 
-    /// Drops so many waiting jobs, drawn at random.
+    /// Drops this many waiting jobs, drawn at random.
     pub(super) fn cancel(&mut self, many: usize) {
         let mut waiting: Vec<_> =
             (0..self.jobs.len()).filter(|job| matches!(self.jobs[*job], Job::Waiting(_))).collect();
