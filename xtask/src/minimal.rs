@@ -28,12 +28,14 @@ const CHOICES: &[Choice] = &[
 ];
 
 /// Of the TLS stacks, only the one that our own code knows: each is long to build, and their versions are the clients'.
-const FEATURES: &str = "cometly-reqwest/blocking,cometly-reqwest/tracing,cometly-ureq/rustls,cometly-ureq/tracing,\
-                        cometly-isahc/tracing,cometly-emulator/sqlite";
+const FEATURES: &str = "cometly/companies,cometly/contacts,cometly/events,cometly/jiff,cometly-emulator/sqlite,\
+                        cometly-isahc/tracing,cometly-reqwest/blocking,cometly-reqwest/tracing,cometly-tower/tracing,\
+                        cometly-ureq/rustls,cometly-ureq/tracing";
 
 /// The rest is for the people who work here, and its manifests would raise the versions.
-const MEMBERS: &str = "members = [\"crates/cometly-core\", \"crates/cometly-emulator\", \"crates/cometly-isahc\", \
-                       \"crates/cometly-reqwest\", \"crates/cometly-tower\", \"crates/cometly-ureq\"]";
+const MEMBERS: &str = "members = [\"crates/cometly\", \"crates/cometly-core\", \"crates/cometly-credentials\", \
+                       \"crates/cometly-emulator\", \"crates/cometly-isahc\", \"crates/cometly-reqwest\", \
+                       \"crates/cometly-tower\", \"crates/cometly-ureq\"]";
 
 pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
     if asks_for_help(arguments)? {

@@ -5,11 +5,11 @@ use std::{ffi::OsString, fs};
 use crate::{Outcome, say, tool};
 
 const HELP: &str = "\
-cargo xtask mutants                   put one fault at a time into the core and the clients, and see whether a test fails
+cargo xtask mutants                   put one fault at a time into the libraries, and see whether a test fails
 cargo xtask mutants --in PACKAGE      only in this one
 cargo xtask mutants [--in PACKAGE] -- OPTIONS    with options of cargo-mutants, as --shard 1/4, --list, --jobs 2
 
-Takes two hours. Ends with 1 if a fault goes unnoticed. Those that no test can notice are in .cargo/mutants.toml, each with
+Takes hours. Ends with 1 if a fault goes unnoticed. Those that no test can notice are in .cargo/mutants.toml, each with
 its reason, and are not tried. A fault that runs into the time limit is noticed: a test hangs. Needs cargo-mutants in the
 version of proof/tools.txt. What was found is below target/mutation.
 ";
@@ -17,15 +17,20 @@ version of proof/tools.txt. What was found is below target/mutation.
 /// A crate whose mutants are tested.
 struct Mutated {
     package: &'static str,
+    /// Which of its own tests are run, as an option of cargo.
+    tests: &'static str,
     /// For a client, the stacks of the others: their part of the suite knows nothing of it.
     others: &'static [&'static str],
 }
 
 const MUTATED: &[Mutated] = &[
-    Mutated { package: "cometly-core", others: &[] },
-    Mutated { package: "cometly-ureq", others: &["isahc", "reqwest"] },
-    Mutated { package: "cometly-isahc", others: &["reqwest", "ureq"] },
-    Mutated { package: "cometly-reqwest", others: &["isahc", "ureq"] },
+    Mutated { package: "cometly-core", tests: "--lib", others: &[] },
+    Mutated { package: "cometly", tests: "--tests", others: &[] },
+    Mutated { package: "cometly-tower", tests: "--tests", others: &[] },
+    Mutated { package: "cometly-credentials", tests: "--tests", others: &[] },
+    Mutated { package: "cometly-ureq", tests: "--lib", others: &["isahc", "reqwest"] },
+    Mutated { package: "cometly-isahc", tests: "--lib", others: &["reqwest", "ureq"] },
+    Mutated { package: "cometly-reqwest", tests: "--lib", others: &["isahc", "ureq"] },
 ];
 
 /// Cases that put a load on the stack, which takes as long as all others together and tells no more.
@@ -64,9 +69,9 @@ impl Mutated {
         let folder = tool::root().join("target/mutation").join(self.package);
         fs::create_dir_all(&folder)?;
         let mut command = tool::cargo();
-        command.args(["mutants", "--package", self.package, "--colors=never", "--cargo-arg=--lib", "--output"]);
+        command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(folder);
         // A failure is all we want to know, not the smallest one.
-        command.arg(folder).env("PROPTEST_MAX_SHRINK_ITERS", "0").args(options);
+        command.arg(format!("--cargo-arg={}", self.tests)).env("PROPTEST_MAX_SHRINK_ITERS", "0").args(options);
         if !self.others.is_empty() {
             // cargo-mutants tests the unchanged code by the one package alone, and knows no test of the suite there.
             if !self.baseline()? {
@@ -88,7 +93,7 @@ impl Mutated {
     fn baseline(&self) -> Outcome {
         let mut command = tool::cargo();
         command.args(["test", "--profile=mutants", "--package=cometly-conformance", "--package", self.package]);
-        tool::run(command.arg("--lib").args(TESTS).arg("--").args(self.passed_over()))
+        tool::run(command.arg(self.tests).args(TESTS).arg("--").args(self.passed_over()))
     }
 
     /// The tests that are left out.

@@ -122,7 +122,8 @@ cargo xtask docs   build the libraries' documentation on nightly with `--cfg doc
             "--exclude=cometly-cli",
             "--exclude=xtask",
             "--no-default-features",
-            "--features=cometly-emulator/sqlite,cometly-isahc/tracing,cometly-reqwest/blocking,cometly-reqwest/tracing,\
+            "--features=cometly/companies,cometly/contacts,cometly/events,cometly/jiff,cometly-emulator/sqlite,\
+             cometly-isahc/tracing,cometly-reqwest/blocking,cometly-reqwest/tracing,cometly-tower/tracing,\
              cometly-ureq/tracing",
         ])
     }],
@@ -141,11 +142,19 @@ Fails when the version must rise and did not. Needs cargo-semver-checks in the v
         semver(&[
             "semver-checks",
             "--only-explicit-features",
+            "--package=cometly",
+            "--features=companies,contacts,events,jiff",
+        ]),
+        semver(&[
+            "semver-checks",
+            "--only-explicit-features",
             "--package=cometly-reqwest",
             "--features=blocking,tracing",
         ]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-ureq", "--features=tracing"]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-isahc", "--features=tracing"]),
+        semver(&["semver-checks", "--only-explicit-features", "--package=cometly-tower", "--features=tracing"]),
+        semver(&["semver-checks", "--only-explicit-features", "--package=cometly-credentials"]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-emulator", "--features=sqlite"]),
     ],
 };

@@ -1,6 +1,7 @@
 //! Every Rust program in the READMEs compiles, runs, and is accepted by the emulator.
 //!
-//! Each runs in a process of its own, with the two variables in its environment that `cometly emulator` prints to paste.
+//! Each runs in a process of its own, with the two variables in its environment that `cometly emulator` prints to paste,
+//! and a reference to the key.
 #![allow(clippy::expect_used, reason = "the lint does not know the helpers of a test for tests")]
 
 use std::{
@@ -60,6 +61,7 @@ fn run_in_child(name: &str, emulator: &Emulator) -> io::Result<Output> {
         .env(PROGRAM, name)
         .env("COMETLY_BASE_URL", emulator.base_url())
         .env("COMETLY_API_KEY", &emulator.keys().full)
+        .env("COMETLY_KEY_FROM", "env:COMETLY_API_KEY")
         .output()
 }
 

@@ -33,7 +33,8 @@ fn the_second_try_is_made_on_a_new_connection(stage: &Stage<'_>) -> Played {
         let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(request.connection));
         if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { Answer::silence() }
     }))?;
-    let settings = Settings::default().attempt_timeout(Duration::from_secs(1)).retry_policy(RetryPolicy::default());
+    let settings = Settings::default().reuse(true).attempt_timeout(Duration::from_secs(1));
+    let settings = settings.retry_policy(RetryPolicy::default());
     let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
     let client = &*client;
     let sent: Vec<Sent> = thread::scope(|scope| {
