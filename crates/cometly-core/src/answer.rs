@@ -13,7 +13,7 @@ mod redact;
 mod reply;
 
 pub use api_error::ApiError;
-pub(crate) use classify::classify;
+pub(crate) use classify::{begins_success, classify, is_blank};
 pub use decode_error::{DecodeCategory, DecodeError};
 pub use error_body::FieldError;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};

@@ -105,7 +105,7 @@ pub use flow::{
     RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
 };
 pub use moment::Moment;
-pub use operation::{Attempt, Attributes, Next, Operation, TransportError};
+pub use operation::{Attempt, Attributes, BodyMeter, Next, Operation, TransportError};
 pub use pacer::Pacer;
 pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};

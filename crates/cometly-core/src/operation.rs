@@ -17,10 +17,12 @@ use crate::{
 };
 
 mod attempt;
+mod stream;
 mod telemetry;
 mod transport_error;
 
 pub use attempt::Attempt;
+pub use stream::BodyMeter;
 pub use telemetry::Attributes;
 use telemetry::Telemetry;
 pub use transport_error::TransportError;

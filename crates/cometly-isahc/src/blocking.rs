@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 
 mod download;
 mod run;
+mod stream;
 
 pub use download::FileReader;
 pub use run::Run;
+pub use stream::Body;
 
 use crate::Error;
 

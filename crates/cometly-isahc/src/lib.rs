@@ -58,6 +58,7 @@ mod download;
 mod exchange;
 mod failure;
 mod run;
+mod stream;
 
 use std::{
     fmt,
@@ -77,6 +78,7 @@ pub use cometly_core;
 pub use download::FileReader;
 pub use isahc;
 pub use run::Run;
+pub use stream::Body;
 
 use clients::Clients;
 

@@ -15,9 +15,11 @@ use tokio::runtime::{Builder, Runtime};
 
 mod download;
 mod run;
+mod stream;
 
 pub use download::FileReader;
 pub use run::Run;
+pub use stream::Body;
 
 use crate::{ClientBuilder, ClientError, Error, failure::setup};
 
@@ -112,8 +114,12 @@ impl Client {
                 let _ = done.send(sending.await);
             });
         }
-        result.recv().unwrap_or_else(|_| Err(setup(ClientError::Runtime(io::Error::other("it has ended")))))
+        result.recv().unwrap_or_else(|_| Err(ended()))
     }
+}
+
+fn ended() -> Error {
+    setup(ClientError::Runtime(io::Error::other("it has ended")))
 }
 
 /// Shows the limits; a proxy's URL may hold a password.

@@ -38,7 +38,8 @@ impl Client {
         FileReader { client: self, api, download, body: None }
     }
 
-    fn idle(&self) -> std::time::Duration {
+    /// How long a host may be silent.
+    pub(crate) fn idle(&self) -> std::time::Duration {
         self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT)
     }
 

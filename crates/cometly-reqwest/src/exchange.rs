@@ -19,31 +19,14 @@ type Failed = TransportError<ClientError>;
 impl Client {
     /// One attempt.
     pub(crate) async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, Failed> {
-        let (request, timeout, fresh) = (attempt.request(), attempt.timeout(), attempt.needs_fresh_connection());
-        if Handle::try_current().is_err() {
-            return Err(TransportError::setup(ClientError::NoRuntime));
-        }
-        let asked = self.last_url.url(request.uri())?;
-        let proxy = self.clients.proxy_for(request.uri());
-        let failure = |error| failure(error, proxy);
-        let http = self.clients.get(&asked, fresh)?;
-        let (head, body) = request.into_parts();
-        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
-        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
-        let mut request = reqwest::Request::new(head.method, asked.clone());
-        *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers;
-        if is_empty_post {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
         // Held as long as this future is.
         let call = Arc::new(());
-        *request.body_mut() = match body.len() {
-            0 => None,
-            len if len <= FRAME => Some(body.into()),
-            _ => Some(Body::wrap(Frames::new(body, Arc::downgrade(&call)))),
-        };
-        *request.timeout_mut() = Some(timeout);
+        let mut request = self.to_reqwest(attempt, &call)?;
+        *request.timeout_mut() = Some(attempt.timeout());
+        let asked = request.url().clone();
+        let proxy = self.clients.proxy_for(attempt.uri());
+        let failure = |error| failure(error, proxy);
+        let http = self.clients.get(&asked, attempt.needs_fresh_connection())?;
         let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
@@ -52,6 +35,29 @@ impl Client {
         }
         drop(call);
         Ok(exchange.into_response())
+    }
+
+    /// The request of an attempt, without a time-out; a large body is sent only as long as `call` is held.
+    pub(crate) fn to_reqwest(&self, attempt: &Attempt, call: &Arc<()>) -> Result<reqwest::Request, Failed> {
+        if Handle::try_current().is_err() {
+            return Err(TransportError::setup(ClientError::NoRuntime));
+        }
+        let (head, body) = attempt.request().into_parts();
+        let asked = self.last_url.url(&head.uri)?;
+        // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
+        let is_empty_post = body.is_empty() && !matches!(head.method, Method::GET | Method::DELETE);
+        let mut request = reqwest::Request::new(head.method, asked);
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers;
+        if is_empty_post {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        *request.body_mut() = match body.len() {
+            0 => None,
+            len if len <= FRAME => Some(body.into()),
+            _ => Some(Body::wrap(Frames::new(body, Arc::downgrade(call)))),
+        };
+        Ok(request)
     }
 }
 

@@ -53,6 +53,7 @@ mod exchange;
 mod failure;
 mod frames;
 mod run;
+mod stream;
 mod target;
 
 use std::{
@@ -72,6 +73,7 @@ pub use download::FileReader;
 pub use error::ClientError;
 pub use reqwest;
 pub use run::Run;
+pub use stream::Body;
 
 use clients::Clients;
 use target::LastUrl;

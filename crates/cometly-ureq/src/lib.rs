@@ -48,6 +48,7 @@ mod download;
 mod exchange;
 mod failure;
 mod run;
+mod stream;
 
 use std::{
     fmt,
@@ -64,6 +65,7 @@ pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use download::FileReader;
 pub use run::Run;
+pub use stream::Body;
 pub use ureq;
 
 use agents::Agents;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cometly_conformance::Source;
 use cometly_core::{
-    Api, ApiKey, Call, CallError, DecodeError, Download, Endpoint, ExportId, ExportOrder, ExportOrdered, Flow, Reply,
+    Api, ApiKey, AuthOutcome, Call, CallError, DecodeError, Download, Endpoint, ExportId, ExportOrder, ExportOrdered,
+    Flow, Reply,
 };
 use cometly_emulator::{Emulator, EmulatorBuilder};
 use futures_lite::future::block_on;
@@ -28,6 +29,8 @@ pub(crate) trait Driver {
     fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F>;
     /// `Client::download`, to its end: what was read, how it ended, and the download.
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download);
+    /// `Client::stream`, with the body read to its end.
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>>;
 }
 
 /// The emulator, and the API that it plays.
@@ -107,7 +110,7 @@ macro_rules! blocking_read {
                 Err(error) => break same(Err(error)),
             }
         };
-        (file, end, reader.into_download())
+        (file, end, reader)
     }};
 }
 
@@ -122,7 +125,7 @@ macro_rules! async_read {
                 Err(error) => break same(Err(error)),
             }
         };
-        (file, end, reader.into_download())
+        (file, end, reader)
     }};
 }
 
@@ -142,7 +145,7 @@ macro_rules! async_run {
 
 impl Driver for Ureq {
     fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_ureq::Client::builder().attempt_timeout(attempt_timeout).build().unwrap())
+        Self(cometly_ureq::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap())
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -158,14 +161,26 @@ impl Driver for Ureq {
     }
 
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        blocking_read!(self.0.download(api, download))
+        let (file, end, reader) = blocking_read!(self.0.download(api, download));
+        (file, end, reader.into_download())
+    }
+
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+        let outcome = same(self.0.stream(call))?;
+        Ok(outcome.map(|body| {
+            let (body, end, _) = blocking_read!(body);
+            (body, end)
+        }))
     }
 }
 
 impl Driver for Reqwest {
     fn new(attempt_timeout: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self(cometly_reqwest::Client::builder().attempt_timeout(attempt_timeout).build().unwrap(), runtime)
+        Self(
+            cometly_reqwest::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap(),
+            runtime,
+        )
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -181,13 +196,28 @@ impl Driver for Reqwest {
     }
 
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        self.1.block_on(async { async_read!(self.0.download(api, download)) })
+        let (file, end, reader) = self.1.block_on(async { async_read!(self.0.download(api, download)) });
+        (file, end, reader.into_download())
+    }
+
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+        let outcome = same(self.1.block_on(self.0.stream(call)))?;
+        Ok(outcome.map(|body| {
+            let (body, end, _) = self.1.block_on(async { async_read!(body) });
+            (body, end)
+        }))
     }
 }
 
 impl Driver for ReqwestBlocking {
     fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_reqwest::blocking::Client::builder().attempt_timeout(attempt_timeout).build().unwrap())
+        Self(
+            cometly_reqwest::blocking::Client::builder()
+                .attempt_timeout(attempt_timeout)
+                .max_body_size(2 << 20)
+                .build()
+                .unwrap(),
+        )
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -203,13 +233,22 @@ impl Driver for ReqwestBlocking {
     }
 
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        blocking_read!(self.0.download(api, download))
+        let (file, end, reader) = blocking_read!(self.0.download(api, download));
+        (file, end, reader.into_download())
+    }
+
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+        let outcome = same(self.0.stream(call))?;
+        Ok(outcome.map(|body| {
+            let (body, end, _) = blocking_read!(body);
+            (body, end)
+        }))
     }
 }
 
 impl Driver for Isahc {
     fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).build().unwrap())
+        Self(cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap())
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -225,13 +264,23 @@ impl Driver for Isahc {
     }
 
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        block_on(async { async_read!(self.0.download(api, download)) })
+        let (file, end, reader) = block_on(async { async_read!(self.0.download(api, download)) });
+        (file, end, reader.into_download())
+    }
+
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+        let outcome = same(block_on(self.0.stream(call)))?;
+        Ok(outcome.map(|body| {
+            let (body, end, _) = block_on(async { async_read!(body) });
+            (body, end)
+        }))
     }
 }
 
 impl Driver for IsahcBlocking {
     fn new(attempt_timeout: Duration) -> Self {
-        let client = cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).build().unwrap();
+        let client =
+            cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap();
         Self(cometly_isahc::blocking::Client::from(client))
     }
 
@@ -248,7 +297,16 @@ impl Driver for IsahcBlocking {
     }
 
     fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        blocking_read!(self.0.download(api, download))
+        let (file, end, reader) = blocking_read!(self.0.download(api, download));
+        (file, end, reader.into_download())
+    }
+
+    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+        let outcome = same(self.0.stream(call))?;
+        Ok(outcome.map(|body| {
+            let (body, end, _) = blocking_read!(body);
+            (body, end)
+        }))
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "adapters")]
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "helpers of tests, which clippy does not take for tests"
@@ -9,6 +10,7 @@
 
 mod downloads;
 mod drivers;
+mod streams;
 
 use std::time::Duration;
 

@@ -33,6 +33,16 @@ pub(crate) fn classify<B: AsRef<[u8]>>(response: Response<B>, keys: &Keys) -> Au
     AuthOutcome::of_error(kind, ApiError::new(kind, head.status, head.headers, body))
 }
 
+/// Whether an answer whose body begins like this is a success.
+pub(crate) fn begins_success(head: &Parts, start: &[u8]) -> bool {
+    by_head(head, start).is_none()
+}
+
+/// Whether a piece of a body says nothing of what the body is.
+pub(crate) fn is_blank(piece: &[u8]) -> bool {
+    trim_start(piece).is_empty()
+}
+
 /// What the head alone says of an answer that is not a success.
 enum Verdict {
     Kind(ApiErrorKind),

@@ -281,6 +281,19 @@ impl<B> AuthOutcome<B> {
         }
     }
 
+    /// The same outcome with another type for the body of a success.
+    pub fn map<C>(self, map: impl FnOnce(B) -> C) -> AuthOutcome<C> {
+        match self {
+            Self::Success(reply) => AuthOutcome::Success(reply.map(map)),
+            Self::Unauthenticated(error) => AuthOutcome::Unauthenticated(error),
+            Self::Forbidden(reason, error) => AuthOutcome::Forbidden(reason, error),
+            Self::RateLimited(error) => AuthOutcome::RateLimited(error),
+            Self::Rejected(error) => AuthOutcome::Rejected(error),
+            Self::ServerError(error) => AuthOutcome::ServerError(error),
+            Self::Unexpected(cause, error) => AuthOutcome::Unexpected(cause, error),
+        }
+    }
+
     pub(crate) fn rate_limit(&self) -> RateLimit {
         match self {
             Self::Success(reply) => reply.rate_limit(),

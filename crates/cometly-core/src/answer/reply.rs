@@ -86,6 +86,13 @@ impl<B: AsRef<[u8]>> Reply<B> {
 }
 
 impl<B> Reply<B> {
+    /// The same success with another type for its body.
+    #[must_use]
+    pub fn map<C>(self, map: impl FnOnce(B) -> C) -> Reply<C> {
+        let Self { status, headers, attempts, call, body } = self;
+        Reply { status, headers, attempts, call, body: map(body) }
+    }
+
     /// How long the server asks to wait before the next call, if it does.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         Wait::read(&self.headers).known()

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 
 use super::{Attributes, Operation, State, TransportError};
 use crate::{Moment, RetryReason, TransportLimits};
@@ -28,6 +28,12 @@ impl Attempt {
         *request.version_mut() = self.state.prototype.version();
         *request.headers_mut() = self.state.headers();
         request
+    }
+
+    /// The URL to send it to.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        self.state.prototype.uri()
     }
 
     /// How long the attempt may take, connecting and the body included.

@@ -102,6 +102,15 @@ impl<E> TransportError<E> {
         self.failure.delivery()
     }
 
+    /// There is no more to be had of an answer.
+    pub(crate) fn broken() -> Self {
+        Self::new(TransportFailure::Failed(Delivery::Unknown), None)
+    }
+
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self.failure, TransportFailure::BodyTooLarge(_))
+    }
+
     /// Whether it would come again.
     pub(crate) fn is_final(&self) -> bool {
         match self.failure {

@@ -1,0 +1,76 @@
+//! A success whose body is handed on in pieces: what of it is judged, counted, and said if it breaks off.
+
+use http::{StatusCode, response::Parts};
+
+use super::{Attempt, TransportError};
+use crate::{
+    CallError,
+    answer::{begins_success, is_blank},
+    call_error::{History, ReachedLimit},
+};
+
+impl Attempt {
+    /// Whether an answer is a success, by its head and a piece of its body; `None` if the piece is white space only, so that
+    /// the next one decides.
+    ///
+    /// A client that hands bodies on in pieces asks this of each piece until it is told. The body of a success begins
+    /// there: [`finish`](Self::finish) takes a body that shows these bytes. Any other answer is read to its end.
+    #[must_use]
+    pub fn begins_success(&self, head: &Parts, piece: &[u8]) -> Option<bool> {
+        if is_blank(piece) { None } else { Some(begins_success(head, piece)) }
+    }
+
+    /// What counts the body of an answer with this status.
+    #[must_use]
+    pub fn body_meter(&self, status: StatusCode) -> BodyMeter {
+        let most = self.state.limits.max_body_size;
+        BodyMeter { history: self.state.history(), status, most, left: most, is_broken: false }
+    }
+}
+
+/// Counts a body that is handed on in pieces, and names its call in errors; from [`Attempt::body_meter`].
+#[derive(Clone)]
+pub struct BodyMeter {
+    history: History,
+    status: StatusCode,
+    most: usize,
+    left: usize,
+    is_broken: bool,
+}
+
+impl BodyMeter {
+    /// Takes note of a piece.
+    ///
+    /// # Errors
+    /// [`TransportError::too_large`] if the body is then longer than
+    /// [`max_body_size`](crate::TransportLimits::max_body_size).
+    pub fn add<E>(&mut self, len: usize) -> Result<(), TransportError<E>> {
+        self.left = self.left.checked_sub(len).ok_or_else(|| TransportError::too_large(Some(self.status)))?;
+        Ok(())
+    }
+
+    /// To be asked before a read: a body that broke off has no end.
+    ///
+    /// # Errors
+    /// [`CallError`] if it has [`failed`](Self::failed).
+    pub fn check<E>(&self) -> Result<(), CallError<E>> {
+        if self.is_broken {
+            return Err(CallError::transport(TransportError::broken(), None, self.history.clone()));
+        }
+        Ok(())
+    }
+
+    /// The error of a body that broke off: the call has arrived.
+    #[must_use]
+    pub fn failed<E>(&mut self, error: TransportError<E>) -> CallError<E> {
+        self.is_broken = true;
+        let limit = error.is_too_large().then_some(ReachedLimit::BodySize(self.most));
+        CallError::transport(error, limit, self.history.clone())
+    }
+}
+
+impl std::fmt::Debug for BodyMeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyMeter").field("most", &self.most).field("left", &self.left).finish_non_exhaustive()
+    }
+}

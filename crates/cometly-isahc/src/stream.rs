@@ -1,0 +1,149 @@
+//! Answers whose bodies are handed on in pieces.
+
+use std::{fmt, time::Duration};
+
+use async_io::Timer;
+use bytes::Bytes;
+use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Moment, Next, TransportError, TransportLimits};
+use futures_lite::{AsyncReadExt as _, future::or};
+use http::{Response, uri::Scheme};
+use isahc::AsyncBody;
+
+use crate::{
+    Client, Error,
+    convert::{self, forced, proxy_uri},
+    failure::{Way, failure, io_failure},
+    seed,
+};
+
+type Failed = TransportError<isahc::Error>;
+
+const PIECE: usize = 16_384;
+
+impl Client {
+    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
+    /// and judged as always.
+    ///
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout). The cap on a body holds too. A body that breaks off is not
+    /// asked for again.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    ///
+    /// ```no_run
+    /// # use cometly_isahc::{Client, cometly_core::Api};
+    /// # use std::io::Write as _;
+    /// # async fn save(client: &Client, api: &Api) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+    /// let mut body = client.stream(call).await?.into_result()?.into_body();
+    /// let mut file = std::fs::File::create("events.json")?;
+    /// while let Some(piece) = body.next_chunk().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
+        let mut operation = call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?;
+        loop {
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    Timer::after(pause).await;
+                    operation
+                }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.begin(&attempt)).await;
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => return result,
+            };
+        }
+    }
+
+    /// One attempt, as far as it has to be read to be judged.
+    async fn begin(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+        unless_silent(attempt.timeout(), self.begin_unbounded(attempt)).await
+    }
+
+    async fn begin_unbounded(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+        let request = attempt.request();
+        // A proxy would read what is not encrypted.
+        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let uri = proxy.map(proxy_uri).transpose()?;
+        let request = convert::request(request, self.may_reuse, |settings| {
+            forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)
+        })?;
+        let http = self.clients.current(attempt.needs_fresh_connection());
+        let way = Way { proxy, may_reuse: self.may_reuse };
+        let (head, mut rest) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
+        let (head, ()) = convert::head(isahc::http::Response::from_parts(head, ()))?.into_parts();
+        self.limits.check_head(head.status, &head.headers)?;
+        let mut meter = attempt.body_meter(head.status);
+        let (mut start, mut is_success, mut is_whole) = (Vec::new(), None, false);
+        let mut buffer = vec![0; PIECE];
+        while is_success != Some(true) && !is_whole {
+            let len = rest.read(&mut buffer).await.map_err(io_failure)?;
+            let piece = buffer.get(..len).unwrap_or_default();
+            meter.add(len)?;
+            is_success = is_success.or_else(|| attempt.begins_success(&head, piece));
+            start.extend_from_slice(piece);
+            is_whole = len == 0;
+        }
+        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
+        let body = Body { start: start.into(), rest: (!is_whole).then_some(rest), buffer, meter, idle };
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+async fn unless_silent<T>(time: Duration, reading: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    or(reading, async {
+        Timer::after(time).await;
+        Err(TransportError::timed_out(Delivery::Unknown))
+    })
+    .await
+}
+
+/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+///
+/// As bytes, it is what has come and is not read yet.
+pub struct Body {
+    start: Bytes,
+    rest: Option<AsyncBody>,
+    buffer: Vec<u8>,
+    meter: BodyMeter,
+    idle: Duration,
+}
+
+impl Body {
+    /// The next piece; `None` at the end. Its future can be dropped: nothing is lost.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        if !self.start.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.start)));
+        }
+        self.meter.check()?;
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        let buffer = &mut self.buffer;
+        let read = unless_silent(self.idle, async { rest.read(buffer).await.map_err(io_failure) }).await;
+        let read = read.and_then(|len| self.meter.add(len).map(|()| len));
+        let len = read.map_err(|error| self.meter.failed(error))?;
+        let piece = self.buffer.get(..len).unwrap_or_default();
+        Ok((len > 0).then(|| Bytes::copy_from_slice(piece)))
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.start
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}

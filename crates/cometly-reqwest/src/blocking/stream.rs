@@ -1,0 +1,75 @@
+//! Answers whose bodies are handed on in pieces.
+
+use std::io::{self, Read};
+
+use bytes::{Buf as _, Bytes};
+use cometly_core::{AuthOutcome, Call};
+
+use super::Client;
+use crate::Error;
+
+impl Client {
+    /// Sends a call and hands the body of a success on in pieces, as [`stream`](crate::Client::stream) of the async client.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
+        let client = self.client.clone();
+        let outcome = self.wait(async move { client.stream(call).await })?;
+        Ok(outcome.map(|body| Body { body: Some(body), piece: Bytes::new(), client: self.clone() }))
+    }
+}
+
+/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+#[derive(Debug)]
+pub struct Body {
+    /// Lent to the runtime while a piece is waited for.
+    body: Option<crate::Body>,
+    client: Client,
+    /// What came and is not read yet.
+    piece: Bytes,
+}
+
+impl Body {
+    /// Reads a piece; 0 bytes are the end.
+    ///
+    /// # Errors
+    /// As [`next_chunk`](crate::Body::next_chunk) of the async client.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if self.piece.is_empty() {
+            self.piece = self.next_piece()?;
+        }
+        let len = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(buffer.get_mut(..len).unwrap_or_default());
+        Ok(len)
+    }
+
+    /// Gets the next piece from the runtime; an empty one at the end.
+    fn next_piece(&mut self) -> Result<Bytes, Error> {
+        // Only a runtime that ended has not given it back.
+        let mut body = self.body.take().ok_or_else(super::ended)?;
+        let (body, piece) = self.client.wait(async move {
+            let piece = body.next_chunk().await;
+            Ok((body, piece))
+        })?;
+        self.body = Some(body);
+        Ok(piece?.unwrap_or_default())
+    }
+}
+
+/// What has come and is not read yet.
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        match &self.body {
+            Some(body) if self.piece.is_empty() => body.as_ref(),
+            _ => &self.piece,
+        }
+    }
+}
+
+/// The error is an [`Error`] within an [`io::Error`].
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,144 @@
+//! Answers whose bodies are handed on in pieces.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Next, Redirected, TransportError};
+use http::Response;
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+
+use crate::{Client, ClientError, Error, failure::failure, now, seed};
+
+type Failed = TransportError<ClientError>;
+
+impl Client {
+    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
+    /// and judged as always.
+    ///
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout). The cap on a body holds too. A body that breaks off is not
+    /// asked for again.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    ///
+    /// ```no_run
+    /// # use cometly_reqwest::{Client, cometly_core::Api};
+    /// # use std::io::Write as _;
+    /// # async fn save(client: &Client, api: &Api) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+    /// let mut body = client.stream(call).await?.into_result()?.into_body();
+    /// let mut file = std::fs::File::create("events.json")?;
+    /// while let Some(piece) = body.next_chunk().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
+        let mut operation = call.start(&self.retry_policy, &self.limits, seed(), now())?;
+        loop {
+            operation = match operation.next(now()) {
+                Next::Wait { pause, operation } => {
+                    sleep(pause).await;
+                    operation
+                }
+                Next::Send(attempt) => {
+                    let answer = attempt.instrument(self.begin(&attempt)).await;
+                    attempt.finish(answer, now())
+                }
+                Next::Done(result) => return result,
+            };
+        }
+    }
+
+    /// One attempt, as far as it has to be read to be judged.
+    async fn begin(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+        if Handle::try_current().is_err() {
+            return Err(TransportError::setup(ClientError::NoRuntime));
+        }
+        let reading = timeout(attempt.timeout(), self.begin_unbounded(attempt)).await;
+        reading.map_err(|_| silent())?
+    }
+
+    async fn begin_unbounded(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+        // Held until the request is out.
+        let call = Arc::new(());
+        let request = self.to_reqwest(attempt, &call)?;
+        let asked = request.url().clone();
+        let proxy = self.clients.proxy_for(attempt.uri());
+        let http = self.clients.get(&asked, attempt.needs_fresh_connection())?;
+        let mut rest = http.execute(request).await.map_err(|error| failure(error, proxy))?;
+        let mut head = Response::new(());
+        *head.status_mut() = rest.status();
+        *head.headers_mut() = std::mem::take(rest.headers_mut());
+        if *rest.url() != asked {
+            head.extensions_mut().insert(Redirected);
+        }
+        self.limits.check_head(head.status(), head.headers())?;
+        let (head, ()) = head.into_parts();
+        let mut meter = attempt.body_meter(head.status);
+        let (mut start, mut is_success, mut is_whole) = (BytesMut::new(), None, false);
+        while is_success != Some(true) && !is_whole {
+            let piece = rest.chunk().await.map_err(|error| failure(error, proxy))?;
+            is_whole = piece.is_none();
+            let piece = piece.unwrap_or_default();
+            meter.add(piece.len())?;
+            is_success = is_success.or_else(|| attempt.begins_success(&head, &piece));
+            start.extend_from_slice(&piece);
+        }
+        drop(call);
+        let body = Body { start: start.freeze(), rest: (!is_whole).then_some(rest), meter, idle: self.idle() };
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+fn silent() -> Failed {
+    TransportError::timed_out(Delivery::Unknown)
+}
+
+/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+///
+/// As bytes, it is what has come and is not read yet.
+pub struct Body {
+    start: Bytes,
+    rest: Option<reqwest::Response>,
+    meter: BodyMeter,
+    idle: Duration,
+}
+
+impl Body {
+    /// The next piece; `None` at the end. Its future can be dropped: nothing is lost.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        if !self.start.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.start)));
+        }
+        self.meter.check()?;
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        let read = match timeout(self.idle, rest.chunk()).await {
+            Ok(read) => read.map_err(|error| failure(error, None)),
+            Err(_) => Err(silent()),
+        };
+        let len = |piece: &Option<Bytes>| piece.as_ref().map_or(0, Bytes::len);
+        let read = read.and_then(|piece| self.meter.add(len(&piece)).map(|()| piece));
+        read.map_err(|error| self.meter.failed(error))
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.start
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}

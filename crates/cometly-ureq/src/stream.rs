@@ -1,0 +1,151 @@
+//! Answers whose bodies are handed on in pieces.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf as _, Bytes};
+use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Moment, Next, TransportError};
+use http::{Method, Request, Response, response::Parts};
+use ureq::{AsSendBody, BodyReader};
+
+use crate::{Client, Error, agents::forced, failure::failure, seed};
+
+type Failed = TransportError<ureq::Error>;
+
+const PIECE: usize = 16_384;
+
+impl Client {
+    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
+    /// and judged as always.
+    ///
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout). The cap on a body holds too. A body that breaks off is not
+    /// asked for again.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    ///
+    /// ```no_run
+    /// # use cometly_ureq::{Client, cometly_core::Api};
+    /// # fn save(client: &Client, api: &Api) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = api.get("events").query("start_date", "2026-11-01 00:00:00").query("end_date", "2026-11-02 00:00:00");
+    /// let mut body = client.stream(call)?.into_result()?.into_body();
+    /// std::io::copy(&mut body, &mut std::fs::File::create("events.json")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
+        let mut operation = call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?;
+        loop {
+            operation = match operation.next(Moment::now()) {
+                Next::Wait { pause, operation } => {
+                    sleep(pause);
+                    operation
+                }
+                Next::Send(attempt) => {
+                    let answer = attempt.in_scope(|| self.begin(&attempt));
+                    attempt.finish(answer, Moment::now())
+                }
+                Next::Done(result) => return result,
+            };
+        }
+    }
+
+    /// One attempt, as far as it has to be read to be judged.
+    fn begin(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+        let end = Instant::now().checked_add(attempt.timeout());
+        let (head, body) = attempt.request().into_parts();
+        let (head, mut rest) = if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
+            self.head(Request::from_parts(head, ()), attempt)
+        } else {
+            self.head(Request::from_parts(head, body.as_ref()), attempt)
+        }?;
+        let mut meter = attempt.body_meter(head.status);
+        let (mut start, mut is_success, mut is_whole) = (Vec::new(), None, false);
+        let mut buffer = vec![0; PIECE];
+        while is_success != Some(true) && !is_whole {
+            let len = rest.read(&mut buffer).map_err(|error| failure(error.into()))?;
+            let piece = buffer.get(..len).unwrap_or_default();
+            meter.add(len)?;
+            is_success = is_success.or_else(|| attempt.begins_success(&head, piece));
+            start.extend_from_slice(piece);
+            is_whole = len == 0;
+            if end.is_some_and(|end| Instant::now() > end) {
+                return Err(TransportError::timed_out(Delivery::Unknown));
+            }
+        }
+        let body = Body { start: start.into(), rest: (!is_whole).then_some(rest), meter };
+        Ok(Response::from_parts(head, body))
+    }
+
+    fn head<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+        attempt: &Attempt,
+    ) -> Result<(Parts, BodyReader<'static>), Failed> {
+        let timeout = attempt.timeout();
+        let agent = self.agents.current();
+        let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
+        let settings = forced!(agent.configure_request(request), self.limits, proxy, timeout)
+            .timeout_global(None)
+            .timeout_recv_response(Some(timeout))
+            .timeout_send_body(Some(timeout))
+            .timeout_per_read(Some(timeout));
+        let is_fresh = attempt.needs_fresh_connection();
+        // The kept connections to that host are thrown away.
+        let settings = if is_fresh { settings.max_idle_age(Duration::ZERO) } else { settings };
+        let (head, body) = agent.run(settings.build()).map_err(failure)?.into_parts();
+        self.limits.check_head(head.status, &head.headers)?;
+        Ok((head, body.into_with_config().limit(u64::MAX).reader()))
+    }
+}
+
+/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+///
+/// As bytes, it is what has come and is not read yet.
+pub struct Body {
+    start: Bytes,
+    rest: Option<BodyReader<'static>>,
+    meter: BodyMeter,
+}
+
+impl Body {
+    /// Reads a piece; 0 bytes are the end.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        if !self.start.is_empty() {
+            let len = self.start.len().min(buffer.len());
+            self.start.copy_to_slice(buffer.get_mut(..len).unwrap_or_default());
+            return Ok(len);
+        }
+        self.meter.check()?;
+        let Some(rest) = &mut self.rest else { return Ok(0) };
+        let read = rest.read(buffer).map_err(|error| failure(error.into()));
+        read.and_then(|len| self.meter.add(len).map(|()| len)).map_err(|error| self.meter.failed(error))
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.start
+    }
+}
+
+/// The error is an [`Error`] within an [`io::Error`].
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer).map_err(io::Error::other)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}
