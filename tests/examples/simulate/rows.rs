@@ -219,7 +219,7 @@ pub(crate) fn all() -> Vec<Row> {
         kind: Kind::Crowd,
         scene: Scene { jobs: 3, ..scene(Counting::SlidingCounter, 60, 1_000, 1) },
         is_quick: false,
-        bounds: Bounds { drain: 1.1, refused: 25.0, silence: 9.0, ..NONE },
+        bounds: Bounds { drain: 1.3, refused: 25.0, silence: 9.0, ..NONE },
     });
     for (calls, rival) in [(15, 13), (60, 50)] {
         for counting in [Counting::FirstHit, Counting::Clock(23_000)] {
