@@ -48,21 +48,29 @@ pub(crate) use window::Told;
 /// polls.
 ///
 /// # What it keeps to
-/// Each is a test on this code, or a row of `cargo xtask simulate`:
+/// `cargo xtask simulate` measures each in virtual time on this code, beside the same callers without a pacer:
 ///
 /// | | |
 /// | --- | --- |
-/// | alive | a waiter is sent within a window of the server's having room; after five refused windows in a row, nine more |
-/// | no worse than none | 99 % of the successes of the same callers without a pacer, and at most 1.1 of their time |
-/// | unfelt | a burst that fits into what is left goes at once |
-/// | fair | 2 to 10 equal processes, windows from the first hit or of the clock: the least has a third of its share at half time |
-/// | polite | alone, windows: at most 0.01 refusals a success; `Retry-After: 0` or none for ever: 40 calls an hour |
+/// | alive | a waiter is sent within two windows of the server's having room; after five refused windows in a row, nine more |
+/// | no worse than none | 99 % of the successes of the same callers without a pacer, at most 1.1 of their time |
+/// | unfelt | a burst that fits into what is left goes at once; alone, 1.1 of the shortest time there is |
+/// | fair | 2 to 10 equal processes, 100 windows: the least has a third of its share at half time, the median 0.85 |
+/// | polite | alone, at most 0.01 refusals a success; `Retry-After: 0` or none for ever: 40 calls an hour |
 /// | cheap | a poll and a cancellation in O(log waiters), 128 bytes and 20 polls a second a waiter, 256 idle endpoints |
 ///
-/// It does not promise: fairness between processes that share nothing on a sliding window or a bucket, where none sees that
-/// another lost; that all processes together are refused seldom (100 of them with a limit of 60 are refused about as often
-/// as they succeed); anything with a server that counts what it refuses; and a time of the clock that jumps ahead counts
-/// as gone by.
+/// Where it comes to less:
+/// - A rival without a pacer takes 13 of 15 calls of each window: 97 % of the successes without one, within a minute.
+/// - A call each 5 s at a limit of 7, more than the limit allows, within a minute: 98 %.
+/// - Alone on a sliding log: 1.2 of the shortest time. On a sliding counter: no bound on it, and 0.02 refusals a success.
+/// - Alone on a bucket: up to 0.03 refusals a success.
+/// - Two or more processes on a sliding window: 1.2 of the time without a pacer, 1,000 of them 1.3; on a small bucket, 2.
+/// - 100 processes at a limit of 60: up to 1.5 refusals a success, and one in a hundred successes comes 20 windows after
+///   the one before.
+///
+/// It does not promise fairness on a sliding window or a bucket between processes that share nothing, since none sees that
+/// another lost; nor anything with a server that counts what it refuses. A time of the clock that jumps ahead counts as
+/// gone by.
 #[derive(Clone, Default)]
 pub struct Pacer {
     endpoints: Arc<Mutex<Endpoints>>,

@@ -110,10 +110,10 @@ pub(crate) fn all() -> Vec<Row> {
                 kind: Kind::Alone,
                 scene: scene(counting, calls, 1, 50),
                 is_quick: calls == 60 || calls == 7,
-                bounds: if counting == Counting::SlidingCounter {
-                    Bounds { ideal: f64::INFINITY, ..alone }
-                } else {
-                    alone
+                bounds: match counting {
+                    Counting::SlidingCounter => Bounds { ideal: f64::INFINITY, refused: 0.02, ..alone },
+                    Counting::SlidingLog => Bounds { ideal: 1.2, ..alone },
+                    _ => alone,
                 },
             });
         }
@@ -139,7 +139,7 @@ pub(crate) fn all() -> Vec<Row> {
         kind: Kind::Alone,
         scene: Scene { jobs: 1_200, ..scene(Counting::Bucket(12), 60, 1, 20) },
         is_quick: true,
-        bounds: Bounds { ideal: 1.1, ..alone },
+        bounds: Bounds { refused: 0.03, ..alone },
     });
     rows.push(Row {
         name: "alone, first hit, 60 a minute, 1 in 100 answers lost".into(),
@@ -166,7 +166,7 @@ pub(crate) fn all() -> Vec<Row> {
                 ..scene(Counting::FirstHit, 7, 1, 60)
             },
             is_quick: true,
-            bounds: NONE,
+            bounds: Bounds { successes: 0.98, ..NONE },
         });
     }
     for (processes, calls) in [(2, 60), (5, 60), (10, 60), (2, 15), (5, 15), (10, 15), (2, 7), (5, 7), (10, 7), (2, 5)]
@@ -180,7 +180,11 @@ pub(crate) fn all() -> Vec<Row> {
                 kind: if is_window { Kind::Fair } else { Kind::Blind },
                 scene: scene(counting, calls, processes, 100),
                 is_quick: is_window && calls < 60 && (processes, calls) != (2, 5),
-                bounds: if is_window { fairness } else { Bounds { drain: 1.1, ..NONE } },
+                bounds: match counting {
+                    Counting::FirstHit | Counting::Clock(_) => fairness,
+                    Counting::Bucket(1 | 2) => Bounds { drain: 2.0, ..NONE },
+                    _ => Bounds { drain: 1.2, ..NONE },
+                },
             });
         }
     }
@@ -215,7 +219,7 @@ pub(crate) fn all() -> Vec<Row> {
         kind: Kind::Crowd,
         scene: Scene { jobs: 3, ..scene(Counting::SlidingCounter, 60, 1_000, 1) },
         is_quick: false,
-        bounds: Bounds { drain: 1.1, refused: 25.0, silence: 9.0, ..NONE },
+        bounds: Bounds { drain: 1.3, refused: 25.0, silence: 9.0, ..NONE },
     });
     for (calls, rival) in [(15, 13), (60, 50)] {
         for counting in [Counting::FirstHit, Counting::Clock(23_000)] {
@@ -231,7 +235,7 @@ pub(crate) fn all() -> Vec<Row> {
                     ..scene(counting, calls, 1, 1)
                 },
                 is_quick: true,
-                bounds: NONE,
+                bounds: Bounds { successes: 0.97, ..NONE },
             });
             rows.push(Row {
                 name: format!("a rival takes {rival} of {calls} for an hour, {}, jobs", name(counting)),

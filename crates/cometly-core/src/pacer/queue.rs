@@ -167,3 +167,87 @@ fn is_waiting(entry: &Entry) -> bool {
 fn lowest_bit(of: usize) -> usize {
     of & of.wrapping_neg()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Does {
+        Joins,
+        Waits(usize),
+        StepsAside(usize),
+        Leaves(usize),
+    }
+
+    fn does() -> impl Strategy<Value = Does> {
+        prop_oneof![
+            3 => Just(Does::Joins),
+            4 => any::<usize>().prop_map(Does::Waits),
+            1 => any::<usize>().prop_map(Does::StepsAside),
+            2 => any::<usize>().prop_map(Does::Leaves),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_counts_as_a_list_does(all in prop::collection::vec(does(), 1..300)) {
+            let (mut queue, mut list) = (Queue::default(), BTreeMap::<u64, bool>::new());
+            for step in all {
+                let (Does::Waits(which) | Does::StepsAside(which) | Does::Leaves(which)) = step else {
+                    list.insert(queue.join(), false);
+                    continue;
+                };
+                let Some(number) = list.keys().nth(which % list.len().max(1)).copied() else { continue };
+                match step {
+                    Does::Waits(_) => {
+                        queue.wait(number, 1_000);
+                        list.insert(number, true);
+                    }
+                    Does::StepsAside(_) => {
+                        queue.step_aside(number);
+                        list.insert(number, false);
+                    }
+                    _ => {
+                        queue.leave(number);
+                        list.remove(&number);
+                    }
+                }
+                for (number, waits) in &list {
+                    let ahead = list.range(..number).filter(|(_, waits)| **waits).count();
+                    prop_assert_eq!(queue.ahead_of(*number, 0), u64::try_from(ahead).unwrap());
+                    let waiting = list.values().filter(|waits| **waits).count() + usize::from(!waits);
+                    prop_assert_eq!(queue.waiting_with(*number), u64::try_from(waiting).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn those_that_left_take_no_memory_for_long() {
+        let mut queue = Queue::default();
+        for _ in 0..100_000 {
+            let number = queue.join();
+            queue.wait(number, 0);
+            queue.leave(number);
+        }
+        assert!(queue.entries.len() <= 32 && queue.tree.len() <= 32, "{}", queue.entries.len());
+    }
+
+    #[test]
+    fn a_late_waiter_is_passed_by_those_behind_alone_and_comes_first_when_it_polls() {
+        let mut queue = Queue::default();
+        let (late, behind) = (queue.join(), queue.join());
+        queue.wait(late, 100);
+        queue.wait(behind, 100);
+        assert_eq!(queue.ahead_of(behind, 100 + PATIENCE), 1);
+        assert_eq!(queue.ahead_of(behind, 101 + PATIENCE), 0);
+        assert_eq!(queue.ahead_of(late, 101 + PATIENCE), 0);
+        queue.wait(late, 500);
+        assert_eq!(queue.ahead_of(behind, 400), 1);
+    }
+}

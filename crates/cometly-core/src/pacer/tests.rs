@@ -448,7 +448,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     /// Alive, in order and polite, with random limits, delays, losses, rivals and cancellations, on windows of both kinds.
     #[test]
@@ -479,4 +479,38 @@ proptest! {
             prop_assert!(*polls <= most, "{polls} polls of {most}");
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2))]
+
+    /// Equal processes that share nothing, forty windows of both kinds. The simulator runs a hundred, with closer bounds.
+    #[test]
+    fn equal_processes_share_a_window(
+        seed in any::<u64>(),
+        processes in 2..=10_usize,
+        into_window in prop::option::of(0..MINUTE),
+    ) {
+        let server = into_window.map_or(Server::fixed(7), |into| Server::clock(7, into));
+        let mut world = World::new(server, processes, 280).seeded(seed);
+        world.run();
+        prop_assert_eq!(world.done.len(), 280);
+        let mut shares = vec![0_usize; processes];
+        for (_, process) in &world.done[..140] {
+            shares[*process] += 1;
+        }
+        shares.sort_unstable();
+        let fair = 140 / processes;
+        prop_assert!(shares[0] * 5 >= fair && shares[processes / 2] * 2 >= fair, "{shares:?}");
+    }
+}
+
+#[test]
+fn a_ticket_that_is_dropped_holds_no_other_up() {
+    let pacer = Pacer::new();
+    let opener = go(ask(&pacer, 0));
+    let (first, second) = (wait(ask(&pacer, 0)).2, wait(ask(&pacer, 0)).2);
+    assert!(opener.on_answer(taken(7, 1), at(1)).is_none());
+    drop(first);
+    drop(go(second.poll(at(1))));
 }
