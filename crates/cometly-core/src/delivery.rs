@@ -11,7 +11,7 @@ pub enum Delivery {
     /// The server's certificate was refused, before anything was sent. Trying again does not help.
     Untrusted,
     /// It may have arrived and been carried out. Safe to send again only if the call is
-    /// [idempotent](Call::is_idempotent).
+    /// [idempotent](crate::Call::is_idempotent).
     Unknown,
 }
 
