@@ -202,7 +202,7 @@ mod tests {
                     list.insert(queue.join(), false);
                     continue;
                 };
-                let Some(number) = list.keys().nth(which % list.len().max(1)).copied() else { continue };
+                let Some(number) = list.keys().nth(which.checked_rem(list.len()).unwrap_or(0)).copied() else { continue };
                 match step {
                     Does::Waits(_) => {
                         queue.wait(number, 1_000);
@@ -220,7 +220,7 @@ mod tests {
                 for (number, waits) in &list {
                     let ahead = list.range(..number).filter(|(_, waits)| **waits).count();
                     prop_assert_eq!(queue.ahead_of(*number, 0), u64::try_from(ahead).unwrap());
-                    let waiting = list.values().filter(|waits| **waits).count() + usize::from(!waits);
+                    let waiting = list.values().filter(|waits| **waits).count().saturating_add(usize::from(!waits));
                     prop_assert_eq!(queue.waiting_with(*number), u64::try_from(waiting).unwrap());
                 }
             }

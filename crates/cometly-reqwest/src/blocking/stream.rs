@@ -16,7 +16,7 @@ impl Client {
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
         let client = self.client.clone();
         let outcome = self.wait(async move { client.stream(call).await })?;
-        Ok(outcome.map(|body| Body { body: Some(body), piece: Bytes::new(), client: self.clone() }))
+        Ok(outcome.map(|body| Body { inner: Some(body), piece: Bytes::new(), client: self.clone() }))
     }
 }
 
@@ -24,7 +24,7 @@ impl Client {
 #[derive(Debug)]
 pub struct Body {
     /// Lent to the runtime while a piece is waited for.
-    body: Option<crate::Body>,
+    inner: Option<crate::Body>,
     client: Client,
     /// What came and is not read yet.
     piece: Bytes,
@@ -47,12 +47,12 @@ impl Body {
     /// Gets the next piece from the runtime; an empty one at the end.
     fn next_piece(&mut self) -> Result<Bytes, Error> {
         // Only a runtime that ended has not given it back.
-        let mut body = self.body.take().ok_or_else(super::ended)?;
+        let mut body = self.inner.take().ok_or_else(super::ended)?;
         let (body, piece) = self.client.wait(async move {
             let piece = body.next_chunk().await;
             Ok((body, piece))
         })?;
-        self.body = Some(body);
+        self.inner = Some(body);
         Ok(piece?.unwrap_or_default())
     }
 }
@@ -60,7 +60,7 @@ impl Body {
 /// What has come and is not read yet.
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
-        match &self.body {
+        match &self.inner {
             Some(body) if self.piece.is_empty() => body.as_ref(),
             _ => &self.piece,
         }
