@@ -28,7 +28,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Stands for hyper-util's client, which is such a service too.
+//! // In place of hyper-util's client, which is such a service too.
 //! let service = tower::service_fn(|request: cometly_tower::Request| async move {
 //!     assert_eq!(request.uri(), "https://app.cometly.com/public-api/v1/companies");
 //!     Ok::<_, std::convert::Infallible>(Response::new(r#"{"data":[]}"#.to_owned()))

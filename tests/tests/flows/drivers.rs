@@ -145,7 +145,7 @@ macro_rules! async_run {
 
 impl Driver for Ureq {
     fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_ureq::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap())
+        Self(cometly_ureq::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap())
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -178,7 +178,7 @@ impl Driver for Reqwest {
     fn new(attempt_timeout: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self(
-            cometly_reqwest::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap(),
+            cometly_reqwest::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap(),
             runtime,
         )
     }
@@ -214,7 +214,7 @@ impl Driver for ReqwestBlocking {
         Self(
             cometly_reqwest::blocking::Client::builder()
                 .attempt_timeout(attempt_timeout)
-                .max_body_size(2 << 20)
+                .max_body_size(4 << 20)
                 .build()
                 .unwrap(),
         )
@@ -248,7 +248,7 @@ impl Driver for ReqwestBlocking {
 
 impl Driver for Isahc {
     fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap())
+        Self(cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap())
     }
 
     fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
@@ -280,7 +280,7 @@ impl Driver for Isahc {
 impl Driver for IsahcBlocking {
     fn new(attempt_timeout: Duration) -> Self {
         let client =
-            cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(2 << 20).build().unwrap();
+            cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap();
         Self(cometly_isahc::blocking::Client::from(client))
     }
 

@@ -81,7 +81,7 @@ fn a_body_without_an_end_is_cut_at_the_cap<D: Driver>() {
     stage.emulator.inject(Fault::endless());
     let (body, end) = driver.stream(list(&stage, 1)).unwrap().into_result().unwrap().into_body();
     assert_eq!(end.unwrap_err().kind(), CallErrorKind::TooLarge);
-    assert!(body.len() <= 2 << 20, "{} bytes", body.len());
+    assert!(body.len() <= 4 << 20, "{} bytes", body.len());
 }
 
 for_each_driver![

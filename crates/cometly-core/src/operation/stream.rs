@@ -13,7 +13,7 @@ impl Attempt {
     /// Whether an answer is a success, by its head and a piece of its body; `None` if the piece is white space only, so that
     /// the next one decides.
     ///
-    /// A client that hands bodies on in pieces asks this of each piece until it is told. The body of a success begins
+    /// A client that hands bodies on in pieces asks this of each piece until it knows. The body of a success begins
     /// there: [`finish`](Self::finish) takes a body that shows these bytes. Any other answer is read to its end.
     #[must_use]
     pub fn begins_success(&self, head: &Parts, piece: &[u8]) -> Option<bool> {
