@@ -10,12 +10,22 @@ pub(crate) struct Library {
 
 /// `Deserialize` as the bound of what is read from an answer.
 const DESERIALIZE: &str = "serde_core::de::DeserializeOwned";
+// In the derived implementations of serde's two traits.
+const DESERIALIZER: &str = "serde_core::de::Deserializer";
+const SERIALIZER: &str = "serde_core::ser::Serializer";
 
 pub(crate) const LIBRARIES: &[Library] = &[
     Library {
         package: "cometly-core",
         features: "",
-        may_name: &["bytes", "http", "serde_core::de::Deserialize", "serde_core::ser::Serialize"],
+        may_name: &[
+            "bytes",
+            "http",
+            "serde_core::de::Deserialize",
+            DESERIALIZE,
+            DESERIALIZER,
+            "serde_core::ser::Serialize",
+        ],
     },
     Library {
         package: "cometly",
@@ -25,8 +35,14 @@ pub(crate) const LIBRARIES: &[Library] = &[
             "cometly_core",
             "http",
             "jiff",
+            // What a row holds beside its known fields.
+            "serde_json::map::Map",
+            "serde_json::value::Value",
             "serde_core::de::Deserialize",
+            DESERIALIZE,
+            DESERIALIZER,
             "serde_core::ser::Serialize",
+            SERIALIZER,
         ],
     },
     Library {
