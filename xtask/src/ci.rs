@@ -42,7 +42,6 @@ const STEPS: &[Step] = &[
     ),
     Step::new("retries and pacing, in virtual time", &["xtask", "simulate", "--quick"]),
     Step::new("each row of proof/breaks.toml fits the sources", &["xtask", "breaks", "--list"]),
-    Step::new("guards taken out: all of them in 12 days", &["xtask", "breaks", "--rotate", "12"]),
     Step::new("demo", &["xtask", "demo"]),
     Step::new("the core's budget", &["xtask", "budget"]),
 ];

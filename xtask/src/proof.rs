@@ -26,7 +26,6 @@ const BOTH: &[Step] = &[
 ];
 
 const QUICK: &[Step] = &[
-    Step::new("instructions and allocations", &["xtask", "bench", "--quick", "--gate"]),
     Step::new(
         "what remains of the key in memory",
         &["test", "--package", "cometly-conformance", "--test", "key_memory"],
@@ -36,6 +35,7 @@ const QUICK: &[Step] = &[
 
 const FULL: &[Step] = &[
     Step::new("instructions and allocations, beside the peers", &["xtask", "bench", "--gate"]),
+    Step::new("guards taken out", &["xtask", "breaks"]),
     Step::new("the cost of having us", &["xtask", "cost"]),
     Step::new(
         "what remains of the key in memory",
