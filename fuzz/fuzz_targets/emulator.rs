@@ -392,7 +392,8 @@ fn check(answer: &Response<Bytes>, struck: bool, is_head: bool) {
     if is_head || struck || answer.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         return;
     }
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_else(|error| panic!("an answer in JSON is JSON: {error}: {answer:?}"));
+    let body: Value = serde_json::from_slice(answer.body())
+        .unwrap_or_else(|error| panic!("an answer in JSON is JSON: {error}: {answer:?}"));
     if status >= 400 {
         assert!(body["message"].is_string(), "{body}");
     }

@@ -191,7 +191,8 @@ struct Known {
     last_answer: Option<ApiErrorKind>,
     /// The longest wait that a 429 asked for.
     longest_wait: Duration,
-    was_key_rotated: bool,
+    /// How often it was sent again because its key was replaced; these count for no bound but their own, 16.
+    key_rotations: u32,
     needs_fresh_connection: bool,
 }
 
@@ -218,7 +219,7 @@ impl World {
             assert_eq!(request.headers()[AUTHORIZATION].as_bytes(), format!("Bearer {}", self.key).as_bytes());
             known.sent += 1;
             assert_eq!(attempt.number(), known.sent);
-            assert!(known.sent <= self.rules.max_attempts, "more attempts than allowed");
+            assert!(known.sent - known.key_rotations <= self.rules.max_attempts, "more attempts than allowed");
             assert_eq!(attempt.needs_fresh_connection(), known.needs_fresh_connection);
             let before = self.latest - started;
             let time = self.rules.timeout.saturating_sub(before).min(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
@@ -334,9 +335,9 @@ impl World {
             Result::Answer { status, retry_after, .. } => {
                 let asked = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
                 match status_of(status) {
-                    401 if is_key_old && !known.was_key_rotated => {
-                        known.was_key_rotated = true;
-                        let is_allowed = known.sent < rules.max_attempts;
+                    401 if is_key_old && known.key_rotations < 16 => {
+                        let is_allowed = rules.max_attempts > 1;
+                        known.key_rotations += 1;
                         return is_allowed.then_some((R::KeyRotated, Duration::ZERO));
                     }
                     429 => {
@@ -355,7 +356,7 @@ impl World {
             _ => return None,
         };
         let at_least = if reason == R::RateLimited { asked.max(rules.initial_backoff) } else { asked };
-        if known.sent >= rules.max_attempts || asked > rules.max_retry_after || at_least >= left {
+        if known.sent - known.key_rotations >= rules.max_attempts || asked > rules.max_retry_after || at_least >= left {
             return None;
         }
         if reason == R::RateLimited {
