@@ -303,7 +303,8 @@ impl World {
     /// Sleeps until the operation sends or ends.
     fn drive(&mut self, mut operation: Operation, started: Duration) -> Reached {
         let mut waited = Duration::ZERO;
-        for _ in 0..100 {
+        // A pacer asks for up to 20 naps a second, and a window is at most 15 minutes.
+        for _ in 0..40_000 {
             operation = match operation.next(at(self.latest)) {
                 Next::Send(attempt) => return Reached::Attempt(attempt, waited),
                 Next::Done(result) => return Reached::End(result),
@@ -318,7 +319,7 @@ impl World {
                 }
             };
         }
-        panic!("its turn never comes, though no other call waits");
+        panic!("its turn never comes, though no other call waits: {waited:?} of {:?}", self.rules.timeout);
     }
 
     /// The decision of the policy's docs, without its jitter; takes from the budget what a retry costs.

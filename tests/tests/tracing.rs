@@ -10,10 +10,10 @@ use std::{
 };
 
 use cometly_conformance::{
-    Settings, adapters,
+    Settings, Source, adapters,
     fault_server::{Answer, FaultServer, Script},
 };
-use cometly_core::{Api, ApiKey, RetryPolicy};
+use cometly_core::{Api, ApiKey, Moment, Next, Operation, Pacer, RetryPolicy, TransportLimits, bytes::Bytes};
 use tracing::{Subscriber, field::Field, span};
 use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt as _, registry::LookupSpan};
 
@@ -117,4 +117,25 @@ fn every_stack_tells_the_same_of_a_call_and_no_secret() {
             assert!(!line.contains("canary"), "{}: {line}", backend.name());
         }
     }
+    // A wait for the turn is many naps, and one event.
+    let api = Api::builder(ApiKey::new("12|canary-canary").unwrap()).pacer(Pacer::new()).build();
+    let mut now = Moment::since_origin(Duration::ZERO);
+    let begin = |now| -> Operation<Bytes, Source> {
+        api.get("events").start(&RetryPolicy::default(), &TransportLimits::default(), 1, now).unwrap()
+    };
+    let first = begin(now).next(now);
+    assert!(matches!(first, Next::Send(_)), "{first:?}");
+    let mut second = begin(now);
+    for _ in 0..5 {
+        second = match second.next(now) {
+            Next::Wait { pause, operation } => {
+                now = now.saturating_add(pause);
+                operation
+            }
+            other => panic!("it waits for the first one's answer: {other:?}"),
+        };
+    }
+    let lines = lines.take();
+    let waits = lines.iter().filter(|line| line.contains("its turn has not come")).count();
+    assert_eq!(waits, 1, "{lines:#?}");
 }

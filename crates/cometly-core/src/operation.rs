@@ -136,6 +136,8 @@ struct State {
     /// When the next attempt may be made.
     resume_at: Option<Moment>,
     place: Place,
+    /// Whether telemetry has the wait for this attempt's turn.
+    is_turn_told: bool,
     /// The keys that the attempt under way carries.
     keys: Arc<Keys>,
     /// The time-out of the attempt under way, and whether it is what is left of the call's.
@@ -248,6 +250,7 @@ impl<B, E> Operation<B, E> {
             last_answer: None,
             resume_at: None,
             place: Place::None,
+            is_turn_told: false,
             attempt_timeout: (Duration::ZERO, false),
             telemetry,
         };
@@ -269,9 +272,13 @@ impl<B, E> Operation<B, E> {
                 state.begin_attempt();
                 Next::Send(Attempt { state })
             }
-            Turn::Wait(pause) => {
+            Turn::Wait { pause, turn } => {
                 state.resume_at = Some(state.latest.saturating_add(pause));
-                state.telemetry.waits(pause, None, state.attempts);
+                // A wait for the turn is many naps, and one event.
+                if !state.is_turn_told {
+                    state.is_turn_told = true;
+                    state.telemetry.waits(turn, None, state.attempts);
+                }
                 state.wait(pause)
             }
             Turn::TooLate(turn) => {
@@ -291,7 +298,11 @@ impl<B, E> Operation<B, E> {
 /// Whether the next attempt may be made.
 enum Turn {
     Go,
-    Wait(Duration),
+    /// Sleep for `pause` and ask again; its turn comes after `turn`, as far as is known.
+    Wait {
+        pause: Duration,
+        turn: Duration,
+    },
     /// Its turn comes after this time, which the call does not have.
     TooLate(Duration),
     OutOfTime,
@@ -368,13 +379,14 @@ impl State {
                     return Turn::TooLate(turn);
                 }
                 self.place = Place::Waiting(ticket);
-                Turn::Wait(pause)
+                Turn::Wait { pause, turn }
             }
         }
     }
 
     fn begin_attempt(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
+        self.is_turn_told = false;
         self.keys = self.api.keys();
         self.attempt_timeout = self.next_timeout();
         self.telemetry.begin_attempt(&self.name, self.prototype.uri(), self.attempts, self.reason);
