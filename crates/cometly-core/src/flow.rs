@@ -298,7 +298,8 @@ pub enum Then {
 pub enum FlowError {
     /// An answer could not be read. Asked for the next step, the flow sends the same call again.
     Decode(DecodeError),
-    /// The server gave a cursor for the second time, so the list would never end. Each page was given once.
+    /// The server gave a cursor for the second time, so the list would never end. A page that came back by a new cursor was
+    /// given twice: only the cursor after it shows that.
     RepeatedCursor,
     /// The server did not know the cursor and answered with the first page, which was not given.
     BackAtFirstPage,

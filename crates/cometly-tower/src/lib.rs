@@ -44,7 +44,7 @@
 //! One deadline for each attempt, from waiting until the service is ready to the last byte of the body, and one for the call,
 //! as far as the host's [sleep](Host::sleep) and [clock](Host::now) are sound; caps on header lines and body; a
 //! `Content-Length` that the body does not have is an error; trailers are dropped. Nothing that the service hangs on a
-//! response as an extension is handed on, but for [`Redirected`](cometly_core::Redirected).
+//! response as an extension is kept, but for [`Redirected`](cometly_core::Redirected).
 //!
 //! Waiting for readiness counts as not sent; what fails once the service has the request is of unknown fate, unless
 //! [`Host::failure`] knows better; what fails once a response has begun is always of unknown fate.

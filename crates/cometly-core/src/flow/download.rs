@@ -25,8 +25,8 @@ use crate::{Api, BaseUrl, Call, CallError, InvalidBaseUrl, Moment, Reply, Transp
 ///
 /// ```
 /// # use cometly_core::{Api, Download, Fetch, Moment, http};
-/// # fn open(_: http::Request<()>) -> std::io::Result<http::Response<std::fs::File>> { unimplemented!() }
-/// # fn renew(_: cometly_core::Call) -> Result<cometly_core::Reply<cometly_core::bytes::Bytes>, std::io::Error> { unimplemented!() }
+/// # fn open(_: http::Request<()>) -> std::io::Result<http::Response<std::fs::File>> { Err(std::io::Error::other("no stack")) }
+/// # fn renew(_: cometly_core::Call) -> Result<cometly_core::Reply<cometly_core::bytes::Bytes>, std::io::Error> { Err(std::io::Error::other("no stack")) }
 /// use std::io::{Read, Write};
 ///
 /// fn save(api: &Api, mut download: Download, mut file: impl Write) -> Result<(), Box<dyn std::error::Error>> {

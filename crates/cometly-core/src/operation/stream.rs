@@ -1,4 +1,4 @@
-//! A success whose body is handed on in pieces: what of it is judged, counted, and said if it breaks off.
+//! A success whose body is read piece by piece: its start is judged, its bytes are counted, and an error names the call.
 
 use http::{StatusCode, response::Parts};
 
@@ -28,7 +28,7 @@ impl Attempt {
     }
 }
 
-/// Counts a body that is handed on in pieces, and names its call in errors; from [`Attempt::body_meter`].
+/// Counts a body that is read piece by piece, and names its call in errors; from [`Attempt::body_meter`].
 #[derive(Clone)]
 pub struct BodyMeter {
     history: History,

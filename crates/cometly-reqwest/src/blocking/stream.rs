@@ -1,4 +1,4 @@
-//! Answers whose bodies are handed on in pieces.
+//! Answers whose bodies are read piece by piece.
 
 use std::io::{self, Read};
 
