@@ -50,7 +50,9 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
                 ))?;
                 continue;
             };
-            checks.iter_mut().for_each(|check| debian.builds_its_library(check));
+            for check in &mut checks {
+                debian.builds_its_library(check);
+            }
         }
         say(&format!("cargo check --target {target}\n"))?;
         for mut check in checks {

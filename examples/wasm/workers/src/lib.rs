@@ -46,7 +46,7 @@ async fn send(call: Call) -> Result<AuthOutcome<Bytes>, CallError<Error>> {
     }
 }
 
-/// A Worker's clock stands while it computes, and goes on with each answer and each wait.
+/// A Worker's clock moves on with each answer and each wait only, not while the program computes.
 fn now() -> Moment {
     Moment::since_origin(Duration::from_millis(Date::now().as_millis()))
 }
