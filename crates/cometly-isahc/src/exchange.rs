@@ -10,7 +10,7 @@ use http::{Request, Response, uri::Scheme};
 
 use crate::{
     Client,
-    convert::{self, forced, proxy_uri},
+    convert::{self, Length, forced, proxy_uri},
     failure::{Way, failure, io_failure},
 };
 
@@ -58,13 +58,13 @@ impl Client {
         let (head, body) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;
+        let length = Length::of(head.status(), head.headers())?;
         let first = body.len().map_or(ROOM_WITHOUT_LENGTH, |len| usize::try_from(len).unwrap_or(FIRST_ROOM));
         let Some(body) = read(body, first, self.limits.max_body_size).await.map_err(io_failure)? else {
             return Err(TransportError::too_large(Some(head.status())));
         };
-        let response = head.map(|()| Bytes::from(body));
-        convert::check_length(&response)?;
-        Ok(response)
+        length.check(body.len())?;
+        Ok(head.map(|()| Bytes::from(body)))
     }
 }
 
