@@ -170,10 +170,13 @@ fn each_bad_argument_is_told_before_anything_is_sent() {
     assert_eq!(emulator.request_count(), 0);
 }
 
+/// A fault, the exit code, what is said, how many rows are written, and after how many calls.
+type End = (fn() -> Fault, i32, &'static str, usize, u64);
+
 #[test]
 fn each_end_of_a_list_has_its_exit_code_and_costs_at_most_one_call_more() {
     let list = ["companies", "list", "--per-page", "50"];
-    let ends: [(fn() -> Fault, i32, &str, usize, u64); 5] = [
+    let ends: [End; 5] = [
         // The third page leads back to the second, which comes a second time.
         (|| Fault::cursor_cycle().after(2).up_to_n_times(1), 11, "second time", 200, 4),
         (|| Fault::cursor_first_page().after(2), 12, "answered with the first page", 100, 3),
