@@ -115,7 +115,8 @@ fn a_wait_is_counted_down_and_the_items_stay_whole_lines() {
     });
     let program = Program::new(&server.base_url, KEY);
     let mut terminal = on_terminal(&program, &["request", "GET", "x", "--paginate"]);
-    terminal.exp_string("2 items, 1 pages, ").unwrap();
+    terminal.exp_string("2 rows, ").unwrap();
+    terminal.exp_string(" a second, 1 pages, ").unwrap();
     terminal.exp_string("2 s to wait: the rate limit is used up").unwrap();
     terminal.exp_string("1 s to wait").unwrap();
     let rest = terminal.exp_eof().unwrap();
