@@ -1,10 +1,10 @@
-//! `nightly DATABASE [DAY]`: the events of a day, by default of yesterday, into SQLite. See `docs/nightly.md`.
+//! `nightly DATABASE [DAY]`: the events of a day, by default of yesterday, into `SQLite`. See `docs/nightly.md`.
 
 use std::{env, error::Error, io::Read as _};
 
 use cometly::{
     Api, Download, Export, ExportJob, ExportLines, FlowError, Id, SpaceDate,
-    events::{Event, EventField, ExportEvents},
+    events::{Event, EventField, EventName, ExportEvents},
 };
 use cometly_ureq::Client;
 use jiff::{Timestamp, tz::TimeZone};
@@ -54,14 +54,14 @@ fn job(database: &Connection, day: SpaceDate) -> rusqlite::Result<Job> {
 /// orders once more, which does no harm.
 fn export(api: &Api, client: &Client, database: &Connection, day: SpaceDate) -> Result<Export, Box<dyn Error>> {
     let noted: Option<String> = job(database, day)?.export_id;
-    let mut steps = match noted {
-        Some(id) => client.run(api, ExportJob::resume(id.parse()?)),
-        None => {
-            let fields = [EventField::ID, EventField::EVENT_TIME_UTC, EventField::EVENT_NAME];
-            let fields = fields.into_iter().chain([EventField::EMAIL, EventField::AMOUNT]);
-            client.run(api, ExportJob::new(ExportEvents::on(day).fields(fields).build()?))
-        }
+    let flow = if let Some(id) = noted {
+        ExportJob::resume(id.parse()?)
+    } else {
+        let fields = [EventField::ID, EventField::EVENT_TIME_UTC, EventField::EVENT_NAME];
+        let fields = fields.into_iter().chain([EventField::EMAIL, EventField::AMOUNT]);
+        ExportJob::new(ExportEvents::on(day).fields(fields).build()?)
     };
+    let mut steps = client.run(api, flow);
     while let Some(step) = steps.try_next()? {
         let id = step.export_id.to_string();
         database.execute("UPDATE job SET export_id = ?1 WHERE day = ?2", [id, day.to_string()])?;
@@ -114,7 +114,7 @@ fn store(
 
 fn insert(database: &Connection, day: SpaceDate, event: &Event) -> rusqlite::Result<()> {
     let sql = "INSERT INTO event (id, day, time_utc, name, email, amount) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let (id, name) = (event.id.as_ref().map(Id::to_string), event.event_name.as_ref().map(|name| name.as_str()));
+    let (id, name) = (event.id.as_ref().map(Id::to_string), event.event_name.as_ref().map(EventName::as_str));
     let amount = event.amount.as_ref().map(ToString::to_string);
     let mut statement = database.prepare_cached(sql)?;
     statement.execute(params![id, day.to_string(), event.event_time_utc, name, event.email, amount])?;
