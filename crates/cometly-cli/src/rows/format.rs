@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{arguments::Format, exit::Exit, failure::Failure, rows::table::Table};
 
-/// The most names of left out fields that are told.
+/// The most names of left out fields that are reported.
 const MAX_LEFT_OUT: usize = 20;
 
 pub(crate) struct Writer {
