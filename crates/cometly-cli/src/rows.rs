@@ -34,7 +34,7 @@ impl Output {
     }
 
     /// What the command line says, with `columns` for a table or CSV. `calls` are what the rows are asked for with: a file of
-    /// other rows is not gone on with.
+    /// other rows is not continued.
     pub(crate) fn open(
         arguments: &OutputArguments,
         columns: Vec<String>,

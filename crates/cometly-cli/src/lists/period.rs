@@ -108,7 +108,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// A zone of the environment that is none is told only if it is needed.
+    /// An unknown zone in the environment is an error only if it is needed.
     fn new(named: Option<&str>, variable: Option<String>, now: Timestamp) -> Result<Self, Failure> {
         let zone = match (named, variable) {
             (Some(name), _) => Some(zone("--time-zone", name)?),

@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 
 use crate::{arguments::Format, exit::Exit, failure::Failure, rows::table::Table};
 
-/// The most names of left out fields that are told.
+/// The most names of left out fields that are reported.
 const MAX_LEFT_OUT: usize = 20;
 
 pub(crate) struct Writer {
     format: Format,
     columns: Vec<String>,
     table: Table,
-    /// Whether what stands before the first row is written.
+    /// Whether the lines before the first row are written.
     has_begun: bool,
     rows: u64,
     /// Fields that are in no column.
@@ -84,9 +84,9 @@ impl Writer {
         Ok(lines)
     }
 
-    /// What stands behind the last row.
+    /// The lines behind the last row.
     pub(crate) fn last_lines(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
-        // What stands before the rows, if there was none.
+        // With those before the first row, if there was none.
         let mut lines = if self.has_begun { Vec::new() } else { self.lines(&[])? };
         if self.format == Format::Json {
             lines.push(b"]".to_vec());

@@ -195,7 +195,7 @@ impl Part {
         Ok(self.target)
     }
 
-    /// Says how to go on; removes what there is no going on with.
+    /// Says how to go on; removes what cannot be resumed.
     pub(crate) fn keep(self, failure: Failure) -> Failure {
         let part = beside(&self.target, "part");
         if !self.is_noted {

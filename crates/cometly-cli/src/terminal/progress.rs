@@ -50,7 +50,7 @@ impl Progress {
         self.bar(bar, template, what)
     }
 
-    /// A bar over the bytes of a file, whose number is told later.
+    /// A bar over the bytes of a file, whose number is given later.
     pub(crate) fn begin_bytes(&self) -> Self {
         if !self.is_shown {
             return self.clone();

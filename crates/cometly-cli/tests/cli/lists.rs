@@ -222,8 +222,15 @@ fn a_file_is_whole_or_not_there_and_is_gone_on_with() {
         program.run(&other).ends(1).says("another request");
         let before = emulator.request_count();
         program.run(&[&list[..], &["--resume"]].concat()).ends(0).says("250 rows are in");
-        assert_eq!((program.read(name), emulator.request_count() - before), (whole, 3), "{format}");
+        assert_eq!((program.read(name), emulator.request_count() - before), (whole.clone(), 3), "{format}");
         assert_eq!(files(&program), [name]);
+        fs::remove_file(program.path(name)).unwrap();
+
+        // The third page does not say where the next one begins: it comes again, and is there once.
+        emulator.inject(Fault::cursor_missing().after(2).up_to_n_times(1));
+        program.run(&list).ends(13).says("120 rows are kept in");
+        program.run(&[&list[..], &["--resume"]].concat()).ends(0);
+        assert_eq!(program.read(name), whole, "{format}");
     }
 }
 
