@@ -1,11 +1,12 @@
 //! Jobs of many calls: pages, exports, downloads.
 
-use std::io;
+use std::{io, time::Duration};
 
 use cometly_core::{
-    Api, Call, Cursor, DecodeError, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder,
-    ExportOrdered, ExportStatus, Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines,
-    Lossy, Page, Pages, PagesEnd, Reply, RowError, Rows, Running, Step, Then, UrlProblem, bytes::Bytes, endpoint,
+    Api, AuthOutcome, BlockingClient, BlockingRun, Call, CallError, Cursor, DecodeError, Download, DownloadUrl,
+    Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus, Failure, Fetch, Flow, FlowError,
+    InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd, Reply, RowError, Rows, Running,
+    Step, Then, UrlProblem, bytes::Bytes, endpoint,
 };
 
 use crate::{keep, keep_traits};
@@ -46,6 +47,21 @@ impl ExportOrder for Order {
     }
 }
 
+struct Client;
+
+impl BlockingClient for Client {
+    type Source = io::Error;
+
+    fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<io::Error>> {
+        Ok(call.api().read(cometly_core::http::Response::new(Bytes::new())))
+    }
+
+    fn sleep(&self, pause: Duration) {
+        std::thread::sleep(pause);
+    }
+}
+
+type Blocking = BlockingRun<'static, Client, Pages<List>>;
 type Job = Running<Pages<List>>;
 type LossyList = Lossy<List>;
 type PageOfNumbers = Page<u64>;
@@ -121,6 +137,15 @@ pub(crate) fn probes() {
     keep!(1 Rows::<List>::taken);
     keep!(1 Rows::<List>::pages);
     keep_traits!(Rows<List>: Debug, Drop);
+
+    keep!(3 BlockingRun::<'static, Client, Pages<List>>::new);
+    keep!(2 BlockingRun::<'static, Client, Pages<List>>::within);
+    keep!(1 BlockingRun::<'static, Client, Pages<List>>::try_next);
+    keep!(1 BlockingRun::<'static, Client, Pages<List>>::end);
+    keep!(1 BlockingRun::<'static, Client, Pages<List>>::flow);
+    keep!(1 BlockingRun::<'static, Client, Pages<List>>::into_flow);
+    keep!(1 <Blocking as Iterator>::next);
+    keep_traits!(Blocking: Debug, Drop);
 
     keep!(1 Running::<Pages<List>>::new);
     keep!(2 Running::<Pages<List>>::within);
