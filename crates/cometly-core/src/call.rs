@@ -10,21 +10,19 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde::Serialize;
 
-use crate::{Api, RetryPolicy, api::is_reserved};
+use crate::{Api, RetryPolicy, call_name::CallName};
 
-mod call_name;
 mod idempotency_key;
 mod json;
+mod on_api;
 mod query;
 mod request_error;
 mod target;
-mod uri_cache;
 
-pub(crate) use call_name::CallName;
 pub use idempotency_key::backend_trim;
 pub use request_error::{EncodeError, RequestError};
-pub(crate) use uri_cache::UriCache;
 
+use on_api::{check_method, is_reserved};
 use target::Target;
 
 /// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice.
@@ -409,15 +407,6 @@ impl fmt::Debug for Call {
             .field("idempotent", &self.is_idempotent())
             .field("body_len", &self.body.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The methods that a REST resource of the API can have. An answer to HEAD or OPTIONS says nothing of the key, and
-/// TRACE sends it back.
-pub(crate) fn check_method(method: &Method) -> Result<(), RequestError> {
-    match *method {
-        Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Ok(()),
-        _ => Err(RequestError::Method),
     }
 }
 

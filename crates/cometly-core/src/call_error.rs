@@ -6,8 +6,8 @@ use http::{Method, StatusCode};
 
 use crate::{
     ApiError, ApiErrorKind, DecodeError, Delivery, FlowError, RequestError,
-    call::CallName,
-    operation::{TransportError, TransportFailure},
+    call_name::CallName,
+    transport_error::{TransportError, TransportFailure},
 };
 
 /// Why a call has no result: the error of every client, with the HTTP stack's own error as `E`.

@@ -76,15 +76,19 @@ mod api_key;
 mod base_url;
 mod call;
 mod call_error;
+mod call_name;
 mod delivery;
 mod flow;
+mod flow_error;
 mod key_ring;
 mod moment;
 mod operation;
 mod pacer;
 mod proxy_rules;
 mod retry;
+mod transport_error;
 mod transport_limits;
+mod uri_cache;
 
 pub use bytes;
 pub use http;
@@ -101,14 +105,16 @@ pub use call_error::{CallError, CallErrorKind, ReachedLimit};
 pub use delivery::Delivery;
 pub use flow::{
     BlockingClient, BlockingRun, Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder,
-    ExportOrdered, ExportStatus, Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines,
-    Lossy, Page, Pages, PagesEnd, RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
+    ExportOrdered, ExportStatus, Failure, Fetch, Flow, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page,
+    Pages, PagesEnd, RowError, Rows, Running, Step, Then, endpoint,
 };
+pub use flow_error::{FlowError, UrlProblem};
 pub use moment::Moment;
-pub use operation::{Attempt, Attributes, BodyMeter, Next, Operation, TransportError};
+pub use operation::{Attempt, Attributes, BodyMeter, Next, Operation};
 pub use pacer::Pacer;
 pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};
+pub use transport_error::TransportError;
 pub use transport_limits::TransportLimits;
 
 /// These cross threads in every program that uses them.

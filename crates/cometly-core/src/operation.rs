@@ -9,24 +9,23 @@ use http::{HeaderMap, Request, Response, header};
 use crate::{
     Api, ApiErrorKind, AuthOutcome, Call, CallError, Moment, RetryPolicy, RetryReason, TransportLimits,
     answer::classify,
-    call::{CallName, Prepared},
+    call::Prepared,
     call_error::{History, ReachedLimit},
+    call_name::CallName,
     key_ring::Keys,
     pacer::{self, Permit, Ticket},
     retry::{DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
+    transport_error::{TransportError, TransportFailure},
 };
 
 mod attempt;
 mod stream;
 mod telemetry;
-mod transport_error;
 
 pub use attempt::Attempt;
 pub use stream::BodyMeter;
 pub use telemetry::Attributes;
 use telemetry::Telemetry;
-pub use transport_error::TransportError;
-pub(crate) use transport_error::TransportFailure;
 
 /// One call under way, with its attempts, its waits and its end.
 ///

@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{content::MAX_SIZE, error::Problem};
+use crate::{content::MAX_SIZE, problem::Problem};
 
 /// How long the program may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -139,7 +139,7 @@ mod output {
     use zeroize::Zeroizing;
 
     use super::MAX_SIZE;
-    use crate::error::Problem;
+    use crate::problem::Problem;
 
     /// The pipe, read without blocking.
     pub(super) struct Output {
@@ -203,7 +203,7 @@ mod output {
     use zeroize::Zeroizing;
 
     use super::MAX_SIZE;
-    use crate::error::Problem;
+    use crate::problem::Problem;
 
     type Bytes = Zeroizing<Vec<u8>>;
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use cometly_core::{ApiKey, InvalidApiKey};
 use zeroize::Zeroizing;
 
-use crate::error::Problem;
+use crate::problem::Problem;
 
 /// The most that is read: the longest key, its line feed, and what tells that there is more.
 pub(crate) const MAX_SIZE: usize = 2 * ApiKey::MAX_LEN;

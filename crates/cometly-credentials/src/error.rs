@@ -1,10 +1,8 @@
 //! Why there is no key.
 
-use std::{fmt, io, path::PathBuf};
+use std::fmt;
 
-use cometly_core::{ApiKey, InvalidApiKey};
-
-use crate::KeyRef;
+use crate::{KeyRef, Problem};
 
 /// Why a reference has no key: which one, and what is wrong there. Never holds what was read.
 #[derive(Clone)]
@@ -57,81 +55,6 @@ impl fmt::Display for NoKey {
         }
         f.write_str("there is no API key")?;
         self.errors.iter().try_for_each(|error| write!(f, "; {error}"))
-    }
-}
-
-/// What is wrong where a key should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Problem {
-    /// The environment variable is not set.
-    NotSet,
-    /// The text is no key: empty, padded, of two lines, in quotation marks, and so on.
-    Key(InvalidApiKey),
-    /// The text is JSON.
-    Json,
-    /// More was read than a key can be.
-    TooLarge,
-    /// The file cannot be opened or read, or the program cannot be started.
-    Io(io::ErrorKind),
-    /// It is a folder, a device, a pipe or a socket.
-    NotAFile,
-    /// The file's mode lets others read or write it.
-    OpenFile {
-        /// The permission bits.
-        mode: u32,
-    },
-    /// The file belongs to another user, who is not root.
-    ForeignOwner,
-    /// Others can change this folder, and so put another file in place of the key's.
-    OpenFolder {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The file changed while it was read, each time.
-    Changing,
-    /// The program did not end in ten seconds.
-    TimedOut,
-    /// The program failed.
-    Failed {
-        /// Its exit code; `None` if a signal ended it.
-        code: Option<i32>,
-    },
-    /// The watcher ended while the program ran.
-    Stopped,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSet => f.write_str("the environment variable is not set"),
-            Self::Key(error) => error.fmt(f),
-            Self::Json => f.write_str("JSON, where the key alone is expected: pick the field, as with `jq -r .key`"),
-            Self::TooLarge => write!(f, "more than a key, which has at most {} bytes", ApiKey::MAX_LEN),
-            Self::Io(io::ErrorKind::NotFound) => f.write_str("not found"),
-            Self::Io(io::ErrorKind::PermissionDenied) => f.write_str("this user may not read or run it"),
-            Self::Io(kind) => write!(f, "cannot be read: {kind}"),
-            Self::NotAFile => f.write_str("not a regular file: a folder, a device, a pipe or a socket"),
-            Self::OpenFile { mode } => write!(
-                f,
-                "others can read or change the file (mode {mode:03o}): `chmod 600` it, for a Kubernetes volume set \
-                 `defaultMode: 0400`; make a new key if others may have read this one"
-            ),
-            Self::ForeignOwner => f.write_str("the file belongs to another user, who can change it: `chown` it"),
-            Self::OpenFolder { path } => {
-                let path = path.display();
-                write!(f, "others can change the folder {path}, and so replace the file: `chmod go-w` or `chown` it")
-            }
-            Self::Changing => {
-                f.write_str("the file changed while it was read: write beside it and rename it into place")
-            }
-            Self::TimedOut => f.write_str("the program did not end within 10 seconds, and was killed"),
-            Self::Failed { code: Some(code) } => {
-                write!(f, "the program failed with exit code {code}: run it by hand to see what it says")
-            }
-            Self::Failed { code: None } => f.write_str("the program was ended by a signal"),
-            Self::Stopped => f.write_str("the program was killed, since the watcher ended"),
-        }
     }
 }
 

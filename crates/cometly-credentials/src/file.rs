@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     content::{self, MAX_SIZE},
-    error::Problem,
+    problem::Problem,
 };
 
 /// How long a file that was just written must stay the same.
@@ -105,7 +105,7 @@ mod access {
     };
 
     use super::problem;
-    use crate::error::Problem;
+    use crate::problem::Problem;
 
     const OTHERS: u32 = 0o077;
     const OTHERS_WRITE: u32 = 0o022;

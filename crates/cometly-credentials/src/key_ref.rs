@@ -1,14 +1,6 @@
 //! A reference to a key, parsed without IO.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::atomic::AtomicBool};
-
-use cometly_core::ApiKey;
-
-use crate::{
-    command, content,
-    error::{KeyError, Problem},
-    file,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Where a key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`.
 ///
@@ -39,26 +31,6 @@ impl KeyRef {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
-    }
-
-    /// Reads the key. Blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds.
-    ///
-    /// # Errors
-    /// [`KeyError`] names the reference, what is wrong there, and what to do. It never holds what was read.
-    pub fn read(&self) -> Result<ApiKey, KeyError> {
-        self.read_unless(None, &AtomicBool::new(false))
-    }
-
-    /// As [`read`](Self::read), given the key that was there before; gives up when `stop` is set.
-    pub(crate) fn read_unless(&self, known: Option<&ApiKey>, stop: &AtomicBool) -> Result<ApiKey, KeyError> {
-        let read = match &self.place {
-            Place::Environment(name) => content::of_variable(std::env::var_os(name)),
-            Place::File(path) => file::read(path, known),
-            Place::Command { program, arguments } => {
-                command::run(program, arguments, stop).and_then(|output| content::key(&output))
-            }
-        };
-        read.map_err(|problem: Problem| KeyError::new(self.clone(), problem))
     }
 }
 

@@ -54,13 +54,16 @@ mod content;
 mod error;
 mod file;
 mod key_ref;
+mod problem;
+mod read;
 mod watcher;
 
 pub use cometly_core;
 
 pub use chain::{FoundKey, KeyChain};
-pub use error::{KeyError, NoKey, Problem};
+pub use error::{KeyError, NoKey};
 pub use key_ref::{InvalidKeyRef, KeyRef};
+pub use problem::Problem;
 pub use watcher::{WatchStatus, Watcher, WatcherBuilder};
 
 /// These cross threads in every program that uses them.

@@ -48,7 +48,7 @@ impl Drop for Background {
 }
 
 impl Client {
-    pub(crate) fn new_on(client: crate::Client) -> Result<Self, Error> {
+    fn new_on(client: crate::Client) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("cometly-reqwest")
@@ -115,6 +115,16 @@ impl Client {
             });
         }
         result.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl ClientBuilder<Client> {
+    /// The finished client.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`] of the async client, and if its runtime cannot be started.
+    pub fn build(self) -> Result<Client, Error> {
+        Client::new_on(self.client()?)
     }
 }
 

@@ -89,7 +89,7 @@ impl<C> ClientBuilder<C> {
         self
     }
 
-    fn client(self) -> Result<Client, Error> {
+    pub(crate) fn client(self) -> Result<Client, Error> {
         let (limits, reuse) = (self.limits, self.reuse);
         let proxies = self.proxies.map_err(|error| setup(ClientError::Proxy(error)))?;
         let clients = match self.http {
@@ -129,18 +129,6 @@ impl ClientBuilder<Client> {
     /// provider. Missing certificates are an error of the first call to an `https` URL.
     pub fn build(self) -> Result<Client, Error> {
         self.client()
-    }
-}
-
-#[cfg(feature = "blocking")]
-#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
-impl ClientBuilder<crate::blocking::Client> {
-    /// The finished client.
-    ///
-    /// # Errors
-    /// As [`ClientBuilder::build`] of the async client, and if its runtime cannot be started.
-    pub fn build(self) -> Result<crate::blocking::Client, Error> {
-        crate::blocking::Client::new_on(self.client()?)
     }
 }
 

@@ -1,13 +1,19 @@
 //! The client: its settings, and the loop that drives a call.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use cometly_core::{
-    Api, AuthOutcome, Call, Flow, Next, Operation, RetryPolicy, TransportLimits, bytes::Bytes, http::Request,
+    Api, AuthOutcome, Call, Next, Operation, RetryPolicy, TransportLimits, bytes::Bytes, http::Request,
 };
 use serde::de::DeserializeOwned;
+use tower_service::Service;
 
-use crate::{Error, Host, HttpService, Run, ServiceError, clock::Clock, exchange::exchange};
+use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
 /// Sends calls on a service. Holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the
 /// service share.
@@ -127,6 +133,26 @@ async fn drive<S: HttpService, H: Host>(
     }
 }
 
+/// [`Client::send`] as a service, to be put below layers or into a stack. It is always ready: each attempt waits for the service
+/// below within its own deadline.
+impl<S, H> Service<Call> for Client<S, H>
+where
+    S: HttpService<Future: Send, Body: Send> + Send + 'static,
+    H: Host<Sleep: Send> + Send + 'static,
+{
+    type Response = AuthOutcome<Bytes>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<AuthOutcome<Bytes>, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        Box::pin(self.send(call))
+    }
+}
+
 /// Shows the limits; what the service would show of itself is not known.
 impl<S, H> fmt::Debug for Client<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,20 +165,13 @@ const _: () = {
     const fn is_send<T: Send>(_: &T) {}
 
     #[expect(dead_code, reason = "it is enough that it compiles")]
-    fn futures_are_send<S, H, F>(
-        client: &Client<S, H>,
-        call: Call,
-        request: Request<Bytes>,
-        api: &Api,
-        run: &mut Run<'_, F, S, H>,
-    ) where
-        F: Flow<Item: Send, Output: Send> + Send,
+    fn futures_are_send<S, H>(client: &Client<S, H>, call: Call, request: Request<Bytes>, api: &Api)
+    where
         S: HttpService<Future: Send, Body: Send> + Send + Sync,
         H: Host<Sleep: Send> + Send + Sync,
     {
         is_send(&client.send(call.clone()));
         is_send(&client.json::<()>(call));
         is_send(&client.send_request(request, api));
-        is_send(&run.next());
     }
 };

@@ -90,3 +90,18 @@ impl<F: Flow + fmt::Debug, S, H> fmt::Debug for Run<'_, F, S, H> {
         f.debug_struct("Run").field("running", &self.running).finish_non_exhaustive()
     }
 }
+
+/// The future is `Send` where service, body, sleep and flow are.
+const _: () = {
+    const fn is_send<T: Send>(_: &T) {}
+
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn future_is_send<S, H, F>(run: &mut Run<'_, F, S, H>)
+    where
+        F: Flow<Item: Send, Output: Send> + Send,
+        S: HttpService<Future: Send, Body: Send> + Send + Sync,
+        H: Host<Sleep: Send> + Send + Sync,
+    {
+        is_send(&run.next());
+    }
+};

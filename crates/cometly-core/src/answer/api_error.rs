@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use http::{HeaderMap, StatusCode};
 
 use super::{error_body::ErrorBody, rate_limit::Wait};
-use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call::CallName};
+use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call_name::CallName};
 
 /// The most fields that `Display` names.
 const MAX_SHOWN_FIELDS: usize = 8;

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::{Reply, call::CallName};
+use crate::{Reply, call_name::CallName};
 
 mod located;
 

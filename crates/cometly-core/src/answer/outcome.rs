@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use super::rate_limit::Wait;
-use crate::{ApiError, RateLimit, Reply, call::CallName};
+use crate::{ApiError, RateLimit, Reply, call_name::CallName};
 
 /// What became of a call, and of the key that it carried
 /// ([Cometly: authentication](https://docs.cometly.com/), error responses).

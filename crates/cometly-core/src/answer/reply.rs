@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::rate_limit::Wait;
-use crate::{DecodeError, KeyStatus, RateLimit, call::CallName};
+use crate::{DecodeError, KeyStatus, RateLimit, call_name::CallName};
 
 /// A success: the status, the headers and the body as they came.
 #[derive(Clone)]

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 
-use super::{Export, ExportId, ExportOrder, ExportStatus, FlowError, UrlProblem};
-use crate::{Api, BaseUrl, Call, CallError, InvalidBaseUrl, Moment, Reply, TransportError};
+use super::{Export, ExportId, ExportOrder, ExportStatus};
+use crate::{Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem};
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///

@@ -17,7 +17,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{Endpoint, Flow, FlowError, Step};
-use crate::{Api, Call, DecodeError, Moment, Reply};
+use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 
 /// The place where a page begins, as the server named it: opaque, 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
 ///
@@ -37,7 +37,7 @@ debug_as_display!(InvalidCursor);
 
 impl Cursor {
     /// The longest cursor. Three times as long when percent-encoded, it still fits a request.
-    pub const MAX_LEN: usize = 2048;
+    pub const MAX_LEN: usize = MAX_CURSOR_LEN;
 
     /// The text.
     #[must_use]

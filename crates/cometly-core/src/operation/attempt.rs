@@ -5,8 +5,8 @@ use std::{fmt, future::Future, time::Duration};
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
 
-use super::{Attributes, Operation, State, TransportError};
-use crate::{Moment, RetryReason, TransportLimits};
+use super::{Attributes, Operation, State};
+use crate::{Moment, RetryReason, TransportError, TransportLimits};
 
 /// One attempt of an [`Operation`]: the request to send, and what may be spent on it.
 ///

@@ -2,9 +2,9 @@
 
 use http::{StatusCode, response::Parts};
 
-use super::{Attempt, TransportError};
+use super::Attempt;
 use crate::{
-    CallError,
+    CallError, TransportError,
     answer::{begins_success, is_blank},
     call_error::{History, ReachedLimit},
 };

@@ -6,7 +6,7 @@
 
 use http::{Method, Uri};
 
-use crate::call::CallName;
+use crate::call_name::CallName;
 
 /// What is known of an attempt before it is sent: names and values after OpenTelemetry's HTTP client conventions.
 ///
@@ -65,7 +65,7 @@ mod with_tracing {
     use tracing::{Span, debug, field::Empty, info_span};
 
     use super::Attributes;
-    use crate::{AuthOutcome, RetryReason, call::CallName, operation::TransportFailure};
+    use crate::{AuthOutcome, RetryReason, call_name::CallName, transport_error::TransportFailure};
 
     /// The span of the operation and of the attempt under way.
     pub(crate) struct Telemetry {
@@ -161,7 +161,7 @@ mod without_tracing {
 
     use http::Uri;
 
-    use crate::{AuthOutcome, RetryReason, call::CallName, operation::TransportFailure};
+    use crate::{AuthOutcome, RetryReason, call_name::CallName, transport_error::TransportFailure};
 
     /// Says nothing.
     pub(crate) struct Telemetry;

@@ -8,7 +8,7 @@ use super::{
     backoff::{MOST_ALONE, windows},
     policy::Rules,
 };
-use crate::{AuthOutcome, Delivery, RetryReason, operation::TransportFailure};
+use crate::{AuthOutcome, Delivery, RetryReason, transport_error::TransportFailure};
 
 /// What one try came to, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

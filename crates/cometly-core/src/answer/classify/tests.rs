@@ -257,8 +257,11 @@ fn the_headers_of_any_answer_are_kept_as_they_came() {
 fn every_outcome_names_its_call_and_counts_its_attempts() {
     for status in [200, 302, 401, 403, 404, 429, 503] {
         let mut outcome = read(status, &[], JSON);
-        let call =
-            crate::call::CallName { method: http::Method::GET, template: Some("events".into()), is_idempotent: true };
+        let call = crate::call_name::CallName {
+            method: http::Method::GET,
+            template: Some("events".into()),
+            is_idempotent: true,
+        };
         outcome.set_origin(call, 3);
         let shown = outcome.to_string();
         assert!(shown.starts_with("GET events: ") && shown.contains("3 attempts"), "{shown}");
