@@ -171,9 +171,7 @@ impl Part {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         synced.map_err(|error| self.failed(&error))?;
         (self.position.bytes, self.position.rows, self.position.place) = (self.bytes, rows, place);
-        let path = beside(&self.target, "position");
-        let written = write_whole(&path, &self.position);
-        written.map_err(|error| Failure::file("write", &path, &error))?;
+        write_whole(&self.target, &self.position)?;
         self.is_noted = true;
         Ok(())
     }
@@ -191,16 +189,21 @@ impl Part {
         finished.map_err(|error| self.failed(&error))?;
         self.remove_download();
         // A position without its part is not read.
-        let _ = fs::remove_file(beside(&self.target, "position"));
+        for what in ["position", "position.new"] {
+            let _ = fs::remove_file(beside(&self.target, what));
+        }
         Ok(self.target)
     }
 
     /// Says how to go on; removes what cannot be resumed.
     pub(crate) fn keep(self, failure: Failure) -> Failure {
         let part = beside(&self.target, "part");
-        if !self.is_noted {
-            // An empty part is in no way of a later run.
-            let _ = fs::remove_file(part);
+        let is_empty = self.position.bytes == 0 && self.position.place == Place::default();
+        if !self.is_noted || is_empty {
+            // What cannot be removed is in no way of a later run with --resume.
+            for what in ["part", "position", "download"] {
+                let _ = fs::remove_file(beside(&self.target, what));
+            }
             return failure;
         }
         if failure.has_advice() {
@@ -260,15 +263,17 @@ fn read_position(path: &Path) -> Result<Option<Position>, Failure> {
     })
 }
 
-/// A reader sees the old file or the new one.
-fn write_whole(path: &Path, position: &Position) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Readable by its owner alone.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, position)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// A reader sees the old file or the new one. What a killed run left of a new one is overwritten.
+fn write_whole(target: &Path, position: &Position) -> Result<(), Failure> {
+    let (new, path) = (beside(target, "position.new"), beside(target, "position"));
+    let file = open(&new)?;
+    let written = serde_json::to_vec(position).map_err(io::Error::from).and_then(|json| {
+        file.set_len(0)?;
+        (&file).write_all(&json)?;
+        file.sync_all()?;
+        fs::rename(&new, &path)
+    });
+    written.map_err(|error| Failure::file("write", &path, &error))
 }
 
 #[cfg(test)]

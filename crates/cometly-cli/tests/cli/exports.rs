@@ -115,14 +115,19 @@ fn whatever_kills_it_each_day_is_ordered_once_and_each_row_is_there_once() {
     wait_for(|| orders(&emulator) >= 2);
     signal(&child, "INT");
     program.finish(child).ends(130).says("may have been ordered").says("--resume");
-    emulator.remove_fault(second);
     program.run(&export).ends(16).says("--order-again");
     assert_eq!(orders(&emulator), 2);
-    program.run(&[&export[..], &["--order-again"]].concat()).ends(0);
+    let again = [&export[..], &["--order-again"]].concat();
+    let child = program.command(&again).spawn().unwrap();
+    wait_for(|| orders(&emulator) >= 3);
+    kill(&program, child);
+    emulator.remove_fault(second);
+    program.run(&export).ends(16).says("--order-again");
+    program.run(&again).ends(0);
     let list =
         program.run(&["events", "list", "--from", "2026-01-02", "--to", "2026-01-03", "--per-page", "4000"]).ends(0);
     assert_eq!(ids(&program.read("e.ndjson")), ids(&list.stdout));
-    assert_eq!((orders(&emulator), files(&program)), (3, vec!["e.ndjson".to_owned()]));
+    assert_eq!((orders(&emulator), files(&program)), (4, vec!["e.ndjson".to_owned()]));
     let ranges = emulator.download_requests();
     let is_range = |request: &cometly_emulator::ReceivedRequest| request.headers.contains_key("range");
     assert!(ranges.iter().any(is_range) && emulator.leaked_keys().is_empty());
@@ -144,6 +149,10 @@ fn faults_of_the_download_cost_no_row_and_the_key_goes_nowhere() {
 fn an_export_that_fails_or_is_unknown_is_told_apart_and_ordered_again_on_demand() {
     let (emulator, program) = stage();
     let export = ["events", "export", "--on", "2026-01-02", "--output", "e.ndjson", "--resume"];
+    let refused = emulator.inject(Fault::unauthenticated());
+    program.run(&export).ends(3);
+    assert_eq!(files(&program), Vec::<String>::new());
+    emulator.remove_fault(refused);
     let failed = emulator.inject(Fault::export_failed());
     program.run(&export).ends(16).says("the export failed").says("--order-again");
     emulator.remove_fault(failed);
