@@ -20,12 +20,16 @@
 #[cfg(feature = "adapters")]
 pub mod adapters;
 pub mod canary;
+mod case;
 pub mod cases;
+mod environment;
 pub mod fault_server;
 mod stage;
 mod suite;
 mod transport;
 
+pub use case::Case;
+pub use environment::authority;
 pub use stage::{Arrivals, Played, Stage, wait_until};
-pub use suite::{Case, authority, run};
+pub use suite::run;
 pub use transport::{BoxError, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};

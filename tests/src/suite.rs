@@ -5,36 +5,25 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Command, ExitCode},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{
-    BoxError, Flavour,
+    Case, Flavour,
     canary::capture_logs,
     cases,
+    environment::{NO_PROXY, trust},
     fault_server::Authority,
-    stage::{NotOffered, Played, Stage},
+    stage::{NotOffered, Stage},
 };
-
-/// One fault, or one promise: what is done, and what must come of it.
-#[derive(Clone, Copy)]
-pub struct Case {
-    /// What it proves, as a name that reads alone.
-    pub name: &'static str,
-    /// Plays it.
-    pub play: fn(&Stage<'_>) -> Played,
-}
 
 /// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
 const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// Every variable that names a proxy to one of the stacks.
 const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-
-/// What is set beside them.
-pub(crate) const NO_PROXY: &str = ".internal.example, localhost\t10.0.0.0/8";
 
 /// Runs the suite as a test program does: a line for each flavour and case, filters and `--list` as arguments.
 ///
@@ -49,23 +38,13 @@ pub fn run(flavours: Vec<Box<dyn Flavour>>) -> io::Result<ExitCode> {
         Some(file) => {
             let authority = Authority::new().map_err(io::Error::other)?;
             fs::write(PathBuf::from(file), authority.pem())?;
-            AUTHORITY.set(authority).map_err(|_| io::Error::other("the suite runs once a process"))?;
+            trust(authority)?;
             capture_logs();
             Ok(play(flavours))
         }
         None => play_in_child(),
     }
 }
-
-/// The authority that every flavour trusts, as if it were in the system's store.
-///
-/// # Errors
-/// Outside of [`run`].
-pub fn authority() -> Result<&'static Authority, BoxError> {
-    AUTHORITY.get().ok_or_else(|| "the authority is made by `run`".into())
-}
-
-static AUTHORITY: OnceLock<Authority> = OnceLock::new();
 
 fn play_in_child() -> io::Result<ExitCode> {
     let file = env::temp_dir().join(format!("cometly-conformance-{}.pem", std::process::id()));

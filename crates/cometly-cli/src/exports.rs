@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::{
     arguments::{ContactExportInclude, ContactExportIncludes, EventFilter, ExportArguments, Global, NoFilter},
     auth::session::Session,
+    dry_run,
     exit::Exit,
     failure::Failure,
     job::Job,
@@ -24,7 +25,6 @@ use crate::{
         Span,
         filter::{self, Filter, columns, filtered, included, invalid},
     },
-    request,
     rows::{Output, Place},
     terminal::console::Console,
     transport::{FetchError, Patience, Transport},
@@ -112,7 +112,7 @@ fn export<E: ExportOrder, F: clap::Args>(
     };
     if arguments.output.dry_run {
         let session = Session::for_show(global)?;
-        calls(&session.api).iter().try_for_each(|call| request::show(call, console).map(drop))?;
+        calls(&session.api).iter().try_for_each(|call| dry_run::show(call, console).map(drop))?;
         return Ok(Exit::Ok);
     }
     // Kept to the end, since it watches the key.

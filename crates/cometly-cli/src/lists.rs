@@ -16,11 +16,11 @@ pub(crate) use self::{
 use crate::{
     arguments::{ContactInclude, ContactIncludes, EventFilter, Global, ListArguments, NoFilter, Optional, Required},
     auth::session::Session,
+    dry_run,
     exit::Exit,
     failure::Failure,
     job::Job,
     lists::filter::{Filter, columns, filtered, included, invalid},
-    request,
     rows::Output,
     terminal::console::Console,
     transport::{Patience, Transport},
@@ -92,7 +92,7 @@ fn list<E: Endpoint, P: clap::Args, F: clap::Args>(
     console: &Console,
 ) -> Result<Exit, Failure> {
     if arguments.output.dry_run {
-        return request::show(&request.call(&Session::for_show(global)?.api), console);
+        return dry_run::show(&request.call(&Session::for_show(global)?.api), console);
     }
     let session = Session::open(global)?;
     let call = request.call(&session.api);

@@ -18,6 +18,7 @@
 mod arguments;
 mod auth;
 mod documented;
+mod dry_run;
 mod emulator;
 mod exit;
 mod exports;
@@ -26,6 +27,7 @@ mod input;
 mod job;
 mod lists;
 mod manual;
+mod pair;
 mod request;
 mod rows;
 mod terminal;

@@ -4,23 +4,20 @@
 mod body;
 mod target;
 
-pub(crate) use self::body::split;
-
 use cometly_core::{
     Api, Call, Reply,
-    bytes::Bytes,
     http::{HeaderValue, Method},
 };
-use serde::Serialize;
-use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
     arguments::{Global, RequestArguments},
     auth::session::Session,
+    dry_run,
     exit::Exit,
     failure::Failure,
     job::Job,
     lists::{self, Listed},
+    pair,
     request::target::with_cursor,
     rows::Output,
     terminal::console::Console,
@@ -42,7 +39,7 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     };
     let call = describe(&session.api, method, arguments, body)?;
     if arguments.dry_run {
-        return show(&call, console);
+        return dry_run::show(&call, console);
     }
     if arguments.paginate {
         let transport = Transport::new(global, Patience::Job, console)?;
@@ -83,7 +80,7 @@ fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u
     }
     let mut call = target::call(api, method, &arguments.path)?;
     for pair in &arguments.query {
-        let (name, value) = body::split(pair, "--query")?;
+        let (name, value) = pair::split(pair, "--query")?;
         if is_list && name == "cursor" {
             return Err(Failure::usage("--query cursor=… would be on every page").advise("use --cursor"));
         }
@@ -96,46 +93,6 @@ fn describe(api: &Api, method: Method, arguments: &RequestArguments, body: Vec<u
         call = call.idempotent();
     }
     Ok(call)
-}
-
-/// A request with `--dry-run --json`.
-#[derive(Serialize)]
-struct Shown<'a> {
-    method: &'a str,
-    url: String,
-    headers: Map<String, Value>,
-    may_be_sent_twice: bool,
-    /// The very bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a RawValue>,
-}
-
-/// The request as it would be sent, but for the key.
-pub(crate) fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
-    let request = call.to_request().map_err(|error| Failure::usage(error.to_string()))?;
-    let headers = request.headers().iter().map(|(name, value)| {
-        let value = if value.is_sensitive() { "Bearer [hidden]" } else { value.to_str().unwrap_or_default() };
-        (name.as_str(), value)
-    });
-    if console.json {
-        let body = (!request.body().is_empty()).then(|| serde_json::from_slice(request.body()));
-        console.json_line(&Shown {
-            method: request.method().as_str(),
-            url: request.uri().to_string(),
-            headers: headers.map(|(name, value)| (name.to_owned(), json!(value))).collect(),
-            may_be_sent_twice: call.is_idempotent(),
-            body: body.transpose().map_err(|_| Failure::local("the body is not JSON"))?,
-        })?;
-        return Ok(Exit::Ok);
-    }
-    let mut lines = vec![format!("{} {}", request.method(), request.uri())];
-    lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
-    let mut lines: Vec<Bytes> = lines.into_iter().map(Bytes::from).collect();
-    if !request.body().is_empty() {
-        lines.extend([Bytes::new(), request.body().clone()]);
-    }
-    console.data(lines.iter().map(AsRef::as_ref))?;
-    Ok(Exit::Ok)
 }
 
 /// Status and headers, as text that steers no terminal: a header that is not ASCII is named only.

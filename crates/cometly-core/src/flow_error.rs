@@ -91,7 +91,7 @@ impl fmt::Display for FlowError {
                  or null"
             }
             Self::CursorTooLong { found } => {
-                return write!(f, "the server gave a cursor of {found} bytes: expected at most {}", MAX_CURSOR_LEN);
+                return write!(f, "the server gave a cursor of {found} bytes: expected at most {MAX_CURSOR_LEN}");
             }
             Self::TooManyPages => "the list has more than 1,000,000 pages: ask for a shorter time",
             Self::OrderLost => {

@@ -5,9 +5,9 @@ use cometly_core::{Delivery, RetryPolicy};
 use crate::{
     Arrivals, Case, Played, Proxy, Settings, Stage, authority,
     cases::{cases, serve_tls},
+    environment::NO_PROXY,
     fault_server::{Answer, ClosedPort, ConnectProxy, FaultServer, Script},
     stage::NotOffered,
-    suite::NO_PROXY,
 };
 
 pub(super) const CASES: &[Case] = cases![

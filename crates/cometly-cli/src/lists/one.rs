@@ -13,10 +13,11 @@ use crate::{
         ShownArguments, UpdateCompanyArguments, UpdateContactArguments,
     },
     auth::session::Session,
+    dry_run,
     exit::Exit,
     failure::Failure,
     lists::filter::{COMPANY, columns, included, invalid},
-    request,
+    pair,
     rows::Output,
     terminal::console::Console,
     transport::{Patience, Transport},
@@ -137,7 +138,7 @@ fn one<E: Endpoint>(
     console: &Console,
 ) -> Result<Exit, Failure> {
     if shown.dry_run {
-        return request::show(&request.call(&Session::for_show(global)?.api), console);
+        return dry_run::show(&request.call(&Session::for_show(global)?.api), console);
     }
     // Kept to the end, since it watches the key.
     let session = Session::open(global)?;
@@ -170,7 +171,7 @@ fn custom_fields(pairs: &[String]) -> Result<CustomFields, Failure> {
     let mut fields = CustomFields::new();
     let mut given = Vec::new();
     for pair in pairs {
-        let (name, value) = request::split(pair, "--custom-field")?;
+        let (name, value) = pair::split(pair, "--custom-field")?;
         let number = name.strip_prefix("profile_field_").unwrap_or(name).parse::<u8>().ok();
         let number = number.filter(|number| (1..=30).contains(number)).ok_or_else(|| {
             Failure::usage("--custom-field has no such number: expected NUMBER=VALUE with a number of 1 to 30")

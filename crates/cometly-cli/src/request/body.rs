@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 use serde::{Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, input};
+use crate::{failure::Failure, input, pair};
 
 /// PHP's own limit on a body.
 const MAX_SIZE: u64 = 8 << 20;
@@ -20,7 +20,7 @@ enum Field {
 pub(crate) fn from_fields(fields: &[String]) -> Result<Vec<u8>, Failure> {
     let mut object: Vec<(&str, Field)> = Vec::new();
     for field in fields {
-        let (name, value) = split(field, "--field")?;
+        let (name, value) = pair::split(field, "--field")?;
         let (name, value) = match name.strip_suffix(':') {
             None => (name, text(value)?),
             Some(name) => (name, json(name, value)?),
@@ -51,13 +51,6 @@ impl Serialize for Field {
             Self::List(items) => items.serialize(serializer),
         }
     }
-}
-
-/// `name=value`; what is wrong names no value.
-pub(crate) fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), Failure> {
-    pair.split_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .ok_or_else(|| Failure::usage(format!("{option} has no name or no =: expected {option} NAME=VALUE")))
 }
 
 fn text(value: &str) -> Result<Box<RawValue>, Failure> {
