@@ -47,8 +47,8 @@ pub(crate) const LIBRARIES: &[Library] = &[
     },
     Library {
         package: "cometly-reqwest",
-        features: "blocking,tracing",
-        may_name: &["bytes", "cometly_core", "http", "reqwest", DESERIALIZE],
+        features: "blocking,stream,tracing",
+        may_name: &["bytes", "cometly_core", "futures_core", "http", "reqwest", DESERIALIZE],
     },
     Library {
         package: "cometly-ureq",
@@ -57,8 +57,8 @@ pub(crate) const LIBRARIES: &[Library] = &[
     },
     Library {
         package: "cometly-isahc",
-        features: "tracing",
-        may_name: &["bytes", "cometly_core", "http", "isahc", DESERIALIZE],
+        features: "stream,tracing",
+        may_name: &["bytes", "cometly_core", "futures_core", "http", "isahc", DESERIALIZE],
     },
     Library {
         package: "cometly-tower",

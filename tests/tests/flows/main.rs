@@ -10,6 +10,7 @@
 
 mod downloads;
 mod drivers;
+mod into_stream;
 mod streams;
 
 use std::time::Duration;

@@ -135,10 +135,18 @@ fn whatever_kills_it_each_day_is_ordered_once_and_each_row_is_there_once() {
 
 #[test]
 fn faults_of_the_download_cost_no_row_and_the_key_goes_nowhere() {
-    each([Fault::cut_download_after(200), Fault::expired_download(), Fault::changed_download()], |fault| {
+    let faults = [Fault::cut_download_after(200), Fault::expired_download(), Fault::changed_download()];
+    let transports = ["reqwest", "ureq", "isahc"].into_iter().filter(|name| match *name {
+        "ureq" => cfg!(feature = "ureq"),
+        "isahc" => cfg!(feature = "isahc"),
+        _ => true,
+    });
+    let cases = transports.flat_map(|name| faults.clone().map(|fault| (name, fault)));
+    each(cases.collect::<Vec<_>>(), |(transport, fault)| {
         let (emulator, program) = stage();
         emulator.inject(fault.up_to_n_times(1));
-        program.run(&["events", "export", "--on", "2026-01-02", "--output", "e.ndjson"]).ends(0);
+        let export = ["events", "export", "--on", "2026-01-02", "--output", "e.ndjson", "--transport", transport];
+        program.run(&export).ends(0);
         let list = program.run(&["events", "list", "--on", "2026-01-02", "--per-page", "4000"]).ends(0);
         assert_eq!(ids(&program.read("e.ndjson")), ids(&list.stdout));
         assert!(emulator.leaked_keys().is_empty());

@@ -293,6 +293,26 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_does_not() {
 }
 
 #[test]
+fn a_disk_that_is_full_keeps_what_was_written_before() {
+    let (_emulator, program) = stage();
+    let list = ["companies", "list", "--per-page", "50", "--output", "a.ndjson", "--resume"];
+    let piped = program.command(&list);
+    // A file may have 8 blocks of 512 bytes; more is an error of the write, since the signal is ignored.
+    let mut limited = std::process::Command::new("/bin/sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(piped.get_program())
+        .args(piped.get_args());
+    limited.current_dir(program.folder.path()).env_clear();
+    limited.envs(piped.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let child = limited.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    program.finish(child).ends(1).says("cannot write").says("50 rows are kept in");
+    assert!(!program.path("a.ndjson").exists());
+    program.run(&list).ends(0);
+    assert_eq!(ids(&program.read("a.ndjson")), (1..=250).collect::<Vec<_>>());
+}
+
+#[test]
 fn one_contact_is_created_changed_and_read() {
     let (_emulator, program) = stage();
     let created = program
