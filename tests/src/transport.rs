@@ -101,7 +101,7 @@ pub enum Gap {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The time-outs of one try, and the cap on its body.
+    /// The time-outs of one attempt, and the cap on its body.
     pub limits: TransportLimits,
     /// When a call is sent again: never, unless the case is about that.
     pub retry_policy: RetryPolicy,
@@ -159,7 +159,7 @@ impl Settings {
         self
     }
 
-    /// With another time-out for one try.
+    /// With another time-out for one attempt.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt_timeout = Some(timeout);

@@ -35,7 +35,7 @@ pub(crate) struct Global {
     /// No progress and no remarks; errors are still told
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Tell each try and each wait: method, path, status, time, reason
+    /// Tell each attempt and each wait: method, path, status, time, reason
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     /// Whether words are coloured
@@ -65,10 +65,10 @@ pub(crate) struct Global {
     /// The HTTP client that sends the calls
     #[arg(long, global = true, value_name = "NAME", default_value = "reqwest")]
     pub(crate) transport: TransportName,
-    /// How long one call may take, with all its tries and waits [default: 60, for lists, exports and events track 3600]
+    /// How long one call may take, with all its attempts and waits [default: 60, for lists, exports and events track 3600]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// How long one try may take [default: as long as --timeout says; 30 without it]
+    /// How long one attempt may take [default: as long as --timeout says; 30 without it]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) attempt_timeout: Option<Duration>,
     /// Write what happens to each call to a new file, for a support ticket: no key, no value of yours, no address

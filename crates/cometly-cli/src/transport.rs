@@ -118,7 +118,7 @@ pub(crate) enum FetchError {
 impl Transport {
     pub(crate) fn new(global: &Global, patience: Patience, console: &Console) -> Result<Self, Failure> {
         let policy = patience.policy(global.timeout);
-        // One try may take what the call may.
+        // One attempt may take what the call may.
         let attempt_timeout = global.attempt_timeout.or(global.timeout);
         let proxy = proxy(global)?;
         if global.ca_cert.is_some() && global.transport != TransportName::Reqwest {

@@ -24,7 +24,7 @@ pub(crate) use window::Told;
 ///
 /// Cometly allows 5 to 60 calls a minute for each endpoint, to a whole Space. A pacer learns each endpoint's limit and
 /// window from the answers, sends as many calls as get through, and tells each of the others how long to sleep. It does
-/// no IO and reads no clock. Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked before each try, and
+/// no IO and reads no clock. Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked before each attempt, and
 /// there is nothing more to do. Clones share what was learned.
 ///
 /// # The rule

@@ -1,4 +1,4 @@
-//! One try of a call.
+//! One attempt of a call.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
 const FIRST_ROOM: usize = 16_384;
 const ROOM_WITHOUT_LENGTH: usize = 1_024;
 
-/// How much later than libcurl the clock here ends a try: libcurl may forget the time when it sends a call again by itself.
+/// How much later than libcurl the clock here ends an attempt: libcurl may forget the time when it sends a call again by itself.
 const GRACE: Duration = Duration::from_millis(100);
 
 type Failed = TransportError<isahc::Error>;

@@ -15,11 +15,11 @@
 //! ```
 //!
 //! # What is sent again
-//! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
+//! By default, what the [`RetryPolicy`] allows within a minute and three attempts: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
 //! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
-//! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
+//! `tracing` lets one watch: a span for each call, an event for each attempt and each wait, at DEBUG with the target
 //! `cometly_isahc::watch`.
 //!
 //! # What is forced

@@ -1,4 +1,4 @@
-//! One try of a call, and the answer as it comes in, within the limits.
+//! One attempt of a call, and the answer as it comes in, within the limits.
 
 use std::sync::Arc;
 

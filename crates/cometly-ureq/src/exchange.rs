@@ -1,4 +1,4 @@
-//! One try of a call.
+//! One attempt of a call.
 
 use std::{io::Read as _, time::Duration};
 

@@ -15,16 +15,16 @@
 //! ```
 //!
 //! # What is sent again
-//! By default, what the [`RetryPolicy`] allows within a minute and three tries: a 429 as soon as the server says, what
+//! By default, what the [`RetryPolicy`] allows within a minute and three attempts: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
 //! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
 //! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
-//! `tracing` lets one watch: a span for each call, an event for each try and each wait, at DEBUG with the target
+//! `tracing` lets one watch: a span for each call, an event for each attempt and each wait, at DEBUG with the target
 //! `cometly_ureq::watch`.
 //!
 //! # What is forced
 //! On each request, so on an agent that you bring too: no redirect is followed, every status is an answer, no proxy but
-//! the one named here, one deadline for all tries and waits, caps on headers and body. Left to your agent: TLS, the
+//! the one named here, one deadline for all attempts and waits, caps on headers and body. Left to your agent: TLS, the
 //! pool, DNS.
 //!
 //! If another crate of the program turns on ureq's `gzip` feature, an answer that is compressed unasked is unpacked

@@ -164,7 +164,7 @@ impl Tally {
         }
     }
 
-    /// A call whose every try is drawn here and written into its path.
+    /// A call whose every attempt is drawn here and written into its path.
     fn scripted(&self, client: &dyn Transport, api: &Api, tries: &AtomicUsize, number: usize, mut random: Random) {
         let call = either(api, "soak/{number}/{plan}", &mut random).segment(number);
         let mut steps: Vec<&Step> = Vec::with_capacity(TRIES);

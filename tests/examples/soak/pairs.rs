@@ -21,7 +21,7 @@ use crate::{
 /// Until a process that was to end is ended: the last calls, and what a client does to close.
 const GRACE: Duration = Duration::from_secs(75);
 
-/// Whether all outcomes were as planned, all tries arrived, and nothing grew.
+/// Whether all outcomes were as planned, all attempts arrived, and nothing grew.
 pub(crate) fn run() -> Result<bool> {
     let (mut minutes, mut seed, mut arguments) = (2.0_f64, 1_u64, lexopt::Parser::from_env());
     while let Some(argument) = arguments.next()? {
@@ -44,7 +44,7 @@ pub(crate) fn run() -> Result<bool> {
     output.write_all(report::table(&reports).as_bytes())?;
     let violations: Vec<_> = reports.iter().flat_map(Report::violations).collect();
     let verdict = match violations.as_slice() {
-        [] => "\nAll outcomes were as planned, all tries arrived, and nothing grew.\n".to_owned(),
+        [] => "\nAll outcomes were as planned, all attempts arrived, and nothing grew.\n".to_owned(),
         violations => format!("\n{}\n", violations.join("\n")),
     };
     output.write_all(verdict.as_bytes())?;

@@ -15,7 +15,7 @@ pub(crate) enum Again {
     Always,
 }
 
-/// One thing that a server can do with one try.
+/// One thing that a server can do with one attempt.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,

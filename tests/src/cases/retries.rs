@@ -164,7 +164,7 @@ fn endless_429s_end_within_the_time_of_a_job(stage: &Stage<'_>) -> Played {
     assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(arrived.len() >= 2, "there was time for more than one try");
+    assert!(arrived.len() >= 2, "there was time for more than one attempt");
     let is_early = |pair: &[Instant]| matches!(pair, [one, next] if next.duration_since(*one) < Duration::from_secs(1));
     assert!(!arrived.windows(2).any(is_early), "earlier than the server said: {arrived:?}");
     Ok(Arrivals::of(&server))

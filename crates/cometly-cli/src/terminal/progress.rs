@@ -105,7 +105,7 @@ impl Progress {
         self.bar.suspend(write)
     }
 
-    /// A call waits, for its turn or before another try.
+    /// A call waits, for its turn or before another attempt.
     fn waits(&self, wait: Duration, reason: &str) {
         let known = remaining(&self.waiting).map(|(known, _)| known);
         let is_news = known.is_none_or(|known| known.saturating_add(Duration::from_secs(1)) < wait);

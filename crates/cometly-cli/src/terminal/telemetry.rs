@@ -1,4 +1,4 @@
-//! What the clients tell of their tries and waits, as values: for the progress bar, for `--verbose` and for `--trace`. Only
+//! What the clients tell of their attempts and waits, as values: for the progress bar, for `--verbose` and for `--trace`. Only
 //! the events of our own clients are heard: other crates of the program may log what must not be shown.
 
 use std::{
@@ -35,7 +35,7 @@ pub(crate) enum Step {
 /// Hands each step to `on_step`.
 pub(crate) struct Listener<F>(pub(crate) F);
 
-/// Kept with the span of an operation, and with that of each try.
+/// Kept with the span of an operation, and with that of each attempt.
 struct Span {
     fields: Fields,
     started: Instant,
@@ -87,13 +87,13 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tried { number, result: Ok(status), time } => {
-                write!(f, "HTTP {status} in {:.3} s (try {number})", time.as_secs_f64())
+                write!(f, "HTTP {status} in {:.3} s (attempt {number})", time.as_secs_f64())
             }
             Self::Tried { number, result: Err(word), time } => {
-                write!(f, "no answer in {:.3} s (try {number}): {word}", time.as_secs_f64())
+                write!(f, "no answer in {:.3} s (attempt {number}): {word}", time.as_secs_f64())
             }
             Self::Waits { number, wait, reason } => {
-                write!(f, "waits {:.3} s before try {number}: {reason}", wait.as_secs_f64())
+                write!(f, "waits {:.3} s before attempt {number}: {reason}", wait.as_secs_f64())
             }
         }
     }

@@ -96,11 +96,11 @@ impl Trace {
         let (method, template) = (&call.method, template(&call.template));
         self.write(match step {
             Step::Tried { number, result, time } => json!({
-                "event": "try", "method": method, "template": template, "try": number,
+                "event": "attempt", "method": method, "template": template, "attempt": number,
                 "status": result.as_ref().ok(), "failure": result.as_ref().err(), "seconds": seconds(*time),
             }),
             Step::Waits { number, wait, .. } => json!({
-                "event": "wait", "method": method, "template": template, "try": number, "seconds": seconds(*wait),
+                "event": "wait", "method": method, "template": template, "attempt": number, "seconds": seconds(*wait),
             }),
         });
     }

@@ -77,7 +77,7 @@ fn the_wait_of_the_server_is_kept_if_there_is_time_for_it() {
         .run(&["request", "GET", "x", "--verbose"])
         .ends(0)
         .says("GET x: waits ")
-        .says("before try 2: the rate limit is used up")
+        .says("before attempt 2: the rate limit is used up")
         .says("GET x: HTTP 200 in ");
     assert!(started.elapsed().as_secs_f64() >= 1.0);
 }
@@ -196,7 +196,7 @@ fn one_try_may_take_what_the_call_may_unless_it_is_bounded() {
     });
     let program = Program::new(&server.base_url, KEY);
     program.run(&["request", "GET", "x", "--timeout", "20", "--attempt-timeout", "1"]).ends(8);
-    assert!(server.seen().len() > 1, "each try was given up after a second");
+    assert!(server.seen().len() > 1, "each attempt was given up after a second");
     patient.join().unwrap();
 }
 
@@ -286,7 +286,7 @@ fn a_trace_tells_what_happened_and_nothing_personal() {
     }
     let lines: Vec<serde_json::Value> = trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["start", "try", "wait", "try", "call"]);
+    assert_eq!(events, ["start", "attempt", "wait", "attempt", "call"]);
     assert_eq!((&lines[1]["status"], &lines[3]["status"]), (&503.into(), &200.into()));
     let call = &lines[4];
     assert_eq!((&call["method"], &call["template"]), (&"PUT".into(), &"[not documented]".into()));

@@ -13,7 +13,7 @@ const PRICE: u32 = 10;
 
 /// Keeps an outage from being met by a storm: at most one retry for every ten calls, plus a small reserve.
 ///
-/// Each call pays in a tenth of a retry when its first try ends, and each retry after a failure (an answer of 502, 503
+/// Each call pays in a tenth of a retry when its first attempt ends, and each retry after a failure (an answer of 502, 503
 /// or 504, nothing sent, no answer) takes a whole one. What is saved never grows beyond the reserve of
 /// [10](RetryBudget::RESERVE), so that `n` calls that meet an outage make at most `n / 10 + 10` retries together. A 429 costs
 /// nothing: its wait is what the server asked for.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{AuthOutcome, Delivery, RetryReason, transport_error::TransportFailure};
 
-/// What one try came to, as far as it matters here.
+/// What one attempt came to, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TryResult {
     /// 401 to a key that was replaced while the call was under way.
@@ -22,7 +22,7 @@ pub(crate) enum TryResult {
     NotSent,
     /// No answer, and it may have arrived.
     NoAnswer,
-    /// Whatever another try would not change, or must not repeat.
+    /// Whatever another attempt would not change, or must not repeat.
     Final,
 }
 
@@ -214,7 +214,7 @@ mod tests {
             ),
             ("401 to an old key, no budget", default, broke(facts(H::KeyRotated)), retry(R::KeyRotated, 0.0, 0.0)),
             // The backoff and the spread.
-            ("second try", default, tried(2, facts(H::NotSent)), retry(R::NotSent, 0.0, 1.0)),
+            ("second attempt", default, tried(2, facts(H::NotSent)), retry(R::NotSent, 0.0, 1.0)),
             ("backoff cap", within, tried(99, facts(H::NotSent)), retry(R::NotSent, 0.0, 60.0)),
             ("429, a job", within, refused(1), retry(R::RateLimited, 30.0, 60.0)),
             ("second 429, a job", within, refused(2), retry(R::RateLimited, 30.0, 180.0)),
@@ -230,8 +230,8 @@ mod tests {
             ),
             ("jitter leaves half the time", within, left(70.0, refused(1)), retry(R::RateLimited, 30.0, 20.0)),
             // Tries left.
-            ("last try", default, tried(3, facts(H::NotSent)), Stop),
-            ("last try, 429", default, tried(3, asks(H::Refused, 1.0)), Stop),
+            ("last attempt", default, tried(3, facts(H::NotSent)), Stop),
+            ("last attempt, 429", default, tried(3, asks(H::Refused, 1.0)), Stop),
             // The server's wait against the longest allowed.
             ("the longest wait", default, left(99.0, asks(H::Refused, 60.0)), retry(R::RateLimited, 60.0, 0.5)),
             ("a longer wait", default, asks(H::Refused, 61.0), Stop),
