@@ -92,8 +92,10 @@ pub struct SharedLane {
     early: u64,
     /// How long an answer takes.
     trip: u64,
+    /// The line: numbers given out, numbers that went or were passed, and those of them that were passed and may yet come.
     issued: u64,
     served: u64,
+    passed: u64,
 }
 
 /// What an event is, first of its eight integers.
@@ -139,7 +141,7 @@ struct Said {
 
 impl SharedLane {
     /// How many integers the state is, and an answer.
-    pub const FIELDS: usize = 29;
+    pub const FIELDS: usize = 30;
     /// How many integers an answer is.
     pub const ANSWER: usize = 12;
 
@@ -180,6 +182,7 @@ impl SharedLane {
             trip,
             issued,
             served,
+            passed,
         ] = fields;
         Self {
             epoch,
@@ -215,6 +218,7 @@ impl SharedLane {
             trip: trip.min(SLOWEST_TRIP),
             issued,
             served: served.min(issued).max(issued.saturating_sub(MOST_COUNT)),
+            passed: passed.min(MOST_COUNT),
         }
     }
 
@@ -251,6 +255,7 @@ impl SharedLane {
             self.trip,
             self.issued,
             self.served,
+            self.passed,
         ]
     }
 
@@ -325,6 +330,7 @@ impl SharedLane {
                 trip: self.trip,
                 issued: self.issued,
                 served: self.served,
+                passed: self.passed,
                 ..fresh
             };
         }
@@ -363,16 +369,22 @@ impl SharedLane {
                 said.count = rest.min((self.limit / 8).max(1));
                 self.issued = self.issued.saturating_add(said.count);
             }
-            let ahead = said.start.saturating_sub(self.served);
+            let ahead = self.ahead_of(said.start);
             let waiting = self.issued.saturating_sub(self.served).max(said.count).saturating_sub(said.count);
             let waiting = waiting.saturating_add(rest);
-            let passed = self.passed(now, ahead, waiting);
+            let passed = self.to_pass(now, ahead, waiting);
             let turn = self.turn(now, ahead.saturating_sub(passed), waiting);
             if turn > now || said.granted >= MOST_AT_ONCE {
                 said.wait = turn.saturating_sub(now).max(1);
                 break;
             }
-            self.serve(passed.saturating_add(1));
+            if said.start < self.served && self.passed > 0 {
+                // It was counted when it was passed.
+                self.passed = self.passed.saturating_sub(1);
+            } else {
+                self.serve(passed.saturating_add(1));
+                self.passed = self.passed.saturating_add(passed).min(MOST_COUNT);
+            }
             said.start = said.start.saturating_add(1);
             said.count = said.count.saturating_sub(1);
             said.granted = said.granted.saturating_add(1);
@@ -385,11 +397,23 @@ impl SharedLane {
 
     fn serve(&mut self, many: u64) {
         self.served = self.served.saturating_add(many).min(self.issued);
+        if self.served == self.issued {
+            self.passed = 0;
+        }
+    }
+
+    /// Those that were passed are as many as ever behind the line, in an order of their own, so that they come one by one.
+    fn ahead_of(&self, start: u64) -> u64 {
+        match start.checked_sub(self.served) {
+            Some(ahead) => ahead,
+            None => start.checked_rem(self.passed).unwrap_or_default(),
+        }
     }
 
     /// How many of those ahead are passed, because the first does not come.
-    fn passed(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
-        let late = now.saturating_sub(self.turn(now, 0, waiting)) / PASSED;
+    fn to_pass(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
+        let patience = if self.left.is_some() { PASSED.max(self.length / 60) } else { PASSED };
+        let late = now.saturating_sub(self.turn(now, 0, waiting)).checked_div(patience).unwrap_or_default();
         let late = u32::try_from(late.min(MOST_DOUBLED)).unwrap_or_default();
         1_u64.checked_shl(late).unwrap_or_default().saturating_sub(1).min(ahead)
     }
@@ -484,6 +508,8 @@ impl SharedLane {
             (self.earlier, self.recent, self.rolled) = (self.recent, 0, opens);
         }
         self.opens = self.opens.max(opens);
+        // Of those that were passed some never come.
+        self.passed = self.passed.saturating_sub(self.passed.div_ceil(4));
         (self.left, self.probes, self.under_way, self.sent) = (None, 1, 0, 0);
     }
 
