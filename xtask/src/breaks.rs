@@ -21,7 +21,7 @@ cargo xtask breaks --only TEXT   the same, and TEXT is a part of the file's name
 cargo xtask breaks --rotate N    one row in N, others each day: all of them in N days
 cargo xtask breaks --list        no test is run: whether each text is in its file once, and each test has a function
 
-Builds what is tested once more, and then takes some 15 s a row. Ends with 1 if a test passes without its guard, or a row
+Builds what is tested once more, in target/breaks-built, and then takes some 15 s a row. Ends with 1 if a test passes without its guard, or a row
 no longer fits the sources.
 ";
 
@@ -240,7 +240,11 @@ impl Noticed {
         };
         let mut test = tool::cargo();
         // What the copy depends on was built there already, or is built there but once.
-        test.current_dir(copy).env("CARGO_TARGET_DIR", tool::root().join("target")).arg("test").args(target);
+        // A folder of its own: cargo takes a package of the copy for the same package here, and would link what is broken.
+        test.current_dir(copy)
+            .env("CARGO_TARGET_DIR", tool::root().join("target/breaks-built"))
+            .arg("test")
+            .args(target);
         test.args(["--", "--exact", name]);
         Some((test, name))
     }

@@ -110,7 +110,9 @@ fn played(target: &str, runs: u64, keep: bool) -> Result<(bool, String)> {
 /// libFuzzer's last line with figures; or what was found, and how to run it again.
 fn shown(target: &str, is_well: bool, output: &str) -> String {
     if is_well {
-        let last = output.lines().rfind(|line| line.starts_with('#'));
+        let is_figures =
+            |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let last = output.lines().rfind(is_figures);
         return last.unwrap_or("libFuzzer said nothing").split_whitespace().collect::<Vec<_>>().join(" ");
     }
     let lines: Vec<_> = output.lines().collect();
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_run_is_shown_by_its_last_line_or_by_its_finding() {
-        let done = "INFO: x\n#2\tINITED cov: 1 ft: 1\n#9\tDONE   cov: 3 ft: 4 exec/s: 0\nDone 9 runs in 0 second(s)\n";
+        let done = "INFO: x\n#2\tINITED cov: 1 ft: 1\n#9\tDONE   cov: 3 ft: 4 exec/s: 0\n###### Recommended dictionary. ######\nDone 9 runs in 0 second(s)\n";
         assert_eq!(shown("t", true, done), "#9 DONE cov: 3 ft: 4 exec/s: 0");
         let found = "noise\nthread panicked at x\nTest unit written to /a/b\n";
         let expected = "FAILED\nthread panicked at x\nTest unit written to /a/b\n\

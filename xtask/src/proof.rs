@@ -25,10 +25,15 @@ const BOTH: &[Step] = &[
     Step::new("the oldest versions of what we depend on", &["xtask", "minimal"]).on_nightly(),
 ];
 
-const QUICK: &[Step] = &[Step::new(
-    "what remains of the key in memory",
-    &["test", "--package", "cometly-conformance", "--test", "key_memory"],
-)];
+const QUICK: &[Step] = &[
+    Step::new(
+        "what remains of the key in memory",
+        &["test", "--package", "cometly-conformance", "--test", "key_memory"],
+    ),
+    Step::new("instructions and allocations", &["xtask", "bench", "--quick", "--gate"]),
+    Step::new("fuzzing", &["xtask", "fuzz", "--runs", "100000"]).with("cargo-fuzz").on_nightly(),
+    Step::new("WebAssembly: what needs no sockets", &["xtask", "wasm"]),
+];
 
 const FULL: &[Step] = &[
     Step::new("instructions and allocations, beside the peers", &["xtask", "bench", "--gate"]),

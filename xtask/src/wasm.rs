@@ -9,14 +9,16 @@ use std::{
 use crate::{Outcome, Result, asks_for_help, say, tool};
 
 const HELP: &str = "\
-cargo xtask wasm   check cometly-core, cometly and cometly-tower for wasm32-unknown-unknown and wasm32-wasip2
+cargo xtask wasm   check cometly-core, cometly and cometly-tower for wasm32-unknown-unknown and wasm32-wasip2, and the
+                   programs of examples/wasm, each for its target
 
 With the target of rustup's compiler if it is there; else with the compiler and the sources of Debian's rustc-web and
 rust-web-src, which are unpacked below target/wasm, 140 MB to fetch, and build the standard library once a target. Where
 neither is, it is skipped, and says so.
 ";
 
-const TARGETS: &[&str] = &["wasm32-unknown-unknown", "wasm32-wasip2"];
+/// Each with the program of examples/wasm that is for it.
+const TARGETS: &[(&str, &str)] = &[("wasm32-unknown-unknown", "workers"), ("wasm32-wasip2", "wasi")];
 
 const PACKAGES: &[&str] = &["--package", "cometly-core", "--package", "cometly", "--package", "cometly-tower"];
 
@@ -29,9 +31,15 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
     }
     let folder = tool::root().join("target/wasm");
     let mut debian = None;
-    for target in TARGETS {
-        let mut check = tool::cargo();
-        check.args(["check", "--target", target, "--target-dir"]).arg(&folder).args(PACKAGES);
+    for (target, program) in TARGETS {
+        let mut checks: Vec<Command> =
+            [PACKAGES, &["--locked", "--manifest-path", "examples/wasm/Cargo.toml", "--package", program]]
+                .map(|what| {
+                    let mut check = tool::cargo();
+                    check.args(["check", "--target", target, "--target-dir"]).arg(&folder).args(what);
+                    check
+                })
+                .into();
         if !has_target(target)? {
             if debian.is_none() {
                 debian = Debian::unpacked(&folder.join("debian"))?;
@@ -42,11 +50,15 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
                 ))?;
                 continue;
             };
-            debian.builds_its_library(&mut check);
+            for check in &mut checks {
+                debian.builds_its_library(check);
+            }
         }
         say(&format!("cargo check --target {target}\n"))?;
-        if !tool::run(&mut check)? {
-            return Ok(false);
+        for mut check in checks {
+            if !tool::run(&mut check)? {
+                return Ok(false);
+            }
         }
     }
     Ok(true)

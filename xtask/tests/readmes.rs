@@ -11,8 +11,13 @@ use std::{
     process::{Command, Output},
 };
 
+use cometly::{
+    SpaceDate,
+    events::{EventName, ListEvents},
+};
 use cometly_core::{Api, ApiBuilder, ApiKey};
 use cometly_emulator::Emulator;
+use jiff::{Timestamp, tz::TimeZone};
 
 struct Program {
     /// File and line.
@@ -72,31 +77,51 @@ fn every_program_of_the_readmes_is_accepted() {
         return (program.run)().expect("it ends well");
     }
     assert!(PROGRAMS.len() > 5, "the READMEs were read");
+    let mut with_purchases = 0;
     for Program { name, calls, .. } in PROGRAMS {
-        let prints_rows = PROGRAMS
-            .iter()
-            .find(|program| program.name.starts_with("README.md"))
-            .is_some_and(|first| first.name == *name);
         let emulator = Emulator::start().expect("a port on loopback");
+        let earlier = purchases_of_yesterday(&emulator).expect("the emulator lists them");
+        let before = emulator.received_requests().len();
         let output = run_in_child(name, &emulator).expect("this test can be started again");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(!prints_rows || said.matches("Company {").count() == 5, "{name}: five rows, not {said}");
         let key = &emulator.keys().full;
         assert!(!said.contains(key.as_str()), "{name} shows its key");
-        let requests = emulator.received_requests();
+        let requests = emulator.received_requests().split_off(before);
         assert_eq!(!requests.is_empty(), *calls, "{name}");
         assert!(requests.iter().all(|request| request.status.is_success()), "{name}: {requests:?}");
+        let printed = said.matches("Event {").count();
+        if name.starts_with("README.md:") && printed > 0 {
+            with_purchases += 1;
+            // At midnight it is another day.
+            let later = purchases_of_yesterday(&emulator).expect("the emulator lists them");
+            assert!([earlier, later].contains(&printed), "{name}: {earlier} purchases, not {said}");
+        }
     }
+    assert_eq!(with_purchases, 3, "the front page has a program for each client");
 }
 
-/// The programs that a newcomer meets first, as rustfmt leaves them.
+/// By a call of its own, in the zone of the programs.
+fn purchases_of_yesterday(emulator: &Emulator) -> Result<usize, Box<dyn Error>> {
+    let api = Api::builder(ApiKey::new(&*emulator.keys().full)?).base_url(emulator.base_url().parse()?).build();
+    let day = SpaceDate::yesterday(Timestamp::now(), &TimeZone::get("Europe/Berlin")?)?;
+    let list = ListEvents::on(day).event_names([EventName::PURCHASE]).per_page(4000).build()?;
+    Ok(cometly_ureq::Client::new()?.call(&api, list)?.rows().len())
+}
+
+/// The programs that a newcomer meets first, as rustfmt leaves them. What they import is not counted.
 #[test]
-fn a_first_call_takes_ten_lines_and_reaches_the_server() {
-    for stack in ["cometly_reqwest", "cometly_ureq", "cometly_isahc", "my_stack"] {
+fn a_first_program_takes_ten_lines_on_each_stack() {
+    for (stack, call) in [
+        ("cometly_reqwest", "purchases.next()"),
+        ("cometly_ureq", "client.run("),
+        ("cometly_isahc", "client.run("),
+        ("my_stack", "to_request"),
+    ] {
         let text = include_str!("../../README.md");
         let blocks: Vec<&str> = text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        let first = blocks.iter().find(|block| block.contains(stack)).expect("the README has a call on each stack");
-        assert!(first.lines().count() <= 10, "{stack}: {} lines", first.lines().count());
+        let first = blocks.iter().find(|block| block.contains(stack)).expect("the README has a program on each stack");
+        let lines = first.lines().filter(|line| !line.is_empty() && !line.starts_with("use ")).count();
+        assert!(lines <= 10 && first.contains(call), "{stack}: {lines} lines");
     }
 }

@@ -4,9 +4,17 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::resources::{
+    CompaniesCommand, ContactDetail, ContactDetails, ContactExportInclude, ContactExportIncludes, ContactInclude,
+    ContactIncludes, ContactList, ContactsCommand, CreateContactArguments, EventFilter, EventsCommand, ExportArguments,
+    Format, GetArguments, ListArguments, NoFilter, Optional, OutputArguments, Period, Required, ShownArguments,
+    UpdateCompanyArguments, UpdateContactArguments,
+};
 use crate::exit;
 
-/// Cometly on the command line: check a key, call the API, track events, try without an account.
+mod resources;
+
+/// Cometly on the command line: check a key, call the API, list and export, track events, try without an account.
 #[derive(Debug, Parser)]
 #[command(name = "cometly", version, propagate_version = true, after_help = exit::help())]
 pub(crate) struct Arguments {
@@ -57,7 +65,7 @@ pub(crate) struct Global {
     /// The HTTP client that sends the calls
     #[arg(long, global = true, value_name = "NAME", default_value = "reqwest")]
     pub(crate) transport: TransportName,
-    /// How long one call may take, with all its tries and waits [default: 60, for --paginate and events track 3600]
+    /// How long one call may take, with all its tries and waits [default: 60, for lists, exports and events track 3600]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
     /// How long one try may take [default: as long as --timeout says; 30 without it]
@@ -111,10 +119,20 @@ pub(crate) enum Command {
     },
     /// Make any call of the API
     Request(RequestArguments),
-    /// Send conversions
+    /// List events, export them, send them
     Events {
         #[command(subcommand)]
         command: EventsCommand,
+    },
+    /// List contacts, read, create, change and export them
+    Contacts {
+        #[command(subcommand)]
+        command: ContactsCommand,
+    },
+    /// List companies, read, change and export them
+    Companies {
+        #[command(subcommand)]
+        command: CompaniesCommand,
     },
     /// Run a Cometly on this machine, to try without an account
     Emulator(EmulatorArguments),
@@ -212,17 +230,6 @@ pub(crate) struct RequestArguments {
     /// Show the request, with the key hidden, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum EventsCommand {
-    /// Send each line of a file as an event, each once, whatever interrupts it
-    #[command(after_help = "Examples:
-  cometly events track --input events.ndjson
-  export-events | cometly events track --input - --journal events.cometly-journal
-
-Run the same command again to go on: what was answered is in the journal and is not sent again.")]
-    Track(TrackArguments),
 }
 
 /// How a file of events is written.

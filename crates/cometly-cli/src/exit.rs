@@ -16,11 +16,17 @@ pub(crate) enum Exit {
     Network = 8,
     Unexpected = 9,
     Setup = 10,
+    RepeatedCursor = 11,
+    FirstPage = 12,
+    MissingCursor = 13,
+    LongCursor = 14,
+    MorePages = 15,
+    Export = 16,
     Interrupted = 130,
 }
 
 /// Each code, its name in `--json` errors, and its meaning in `--help`.
-const TABLE: [(Exit, &str, &str); 12] = [
+const TABLE: [(Exit, &str, &str); 18] = [
     (Exit::Ok, "ok", "done"),
     (Exit::Local, "local", "this machine: a file, a lock, the disk, the terminal"),
     (Exit::Usage, "usage", "the command was not understood; nothing was sent"),
@@ -32,6 +38,16 @@ const TABLE: [(Exit, &str, &str); 12] = [
     (Exit::Network, "network", "no answer"),
     (Exit::Unexpected, "unexpected", "not an answer of the API: a redirect, a challenge, a proxy"),
     (Exit::Setup, "setup", "the HTTP client cannot be set up: its proxy, its TLS, its certificates; nothing was sent"),
+    (Exit::RepeatedCursor, "repeated_cursor", "the list would never end: a cursor came for the second time"),
+    (
+        Exit::FirstPage,
+        "first_page",
+        "the server did not know the cursor and began the list anew; that page is not written",
+    ),
+    (Exit::MissingCursor, "missing_cursor", "a page does not say where the next one begins; it is written"),
+    (Exit::LongCursor, "long_cursor", "a cursor is too long to be sent; the page before it is written"),
+    (Exit::MorePages, "more_pages", "the list has more pages than --max-pages allows"),
+    (Exit::Export, "export", "the export failed, was not done in time, or may have been ordered unseen"),
     (Exit::Interrupted, "interrupted", "stopped by Ctrl-C or SIGTERM"),
 ];
 
@@ -59,6 +75,9 @@ pub(crate) fn help() -> String {
     );
     text.push_str("  COMETLY_BASE_URL  where the API is, by default https://app.cometly.com/public-api/v1; a server of\n                    Cometly's or this machine, any other one is named with --base-url\n");
     text.push_str("  COMETLY_PROFILE   the stored key to use, by the name of its profile\n");
+    text.push_str(
+        "  COMETLY_TIME_ZONE the time zone of the Space, as Europe/Berlin: for `today`, `yesterday`, `-7d`\n",
+    );
     text.push_str("  NO_COLOR          no colour\n");
     text
 }
@@ -82,6 +101,12 @@ mod tests {
             (8, "network"),
             (9, "unexpected"),
             (10, "setup"),
+            (11, "repeated_cursor"),
+            (12, "first_page"),
+            (13, "missing_cursor"),
+            (14, "long_cursor"),
+            (15, "more_pages"),
+            (16, "export"),
             (130, "interrupted"),
         ];
         assert_eq!(codes, promised);

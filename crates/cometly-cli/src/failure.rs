@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, http::StatusCode};
+use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, FlowError, http::StatusCode};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -110,6 +110,11 @@ impl Failure {
         self.is_closed_pipe
     }
 
+    /// Whether the server answered with something else than a success.
+    pub(crate) fn has_status(&self) -> bool {
+        self.status.is_some()
+    }
+
     pub(crate) fn has_advice(&self) -> bool {
         self.todo.is_some()
     }
@@ -166,6 +171,9 @@ impl From<&ApiError> for Failure {
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
+        if let Some(flow) = error.flow_error() {
+            return Self::of_flow(&error, flow);
+        }
         if let Some(error) = error.api_error() {
             return error.into();
         }
@@ -175,6 +183,59 @@ impl From<SendError> for Failure {
             None => error.to_string(),
         };
         Self { status: error.status(), retry_after: error.retry_after(), ..Self::new((&error).into(), what) }
+    }
+}
+
+impl Failure {
+    /// What the core says of a job, in the words of the command line where the core's name its functions.
+    fn of_flow(error: &SendError, flow: &FlowError) -> Self {
+        let (what, todo) = match flow {
+            FlowError::RepeatedCursor => (
+                "the server gave a cursor for the second time, so the list would never end",
+                "what was written is each page once; tell Cometly",
+            ),
+            FlowError::BackAtFirstPage => (
+                "the server does not know this cursor and answered with the first page; nothing of it was written",
+                "give a cursor as a failure or a next_cursor told it, or leave --cursor out",
+            ),
+            FlowError::MissingCursor => (
+                "the page does not say where the next one begins, nor that it is the last: expected next_cursor, a text or null",
+                "what was written is each page once; tell Cometly",
+            ),
+            FlowError::OrderLost => (
+                "the answer to the order of the export was lost: it may have been ordered, and is not ordered again by itself",
+                "if a second export does no harm, run the command again with --order-again",
+            ),
+            FlowError::ExportFailed => ("the export failed", "order it again: run the command with --order-again"),
+            FlowError::ExportTooSlow => (
+                "the export was not completed in the time that it was given",
+                "go on with it later; --timeout gives it more",
+            ),
+            FlowError::FileBroken => ("the download broke off several times in a row without a byte of progress", ""),
+            _ => return Self::new(flow.into(), error.to_string()),
+        };
+        let what = match std::error::Error::source(error) {
+            Some(source) => format!("{what} ({})", innermost(source)),
+            None => what.to_owned(),
+        };
+        let failure = Self { status: error.status(), ..Self::new(flow.into(), what) };
+        if todo.is_empty() { failure } else { failure.advise(todo) }
+    }
+}
+
+impl From<&FlowError> for Exit {
+    fn from(error: &FlowError) -> Self {
+        match error {
+            FlowError::RepeatedCursor => Exit::RepeatedCursor,
+            FlowError::BackAtFirstPage => Exit::FirstPage,
+            FlowError::MissingCursor => Exit::MissingCursor,
+            FlowError::CursorTooLong { .. } => Exit::LongCursor,
+            FlowError::TooManyPages => Exit::MorePages,
+            FlowError::UnknownExport => Exit::Rejected,
+            FlowError::OrderLost | FlowError::ExportFailed | FlowError::ExportTooSlow => Exit::Export,
+            FlowError::OutOfTime | FlowError::FileBroken => Exit::Network,
+            _ => Exit::Unexpected,
+        }
     }
 }
 
@@ -204,6 +265,9 @@ impl From<ApiErrorKind> for Exit {
 
 impl<T> From<&CallError<T>> for Exit {
     fn from(error: &CallError<T>) -> Self {
+        if let Some(flow) = error.flow_error() {
+            return flow.into();
+        }
         if let Some(error) = error.api_error() {
             return error.kind().into();
         }

@@ -1,12 +1,16 @@
-//! The `cometly` command: checks a key, makes any call of the API, tracks events so that none is lost or doubled, and
-//! runs an emulator.
+//! The `cometly` command: checks a key, makes any call of the API, lists and exports, tracks events so that none is lost or
+//! doubled, and runs an emulator.
 //!
 //! | to see | read |
 //! | --- | --- |
 //! | what can be asked for, and how a command ends | `arguments`, `exit`, `failure` |
 //! | where words and data go | `terminal` |
 //! | whose key is used, and where it is kept | `auth` |
-//! | one call, and a list to its end | `request` |
+//! | one call | `request` |
+//! | lists, and single contacts and companies | `lists` |
+//! | exports, from their order to the file | `exports` |
+//! | calls in a row, and Ctrl-C | `job` |
+//! | the form of rows, and files that are whole or not there | `rows` |
 //! | events from a file | `track` |
 //! | the HTTP client | `transport` |
 #![forbid(unsafe_code)]
@@ -16,10 +20,14 @@ mod auth;
 mod documented;
 mod emulator;
 mod exit;
+mod exports;
 mod failure;
 mod input;
+mod job;
+mod lists;
 mod manual;
 mod request;
+mod rows;
 mod terminal;
 mod track;
 mod transport;
@@ -36,7 +44,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
-    arguments::{Arguments, Color, Command, EventsCommand, Global},
+    arguments::{Arguments, Color, Command, CompaniesCommand, ContactsCommand, EventsCommand, Global},
     exit::Exit,
     failure::Failure,
     terminal::{
@@ -83,7 +91,24 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
     match command {
         Command::Auth { command } => auth::run(command, global, console),
         Command::Request(arguments) => request::run(&arguments, global, console),
-        Command::Events { command: EventsCommand::Track(arguments) } => track::run(&arguments, global, console),
+        Command::Events { command } => match command {
+            EventsCommand::List(arguments) => lists::events(&arguments, global, console),
+            EventsCommand::Export(arguments) => exports::events(&arguments, global, console),
+            EventsCommand::Track(arguments) => track::run(&arguments, global, console),
+        },
+        Command::Contacts { command } => match command {
+            ContactsCommand::List(arguments) => lists::contacts(&arguments, global, console),
+            ContactsCommand::Get(arguments) => lists::get_contact(&arguments, global, console),
+            ContactsCommand::Create(arguments) => lists::create_contact(&arguments, global, console),
+            ContactsCommand::Update(arguments) => lists::update_contact(&arguments, global, console),
+            ContactsCommand::Export(arguments) => exports::contacts(&arguments, global, console),
+        },
+        Command::Companies { command } => match command {
+            CompaniesCommand::List(arguments) => lists::companies(&arguments, global, console),
+            CompaniesCommand::Get(arguments) => lists::get_company(&arguments, global, console),
+            CompaniesCommand::Update(arguments) => lists::update_company(&arguments, global, console),
+            CompaniesCommand::Export(arguments) => exports::companies(&arguments, global, console),
+        },
         Command::Emulator(arguments) => emulator::run(arguments, console),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::pages(dir.as_deref()),

@@ -2,8 +2,9 @@
 //! to stdout as it came. With `--paginate` the call is repeated with each page's cursor, and each item is a line.
 
 mod body;
-mod paginate;
 mod target;
+
+pub(crate) use self::body::split;
 
 use cometly_core::{
     Api, Call, Reply,
@@ -18,7 +19,10 @@ use crate::{
     auth::session::Session,
     exit::Exit,
     failure::Failure,
+    job::Job,
+    lists::{self, Listed},
     request::target::with_cursor,
+    rows::Output,
     terminal::console::Console,
     transport::{Patience, Transport},
 };
@@ -42,7 +46,8 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     }
     if arguments.paginate {
         let transport = Transport::new(global, Patience::Job, console)?;
-        return paginate::run(transport, call, arguments.cursor.clone(), console);
+        let list = Listed::new(call, arguments.cursor.as_deref(), None)?;
+        return lists::follow(&Job::begin(transport, session.api.clone())?, list, Output::stdout(), console);
     }
     let call = with_cursor(call, arguments.cursor.as_deref());
     let transport = Transport::new(global, Patience::Call, console)?;
@@ -106,7 +111,7 @@ struct Shown<'a> {
 }
 
 /// The request as it would be sent, but for the key.
-fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
+pub(crate) fn show(call: &Call, console: &Console) -> Result<Exit, Failure> {
     let request = call.to_request().map_err(|error| Failure::usage(error.to_string()))?;
     let headers = request.headers().iter().map(|(name, value)| {
         let value = if value.is_sensitive() { "Bearer [hidden]" } else { value.to_str().unwrap_or_default() };

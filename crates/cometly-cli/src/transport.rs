@@ -1,8 +1,16 @@
 //! The HTTP client that sends the calls: the one that was asked for, of those that this binary was built with.
 
-use std::{borrow::Cow, env, error::Error, fs::File, path::Path, time::Duration};
+use std::{
+    borrow::Cow,
+    env,
+    error::Error,
+    fs::File,
+    io::{self, Write as _},
+    path::Path,
+    time::Duration,
+};
 
-use cometly_core::{ApiError, AuthOutcome, Call, CallError, RetryPolicy, bytes::Bytes, http::HeaderMap};
+use cometly_core::{Api, ApiError, AuthOutcome, Call, CallError, Download, RetryPolicy, bytes::Bytes, http::HeaderMap};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -22,6 +30,8 @@ use crate::{
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 /// Some hundred certificates.
 const MAX_CERTIFICATES: u64 = 4 << 20;
+/// How much of a file is read at once.
+const PIECE: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One client for the whole program; clones share its connections.
@@ -83,6 +93,28 @@ macro_rules! configured {
     }};
 }
 
+/// The readers of the three clients have these methods in common, but no trait.
+macro_rules! fetched {
+    ($client:expr, $api:expr, $download:expr, $file:expr, $tell:expr) => {{
+        let (mut reader, mut buffer, mut tell) = ($client.download($api, $download), vec![0; PIECE], $tell);
+        loop {
+            let len = reader.try_read(&mut buffer).map_err(|error| FetchError::Call(boxed(error)))?;
+            if len == 0 {
+                return Ok(());
+            }
+            $file.write_all(buffer.get(..len).unwrap_or_default()).map_err(FetchError::File)?;
+            tell(reader.download());
+        }
+    }};
+}
+
+/// Why a file did not come whole.
+pub(crate) enum FetchError {
+    Call(SendError),
+    /// It could not be written.
+    File(io::Error),
+}
+
 impl Transport {
     pub(crate) fn new(global: &Global, patience: Patience, console: &Console) -> Result<Self, Failure> {
         let policy = patience.policy(global.timeout);
@@ -124,6 +156,11 @@ impl Transport {
     }
 
     pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Failure> {
+        self.answer(call).map_err(|error| self.failure(error))
+    }
+
+    /// As [`send`](Self::send), with the error as the core has it.
+    pub(crate) fn answer(&self, call: Call) -> Result<AuthOutcome<Bytes>, SendError> {
         let traced = self.trace.as_ref().map(|trace| (trace, call.clone()));
         let sent = match &self.client {
             Client::Reqwest(client) => client.send(call).map_err(boxed),
@@ -135,15 +172,35 @@ impl Transport {
         if let Some((trace, call)) = traced {
             self::trace(trace, &call, sent.as_ref());
         }
-        sent.map_err(|error| {
-            let is_unreachable = failure::is_unreachable(&error);
-            let failure = Failure::from(error);
-            match unused_proxy().filter(|_| is_unreachable && !self.uses_proxy) {
-                Some(variable) => failure
-                    .remark(&format!("{variable} names a proxy, which was not used: give --proxy-from-env to use it")),
-                None => failure,
-            }
-        })
+        sent
+    }
+
+    /// The error of a call, with a remark where a proxy may be what is missing.
+    pub(crate) fn failure(&self, error: SendError) -> Failure {
+        let is_unreachable = failure::is_unreachable(&error);
+        let failure = Failure::from(error);
+        match unused_proxy().filter(|_| is_unreachable && !self.uses_proxy) {
+            Some(variable) => failure
+                .remark(&format!("{variable} names a proxy, which was not used: give --proxy-from-env to use it")),
+            None => failure,
+        }
+    }
+
+    /// Fetches the rest of an export's file to the end of `file`. Calls `tell` after each piece.
+    pub(crate) fn fetch(
+        &self,
+        api: &Api,
+        download: Download,
+        file: &mut File,
+        tell: impl FnMut(&Download),
+    ) -> Result<(), FetchError> {
+        match &self.client {
+            Client::Reqwest(client) => fetched!(client, api, download, file, tell),
+            #[cfg(feature = "ureq")]
+            Client::Ureq(client) => fetched!(client, api, download, file, tell),
+            #[cfg(feature = "isahc")]
+            Client::Isahc(client) => fetched!(client, api, download, file, tell),
+        }
     }
 }
 

@@ -297,6 +297,14 @@ impl<E> CallError<E> {
         self.api_error().map(ApiError::status).or(self.0.status)
     }
 
+    /// Whether the API says that there is no such thing: a 404 of its own.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        let is_missing =
+            |error: &ApiError| error.kind() == ApiErrorKind::Rejected && error.status() == StatusCode::NOT_FOUND;
+        self.api_error().is_some_and(is_missing)
+    }
+
     /// How long the server, or the [`Pacer`](crate::Pacer), asks to wait, if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

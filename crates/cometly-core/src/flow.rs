@@ -13,12 +13,14 @@ use crate::{
     Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, Moment, Reply, UnexpectedCause as Cause,
 };
 
+mod blocking;
 mod download;
 mod export_job;
 mod lines;
 mod pages;
 mod running;
 
+pub use blocking::{BlockingClient, BlockingRun};
 pub use download::{Download, Fetch};
 pub use export_job::{
     DownloadUrl, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus, InvalidExportId,

@@ -101,9 +101,9 @@ pub use call::{Call, EncodeError, RequestError, backend_trim};
 pub use call_error::{CallError, CallErrorKind, ReachedLimit};
 pub use delivery::Delivery;
 pub use flow::{
-    Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder, ExportOrdered, ExportStatus,
-    Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page, Pages, PagesEnd,
-    RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
+    BlockingClient, BlockingRun, Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder,
+    ExportOrdered, ExportStatus, Failure, Fetch, Flow, FlowError, InvalidCursor, InvalidExportId, LineTooLong, Lines,
+    Lossy, Page, Pages, PagesEnd, RowError, Rows, Running, Step, Then, UrlProblem, endpoint,
 };
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, BodyMeter, Next, Operation, TransportError};

@@ -8,7 +8,9 @@ use std::{any::Any, time::Duration};
 use bytes::Bytes;
 use cometly_core::{ProxyUrl, TransportError};
 use futures_lite::io::Cursor;
-use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH,
+};
 use isahc::{
     AsyncBody,
     config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation},
@@ -137,21 +139,47 @@ fn our_response(head: isahc_http::Response<()>) -> Result<Response<()>, Error> {
     Ok(response)
 }
 
-/// A length that is not a number, or too large for one, makes an answer unusable (RFC 9112 §6.3); libcurl passes over it and
-/// takes the end of the connection for the end of the body. It also takes a head that was torn for a whole one: then there
-/// is no body, whatever length or coding the head tells of. Only a length of 0 shows an empty body to be whole, for isahc
-/// does not say whether the chunks had an end.
-pub(crate) fn check_length(response: &Response<Bytes>) -> Result<(), Error> {
-    let len = response.body().len();
-    let is_said = |value: &HeaderValue| value.to_str().ok().and_then(|value| value.trim().parse().ok()) == Some(len);
-    let lengths = response.headers().get_all(CONTENT_LENGTH);
-    let is_whole = match response.status() {
-        // They have no body, and may tell how long it would have been.
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => true,
-        status if status.is_informational() => true,
-        _ => lengths.iter().all(is_said) && (len > 0 || lengths.iter().next().is_some()),
-    };
-    if is_whole { Ok(()) } else { Err(unreadable()) }
+/// How long a body is by its head.
+///
+/// libcurl passes over a length that is not a number, or too large for one, and takes the end of the connection for the end
+/// of the body. It also takes a head that was torn for a whole one: then there is no body, whatever the head tells of. Only
+/// a length of 0 shows an empty body to be whole, for isahc does not say whether the chunks had an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// The status has no body; the head may tell how long it would have been.
+    Bodiless,
+    Known(usize),
+    Unknown,
+}
+
+impl Length {
+    /// # Errors
+    /// If the lengths differ, or one cannot be read: the answer is unusable (RFC 9112 §6.3).
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap) -> Result<Self, Error> {
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || status.is_informational() {
+            return Ok(Self::Bodiless);
+        }
+        let mut length = Self::Unknown;
+        for value in headers.get_all(CONTENT_LENGTH) {
+            let known = value.to_str().ok().and_then(|value| value.trim().parse().ok()).ok_or_else(unreadable)?;
+            if !matches!(length, Self::Unknown) && length != Self::Known(known) {
+                return Err(unreadable());
+            }
+            length = Self::Known(known);
+        }
+        Ok(length)
+    }
+
+    /// # Errors
+    /// If a body that ended with `len` bytes is not whole.
+    pub(crate) fn check(self, len: usize) -> Result<(), Error> {
+        let is_whole = match self {
+            Self::Bodiless => true,
+            Self::Known(known) => known == len,
+            Self::Unknown => len > 0,
+        };
+        if is_whole { Ok(()) } else { Err(unreadable()) }
+    }
 }
 
 /// What is not HTTP, or not to one of the two major versions of `http`.
@@ -165,6 +193,10 @@ mod tests {
     use http::header::TRANSFER_ENCODING;
 
     use super::*;
+
+    fn check(response: &Response<Bytes>) -> Result<(), Error> {
+        Length::of(response.status(), response.headers())?.check(response.body().len())
+    }
 
     #[test]
     fn the_key_stays_sensitive_and_single_on_its_way_to_isahc() {
@@ -204,30 +236,35 @@ mod tests {
     #[test]
     fn an_answer_without_length_and_body_may_be_a_torn_head() {
         let mut response = Response::new(Bytes::new());
-        assert!(check_length(&response).is_err());
+        assert!(check(&response).is_err());
         for bodiless in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED, StatusCode::EARLY_HINTS] {
             *response.status_mut() = bodiless;
-            assert!(check_length(&response).is_ok(), "{bodiless}");
+            assert!(check(&response).is_ok(), "{bodiless}");
         }
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        assert!(check_length(&response).is_err());
+        assert!(check(&response).is_err());
         for (length, is_whole) in [("30", false), ("0", true)] {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static(length));
-            assert_eq!(check_length(&response).is_ok(), is_whole, "{length}");
+            assert_eq!(check(&response).is_ok(), is_whole, "{length}");
         }
     }
 
     #[test]
     fn a_length_must_be_the_bodys() {
-        for (lengths, is_fine) in
-            [(&[][..], true), (&["2"], true), (&["2", "2"], true), (&["3"], false), (&["99999999999999999999"], false)]
-        {
+        for (lengths, is_fine) in [
+            (&[][..], true),
+            (&["2"], true),
+            (&["2", "2"], true),
+            (&["2", "3"], false),
+            (&["3"], false),
+            (&["99999999999999999999"], false),
+        ] {
             let mut response = Response::new(Bytes::from_static(b"{}"));
             for length in lengths {
                 response.headers_mut().append(CONTENT_LENGTH, HeaderValue::from_static(length));
             }
-            assert_eq!(check_length(&response).is_ok(), is_fine, "{lengths:?}");
+            assert_eq!(check(&response).is_ok(), is_fine, "{lengths:?}");
         }
     }
 

@@ -10,12 +10,14 @@ use http::{Request, Response, uri::Scheme};
 
 use crate::{
     Client,
-    convert::{self, forced, proxy_uri},
+    convert::{self, Length, forced, proxy_uri},
     failure::{Way, failure, io_failure},
 };
 
-/// How much room is made for a body at first, whatever length an answer claims.
+/// The most room that is made for a body at first, whatever length an answer claims; and what is made if it claims none.
+/// All of it is made zero, so room that is not needed costs.
 const FIRST_ROOM: usize = 16_384;
+const ROOM_WITHOUT_LENGTH: usize = 1_024;
 
 /// How much later than libcurl the clock here ends a try: libcurl may forget the time when it sends a call again by itself.
 const GRACE: Duration = Duration::from_millis(100);
@@ -56,25 +58,28 @@ impl Client {
         let (head, body) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;
-        let Some(body) = read(body, self.limits.max_body_size).await.map_err(io_failure)? else {
+        let length = Length::of(head.status(), head.headers())?;
+        let first = body.len().map_or(ROOM_WITHOUT_LENGTH, |len| usize::try_from(len).unwrap_or(FIRST_ROOM));
+        let Some(body) = read(body, first, self.limits.max_body_size).await.map_err(io_failure)? else {
             return Err(TransportError::too_large(Some(head.status())));
         };
-        let response = head.map(|()| Bytes::from(body));
-        convert::check_length(&response)?;
-        Ok(response)
+        length.check(body.len())?;
+        Ok(head.map(|()| Bytes::from(body)))
     }
 }
 
-/// The whole body; `None` if it is longer than `most`.
+/// The whole body, with room for `first` bytes to begin with; `None` if it is longer than `most`.
 ///
 /// `AsyncReadExt::read_to_end` makes the rest of its buffer zero again after each wait for more, which is work that grows
 /// with the square of the body. Here each byte of the buffer is made zero once.
-async fn read(mut from: impl AsyncRead + Unpin, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+async fn read(mut from: impl AsyncRead + Unpin, first: usize, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    // One more than the body shows its end.
+    let first = first.saturating_add(1).min(FIRST_ROOM);
     let (mut body, mut len) = (Vec::new(), 0_usize);
     loop {
         if len == body.len() {
             // One more than may be shows that there is more, or that this is the end.
-            let room = len.saturating_mul(2).max(FIRST_ROOM).min(most.saturating_add(1));
+            let room = len.saturating_mul(2).max(first).min(most.saturating_add(1));
             body.resize(room, 0);
         }
         let read = from.read(body.get_mut(len..).unwrap_or_default()).await?;
@@ -123,12 +128,15 @@ mod tests {
         for size in [1, 7, 16_384, 1_000_000] {
             for len in [0, 1, 16_383, 16_384, 16_385, 100_000] {
                 let left = &body[..len];
-                let read = |most| block_on(read(Pieces { left, size }, most)).unwrap();
-                assert!(read(len).as_deref() == Some(left) && read(len + 1).as_deref() == Some(left), "{len}, {size}");
-                assert!(len == 0 || read(len - 1).is_none(), "{len}, {size}");
+                for first in [0, 1, len, 1_000_000] {
+                    let read = |most| block_on(read(Pieces { left, size }, first, most)).unwrap();
+                    assert!(read(len).as_deref() == Some(left), "{len}, {size}, {first}");
+                    assert!(read(len + 1).as_deref() == Some(left), "{len}, {size}, {first}");
+                    assert!(len == 0 || read(len - 1).is_none(), "{len}, {size}, {first}");
+                }
             }
         }
-        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, 0)).unwrap(), Some(Vec::new()));
-        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, usize::MAX)).unwrap(), Some(Vec::new()));
+        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, 0, 0)).unwrap(), Some(Vec::new()));
+        assert_eq!(block_on(read(Pieces { left: b"", size: 1 }, 0, usize::MAX)).unwrap(), Some(Vec::new()));
     }
 }

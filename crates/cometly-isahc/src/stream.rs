@@ -11,7 +11,7 @@ use isahc::AsyncBody;
 
 use crate::{
     Client, Error,
-    convert::{self, forced, proxy_uri},
+    convert::{self, Length, forced, proxy_uri},
     failure::{Way, failure, io_failure},
     seed,
 };
@@ -80,6 +80,7 @@ impl Client {
         let (head, mut rest) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
         let (head, ()) = convert::head(isahc::http::Response::from_parts(head, ()))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
+        let length = Length::of(head.status, &head.headers)?;
         let mut meter = attempt.body_meter(head.status);
         let (mut start, mut is_success, mut is_whole) = (Vec::new(), None, false);
         let mut buffer = vec![0; PIECE];
@@ -91,8 +92,12 @@ impl Client {
             start.extend_from_slice(piece);
             is_whole = len == 0;
         }
+        if is_whole {
+            length.check(start.len())?;
+        }
         let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
-        let body = Body { start: start.into(), rest: (!is_whole).then_some(rest), buffer, meter, idle };
+        let (rest, read) = ((!is_whole).then_some(rest), start.len());
+        let body = Body { start: start.into(), rest, buffer, length, read, meter, idle };
         Ok(Response::from_parts(head, body))
     }
 }
@@ -112,6 +117,9 @@ pub struct Body {
     start: Bytes,
     rest: Option<AsyncBody>,
     buffer: Vec<u8>,
+    length: Length,
+    /// How many bytes have been read, those at the start included.
+    read: usize,
     meter: BodyMeter,
     idle: Duration,
 }
@@ -129,7 +137,12 @@ impl Body {
         let Some(rest) = &mut self.rest else { return Ok(None) };
         let buffer = &mut self.buffer;
         let read = unless_silent(self.idle, async { rest.read(buffer).await.map_err(io_failure) }).await;
-        let read = read.and_then(|len| self.meter.add(len).map(|()| len));
+        let read = read.and_then(|len| {
+            self.meter.add(len)?;
+            self.read = self.read.saturating_add(len);
+            // No bytes are the end.
+            if len == 0 { self.length.check(self.read).map(|()| len) } else { Ok(len) }
+        });
         let len = read.map_err(|error| self.meter.failed(error))?;
         let piece = self.buffer.get(..len).unwrap_or_default();
         Ok((len > 0).then(|| Bytes::copy_from_slice(piece)))

@@ -2,8 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use cometly_core::{Api, ApiErrorKind, Endpoint, Flow, FlowError, Running, Step};
-use http::StatusCode;
+use cometly_core::{Api, Endpoint, Flow, FlowError, Running, Step};
 use tokio::time::sleep;
 
 use crate::{Client, Error, now};
@@ -23,7 +22,8 @@ impl Client {
     /// # Errors
     /// As [`json`](Client::json).
     pub async fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
-        self.call(api, endpoint).await.map(Some).or_else(none_if_not_found)
+        let called = self.call(api, endpoint).await.map(Some);
+        called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
     /// Runs a flow: all pages of a list, an export. What it gives on its way comes from [`next`](Run::next).
@@ -91,12 +91,4 @@ impl<F: Flow + fmt::Debug> fmt::Debug for Run<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("running", &self.running).finish_non_exhaustive()
     }
-}
-
-/// Nothing is an answer to "is there such a thing".
-pub(crate) fn none_if_not_found<T>(error: Error) -> Result<Option<T>, Error> {
-    let is_missing = |error: &cometly_core::ApiError| {
-        error.kind() == ApiErrorKind::Rejected && error.status() == StatusCode::NOT_FOUND
-    };
-    if error.api_error().is_some_and(is_missing) { Ok(None) } else { Err(error) }
 }

@@ -28,6 +28,8 @@ pub(crate) fn probes() {
     keep!(1 Api::base_url);
     keep!(1 Api::pacer);
     keep!(2 Api::rotate);
+    keep!(1 Api::key_generation);
+    keep!(1 Api::refused_generation);
     keep!(2 Api::get as fn(_, &'static str) -> _);
     keep!(2 Api::post as fn(_, String) -> _);
     keep!(2 Api::put as fn(_, Cow<'static, str>) -> _);

@@ -24,6 +24,8 @@ pub(crate) fn probes() {
     keep!(1 CallError::<io::Error>::decode_error);
     keep!(1 CallError::<io::Error>::into_decode_error);
     keep!(1 CallError::<io::Error>::request_error);
+    keep!(1 CallError::<io::Error>::flow_error);
+    keep!(1 CallError::<io::Error>::is_not_found);
     keep!(1 CallError::<io::Error>::limit);
     keep!(1 CallError::<io::Error>::status);
     keep!(1 CallError::<io::Error>::retry_after);

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 mod api;
 mod errors;
+mod flow;
 mod operation;
 mod outcome;
 #[cfg(feature = "plant")]
 mod plant;
+mod proxy;
 
 /// Lets the address of a function escape: how many arguments, and which function.
 macro_rules! keep {
@@ -58,7 +60,9 @@ pub(crate) struct Typed<'a> {
 pub extern "C" fn probes() {
     api::probes();
     errors::probes();
+    flow::probes();
     operation::probes();
+    proxy::probes();
     outcome::probes::<Bytes>();
     outcome::probes::<Vec<u8>>();
     outcome::probes::<&'static [u8]>();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use cometly_core::{
-    Attempt, Attributes, Moment, Next, Operation, Pacer, RetryBudget, RetryPolicy, RetryReason, TransportError,
-    TransportLimits, bytes::Bytes,
+    Attempt, Attributes, BodyMeter, Moment, Next, Operation, Pacer, RetryBudget, RetryPolicy, RetryReason,
+    TransportError, TransportLimits, bytes::Bytes,
 };
 
 use crate::{keep, keep_traits};
@@ -29,7 +29,14 @@ pub(crate) fn probes() {
     keep_traits!(Then: Debug, Drop);
 
     keep!(1 Attempt::request);
+    keep!(1 Attempt::uri);
     keep!(1 Attempt::timeout);
+    keep!(3 Attempt::begins_success);
+    keep!(2 Attempt::body_meter);
+    keep!(2 BodyMeter::add::<io::Error>);
+    keep!(1 BodyMeter::check::<io::Error>);
+    keep!(2 BodyMeter::failed::<io::Error>);
+    keep_traits!(BodyMeter: Debug, Drop);
     keep!(1 Attempt::limits);
     keep!(1 Attempt::number);
     keep!(1 Attempt::reason);

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use cometly_core::{ApiErrorKind, AuthOutcome, Call, CallErrorKind, UnexpectedCause};
+use cometly_conformance::fault_server::{Act, Answer, FaultServer, Script};
+use cometly_core::{Api, ApiErrorKind, ApiKey, AuthOutcome, Call, CallErrorKind, Delivery, UnexpectedCause};
 use cometly_emulator::{Emulator, Fault};
 
 use crate::drivers::{Driver, Stage, for_each_driver};
@@ -76,6 +77,44 @@ fn a_body_that_breaks_off_has_no_end<D: Driver>() {
     assert_eq!(stage.emulator.request_count(), 1, "it is not asked for again");
 }
 
+/// `docs/faults.md` 68.
+fn what_is_cut_is_never_taken_for_whole<D: Driver>() {
+    let close = |text: &str| Answer::raw(text.to_owned()).then_close();
+    let reset = |text: &str| Answer::raw(text.to_owned()).then(Act::Pause(Duration::from_millis(50))).then(Act::Reset);
+    let answers = move || {
+        [
+            close("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nContent-Length: 100, 2\r\n\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+            close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}"),
+            close("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n"),
+            close("HTTP/1.1 401 Unauthorized\r\nContent-Length: 30\r\n"),
+            close("HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            reset("HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2"),
+            reset("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
+        ]
+    };
+    let server = FaultServer::start(Script::by(move |number, _| answers().into_iter().nth(number).unwrap())).unwrap();
+    let api = Api::builder(ApiKey::new("12|abc").unwrap()).base_url(server.base_url().parse().unwrap()).build();
+    let driver = D::new(PATIENT);
+    for (number, answer) in answers().iter().enumerate() {
+        // Sent once: a POST is not repeated if it may have arrived.
+        let error = match driver.stream(api.post("events/track").json("x")) {
+            Err(error) => error,
+            Ok(AuthOutcome::Success(reply)) => match reply.into_body() {
+                (_, Err(error)) => error,
+                (body, Ok(())) => panic!("{answer:?} is taken for whole: {body:?}"),
+            },
+            Ok(refusal) => panic!("{answer:?} is taken for a refusal: {:?}", refusal.error()),
+        };
+        assert_eq!((error.kind(), error.delivery()), (CallErrorKind::Transport, Some(Delivery::Unknown)), "{answer:?}");
+        assert_eq!(server.arrivals(), number + 1, "{answer:?}");
+    }
+}
+
 fn a_body_without_an_end_is_cut_at_the_cap<D: Driver>() {
     let (stage, driver) = (stage(), D::new(PATIENT));
     stage.emulator.inject(Fault::endless());
@@ -89,6 +128,7 @@ for_each_driver![
     what_is_no_success_is_read_as_always_and_a_failure_is_sent_again,
     a_slow_body_has_no_time_out_of_its_own,
     a_body_that_breaks_off_has_no_end,
+    what_is_cut_is_never_taken_for_whole,
     a_body_without_an_end_is_cut_at_the_cap,
 ];
 

@@ -36,7 +36,6 @@ pub(super) const JOBS: &[Job] = &[
     unbounded("get-values", "build, GET with segment and query", Some(3.0)),
     unbounded("get-encoded", "the same, values that need encoding", None),
     job("post", "build, POST of a struct, 164 B of JSON", 4_000.0, Allowance::Headers, 4.0),
-    job("read-200-empty", "read 200 with limits, 0 B", 550.0, Allowance::None, 0.0),
     job("read-200-2b", "read 200 with limits, 2 B", 550.0, Allowance::None, 0.0),
     job("read-200-1mb", "read 200 with limits, 1 MB", 550.0, Allowance::None, 0.0),
     unbounded("read-200-limits", "the same, and the limits asked for", Some(0.0)),

@@ -49,10 +49,10 @@ fn functions(source: &str) -> Vec<String> {
     names
 }
 
-/// The types that `lib.rs` exports; constants are all capitals.
+/// The types that `lib.rs` exports, in one line or in many; constants are all capitals.
 fn exports(lib: &str) -> Vec<String> {
-    let lines = lib.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';')?.split_once("::"));
-    let names = lines.flat_map(|(_, names)| names.trim_matches(['{', '}']).split(", "));
+    let exports = lib.split("\npub use ").skip(1).filter_map(|rest| rest.split(';').next()?.split_once("::"));
+    let names = exports.flat_map(|(_, names)| names.trim_matches(['{', '}']).split(',').map(str::trim));
     names.filter(|name| name.contains(char::is_lowercase)).map(str::to_owned).collect()
 }
 

@@ -131,6 +131,11 @@ impl Session {
         self.key.expose_secret() == key.expose_secret()
     }
 
+    /// The session of this command, or one without a key: for a call that is shown and not sent.
+    pub(crate) fn for_show(global: &Global) -> Result<Self, Failure> {
+        Self::find(global)?.map_or_else(|| Self::without_key(global), Ok)
+    }
+
     /// A session without a key, for calls that are described and not sent.
     pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
         let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;

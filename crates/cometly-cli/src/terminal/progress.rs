@@ -45,15 +45,35 @@ impl Progress {
         let template = match total {
             Some(_) => "{bar:24} {pos}/{len} {prefix}{msg}{wait}",
             None if what.is_empty() => "{spinner}{msg}{wait}",
-            None => "{spinner} {pos} {prefix}{msg}{wait}",
+            None => "{spinner} {pos} {prefix}{rate}{msg}{wait}",
         };
+        self.bar(bar, template, what)
+    }
+
+    /// A bar over the bytes of a file, whose number is given later.
+    pub(crate) fn begin_bytes(&self) -> Self {
+        if !self.is_shown {
+            return self.clone();
+        }
+        let template = "{bar:24} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} to go{msg}{wait}";
+        self.bar(ProgressBar::new(0), template, "")
+    }
+
+    fn bar(&self, bar: ProgressBar, template: &str, what: &str) -> Self {
         let waiting = Arc::clone(&self.waiting);
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-        bar.set_style(style.with_key("wait", move |_: &ProgressState, w: &mut dyn fmt::Write| {
-            // A bar that cannot be drawn is not worth an error.
-            let _ = remaining(&waiting)
-                .map_or(Ok(()), |(wait, reason)| write!(w, ", {} s to wait: {reason}", wait.as_secs_f64().ceil()));
-        }));
+        let rate = |state: &ProgressState, w: &mut dyn fmt::Write| {
+            let rate = state.per_sec();
+            let _ = if rate >= 1.0 { write!(w, ", {rate:.0} a second") } else { Ok(()) };
+        };
+        bar.set_style(style.with_key("rate", rate).with_key(
+            "wait",
+            move |_: &ProgressState, w: &mut dyn fmt::Write| {
+                // A bar that cannot be drawn is not worth an error.
+                let _ = remaining(&waiting)
+                    .map_or(Ok(()), |(wait, reason)| write!(w, ", {} s to wait: {reason}", wait.as_secs_f64().ceil()));
+            },
+        ));
         bar.set_prefix(what.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, ..self.clone() }
@@ -61,6 +81,13 @@ impl Progress {
 
     pub(crate) fn step(&self, by: u64) {
         self.bar.inc(by);
+    }
+
+    pub(crate) fn at(&self, position: u64, total: Option<u64>) {
+        if let Some(total) = total {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(position);
     }
 
     pub(crate) fn say(&self, words: impl fmt::Display) {

@@ -1,9 +1,9 @@
-//! What makes a line an event that Cometly takes: the documented rules, checked before anything is sent.
+//! What makes a line an event that Cometly takes: the rules of the crate `cometly`, each broken one with its place in the
+//! line, and what only a line can break: a field that is given twice, a text that is no JSON.
 
 use std::{borrow::Cow, fmt, fmt::Write as _};
 
-use cometly_core::backend_trim;
-use jiff::{Timestamp, civil};
+use cometly::events::TrackEvent;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -28,42 +28,23 @@ pub(crate) struct Event {
     pub(crate) content: Option<Fingerprint>,
 }
 
-const NAMES: [&str; 14] = [
-    "lead_generated",
-    "view_content",
-    "schedule",
-    "purchase",
-    "subscribe",
-    "add_to_cart",
-    "contact",
-    "initiate_checkout",
-    "add_payment_info",
-    "complete_registration",
-    "start_trial",
-    "sign_up",
-    "submit_application",
-    "webinar_registration",
-];
-
-/// What a field may hold.
+/// As what a cell of CSV is sent; whether a field takes it is for the rules to say.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    Name,
     Text,
-    Id,
     Number,
     Flag,
     Time,
-    Key,
 }
 
+/// The fields of an event, in the order of the documentation.
 pub(crate) const FIELDS: [(&str, Kind); 28] = [
-    ("event_name", Kind::Name),
+    ("event_name", Kind::Text),
     ("email", Kind::Text),
     ("comet_token", Kind::Text),
     ("fingerprint", Kind::Text),
     ("ip", Kind::Text),
-    ("tracking_id", Kind::Id),
+    ("tracking_id", Kind::Text),
     ("full_name", Kind::Text),
     ("first_name", Kind::Text),
     ("last_name", Kind::Text),
@@ -72,44 +53,77 @@ pub(crate) const FIELDS: [(&str, Kind); 28] = [
     ("event_time", Kind::Time),
     ("url", Kind::Text),
     ("amount", Kind::Number),
-    ("order_id", Kind::Id),
+    ("order_id", Kind::Text),
     ("order_name", Kind::Text),
-    ("checkout_token", Kind::Id),
+    ("checkout_token", Kind::Text),
     ("is_upsell", Kind::Flag),
-    ("upsell_common_id", Kind::Id),
+    ("upsell_common_id", Kind::Text),
     ("comet_source", Kind::Text),
     ("comet_network", Kind::Text),
     ("comet_campaign", Kind::Text),
     ("comet_ad_group", Kind::Text),
-    ("comet_ad_id", Kind::Id),
+    ("comet_ad_id", Kind::Text),
     ("comet_keyword", Kind::Text),
     ("comet_type", Kind::Text),
-    ("idempotency_key", Kind::Key),
+    ("idempotency_key", Kind::Text),
     ("do_not_capi", Kind::Flag),
 ];
-
-/// Seconds of the year 5138: what is beyond counts milliseconds.
-const LATEST: i64 = 100_000_000_000;
 
 /// The most problems reported for one line.
 const MAX_PROBLEMS: usize = 8;
 
-const MAX_KEY_LEN: usize = 255;
-
 /// Checks one line.
 pub(crate) fn check(line: &[u8]) -> Result<Event, Vec<Problem>> {
     let Object(fields) = serde_json::from_slice(line).map_err(|error| vec![broken(&error)])?;
-    let mut checked = Checked { line, problems: Vec::new(), given: Vec::new(), idempotency_key: None };
-    for (name, value) in &fields {
-        checked.field(name, value);
+    let mut problems = malformed(line, &fields);
+    if problems.is_empty() {
+        match TrackEvent::from_json(line, None) {
+            Ok(event) => {
+                let idempotency_key = event.idempotency_key().map(|key| key.as_str().to_owned());
+                let content = idempotency_key.is_some().then(|| content(&fields));
+                return Ok(Event { idempotency_key, content });
+            }
+            Err(errors) => {
+                for error in errors {
+                    let given = fields.iter().find(|(name, _)| name == error.field());
+                    let words = match given {
+                        Some((name, _)) if !is_field(name) => unknown(name),
+                        _ => error.to_string(),
+                    };
+                    problems.push(Problem { column: given.map_or(1, |(_, value)| column(line, value)), words });
+                }
+            }
+        }
     }
-    checked.whole();
-    checked.problems.truncate(MAX_PROBLEMS);
-    if checked.problems.is_empty() {
-        let content = checked.idempotency_key.is_some().then(|| content(&fields));
-        return Ok(Event { idempotency_key: checked.idempotency_key, content });
+    problems.truncate(MAX_PROBLEMS);
+    Err(problems)
+}
+
+/// What is wrong with the object, whatever its fields mean.
+fn malformed(line: &[u8], fields: &[(Cow<'_, str>, &RawValue)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, (name, value)) in fields.iter().enumerate() {
+        let mut problem = |words: String| problems.push(Problem { column: column(line, value), words });
+        if fields.iter().take(index).any(|(earlier, _)| earlier == name) {
+            problem(format!("{} is given twice", shown(name)));
+        } else if serde_json::from_str::<Value>(value.get()).is_err() {
+            problem(format!("{} cannot be read: it is too deep, or a number that is out of range", shown(name)));
+        }
     }
-    Err(checked.problems)
+    problems
+}
+
+/// Where in the line a value begins, of which it is a piece.
+fn column(line: &[u8], value: &RawValue) -> usize {
+    value.get().as_ptr().addr().saturating_sub(line.as_ptr().addr()).saturating_add(1)
+}
+
+fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|(field, _)| *field == name)
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
 /// The fields by name, texts as they are read and numbers as they are written.
@@ -137,116 +151,15 @@ fn broken(error: &serde_json::Error) -> Problem {
     Problem { column: error.column().max(1), words }
 }
 
-struct Checked<'a> {
-    line: &'a [u8],
-    problems: Vec<Problem>,
-    /// Fields that hold something.
-    given: Vec<&'static str>,
-    idempotency_key: Option<String>,
-}
-
-impl Checked<'_> {
-    fn problem(&mut self, at: &RawValue, words: impl Into<String>) {
-        // The value is a piece of the line.
-        let offset = at.get().as_ptr().addr().saturating_sub(self.line.as_ptr().addr());
-        self.problems.push(Problem { column: offset.saturating_add(1), words: words.into() });
-    }
-
-    fn field(&mut self, name: &str, raw: &RawValue) {
-        let Some((name, kind)) = FIELDS.iter().find(|(field, _)| *field == name) else {
-            return self.problem(raw, unknown(name));
-        };
-        if self.given.contains(name) {
-            return self.problem(raw, format!("{name} is given twice"));
-        }
-        // Lists and objects fit nowhere, however deep they are.
-        let value = serde_json::from_str::<Value>(raw.get()).unwrap_or_else(|_| Value::Array(Vec::new()));
-        // To the server, nothing and blank texts are the same.
-        let is_blank = value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-        if is_blank && !matches!(kind, Kind::Key) {
-            return;
-        }
-        self.given.push(name);
-        if let Err(expected) = kind.takes(&value) {
-            return self.problem(raw, format!("{name} is not what it should be: expected {expected}"));
-        }
-        if let (Kind::Key, Value::String(key)) = (kind, value) {
-            self.idempotency_key = Some(key);
-        }
-    }
-
-    /// The rules that are about several fields.
-    fn whole(&mut self) {
-        let given = |name| self.given.contains(&name);
-        let mut missing = |words: &str| self.problems.push(Problem { column: 1, words: words.to_owned() });
-        if !given("event_name") {
-            missing("event_name is missing");
-        }
-        match (given("fingerprint"), given("ip")) {
-            (true, false) => missing("fingerprint needs ip beside it"),
-            (false, true) => missing("ip needs fingerprint beside it"),
-            (false, false) if !given("email") && !given("comet_token") => {
-                missing("no contact is identified: expected email, comet_token, or fingerprint and ip together");
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Says which field may have been meant.
 pub(crate) fn unknown(name: &str) -> String {
-    let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
+    let shown = shown(name);
     let likeness = |field: &str| strsim::jaro_winkler(field, name);
     let nearest = FIELDS.iter().map(|(field, _)| *field).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest.filter(|field| likeness(field) > 0.8) {
         Some(field) => format!("the API has no field {shown}: was {field} meant?"),
         None => format!("the API has no field {shown}"),
     }
-}
-
-impl Kind {
-    /// Whether it takes a value, or what it expects.
-    fn takes(self, value: &Value) -> Result<(), &'static str> {
-        let (fits, expected) = match self {
-            Self::Name => (
-                value.as_str().is_some_and(is_event_name),
-                "one of the documented names, as purchase, or custom_event_1 to custom_event_50",
-            ),
-            Self::Text => (value.is_string(), "a text"),
-            Self::Id => (value.is_string() || value.is_i64() || value.is_u64(), "a text or a whole number"),
-            Self::Number => (value.is_number(), "a number without quotes, as 12.5"),
-            Self::Flag => (value.is_boolean() || matches!(value.as_u64(), Some(0 | 1)), "true or false"),
-            Self::Time => (is_time(value), "ISO 8601, as 2026-11-24T10:00:00Z, or whole seconds since 1970"),
-            Self::Key => {
-                (value.as_str().is_some_and(is_key), "a text of 1 to 255 visible characters, or no such field")
-            }
-        };
-        if fits { Ok(()) } else { Err(expected) }
-    }
-}
-
-fn is_event_name(name: &str) -> bool {
-    let custom = name.strip_prefix("custom_event_").filter(|number| !number.starts_with(['0', '+']));
-    NAMES.contains(&name)
-        || custom.and_then(|number| number.parse().ok()).is_some_and(|number: u8| (1..=50).contains(&number))
-}
-
-fn is_time(value: &Value) -> bool {
-    let is_second = |second: i64| (0..LATEST).contains(&second);
-    match value {
-        Value::Number(number) => number.as_i64().is_some_and(is_second),
-        Value::String(text) => {
-            text.parse().is_ok_and(is_second)
-                || text.parse::<Timestamp>().is_ok()
-                || text.parse::<civil::DateTime>().is_ok()
-        }
-        _ => false,
-    }
-}
-
-/// What the backend trims away would make two keys one; what is trimmed to nothing is no key.
-fn is_key(key: &str) -> bool {
-    !key.is_empty() && backend_trim(key) == key && key.len() <= MAX_KEY_LEN && !key.contains(char::is_control)
 }
 
 /// The fields in their order, the repeated ones too.
@@ -314,17 +227,17 @@ mod tests {
         ] {
             assert_eq!(with(&format!(r#""event_time":"{time}""#)), "", "{time}");
         }
-        let event = check(br#"{"event_name":"purchase","email":"e","idempotency_key":"k 1"}"#).unwrap();
+        let event = check(br#"{"event_name":"purchase","email":"e@x","idempotency_key":"k 1"}"#).unwrap();
         assert_eq!(event.idempotency_key.as_deref(), Some("k 1"));
         let content = |line: &str| check(line.as_bytes()).unwrap().content.unwrap();
-        let base = r#"{"event_name":"purchase","email":"e","amount":1.50,"idempotency_key":"k"}"#;
+        let base = r#"{"event_name":"purchase","email":"e@x","amount":1.50,"idempotency_key":"k"}"#;
         assert_eq!(
             content(base),
-            content(r#"{ "idempotency_key":"\u006b","amount" : 1.50,"email":"e","event_name":"purchase"}"#)
+            content(r#"{ "idempotency_key":"\u006b","amount" : 1.50,"email":"e@x","event_name":"purchase"}"#)
         );
         for other in [
             base.replace("1.50", "1.5"),
-            base.replace("\"e\"", "\"f\""),
+            base.replace("e@x", "f@x"),
             base.replace("\"email\"", "\"phone\",\"email\"").replace("\"phone\",", "\"phone\":\"1\","),
         ] {
             assert_ne!(content(base), content(&other), "{other}");
@@ -339,11 +252,11 @@ mod tests {
             ("", "1: this is not JSON: EOF while parsing a value"),
             ("[1]", "this is JSON, but no object"),
             (r#""canary""#, "this is JSON, but no object"),
-            ("{}", "1: event_name is missing | 1: no contact is identified"),
-            (r#"{"event_name":" ","email":""}"#, "1: event_name is missing | 1: no contact is identified"),
-            (r#"{"event_name":"Purchase","email":"e"}"#, "15: event_name is not what it should be: expected one of"),
-            (r#"{"event_name":"purchase","ip":"i","email":"e"}"#, "1: ip needs fingerprint beside it"),
-            (r#"{"event_name":"purchase","fingerprint":"f"}"#, "1: fingerprint needs ip beside it"),
+            ("{}", "1: event_name: expected a name"),
+            (r#"{"event_name":"purchase","email":""}"#, "34: email: expected an identification"),
+            (r#"{"event_name":"Purchase","email":"e@x"}"#, "15: event_name: expected a documented name"),
+            (r#"{"event_name":"purchase","ip":"192.0.2.1","email":"e@x"}"#, "1: fingerprint: expected it beside ip"),
+            (r#"{"event_name":"purchase","fingerprint":"f"}"#, "1: ip: expected it beside fingerprint"),
         ] {
             assert!(problems(line).contains(expected), "{line}: {}", problems(line));
         }
@@ -351,19 +264,59 @@ mod tests {
             (r#""amont":1"#, "58: the API has no field amont: was amount meant?"),
             (r#""x":1"#, "the API has no field x"),
             (r#""email":"b""#, "email is given twice"),
-            (r#""amount":"12.5""#, "expected a number without quotes"),
-            (r#""phone":{"canary":1}"#, "phone is not what it should be: expected a text"),
-            (r#""event_time":1767225600000"#, "whole seconds"),
+            (r#""amount":"canary""#, "amount: expected a number"),
+            (r#""amount":1e999"#, "amount cannot be read"),
+            (r#""phone":{"canary":1}"#, "phone: expected a text"),
+            (r#""event_time":1767225600000"#, "does it count milliseconds?"),
+            (r#""event_time":20261124"#, "the day 2026-11-24 is written with its hyphens"),
             (r#""event_time":"yesterday""#, "ISO 8601"),
-            (r#""is_upsell":"canary""#, "true or false"),
-            (r#""idempotency_key":null"#, "or no such field"),
-            (r#""idempotency_key":" padded""#, "or no such field"),
-            ("\"idempotency_key\":\"\u{200b}\"", "or no such field"),
-            ("\"idempotency_key\":\"k\\u0000\"", "or no such field"),
-            ("\"idempotency_key\":\"\u{feff}k\"", "or no such field"),
+            (r#""is_upsell":"canary""#, "expected true, false"),
+            (r#""idempotency_key":null"#, "expected 1 to 255 characters"),
+            (r#""idempotency_key":" padded""#, "expected 1 to 255 characters"),
+            ("\"idempotency_key\":\"\u{200b}\"", "expected 1 to 255 characters"),
+            ("\"idempotency_key\":\"k\\u0000\"", "expected 1 to 255 characters"),
+            ("\"idempotency_key\":\"\u{feff}k\"", "expected 1 to 255 characters"),
         ] {
             let found = with(field);
             assert!(found.contains(expected) && !found.contains("canary"), "{field}: {found}");
+        }
+    }
+
+    /// Each row of the vectors that the crate `cometly` and the emulator are held to as well.
+    #[test]
+    fn the_rules_are_those_of_the_library_and_the_emulator() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/event_rules.tsv");
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut rows = 0;
+        for row in text.lines().filter(|row| !row.starts_with('#')).skip(1) {
+            let [field, value, verdict, as_read, ..] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            let beside = match field {
+                "ip" => r#","fingerprint":"f""#,
+                "fingerprint" => r#","ip":"192.0.2.1""#,
+                _ => "",
+            };
+            let line = match field {
+                "*" => value.to_owned(),
+                "event_name" => format!("{{\"comet_token\":\"t\",\"event_name\":{value}}}"),
+                "comet_token" => format!("{{\"event_name\":\"purchase\",\"comet_token\":{value}}}"),
+                _ => {
+                    format!("{{\"event_name\":\"purchase\",\"comet_token\":\"t\"{beside},\"{field}\":{value}}}")
+                }
+            };
+            let found = problems(&line);
+            assert_eq!(found.is_empty(), verdict == "ok", "{row}: {found}");
+            assert!(verdict == "ok" || found.contains(as_read), "{row}: {found}");
+            rows += 1;
+        }
+        assert!(rows > 350, "{rows}");
+    }
+
+    #[test]
+    fn each_field_is_one_of_the_library() {
+        for (field, _) in FIELDS {
+            let errors = TrackEvent::from_json(format!("{{\"{field}\":[]}}").as_bytes(), None).unwrap_err();
+            let error = errors.iter().find(|error| error.field() == field).unwrap();
+            assert!(!error.rule().contains("documented field"), "{error}");
         }
     }
 

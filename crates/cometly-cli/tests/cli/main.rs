@@ -9,8 +9,10 @@
 
 mod auth;
 mod emulator;
+mod exports;
 mod key_from;
 mod killed;
+mod lists;
 mod manual;
 mod pages;
 mod program;

@@ -38,7 +38,7 @@ fn a_cursor_that_comes_again_ends_the_list() {
     // 0 → a → b → a …
     let server = Server::start(|number, _| page(&number.to_string(), if number % 2 == 0 { "a" } else { "b" }, ""));
     let ran =
-        Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--paginate"]).ends(9).says("second time");
+        Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--paginate"]).ends(11).says("second time");
     assert_eq!(ran.stdout, "0\n1\n2\n");
 }
 
@@ -73,14 +73,14 @@ fn a_cursor_that_the_server_takes_for_none_writes_nothing() {
     let emulator = Emulator::builder().no_limits().start().unwrap();
     let program = Program::new(emulator.base_url(), &emulator.keys().full);
     let ran =
-        program.run(&["request", "GET", "companies", "--paginate", "--cursor", "garbled"]).ends(6).says("first page");
+        program.run(&["request", "GET", "companies", "--paginate", "--cursor", "garbled"]).ends(12).says("first page");
     assert_eq!(ran.stdout, "");
 }
 
 #[test]
 fn what_is_no_list_is_told() {
     let server = Server::start(|_, _| json(200, r#"{"id":1}"#));
-    Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--paginate"]).ends(9).says("no page of a list");
+    Program::new(&server.base_url, KEY).run(&["request", "GET", "x", "--paginate"]).ends(9).says("expected a list");
 }
 
 #[test]

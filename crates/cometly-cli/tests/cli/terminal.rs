@@ -1,8 +1,8 @@
 //! On a terminal: the prompt shows nothing of the key, and a long wait is counted down.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
-use cometly_emulator::Emulator;
+use cometly_emulator::{Emulator, Fault};
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::{
@@ -115,11 +115,27 @@ fn a_wait_is_counted_down_and_the_items_stay_whole_lines() {
     });
     let program = Program::new(&server.base_url, KEY);
     let mut terminal = on_terminal(&program, &["request", "GET", "x", "--paginate"]);
-    terminal.exp_string("2 items, 1 pages, ").unwrap();
+    terminal.exp_string("2 rows, ").unwrap();
+    terminal.exp_string(" a second, 1 pages, ").unwrap();
     terminal.exp_string("2 s to wait: the rate limit is used up").unwrap();
     terminal.exp_string("1 s to wait").unwrap();
     let rest = terminal.exp_eof().unwrap();
     assert!(rest.contains("3\r\n"), "{rest:?}");
+}
+
+#[test]
+fn an_export_shows_how_far_it_is_and_a_list_is_a_table() {
+    let emulator = Emulator::builder().no_limits().seed(0).seeded_events(60_000).start().unwrap();
+    emulator.inject(Fault::slow_download(Duration::from_millis(100)));
+    let program = Program::new(emulator.base_url(), &emulator.keys().full);
+    let mut terminal = on_terminal(&program, &["events", "export", "--on", "2026-01-02", "--output", "e.ndjson"]);
+    for shown in ["is queued", "KiB/s, ", " to go, download", "2000 rows are in "] {
+        terminal.exp_string(shown).unwrap();
+    }
+    terminal.exp_eof().unwrap();
+    let mut terminal = on_terminal(&program, &["companies", "list", "--per-page", "5000", "--quiet"]);
+    terminal.exp_string("id   domain               name\r\n1    company-1.example    Company 1\r\n").unwrap();
+    terminal.exp_eof().unwrap();
 }
 
 #[test]

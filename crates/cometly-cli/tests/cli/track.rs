@@ -461,7 +461,7 @@ fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
     );
     let ran = program.run(&["events", "track", "--input", "rows.csv"]).ends(6);
     let ran =
-        ran.says("line 4: event_name is not what it should be").says("line 5: the row has another number of cells");
+        ran.says("line 4: event_name: expected a documented name").says("line 5: the row has another number of cells");
     assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
     program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0).says("2 lines: not valid");
     assert_eq!(numbers(&emulator), [0]);

@@ -184,6 +184,8 @@ fn a_call_at_its_deadline_goes_unless_the_server_said_no_until_later() {
     assert!(turn >= Duration::from_secs(20), "it is known at once that its turn comes too late: {turn:?}");
     let (_, turn, ticket) = wait(pacer.ask(&Method::GET, "events", at(5_000), 4, deadline(25_000)));
     assert!(turn <= Duration::from_secs(20), "{turn:?}");
+    let (_, turn, _) = wait(pacer.ask(&Method::GET, "events", at(6_000), 5, deadline(6_000)));
+    assert!(turn >= Duration::from_secs(19), "at its deadline, and the server said no: {turn:?}");
     drop((last, go(ticket.poll(at(25_000)))));
 }
 

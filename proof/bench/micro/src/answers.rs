@@ -13,7 +13,6 @@ const INVALID: &str = r#"{"message":"The email field must be a valid email addre
 /// Each answer, with the job of reading it.
 pub fn all() -> Vec<(&'static str, Response<Bytes>)> {
     vec![
-        ("read-200-empty", answer(200, "", true)),
         ("read-200-2b", answer(200, "{}", true)),
         ("read-200-1mb", answer(200, megabyte(), true)),
         ("read-200-limits", answer(200, "{}", true)),

@@ -1,0 +1,130 @@
+//! A flow run by a client that waits for its answers.
+
+use std::{fmt, iter::FusedIterator, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Flow, FlowError, Running, Step};
+use crate::{Api, AuthOutcome, Call, CallError, Moment};
+
+/// What a flow needs of a client that waits for its answers. For authors of clients: with these two functions a client has
+/// [`BlockingRun`].
+pub trait BlockingClient {
+    /// The client's own error: the source of its [`CallError`]s.
+    type Source;
+
+    /// Sends a call and says what the answer means.
+    ///
+    /// # Errors
+    /// [`CallError`] if there was no answer.
+    fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<Self::Source>>;
+
+    /// Lets this much time pass.
+    fn sleep(&self, pause: Duration);
+}
+
+/// A flow that runs on a client that waits for its answers. As an iterator it gives what the flow gives on its way, and ends
+/// after an error; [`try_next`](Self::try_next) goes on.
+///
+/// ```
+/// # use std::{thread, time::Duration};
+/// # use cometly_core::{Api, ApiKey, AuthOutcome, BlockingClient, BlockingRun, Call, CallError, Page, Pages, bytes::Bytes, endpoint, http};
+/// struct Canned;
+///
+/// impl BlockingClient for Canned {
+///     type Source = std::io::Error;
+///
+///     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<std::io::Error>> {
+///         let body = Bytes::from_static(br#"{"data":[1,2],"next_cursor":null}"#);
+///         Ok(call.api().read(http::Response::new(body)))
+///     }
+///
+///     fn sleep(&self, pause: Duration) {
+///         thread::sleep(pause);
+///     }
+/// }
+///
+/// let api = Api::new(ApiKey::new("12|abc")?);
+/// let list = Pages::of(endpoint::<Page<u64>, _>(|api| api.get("events")));
+/// let rows: Result<Vec<u64>, _> = BlockingRun::new(&Canned, &api, list.rows()).collect();
+/// assert_eq!(rows?, [1, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a flow goes on only if it is asked for its next item"]
+pub struct BlockingRun<'a, C, F: Flow> {
+    client: &'a C,
+    api: &'a Api,
+    running: Running<F>,
+    is_over: bool,
+}
+
+impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
+    /// Nothing is sent before the first item is asked for.
+    pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
+        Self { client, api, running: Running::new(flow), is_over: false }
+    }
+
+    /// Gives up with [`FlowError::OutOfTime`] after this time, counted from the first step. A call under way is not cut.
+    pub fn within(self, time: Duration) -> Self {
+        Self { running: self.running.within(time), ..self }
+    }
+
+    /// The next item; `None` at the end. After an error it goes on where it was.
+    ///
+    /// # Errors
+    /// [`CallError`], of the kind [`Flow`](crate::CallErrorKind::Flow) for the flow's own.
+    pub fn try_next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
+        loop {
+            match self.running.next(self.api, Moment::now())? {
+                Step::Send(call) => {
+                    let answer = self.client.send(call);
+                    self.running.settle(answer, Moment::now())?;
+                }
+                Step::Sleep(pause) => self.client.sleep(pause),
+                Step::Yield(item) => return Ok(Some(item)),
+                Step::End(()) => return Ok(None),
+            }
+        }
+    }
+
+    /// Runs to the end and gives the flow's output; items on the way are dropped.
+    ///
+    /// # Errors
+    /// As [`try_next`](Self::try_next).
+    pub fn end(mut self) -> Result<F::Output, CallError<C::Source>> {
+        while self.try_next()?.is_some() {}
+        self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
+    }
+
+    /// The flow, to look at: where it is.
+    pub fn flow(&self) -> &F {
+        self.running.flow()
+    }
+
+    /// The flow, to be taken up again.
+    pub fn into_flow(self) -> F {
+        self.running.into_flow()
+    }
+}
+
+/// Ends after an error.
+impl<C: BlockingClient, F: Flow> Iterator for BlockingRun<'_, C, F> {
+    type Item = Result<F::Item, CallError<C::Source>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let item = self.try_next();
+        self.is_over = !matches!(item, Ok(Some(_)));
+        item.transpose()
+    }
+}
+
+impl<C: BlockingClient, F: Flow> FusedIterator for BlockingRun<'_, C, F> {}
+
+impl<C, F: Flow + fmt::Debug> fmt::Debug for BlockingRun<'_, C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingRun").field("running", &self.running).finish_non_exhaustive()
+    }
+}
