@@ -36,7 +36,6 @@ impl Engine {
             Letter::Question(question) => {
                 // A clock of its own.
                 let answer = self.lane.answer(now + 1_764_000_000_000, question.events());
-                if std::env::var_os("DBG").is_some() { let has_ask = question.events().chunks(8).any(|e| e[0]==4 && e[4]>0); eprintln!("DBG {now} n={} ask={has_ask} ev={:?} -> {:?} {:?}", question.events().len()/8, question.events(), &answer[..], &self.lane.fields()[..]); }
                 Letter::Answer(question, answer)
             }
             answer @ Letter::Answer(..) => answer,

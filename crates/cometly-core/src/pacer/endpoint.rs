@@ -30,7 +30,7 @@ pub(super) struct Endpoint {
 }
 
 /// Leave to send one call: by the rule of this process, which may forget it, and by the fleet's.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Leave {
     own: Option<Lease>,
     fleet: Option<FleetLease>,
@@ -201,6 +201,8 @@ impl Endpoint {
         let time = self.time(now);
         if let Some((_, share)) = &mut self.share {
             share.on_answer(said, number, time);
+            // Those that asked may have given up meanwhile.
+            share.shrink(self.queue.waiting(), time);
         }
     }
 }

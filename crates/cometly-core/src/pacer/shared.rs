@@ -163,7 +163,7 @@ impl Mailbox {
             let endpoint = self.post.lock().queue.pop_front()?;
             let Some(locked) = endpoint.upgrade() else { continue };
             let Some((name, asking)) = super::lock(&locked).take_question() else { continue };
-            let key = format!("cometly:{{{}}}:1:{name:016x}", self.post.space);
+            let key = format!("cometly:1:{{{}}}:{name:016x}", self.post.space);
             return Some(Question { key, events: asking.events, number: asking.number, endpoint });
         }
     }
@@ -193,13 +193,25 @@ impl Mailbox {
         self.post.slow(super::endpoint::clock(now));
     }
 
+    /// The engine can be asked again, earlier than it would be tried.
+    pub fn back(&self, now: Moment) {
+        let mut state = self.post.lock();
+        state.away_until = state.away_until.min(super::endpoint::clock(now));
+    }
+
+    /// Whether the pacer, its clones and all their calls are dropped: there will be no more questions.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        Arc::strong_count(&self.post) == 1
+    }
+
     /// Whether the pacer goes on alone now, because the engine failed or took longer than 50 ms.
     #[must_use]
     pub fn is_away(&self, now: Moment) -> bool {
         self.post.is_away(super::endpoint::clock(now))
     }
 
-    /// Whom to wake when there is a question.
+    /// What is woken when there is a question.
     pub fn set_waker(&self, waker: Waker) {
         let mut state = self.post.lock();
         if !state.queue.is_empty() {
@@ -273,3 +285,6 @@ impl fmt::Debug for Question {
         f.debug_struct("Question").field("key", &self.key).field("events", &self.events).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

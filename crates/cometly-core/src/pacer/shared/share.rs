@@ -18,6 +18,9 @@ const SLOW: u64 = 50;
 const BEHIND: u64 = 5;
 const MOST_BEHIND: u64 = 15_000;
 
+/// How long a lease in hand is of use: its waiter was asleep, and the window may be over.
+const HAND_EXPIRES: u64 = 1_000;
+
 /// Events that wait for the next question. Beyond, the oldest is dropped: its lease ends with its window.
 const MOST_EVENTS: usize = 64;
 
@@ -28,8 +31,8 @@ pub(in super::super) struct Share {
     epoch: u64,
     start: u64,
     count: u64,
-    /// Leases that no call has taken yet.
-    hand: VecDeque<(FleetLease, u64)>,
+    /// Leases that no call has taken yet: how many, and since when.
+    hand: VecDeque<(FleetLease, u64, u64)>,
     in_hand: u64,
     ask_at: u64,
     /// The question under way: since when, for how many, and its number. An answer to an earlier one is given back.
@@ -97,7 +100,7 @@ impl Share {
     /// A lease for a waiter that has `ahead` others of the `waiting` ones of this process before it.
     pub(in super::super) fn ask(&mut self, ahead: u64, waiting: u64, length: u64, now: u64) -> Asked {
         if ahead < self.in_hand {
-            if let Some(lease) = self.take_lease() {
+            if let Some(lease) = self.take_lease(now) {
                 return Asked::Go(lease);
             }
         }
@@ -126,15 +129,20 @@ impl Share {
         Asked::Later { pause: nap.saturating_add(behind), turn }
     }
 
-    fn take_lease(&mut self) -> Option<FleetLease> {
-        let (lease, many) = self.hand.front_mut()?;
-        let lease = *lease;
-        *many = many.saturating_sub(1);
-        if *many == 0 {
-            self.hand.pop_front();
+    fn take_lease(&mut self, now: u64) -> Option<FleetLease> {
+        while let Some((lease, many, since)) = self.hand.pop_front() {
+            if now > since.saturating_add(HAND_EXPIRES) {
+                self.in_hand = self.in_hand.saturating_sub(many);
+                self.give_back(lease, many, now);
+                continue;
+            }
+            self.in_hand = self.in_hand.saturating_sub(1);
+            if many > 1 {
+                self.hand.push_front((lease, many.saturating_sub(1), since));
+            }
+            return Some(lease);
         }
-        self.in_hand = self.in_hand.saturating_sub(1);
-        Some(lease)
+        None
     }
 
     fn forget_question(&mut self) {
@@ -166,7 +174,7 @@ impl Share {
     /// Only `waiting` calls wait in this process: gives back what they cannot use.
     pub(in super::super) fn shrink(&mut self, waiting: u64, now: u64) {
         while self.in_hand > waiting {
-            let Some((lease, many)) = self.hand.pop_back() else { break };
+            let Some((lease, many, _)) = self.hand.pop_back() else { break };
             self.in_hand = self.in_hand.saturating_sub(many);
             self.give_back(lease, many, now);
         }
@@ -228,7 +236,7 @@ impl Share {
         (self.epoch, self.start, self.count) = (said.epoch, said.start, said.count);
         self.ask_at = now.saturating_add(said.wait);
         if said.granted > 0 {
-            self.hand.push_back((lease, said.granted));
+            self.hand.push_back((lease, said.granted, now));
             self.in_hand = self.in_hand.saturating_add(said.granted);
         }
     }
