@@ -30,6 +30,7 @@
 //! | drive a call on a stack of your own | [`Call::start`] → [`Operation`] → [`Next`] → [`Attempt`] |
 //! | say when a call is sent again, how often and for how long | [`RetryPolicy`], [`RetryBudget`] |
 //! | share one rate limit among many calls | [`Pacer`], [`ApiBuilder::pacer`] |
+//! | share it among many processes | the crate `cometly-fleet`; by an engine of your own, [`Pacer::shared`] → [`Mailbox`] |
 //! | give a call a type | [`Endpoint`], [`endpoint`] |
 //! | describe a job of many calls | [`Flow`]: [`Pages`], [`ExportJob`], or your own |
 //! | fetch an export's file | [`Download`], [`Lines`] |
@@ -111,7 +112,7 @@ pub use flow::{
 pub use flow_error::{FlowError, UrlProblem};
 pub use moment::Moment;
 pub use operation::{Attempt, Attributes, BodyMeter, Next, Operation};
-pub use pacer::Pacer;
+pub use pacer::{BadAnswer, InvalidSpace, Mailbox, Pacer, Question, SharedLane};
 pub use proxy_rules::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl};
 pub use retry::{RetryBudget, RetryPolicy, RetryReason};
 pub use transport_error::TransportError;

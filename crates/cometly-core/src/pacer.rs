@@ -13,11 +13,12 @@ use crate::{AuthOutcome, Moment, retry::Jitter};
 mod endpoint;
 mod endpoints;
 mod queue;
+mod shared;
 mod window;
 
-use endpoint::{Endpoint, Later};
+use endpoint::{Endpoint, Later, Leave};
 use endpoints::{Endpoints, SharedEndpoint};
-use window::Lease;
+pub use shared::{BadAnswer, InvalidSpace, Mailbox, Question, lane::SharedLane};
 pub(crate) use window::Told;
 
 /// Lets calls wait for their turn instead of being refused: one for each Space, shared by all who call it.
@@ -91,7 +92,7 @@ pub(crate) enum Turn {
 #[must_use = "dropped, the call counts as one that got no answer"]
 pub(crate) struct Permit {
     seat: Option<Seat>,
-    lease: Lease,
+    leave: Leave,
 }
 
 /// A place in line. Dropped, it is given back.
@@ -143,7 +144,7 @@ impl Ticket {
         let (left, draw) = (seat.left(now), seat.jitter.seed());
         let asked = lock(&seat.endpoint).ask(seat.number, now, left, draw);
         match asked {
-            Ok(lease) => Turn::Go(Permit { seat: Some(seat), lease }),
+            Ok(leave) => Turn::Go(Permit { seat: Some(seat), leave }),
             Err(Later { pause, turn }) => {
                 Turn::Wait { pause, turn, ticket: Self { seat: Some(seat), turn: now.saturating_add(turn) } }
             }
@@ -161,7 +162,7 @@ impl Permit {
     pub(crate) fn on_answer(mut self, told: Told, now: Moment) -> Option<Ticket> {
         let mut seat = self.seat.take()?;
         let (left, draw) = (seat.left(now), seat.jitter.seed());
-        let later = lock(&seat.endpoint).answer(seat.number, self.lease, told, now, left, draw)?;
+        let later = lock(&seat.endpoint).answer(seat.number, self.leave, told, now, left, draw)?;
         Some(Ticket { seat: Some(seat), turn: now.saturating_add(later.turn) })
     }
 }
@@ -175,7 +176,7 @@ impl Seat {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
-            lock(&seat.endpoint).lose(seat.number, self.lease);
+            lock(&seat.endpoint).lose(seat.number, self.leave);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cometly_core::{
-    Api, ApiKey, Attempt, Delivery, Moment, Next as Step, Operation, Pacer, RetryPolicy, TransportError,
-    TransportLimits,
+    Api, ApiKey, Attempt, Delivery, Mailbox, Moment, Next as Step, Operation, Pacer, Question, RetryPolicy, SharedLane,
+    TransportError, TransportLimits,
     bytes::Bytes,
     http::{HeaderValue, Response, StatusCode},
 };
@@ -12,9 +12,35 @@ use cometly_core::{
 use crate::server::Answer;
 
 /// A process: all calls that share a pacer, or none.
-#[derive(Clone)]
 pub(crate) struct Process {
     api: Api,
+    /// Of one in a fleet.
+    mailbox: Option<Mailbox>,
+}
+
+/// What a process asks the engine, and what the engine says.
+pub(crate) enum Letter {
+    Question(Question),
+    Answer(Question, [u64; SharedLane::ANSWER]),
+}
+
+/// The engine: the one endpoint, as the fleet sees it.
+#[derive(Default)]
+pub(crate) struct Engine {
+    lane: SharedLane,
+}
+
+impl Engine {
+    pub(crate) fn answer(&mut self, letter: Letter, now: u64) -> Letter {
+        match letter {
+            Letter::Question(question) => {
+                // A clock of its own.
+                let answer = self.lane.answer(now + 1_764_000_000_000, question.events());
+                Letter::Answer(question, answer)
+            }
+            answer @ Letter::Answer(..) => answer,
+        }
+    }
 }
 
 /// A call: waiting to be asked, or sent.
@@ -42,10 +68,28 @@ pub(crate) enum Patience {
 }
 
 impl Process {
-    pub(crate) fn new(is_paced: bool) -> Option<Self> {
+    pub(crate) fn new(is_paced: bool, is_in_fleet: bool) -> Option<Self> {
         let builder = Api::builder(ApiKey::new("1|simulated").ok()?);
-        let builder = if is_paced { builder.pacer(Pacer::new()) } else { builder };
-        Some(Self { api: builder.build() })
+        let (builder, mailbox) = match (is_paced, is_in_fleet) {
+            (false, _) => (builder, None),
+            (true, false) => (builder.pacer(Pacer::new()), None),
+            (true, true) => {
+                let (pacer, mailbox) = Pacer::shared("space-42").ok()?;
+                (builder.pacer(pacer), Some(mailbox))
+            }
+        };
+        Some(Self { api: builder.build(), mailbox })
+    }
+
+    /// What it has to ask the engine.
+    pub(crate) fn next_question(&self) -> Option<Letter> {
+        self.mailbox.as_ref()?.next_question().map(Letter::Question)
+    }
+
+    pub(crate) fn on_answer(&self, letter: Letter, now: u64) {
+        if let (Some(mailbox), Letter::Answer(question, answer)) = (&self.mailbox, letter) {
+            mailbox.answer(question, &answer, at(now)).unwrap_or_default();
+        }
     }
 
     pub(crate) fn call(&self, path: &str, patience: Patience, seed: u64, now: u64) -> Caller {

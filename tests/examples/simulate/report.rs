@@ -2,7 +2,7 @@
 
 use crate::{
     rows::{Kind, Row},
-    server::Server,
+    server::{Limit, Server},
     world::{self, Run, Scene},
 };
 
@@ -23,34 +23,45 @@ pub(crate) struct Measured {
     pub(crate) after_rival: f64,
     pub(crate) polls: f64,
     pub(crate) done: f64,
+    pub(crate) questions: f64,
+    pub(crate) loner: f64,
 }
 
 pub(crate) fn measure(row: &Row, first: u64, seeds: u64) -> Measured {
     let scene = &row.scene;
     let window = scene.limit.window as f64;
-    let mut measured = Measured { least: f64::INFINITY, ..Measured::default() };
+    let mut measured = Measured { least: f64::INFINITY, loner: f64::INFINITY, ..Measured::default() };
+    let mut questions = 0.0;
     let (mut done, mut refused, mut drain) = (0.0, 0.0, 0.0);
     let (mut done_without, mut refused_without, mut drain_without) = (0.0, 0.0, 0.0);
     let (mut shares, mut gaps) = (Vec::new(), Vec::new());
     let mut ideal = 0.0;
     for seed in first..first + seeds {
         let run = world::run(scene, true, seed);
-        let without = world::run(scene, false, seed);
+        // A fleet is held to the oracle.
+        let without = if row.kind == Kind::Fleet { run.clone() } else { world::run(scene, false, seed) };
+        questions += run.questions as f64;
         done += run.done as f64;
         refused += run.refused as f64;
         drain += run.drain as f64;
         done_without += without.done as f64;
         refused_without += without.refused as f64;
         drain_without += without.drain as f64;
-        ideal += Server::ideal(scene.limit, scene.processes * scene.jobs) as f64;
+        let due = if row.kind == Kind::Fleet { scene.limit.calls - scene.rival } else { scene.limit.calls };
+        ideal += Server::ideal(Limit { calls: due, ..scene.limit }, scene.processes * scene.jobs) as f64;
         let in_run = run.refused as f64 / run.done.max(1) as f64;
         measured.refused_in_a_run = measured.refused_in_a_run.max(in_run);
         measured.silence = measured.silence.max(run.silence as f64 / window);
         measured.longest = measured.longest.max(run.longest as f64 / window);
         measured.after_rival = measured.after_rival.max(run.after_rival.unwrap_or_default() as f64 / window);
         measured.polls = measured.polls.max(run.polls as f64 / run.waited.max(1) as f64 * 1_000.0);
+        let before = shares.len();
         fairness(scene, &run, &mut shares, &mut gaps);
+        if scene.loners > 0 {
+            measured.loner = measured.loner.min(shares.get(before).copied().unwrap_or_default());
+        }
     }
+    measured.questions = questions / f64::max(done, 1.0);
     shares.sort_by(f64::total_cmp);
     gaps.sort_by(f64::total_cmp);
     measured.least = shares.first().copied().unwrap_or(1.0);
@@ -86,9 +97,11 @@ fn fairness(scene: &Scene, run: &Run, shares: &mut Vec<f64>, gaps: &mut Vec<f64>
 pub(crate) fn head(is_json: bool) {
     if !is_json {
         println!(
-            "| row | done | of without | drain of without | of ideal | 429 a success | in a run | without | least share | median | gap | silence | polls | after rival |"
+            "| row | done | of without | drain of without | of ideal | 429 a success | in a run | without | least share | median | gap | silence | polls | after rival | questions | loner |"
         );
-        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        println!(
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        );
     }
 }
 
@@ -116,7 +129,7 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
         );
     } else {
         println!(
-            "| {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.4} | {:.3} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} |",
+            "| {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.4} | {:.3} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} |",
             row.name,
             m.done,
             m.successes,
@@ -130,7 +143,9 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
             m.gap,
             m.silence,
             m.polls,
-            m.after_rival
+            m.after_rival,
+            m.questions,
+            if m.loner.is_finite() { m.loner } else { 0.0 }
         );
     }
     let mut broken = Vec::new();
@@ -147,11 +162,13 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
         ("refusals in a run", m.refused_in_a_run, b.refused_in_a_run),
         ("gap", m.gap, b.gap),
         ("silence", m.silence, b.silence),
-        ("polls", m.polls, 20.0),
+        ("polls", m.polls, if row.kind == Kind::Fleet { f64::INFINITY } else { 20.0 }),
+        ("questions", m.questions, b.questions),
     ] {
         check(what, got <= bound, got, bound);
     }
     check("least share", m.least >= b.least, m.least, b.least);
+    check("a loner's share", m.loner >= b.loner, m.loner, b.loner);
     check("median share", m.median >= b.median, m.median, b.median);
     broken
 }

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Crowd,
     /// Beside a rival without a pacer.
     Rival,
+    /// A fleet that shares an engine.
+    Fleet,
 }
 
 /// What is promised; `f64::INFINITY` if nothing is.
@@ -50,6 +52,10 @@ pub(crate) struct Bounds {
     pub(crate) gap: f64,
     /// Windows in which the server had room, a caller waited and none was sent, at most.
     pub(crate) silence: f64,
+    /// Questions to a fleet's engine for each success, at most.
+    pub(crate) questions: f64,
+    /// What a process that shares no engine gets, as a part of its fair share at half time, at least.
+    pub(crate) loner: f64,
 }
 
 const NONE: Bounds = Bounds {
@@ -62,6 +68,8 @@ const NONE: Bounds = Bounds {
     median: 0.0,
     gap: f64::INFINITY,
     silence: 2.0,
+    questions: f64::INFINITY,
+    loner: 0.0,
 };
 
 fn scene(counting: Counting, calls: u64, processes: u64, windows: u64) -> Scene {
@@ -77,6 +85,8 @@ fn scene(counting: Counting, calls: u64, processes: u64, windows: u64) -> Scene 
         cancelled_within: MINUTE,
         rival: 0,
         rival_until: 0,
+        engine: None,
+        loners: 0,
     }
 }
 
@@ -245,6 +255,51 @@ pub(crate) fn all() -> Vec<Row> {
                 bounds: Bounds { drain: 1.1, ..NONE },
             });
         }
+    }
+    rows.extend(fleets());
+    rows
+}
+
+/// Processes that share an engine.
+fn fleets() -> Vec<Row> {
+    let alone = Bounds { ideal: 1.01, refused: 0.001, questions: 4.0, ..NONE };
+    let mut rows = Vec::new();
+    let mut row = |what: &str, engine: u64, scene: Scene, bounds: Bounds, is_quick: bool| {
+        let Limit { counting, calls, .. } = scene.limit;
+        rows.push(Row {
+            name: format!(
+                "fleet of {} × {}, {}, {calls} a minute, engine {engine} ms{what}",
+                scene.processes - scene.loners,
+                scene.jobs,
+                name(counting)
+            ),
+            kind: Kind::Fleet,
+            scene: Scene { engine: Some(engine), ..scene },
+            is_quick,
+            bounds,
+        });
+    };
+    for (processes, jobs) in [(100, 100), (10_000, 1)] {
+        for calls in [7, 15, 60] {
+            for counting in [Counting::FirstHit, Counting::Clock(23_000)] {
+                let scene = Scene { jobs, ..scene(counting, calls, processes, 1) };
+                for engine in [0, 1, 20] {
+                    row("", engine, scene, alone, calls == 60 && engine == 1);
+                }
+                let beside = Scene { rival: calls / 3, rival_until: u64::MAX / 2, ..scene };
+                let bounds = Bounds { ideal: 1.05, refused: 0.01, ..alone };
+                row(", strangers take a third", 1, beside, bounds, calls == 60 && jobs > 1);
+            }
+        }
+    }
+    for counting in [Counting::SlidingLog, Counting::SlidingCounter, Counting::Bucket(12)] {
+        let scene = Scene { jobs: 20, ..scene(counting, 60, 100, 1) };
+        row("", 1, scene, NONE, false);
+    }
+    for calls in [7, 15, 60] {
+        // Equal processes: ten in the fleet, and one that knows nothing of it.
+        let scene = Scene { loners: 1, ..scene(Counting::FirstHit, calls, 11, 100) };
+        row(", a loner", 1, scene, Bounds { loner: 0.5, ..NONE }, calls == 60);
     }
     rows
 }

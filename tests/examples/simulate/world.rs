@@ -2,7 +2,7 @@
 
 use crate::{
     agenda::Agenda,
-    caller::{Caller, Next, Patience, Process},
+    caller::{Caller, Engine, Letter, Next, Patience, Process},
     random::Random,
     server::{Answer, Limit, Server},
 };
@@ -27,6 +27,9 @@ pub(crate) struct Scene {
     /// Calls that a rival without a pacer takes at each opening, and when it leaves, in milliseconds.
     pub(crate) rival: u64,
     pub(crate) rival_until: u64,
+    /// The round trip to the engine of a fleet; and how many of the processes share no engine.
+    pub(crate) engine: Option<u64>,
+    pub(crate) loners: u64,
 }
 
 /// What came of it.
@@ -49,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) longest: u64,
     /// When the last call was sent while the rival was there, and the first after.
     pub(crate) after_rival: Option<u64>,
+    /// Questions to the engine.
+    pub(crate) questions: u64,
 }
 
 enum Event {
@@ -65,6 +70,9 @@ enum Event {
     },
     Cancel(usize),
     Rival,
+    /// A question of this process reaches the engine, and its answer the process.
+    Asked(usize, Letter),
+    Said(usize, Letter),
 }
 
 struct Job {
@@ -96,6 +104,9 @@ struct World {
     agenda: Agenda<Event>,
     server: Server,
     processes: Vec<Process>,
+    engine: Engine,
+    /// Whether a process has a question under way.
+    is_asking: Vec<bool>,
     jobs: Vec<Job>,
     waiting: u64,
     room_since: Option<u64>,
@@ -112,7 +123,11 @@ impl World {
             random: Random::new(seed),
             agenda: Agenda::new(),
             server: Server::new(scene.limit),
-            processes: (0..scene.processes).filter_map(|_| Process::new(is_paced)).collect(),
+            processes: (0..scene.processes)
+                .filter_map(|number| Process::new(is_paced, scene.engine.is_some() && number >= scene.loners))
+                .collect(),
+            engine: Engine::default(),
+            is_asking: vec![false; scene.processes as usize],
             jobs: Vec::new(),
             waiting: 0,
             room_since: None,
@@ -182,6 +197,27 @@ impl World {
                 }
             }
             Event::Rival => self.rival(now),
+            Event::Asked(process, letter) => {
+                self.run.questions += 1;
+                let answer = self.engine.answer(letter, now);
+                self.agenda.add(now + self.scene.engine.unwrap_or_default().div_ceil(2), Event::Said(process, answer));
+            }
+            Event::Said(process, letter) => {
+                self.processes[process].on_answer(letter, now);
+                self.is_asking[process] = false;
+                self.post(now, process);
+            }
+        }
+    }
+
+    /// Sends the next question of a process, one at a time.
+    fn post(&mut self, now: u64, process: usize) {
+        if self.is_asking[process] {
+            return;
+        }
+        if let Some(letter) = self.processes[process].next_question() {
+            self.is_asking[process] = true;
+            self.agenda.add(now + self.scene.engine.unwrap_or_default() / 2, Event::Asked(process, letter));
         }
     }
 
@@ -205,6 +241,7 @@ impl World {
     }
 
     fn follow(&mut self, now: u64, job: usize, next: Next) {
+        self.post(now, self.jobs[job].process);
         match next {
             Next::Sleep(pause) => self.agenda.add(now.saturating_add(pause).max(now + 1), Event::Ready(job)),
             Next::Done(is_success) => self.end(now, job, is_success),
@@ -227,6 +264,7 @@ impl World {
     fn end(&mut self, now: u64, number: usize, is_success: bool) {
         let Some(job) = self.jobs.get_mut(number) else { return };
         job.caller = None;
+        let process = job.process;
         if !job.is_sent {
             self.waiting = self.waiting.saturating_sub(1);
         }
@@ -238,6 +276,7 @@ impl World {
         } else {
             self.run.failed += 1;
         }
+        self.post(now, process);
     }
 
     fn rival(&mut self, now: u64) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     queue::Queue,
+    shared::share::{Asked, Asking, EngineSaid, FleetLease, Share},
     window::{Event, Lease, Said, Told, Window},
 };
 use crate::Moment;
@@ -18,13 +19,22 @@ const OPENING_BEHIND: u64 = 1;
 /// A clock that goes back by more than this was set, not read late by another thread.
 const CLOCK_SET: u64 = 1_000;
 
-#[derive(Debug)]
 pub(super) struct Endpoint {
     window: Window,
     queue: Queue,
+    /// Its part of what a fleet shares, and the endpoint's name there.
+    share: Option<(u64, Box<Share>)>,
     /// The latest time seen, and what is added to the caller's clock since it was set back.
     latest: u64,
     ahead_of_clock: u64,
+}
+
+/// Leave to send one call: by the rule of this process, which may forget it, and by the fleet's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leave {
+    own: Option<Lease>,
+    fleet: Option<FleetLease>,
+    at: u64,
 }
 
 /// The answer to a waiter: how long to sleep, and how long until its turn as far as is known.
@@ -36,12 +46,17 @@ pub(super) struct Later {
 
 impl Endpoint {
     pub(super) fn new() -> Self {
-        Self { window: Window::new(), queue: Queue::default(), latest: 0, ahead_of_clock: 0 }
+        Self { window: Window::new(), queue: Queue::default(), share: None, latest: 0, ahead_of_clock: 0 }
+    }
+
+    /// One that a fleet shares, under this name.
+    pub(super) fn shared(name: u64, share: Share) -> Self {
+        Self { share: Some((name, Box::new(share))), ..Self::new() }
     }
 
     /// Milliseconds on a clock that never goes back.
     fn time(&mut self, now: Moment) -> u64 {
-        let clock = millis(now.duration_since(Moment::since_origin(Duration::ZERO)));
+        let clock = clock(now);
         let mut time = clock.saturating_add(self.ahead_of_clock);
         if time.saturating_add(CLOCK_SET) < self.latest {
             self.ahead_of_clock = self.latest.saturating_sub(clock);
@@ -63,20 +78,49 @@ impl Endpoint {
         now: Moment,
         deadline: Option<Duration>,
         draw: u64,
-    ) -> Result<Lease, Later> {
+    ) -> Result<Leave, Later> {
         let time = self.time(now);
         let deadline = deadline.map(|left| time.saturating_add(millis(left)));
         let ahead = self.queue.ahead_of(number, time);
         let waiting = self.queue.waiting_with(number);
         let is_last_chance = deadline.is_some_and(|deadline| deadline <= time);
+        if let Some((_, share)) = &mut self.share {
+            let is_ours_to_decide = is_last_chance && share.said_no() <= time;
+            let asked =
+                if is_ours_to_decide { Asked::Alone } else { share.ask(ahead, waiting, self.window.length(), time) };
+            match asked {
+                Asked::Go(lease) => {
+                    self.queue.step_aside(number);
+                    // The rule of this process goes on learning, for when it is alone.
+                    let event = Event::Ask { ahead: 0, waiting: 1, is_last_chance: true };
+                    let own = match self.window.step(time, event, draw) {
+                        Said::Go(own) => Some(own),
+                        Said::Wait(_) | Said::Noted => None,
+                    };
+                    return Ok(Leave { own, fleet: Some(lease), at: time });
+                }
+                Asked::Later { pause, turn } => return Err(self.nap(number, time, pause, turn, deadline)),
+                Asked::Alone => {}
+            }
+        }
         match self.window.step(time, Event::Ask { ahead, waiting, is_last_chance }, draw) {
             Said::Go(lease) => {
                 self.queue.step_aside(number);
-                Ok(lease)
+                Ok(Leave { own: Some(lease), fleet: None, at: time })
             }
             Said::Wait(turn) => Err(self.sleep(number, time, turn, ahead, deadline)),
             Said::Noted => Err(self.sleep(number, time, time, ahead, deadline)),
         }
+    }
+
+    /// The same while the fleet decides.
+    fn nap(&mut self, number: u64, time: u64, pause: u64, turn: u64, deadline: Option<u64>) -> Later {
+        let said_no = self.share.as_ref().map_or(0, |(_, share)| share.said_no()).max(self.window.said_no());
+        let last = deadline.filter(|deadline| said_no <= *deadline).unwrap_or(u64::MAX);
+        let pause = pause.min(last.saturating_sub(time)).max(1);
+        self.queue.wait(number, time.saturating_add(pause));
+        let until_turn = turn.min(last).saturating_sub(time);
+        Later { pause: Duration::from_millis(pause), turn: Duration::from_millis(until_turn) }
     }
 
     fn sleep(&mut self, number: u64, time: u64, turn: u64, ahead: u64, deadline: Option<u64>) -> Later {
@@ -100,14 +144,19 @@ impl Endpoint {
     pub(super) fn answer(
         &mut self,
         number: u64,
-        lease: Lease,
+        leave: Leave,
         told: Told,
         now: Moment,
         deadline: Option<Duration>,
         draw: u64,
     ) -> Option<Later> {
         let time = self.time(now);
-        self.window.step(time, Event::Answer { lease, told }, draw);
+        if let Some(lease) = leave.own {
+            self.window.step(time, Event::Answer { lease, told }, draw);
+        }
+        if let Some((_, share)) = &mut self.share {
+            share.tell(leave.fleet, told, time.saturating_sub(leave.at), time);
+        }
         if !told.is_refused {
             self.queue.leave(number);
             return None;
@@ -125,14 +174,42 @@ impl Endpoint {
     }
 
     /// No answer came.
-    pub(super) fn lose(&mut self, number: u64, lease: Lease) {
-        self.window.step(self.latest, Event::Lost { lease }, 0);
+    pub(super) fn lose(&mut self, number: u64, leave: Leave) {
+        if let Some(lease) = leave.own {
+            self.window.step(self.latest, Event::Lost { lease }, 0);
+        }
+        if let (Some((_, share)), Some(lease)) = (&mut self.share, leave.fleet) {
+            share.lose(lease, self.latest);
+        }
         self.queue.leave(number);
     }
 
     pub(super) fn leave(&mut self, number: u64) {
         self.queue.leave(number);
+        if let Some((_, share)) = &mut self.share {
+            share.shrink(self.queue.waiting(), self.latest);
+        }
     }
+
+    /// The next question to the fleet's engine, and the endpoint's name there.
+    pub(super) fn take_question(&mut self) -> Option<(u64, Asking)> {
+        let (name, share) = self.share.as_mut()?;
+        Some((*name, share.take_question()?))
+    }
+
+    pub(super) fn on_answer(&mut self, said: &EngineSaid, number: Option<u64>, now: Moment) {
+        let time = self.time(now);
+        if let Some((_, share)) = &mut self.share {
+            share.on_answer(said, number, time);
+            // Those that asked may have given up meanwhile.
+            share.shrink(self.queue.waiting(), time);
+        }
+    }
+}
+
+/// Milliseconds of the caller's clock.
+pub(super) fn clock(now: Moment) -> u64 {
+    millis(now.duration_since(Moment::since_origin(Duration::ZERO)))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -8,7 +8,10 @@ use std::{
 
 use http::Method;
 
-use super::endpoint::Endpoint;
+use super::{
+    endpoint::Endpoint,
+    shared::{Post, share::Share},
+};
 
 pub(super) type SharedEndpoint = Arc<Mutex<Endpoint>>;
 
@@ -22,11 +25,18 @@ pub(super) struct Endpoints {
     young: Generation,
     old: Generation,
     most: usize,
+    /// By what a fleet is asked, if one shares the limits.
+    post: Option<Arc<Post>>,
 }
 
 impl Endpoints {
     /// Half of the most that are kept beside those in use.
     const GENERATION: usize = 128;
+
+    /// Endpoints that a fleet shares.
+    pub(super) fn shared(post: Arc<Post>) -> Self {
+        Self { post: Some(post), ..Self::default() }
+    }
 
     pub(super) fn find(&mut self, method: &Method, path: &str) -> SharedEndpoint {
         let mut hasher = DefaultHasher::new();
@@ -35,12 +45,18 @@ impl Endpoints {
         if let Some(found) = self.young.get(&key) {
             return Arc::clone(found);
         }
-        let found = self.old.remove(&key).unwrap_or_else(|| Arc::new(Mutex::new(Endpoint::new())));
+        let found = self.old.remove(&key).unwrap_or_else(|| self.new_endpoint(method, path));
         if self.young.len() >= self.most.max(Self::GENERATION) {
             self.turn_over();
         }
         self.young.insert(key, Arc::clone(&found));
         found
+    }
+
+    fn new_endpoint(&self, method: &Method, path: &str) -> SharedEndpoint {
+        let Some(post) = &self.post else { return Arc::new(Mutex::new(Endpoint::new())) };
+        let name = fleet_name(method, path);
+        Arc::new_cyclic(|endpoint| Mutex::new(Endpoint::shared(name, Share::new(Arc::clone(post), endpoint.clone()))))
     }
 
     fn turn_over(&mut self) {
@@ -55,4 +71,13 @@ impl Endpoints {
     pub(super) fn len(&self) -> usize {
         self.young.len().saturating_add(self.old.len())
     }
+}
+
+/// The endpoint's name in a fleet, the same in each process and with each compiler: FNV-1a, since std's hash may change.
+fn fleet_name(method: &Method, path: &str) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+
+    let bytes = method.as_str().bytes().chain([b' ']).chain(path.bytes());
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }

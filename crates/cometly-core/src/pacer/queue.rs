@@ -80,6 +80,11 @@ impl Queue {
         if is_counted { waiting } else { waiting.saturating_add(1) }
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> u64 {
+        u64::try_from(self.waiting).unwrap_or(u64::MAX)
+    }
+
     fn find(&self, number: u64) -> Option<usize> {
         self.entries.binary_search_by_key(&number, |entry| entry.number).ok()
     }

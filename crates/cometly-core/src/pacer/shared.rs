@@ -1,0 +1,290 @@
+//! A pacer whose limit is shared by many processes, by way of an engine such as Redis that all of them reach.
+//!
+//! ```text
+//!   operations ──▶ Pacer ── what to ask and to tell ──▶ Mailbox ── Question ──▶ a thread with a socket ──▶ engine
+//!                    ▲                                                                                      │
+//!                    └──────────────────── leases, a place in line ◀── Mailbox::answer ◀────────────────────┘
+//! ```
+//!
+//! [`lane`] is the rule, which the engine runs; [`share`] is one process's part of an endpoint. While the engine is away,
+//! the rule of a process alone decides, as if there were no fleet.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::Waker,
+};
+
+use super::{Pacer, endpoint::Endpoint, endpoints::Endpoints};
+use crate::Moment;
+
+pub(super) mod lane;
+pub(super) mod share;
+
+use lane::SharedLane;
+use share::EngineSaid;
+
+/// How long an engine that failed is left alone: 1, 2, 4 … 30 s.
+const FIRST_PAUSE: u64 = 1_000;
+const LONGEST_PAUSE: u64 = 30_000;
+
+/// What a shared [`Pacer`] asks an engine, and takes its answers: the pacer does no IO, so something else carries them.
+///
+/// `cometly-fleet` does, with Redis or Valkey. With an engine of your own, run the rule of [`SharedLane`] where all processes
+/// reach it, and carry each [`Question`] there:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use cometly_core::{Api, ApiKey, Moment, Pacer, SharedLane};
+///
+/// let (pacer, mailbox) = Pacer::shared("space-42")?;
+/// let api = Api::builder(ApiKey::new("12|abcdef")?).pacer(pacer).build();
+///
+/// // Elsewhere, when the mailbox's waker is woken:
+/// let mut engine = HashMap::<String, SharedLane>::new();
+/// while let Some(question) = mailbox.next_question() {
+///     let answer = engine.entry(question.key()).or_default().answer(1_764_000_000_000, question.events());
+///     mailbox.answer(question, &answer, Moment::now())?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Dropped, the pacer goes on alone.
+pub struct Mailbox {
+    post: Arc<Post>,
+}
+
+/// What a shared pacer asks and tells an engine about one endpoint.
+#[must_use = "a question without an answer makes the pacer wait, and go on alone"]
+pub struct Question {
+    key: String,
+    events: Vec<u64>,
+    /// None if nothing is asked, only told.
+    number: Option<u64>,
+    endpoint: Weak<Mutex<Endpoint>>,
+}
+
+/// What a pacer's endpoints and its mailbox share.
+pub(super) struct Post {
+    space: Box<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Endpoints that have something to ask or to tell, each once.
+    queue: VecDeque<Weak<Mutex<Endpoint>>>,
+    waker: Option<Waker>,
+    away_until: u64,
+    /// How long it was left alone the last time; 0 if it answered since.
+    pause: u64,
+    is_closed: bool,
+}
+
+impl Pacer {
+    /// A pacer whose limits are shared with all processes that use the same engine and the same name for the Space; and
+    /// the mailbox by which its questions reach the engine.
+    ///
+    /// The name is any that all processes know, such as `space-42`: never the key, and no hash of it, since keys rotate.
+    ///
+    /// # Errors
+    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like
+    /// an API key.
+    pub fn shared(space: &str) -> Result<(Self, Mailbox), InvalidSpace> {
+        check(space)?;
+        let post = Arc::new(Post { space: space.into(), state: Mutex::default() });
+        let endpoints = Endpoints::shared(Arc::clone(&post));
+        Ok((Self { endpoints: Arc::new(Mutex::new(endpoints)) }, Mailbox { post }))
+    }
+}
+
+fn check(space: &str) -> Result<(), InvalidSpace> {
+    const LONGEST: usize = 128;
+
+    if space.is_empty() {
+        return Err(InvalidSpace::Empty);
+    }
+    if space.len() > LONGEST {
+        return Err(InvalidSpace::TooLong { len: space.len() });
+    }
+    // As Laravel makes keys: `id|secret`.
+    if space.contains('|') || space.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+        return Err(InvalidSpace::LooksLikeKey);
+    }
+    // Braces mark the part of a name that decides where a cluster keeps it.
+    if let Some((position, _)) = space.char_indices().find(|(_, c)| c.is_control() || matches!(c, '{' | '}')) {
+        return Err(InvalidSpace::Character { position });
+    }
+    Ok(())
+}
+
+debug_as_display!(InvalidSpace, BadAnswer);
+
+/// Why a text is no name for a Space. Never shows the text, which may be a key.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSpace {
+    /// It is empty.
+    #[error("the name of the Space is empty: give one that all processes of the fleet use, such as `space-42`")]
+    Empty,
+    /// It is longer than 128 bytes.
+    #[error("the name of the Space has {len} bytes: at most 128 are allowed, such as `space-42`")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// It holds a control character or a brace.
+    #[error("the name of the Space has a control character or a brace at byte {position}: leave it out")]
+    Character {
+        /// Where it is, in bytes.
+        position: usize,
+    },
+    /// It looks like an API key.
+    #[error("the name of the Space looks like an API key: give a name such as `space-42`, since the engine shows it")]
+    LooksLikeKey,
+}
+
+/// An engine's answer is none: it runs another rule or another version of it.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the engine answered a pacer's question with {found} integers, expected {}: does it run the rule of this version?",
+    SharedLane::ANSWER
+)]
+pub struct BadAnswer {
+    found: usize,
+}
+
+impl Mailbox {
+    /// The next question, if there is one now.
+    #[must_use]
+    pub fn next_question(&self) -> Option<Question> {
+        loop {
+            let endpoint = self.post.lock().queue.pop_front()?;
+            let Some(locked) = endpoint.upgrade() else { continue };
+            let Some((name, asking)) = super::lock(&locked).take_question() else { continue };
+            let key = format!("cometly:1:{{{}}}:{name:016x}", self.post.space);
+            return Some(Question { key, events: asking.events, number: asking.number, endpoint });
+        }
+    }
+
+    /// Takes the engine's answer to a question. One that comes after 50 ms is given back: the pacer has gone on alone.
+    ///
+    /// # Errors
+    /// [`BadAnswer`] if it is none; the pacer then goes on alone for a while.
+    pub fn answer(&self, question: Question, answer: &[u64], now: Moment) -> Result<(), BadAnswer> {
+        let Ok(answer) = <[u64; SharedLane::ANSWER]>::try_from(answer) else {
+            self.away(now);
+            return Err(BadAnswer { found: answer.len() });
+        };
+        let [granted, epoch, window, at, start, count, wait, closed_for, limit, _, _, _] = answer;
+        let said = EngineSaid { granted, epoch, window, at, start, count, wait, closed_for, limit };
+        if !self.is_away(now) {
+            self.post.lock().pause = 0;
+        }
+        if let Some(endpoint) = question.endpoint.upgrade() {
+            super::lock(&endpoint).on_answer(&said, question.number, now);
+        }
+        Ok(())
+    }
+
+    /// The engine cannot be asked: the pacer goes on alone and tries again after 1, 2, 4 … 30 s.
+    pub fn away(&self, now: Moment) {
+        self.post.slow(super::endpoint::clock(now));
+    }
+
+    /// The engine can be asked again, earlier than it would be tried.
+    pub fn back(&self, now: Moment) {
+        let mut state = self.post.lock();
+        state.away_until = state.away_until.min(super::endpoint::clock(now));
+    }
+
+    /// Whether the pacer, its clones and all their calls are dropped: there will be no more questions.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        Arc::strong_count(&self.post) == 1
+    }
+
+    /// Whether the pacer goes on alone now, because the engine failed or took longer than 50 ms.
+    #[must_use]
+    pub fn is_away(&self, now: Moment) -> bool {
+        self.post.is_away(super::endpoint::clock(now))
+    }
+
+    /// What is woken when there is a question.
+    pub fn set_waker(&self, waker: Waker) {
+        let mut state = self.post.lock();
+        if !state.queue.is_empty() {
+            waker.wake_by_ref();
+        }
+        state.waker = Some(waker);
+    }
+}
+
+impl Question {
+    /// Which state the engine has to ask: the key in Redis.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.key.clone()
+    }
+
+    /// What [`SharedLane::answer`] takes.
+    #[must_use]
+    pub fn events(&self) -> &[u64] {
+        &self.events
+    }
+}
+
+impl Post {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_away(&self, now: u64) -> bool {
+        let state = self.lock();
+        state.is_closed || now < state.away_until
+    }
+
+    /// It failed, or did not answer in time.
+    fn slow(&self, now: u64) {
+        let mut state = self.lock();
+        if now >= state.away_until {
+            state.pause = state.pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            state.away_until = now.saturating_add(state.pause);
+        }
+    }
+
+    fn queue(&self, endpoint: Weak<Mutex<Endpoint>>) {
+        let waker = {
+            let mut state = self.lock();
+            state.queue.push_back(endpoint);
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let mut state = self.post.lock();
+        state.is_closed = true;
+        state.queue.clear();
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("space", &self.post.space).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("key", &self.key).field("events", &self.events).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

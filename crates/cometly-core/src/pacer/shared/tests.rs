@@ -1,0 +1,408 @@
+//! The shared rule by itself, and processes that ask it.
+
+#![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
+
+use std::time::Duration;
+
+use http::Method;
+
+use super::{
+    super::{Permit, Ticket, Told, Turn},
+    lane::{EVENT, SharedLane, event},
+    *,
+};
+use crate::retry::Jitter;
+
+const START: u64 = 1_764_000_000_000;
+const MINUTE: u64 = 60_000;
+
+/// An answer of the engine, by the names of what the tests look at.
+#[derive(Clone, Copy, Debug)]
+struct Leave {
+    granted: u64,
+    epoch: u64,
+    window: u64,
+    at: u64,
+    start: u64,
+    count: u64,
+    wait: u64,
+    kept_for: u64,
+}
+
+fn answer(lane: &mut SharedLane, now: u64, events: &[[u64; EVENT]]) -> Leave {
+    // The engine holds integers between two questions.
+    *lane = SharedLane::from_fields(&lane.fields());
+    let events: Vec<u64> = events.iter().flatten().copied().collect();
+    let [granted, epoch, window, at, start, count, wait, _, _, _, _, kept_for] = lane.answer(START + now, &events);
+    Leave { granted, epoch, window, at, start, count, wait, kept_for }
+}
+
+fn ask(lane: &mut SharedLane, now: u64, want: u64) -> Leave {
+    answer(lane, now, &[[event::ASK, 0, 0, 0, want, 0, 0, 0]])
+}
+
+/// Asks again with the place in line that an earlier answer gave.
+fn ask_again(lane: &mut SharedLane, now: u64, place: Leave, want: u64) -> Leave {
+    answer(lane, now, &[[event::ASK, place.epoch, place.start, place.count, want, 0, 0, 0]])
+}
+
+fn told(lease: Leave, limit: u64, remaining: u64) -> [u64; EVENT] {
+    let flags = event::IS_SUCCESS | event::HAS_LIMIT | event::HAS_REMAINING;
+    [event::TOLD, lease.epoch, lease.window, lease.at, flags, limit, remaining, 0]
+}
+
+fn refused(lease: Leave, limit: u64, wait: u64) -> [u64; EVENT] {
+    let flags = event::IS_REFUSED | event::HAS_LIMIT | event::HAS_REMAINING | event::HAS_WAIT;
+    [event::TOLD, lease.epoch, lease.window, lease.at, flags, limit, 0, wait]
+}
+
+fn left(lane: &SharedLane) -> Option<u64> {
+    lane.fields()[6].checked_sub(1)
+}
+
+fn under_way(lane: &SharedLane) -> u64 {
+    lane.fields()[17]
+}
+
+/// A lane whose window was opened at 100 ms by a call that left `remaining` of `limit`.
+fn opened(limit: u64, remaining: u64) -> SharedLane {
+    let mut lane = SharedLane::default();
+    let first = ask(&mut lane, 0, 1);
+    assert_eq!(first.granted, 1);
+    answer(&mut lane, 100, &[told(first, limit, remaining)]);
+    lane
+}
+
+#[test]
+fn one_call_opens_an_unknown_endpoint_and_what_fits_goes_at_once() {
+    let mut lane = SharedLane::default();
+    let first = ask(&mut lane, 0, 30);
+    assert_eq!(first.granted, 1);
+    assert_eq!(ask(&mut lane, 50, 1).granted, 0);
+    answer(&mut lane, 100, &[told(first, 60, 59)]);
+    let rest = ask_again(&mut lane, 100, first, 29);
+    assert_eq!((rest.granted, rest.count, under_way(&lane)), (29, 0, 29));
+}
+
+#[test]
+fn no_leave_is_given_beyond_what_was_left() {
+    for seed in 0..300 {
+        let mut jitter = Jitter::new(seed);
+        let mut below = |ceiling: u64| (jitter.seed() >> 8) % ceiling;
+        let (mut lane, mut now, mut leases) = (SharedLane::default(), 0, Vec::<Leave>::new());
+        for _ in 0..200 {
+            now += below(20) * below(200);
+            let lease = leases.get(usize::try_from(below(8)).unwrap()).copied();
+            let events = match (below(5), lease) {
+                (0, Some(lease)) => [refused(lease, 15, below(MINUTE))],
+                (1 | 2, Some(lease)) => [told(lease, 15, below(15))],
+                (3, Some(lease)) => [[event::LOST, lease.epoch, lease.window, 0, 0, 0, 0, 0]],
+                _ => [[event::ASK, 0, 0, 0, below(20), 0, 0, 0]],
+            };
+            let given = answer(&mut lane, now, &events);
+            if given.granted > 0 {
+                leases.insert(0, given);
+                let free = left(&lane).map(|left| left.max(1));
+                assert!(free.is_none_or(|free| under_way(&lane) <= free), "seed {seed}: {lane:?}");
+            }
+            assert!(given.kept_for >= 2 * 250, "{given:?}");
+        }
+    }
+}
+
+#[test]
+fn answers_out_of_order_never_open_a_window() {
+    let mut lane = opened(60, 40);
+    let (first, second) = (ask(&mut lane, 200, 1), ask(&mut lane, 210, 1));
+    answer(&mut lane, 300, &[told(second, 60, 10)]);
+    // It was sent before the last answer came, so it cannot tell of a new window.
+    answer(&mut lane, 310, &[told(first, 60, 59)]);
+    assert_eq!(left(&lane), Some(10));
+
+    // One of an earlier window opens nothing, and closes for as long as it was told.
+    let before = ask(&mut lane, 400, 1);
+    answer(&mut lane, 500, &[refused(before, 60, 10_000)]);
+    answer(&mut lane, 600, &[told(before, 60, 59)]);
+    assert_eq!(left(&lane), None);
+    let place = ask(&mut lane, 700, 1);
+    assert_eq!((place.granted, place.wait), (0, 11_300));
+    assert_eq!(ask_again(&mut lane, 12_000, place, 1).granted, 1);
+}
+
+#[test]
+fn a_lease_of_a_crashed_process_counts_as_used_and_ends_with_its_window() {
+    let mut lane = opened(15, 14);
+    assert_eq!(ask(&mut lane, 200, 14).granted, 14);
+    // Those that ask are late, or the endpoint is asked once at none left; the leases are not given again.
+    assert_eq!(ask(&mut lane, 30_000, 1).granted, 0);
+    assert_eq!(ask(&mut lane, 100 + MINUTE, 1).granted, 1);
+
+    // Where no window is known, it ends after a while.
+    let mut lane = SharedLane::default();
+    let first = ask(&mut lane, 0, 1);
+    assert_eq!(ask(&mut lane, 900, 1).granted, 0);
+    assert_eq!(ask(&mut lane, 31_000, 1).granted, 1);
+    // Its answer may still come.
+    answer(&mut lane, 31_100, &[told(first, 15, 14)]);
+    assert_eq!(left(&lane), Some(14));
+}
+
+#[test]
+fn leases_that_are_given_back_go_to_others() {
+    let mut lane = opened(15, 14);
+    let all = ask(&mut lane, 200, 14);
+    answer(&mut lane, 300, &[[event::BACK, all.epoch, all.window, 10, 0, 0, 0, 0]]);
+    assert_eq!(ask(&mut lane, 300, 10).granted, 10);
+    // Of another epoch, they are a stranger's.
+    answer(&mut lane, 400, &[[event::BACK, all.epoch + 1, all.window, 10, 0, 0, 0, 0]]);
+    assert_eq!(ask(&mut lane, 400, 10).granted, 0);
+}
+
+/// A lane of 7 calls a minute that is closed until a minute after 100 ms.
+fn closed() -> SharedLane {
+    let mut lane = opened(7, 6);
+    let six = ask(&mut lane, 100, 6);
+    answer(&mut lane, 100, &[5, 4, 3, 2, 1, 0].map(|remaining| told(six, 7, remaining)));
+    let last = ask(&mut lane, 100, 1);
+    assert_eq!((six.granted, last.granted), (6, 1));
+    answer(&mut lane, 100, &[refused(last, 7, MINUTE)]);
+    lane
+}
+
+#[test]
+fn the_line_is_served_in_the_order_of_its_numbers() {
+    let mut lane = closed();
+    let places: Vec<Leave> = (0..10).map(|at| ask(&mut lane, 200 + at, 1)).collect();
+    assert!(places.iter().all(|place| place.granted == 0 && place.count == 1), "{places:?}");
+    assert!(places.windows(2).all(|two| two[0].start < two[1].start), "{places:?}");
+
+    assert!(places[..7].windows(2).all(|two| two[0].wait < two[1].wait), "{places:?}");
+
+    // The window opens: the last in line does not pass the first.
+    let opens = 100 + MINUTE;
+    assert_eq!(ask_again(&mut lane, opens, places[9], 1).granted, 0);
+    let first = ask_again(&mut lane, opens, places[0], 1);
+    assert_eq!(first.granted, 1);
+    answer(&mut lane, opens + 100, &[told(first, 7, 6)]);
+    // Half of the limit goes at once, and the rest is spaced.
+    for place in &places[1..=3] {
+        let leave = ask_again(&mut lane, opens + 100, *place, 1);
+        assert_eq!(leave.granted, 1, "{place:?} {leave:?} {lane:?}");
+    }
+    let spaced = ask_again(&mut lane, opens + 100, places[4], 1);
+    assert!(spaced.granted == 0 && spaced.wait > 1_000, "{spaced:?}");
+
+    // Those that do not come are passed.
+    let mut lane = closed();
+    let places: Vec<Leave> = (0..10).map(|at| ask(&mut lane, 200 + at, 1)).collect();
+    let leave = ask_again(&mut lane, opens + 5_000, places[9], 1);
+    assert_eq!(leave.granted, 1, "{leave:?} {lane:?}");
+}
+
+#[test]
+fn what_is_no_state_is_one_that_knows_nothing() {
+    let lane = opened(60, 40);
+    assert_eq!(SharedLane::from_fields(&lane.fields()), lane);
+    let nothing = SharedLane::default();
+    assert_eq!(SharedLane::from_fields(&[]), nothing);
+    assert_eq!(SharedLane::from_fields(&[1; SharedLane::FIELDS + 1]), nothing);
+    assert_eq!(SharedLane::from_fields(&[u64::MAX; SharedLane::FIELDS]), nothing);
+}
+
+#[test]
+fn a_clock_that_jumps_by_an_hour_heals_within_a_window() {
+    for jump in [60 * MINUTE, 0] {
+        let mut lane = SharedLane::default();
+        let start = 30 * MINUTE;
+        let first = ask(&mut lane, start, 1);
+        answer(&mut lane, start + 100, &[told(first, 60, 0)]);
+        let place = ask(&mut lane, jump, 1);
+        let waits = if place.granted > 0 { 0 } else { place.wait };
+        assert!(waits <= MINUTE, "{place:?}");
+        assert_eq!(ask_again(&mut lane, jump + waits, place, 1).granted + place.granted, 1, "{place:?}");
+    }
+}
+
+/// A process with calls of one endpoint.
+struct Process {
+    pacer: Pacer,
+    mailbox: Mailbox,
+}
+
+fn at(now: u64) -> Moment {
+    Moment::since_origin(Duration::from_millis(now))
+}
+
+fn goes(turn: Turn) -> Permit {
+    match turn {
+        Turn::Go(permit) => permit,
+        Turn::Wait { pause, .. } => panic!("it waits for {pause:?}"),
+    }
+}
+
+fn waits(turn: Turn) -> (Duration, Ticket) {
+    match turn {
+        Turn::Wait { pause, ticket, .. } => (pause, ticket),
+        Turn::Go(permit) => panic!("it goes: {permit:?}"),
+    }
+}
+
+impl Process {
+    fn new() -> Self {
+        let (pacer, mailbox) = Pacer::shared("space-42").unwrap();
+        Self { pacer, mailbox }
+    }
+
+    fn ask(&self, now: u64) -> Turn {
+        self.pacer.ask(&Method::GET, "events", at(now), 1, None)
+    }
+
+    fn question(&self) -> Question {
+        self.mailbox.next_question().unwrap()
+    }
+
+    /// Carries all questions to the engine at once.
+    fn carry(&self, lane: &mut SharedLane, now: u64) {
+        while let Some(question) = self.mailbox.next_question() {
+            let answer = lane.answer(START + now, question.events());
+            self.mailbox.answer(question, &answer, at(now)).unwrap();
+        }
+    }
+}
+
+fn taken(limit: u64, remaining: u64) -> Told {
+    Told { is_success: true, limit: Some(limit), remaining: Some(remaining), ..Told::default() }
+}
+
+#[test]
+fn processes_that_share_an_engine_share_what_is_left() {
+    let (one, other, mut lane) = (Process::new(), Process::new(), SharedLane::default());
+    let (pause, ticket) = waits(one.ask(0));
+    assert_eq!(pause, Duration::from_millis(1));
+    one.carry(&mut lane, 1);
+    let permit = goes(ticket.poll(at(1)));
+    assert!(permit.on_answer(taken(7, 1), at(100)).is_none());
+    one.carry(&mut lane, 100);
+
+    let (_, ticket) = waits(other.ask(200));
+    other.carry(&mut lane, 201);
+    let permit = goes(ticket.poll(at(201)));
+    let (_, ticket) = waits(one.ask(202));
+    one.carry(&mut lane, 203);
+    let (pause, _ticket) = waits(ticket.poll(at(203)));
+    assert!(pause > Duration::from_millis(50), "{pause:?}");
+    drop(permit);
+}
+
+#[test]
+fn an_engine_that_says_nothing_holds_a_call_up_for_50_ms() {
+    let process = Process::new();
+    let (mut now, mut turn, mut polls) = (0, process.ask(0), 0);
+    let question = process.question();
+    while let Turn::Wait { pause, ticket, .. } = turn {
+        now += u64::try_from(pause.as_millis()).unwrap();
+        polls += 1;
+        turn = ticket.poll(at(now));
+    }
+    assert_eq!(now, 50);
+    assert!(polls <= 7, "{polls}");
+    assert!(process.mailbox.is_away(at(now)));
+    assert!(goes(turn).on_answer(taken(7, 6), at(60)).is_none());
+
+    // An answer that is late is given back when the engine is asked again.
+    let mut lane = SharedLane::default();
+    let answer = lane.answer(START + 70, question.events());
+    assert_eq!(answer[0], 1);
+    process.mailbox.back(at(70));
+    process.mailbox.answer(question, &answer, at(70)).unwrap();
+    assert_eq!(under_way(&lane), 1);
+    process.carry(&mut lane, 71);
+    assert_eq!(under_way(&lane), 0);
+}
+
+#[test]
+fn an_engine_that_fails_is_left_alone_for_1_2_4_to_30_s() {
+    let process = Process::new();
+    let mut now = 0;
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+        process.mailbox.away(at(now));
+        assert!(process.mailbox.is_away(at(now + pause * 1_000 - 1)), "{pause}");
+        now += pause * 1_000;
+        assert!(!process.mailbox.is_away(at(now)), "{pause}");
+    }
+    // Meanwhile a call goes at once, and asks nothing.
+    process.mailbox.away(at(now));
+    let permit = goes(process.ask(now));
+    assert!(process.mailbox.next_question().is_none());
+    drop(permit);
+    // One answer, and the next failure counts as the first.
+    process.mailbox.back(at(now));
+    let (_, ticket) = waits(process.ask(now));
+    process.carry(&mut SharedLane::default(), now);
+    process.mailbox.away(at(now));
+    assert!(!process.mailbox.is_away(at(now + 1_000)));
+    drop(ticket);
+}
+
+#[test]
+fn an_answer_of_another_rule_is_an_error_and_the_pacer_goes_on_alone() {
+    let process = Process::new();
+    let (_, ticket) = waits(process.ask(0));
+    let error = process.mailbox.answer(process.question(), &[1, 2], at(1)).unwrap_err();
+    assert!(error.to_string().contains("2 integers, expected 12"), "{error}");
+    drop(goes(ticket.poll(at(1))));
+}
+
+#[test]
+fn leases_of_calls_that_gave_up_or_slept_are_given_back() {
+    let (process, mut lane) = (Process::new(), opened(60, 50));
+    let (_, ticket) = waits(process.ask(200));
+    let question = process.question();
+    let answer = lane.answer(START + 201, question.events());
+    assert_eq!(answer[0], 1);
+    drop(ticket);
+    process.mailbox.answer(question, &answer, at(201)).unwrap();
+    process.carry(&mut lane, 202);
+    assert_eq!(under_way(&lane), 0);
+
+    let (_, ticket) = waits(process.ask(300));
+    process.carry(&mut lane, 301);
+    assert_eq!(under_way(&lane), 1);
+    // The machine slept: the window may be over.
+    let (_, ticket) = waits(ticket.poll(at(5_000)));
+    process.carry(&mut lane, 5_001);
+    drop(goes(ticket.poll(at(5_002))));
+}
+
+#[test]
+fn a_mailbox_knows_when_its_pacer_is_gone_and_a_pacer_goes_on_without_its_mailbox() {
+    let Process { pacer, mailbox } = Process::new();
+    let ticket = waits(pacer.ask(&Method::GET, "events", at(0), 1, None)).1;
+    drop(pacer);
+    assert!(!mailbox.is_closed());
+    drop(ticket);
+    assert!(mailbox.is_closed());
+
+    let Process { pacer, mailbox } = Process::new();
+    drop(mailbox);
+    drop(goes(pacer.ask(&Method::GET, "events", at(0), 1, None)));
+}
+
+#[test]
+fn names_of_spaces_are_checked_and_never_shown() {
+    let long = "x".repeat(129);
+    for (space, problem) in [
+        ("", "is empty"),
+        (long.as_str(), "has 129 bytes"),
+        ("12|secret", "looks like an API key"),
+        ("Bearer secret", "looks like an API key"),
+        ("space\n42", "at byte 5"),
+        ("space{42", "at byte 5"),
+    ] {
+        let error = Pacer::shared(space).unwrap_err().to_string();
+        assert!(error.contains(problem) && !error.contains("secret"), "{error}");
+    }
+    let (pacer, mailbox) = Pacer::shared(&"x".repeat(128)).unwrap();
+    let _ticket = waits(pacer.ask(&Method::GET, "events", at(0), 1, None)).1;
+    assert!(mailbox.next_question().unwrap().key().starts_with("cometly:1:{xxx"));
+}

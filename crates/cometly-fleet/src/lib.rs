@@ -1,0 +1,143 @@
+//! One Cometly rate limit for many processes, on Redis or Valkey.
+//!
+//! Cometly's limits belong to a Space, so the limit of a program that runs on a hundred machines is still 7 or 60 calls a
+//! minute. Processes that use the same engine and the same name for the Space share what is left: each call has leave
+//! before it is sent, and waits in one line.
+//!
+//! ```
+//! use cometly_core::{Api, ApiKey};
+//! use cometly_fleet::Fleet;
+//!
+//! let fleet = Fleet::connect("redis://127.0.0.1:6379")?;
+//! let api = Api::builder(ApiKey::new("12|abcdef")?).pacer(fleet.pacer("space-42")?).build();
+//! // Send calls of `api` with any client: it waits for its turn.
+//! println!("{}", fleet.status());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # When the engine goes
+//! An engine that is down, takes longer than 50 ms, is full, read-only, flushed or replaced holds no call back that may
+//! go: the [`Pacer`] decides alone, as one without a fleet, and the engine is tried again at once and then after 1, 2, 4 …
+//! 30 s. [`Fleet::status`] says so.
+//!
+//! # What it costs
+//! - One thread and one connection for each [`Fleet`], with any number of Spaces, async and blocking clients.
+//! - One key of at most 500 bytes for each endpoint in use. It expires two windows after its last moment.
+//! - About two questions to the engine for each call, of 1 KiB or less, however many wait.
+//!
+//! # What it does not promise
+//! - A failover that loses the last second costs refusals; a call is never lost or sent twice by it.
+//! - Redis Cluster is refused: use one server with replicas. So is a server before version 5.
+//! - Priorities: calls go in the order in which they asked.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod carrier;
+mod engine;
+mod error;
+mod status;
+
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+    task::{Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
+
+pub use cometly_core;
+pub use cometly_core::InvalidSpace;
+use cometly_core::Pacer;
+
+use carrier::{Carrier, Post};
+use engine::Address;
+pub use error::FleetError;
+pub use status::{FleetStatus, SpaceStatus};
+
+/// How long [`Fleet::connect`] waits for the first connection.
+const FIRST_CONNECTION: Duration = Duration::from_secs(2);
+
+/// Processes that share one limit by way of Redis or Valkey. Clones share the connection, which lasts as long as a clone or
+/// a pacer of it.
+#[derive(Clone)]
+pub struct Fleet {
+    handle: Arc<Handle>,
+}
+
+/// Ends the thread when the last clone is dropped, and the last pacer.
+struct Handle {
+    post: Arc<Post>,
+    waker: Waker,
+}
+
+struct Bell(Thread);
+
+impl Fleet {
+    /// Connects to `redis://user:password@host:6379/0`, or `rediss://` with the feature `tls`.
+    ///
+    /// An engine that is down is no error: the fleet's pacers decide alone until it is there, and [`status`](Self::status)
+    /// says so. This waits for it for two seconds.
+    ///
+    /// # Errors
+    /// What trying again does not cure: see [`FleetError`].
+    pub fn connect(url: &str) -> Result<Self, FleetError> {
+        let address = Address::read(url)?;
+        let post = Arc::new(Post::new(address.to_string()));
+        let (first, connected) = mpsc::sync_channel(1);
+        let carrier = Carrier::new(address, Arc::clone(&post));
+        let thread = thread::Builder::new()
+            .name("cometly-fleet".into())
+            .spawn(move || carrier.run(&first))
+            .map_err(FleetError::Thread)?;
+        let waker = Waker::from(Arc::new(Bell(thread.thread().clone())));
+        if let Ok(Err(error)) = connected.recv_timeout(FIRST_CONNECTION) {
+            return Err(error);
+        }
+        Ok(Self { handle: Arc::new(Handle { post, waker }) })
+    }
+
+    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer). All that use the same name share the limits of one Space.
+    ///
+    /// The name is any that all processes know, such as `space-42`: never the key, and no hash of it, since keys rotate.
+    ///
+    /// # Errors
+    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like
+    /// an API key.
+    pub fn pacer(&self, space: &str) -> Result<Pacer, InvalidSpace> {
+        let (pacer, mailbox) = Pacer::shared(space)?;
+        mailbox.set_waker(self.handle.waker.clone());
+        self.handle.post.add(space, mailbox);
+        Ok(pacer)
+    }
+
+    /// How the engine is, and which Spaces' pacers decide alone now.
+    #[must_use]
+    pub fn status(&self) -> FleetStatus {
+        self.handle.post.status()
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.post.close();
+        self.waker.wake_by_ref();
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet").field("status", &self.status()).finish()
+    }
+}
+
+/// The programs of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
