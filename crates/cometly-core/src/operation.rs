@@ -348,9 +348,9 @@ impl State {
     /// Asks the pacer, if there is one.
     fn take_turn(&mut self) -> Turn {
         let (now, time_left) = (self.latest, self.time_left());
-        let has_pacer = self.api.pacer().is_some();
         if time_left.is_zero() {
-            return if has_pacer { Turn::TooLate(Duration::ZERO) } else { Turn::OutOfTime };
+            let is_in_line = matches!(self.place, Place::Waiting(_));
+            return if is_in_line { Turn::TooLate(Duration::ZERO) } else { Turn::OutOfTime };
         }
         let turn = match std::mem::replace(&mut self.place, Place::None) {
             Place::Waiting(ticket) => ticket.poll(now),
@@ -432,11 +432,13 @@ impl State {
         self.telemetry.answered(&outcome);
         self.needs_fresh_connection = false;
         let turn = self.leave_pacer(Some(&outcome));
-        if matches!(outcome, AuthOutcome::Unauthenticated(_)) && !matches!(self.stamp, Stamp::None) {
+        // A request that carries no key of ours says nothing of one.
+        let has_key = !matches!(self.stamp, Stamp::None);
+        if matches!(outcome, AuthOutcome::Unauthenticated(_)) && has_key {
             self.api.note_refused(self.keys.generation);
         }
-        let key_was_replaced =
-            self.api.keys().generation != self.keys.generation && self.key_rotations < MAX_KEY_ROTATIONS;
+        let is_replaced = self.api.keys().generation != self.keys.generation;
+        let key_was_replaced = has_key && is_replaced && self.key_rotations < MAX_KEY_ROTATIONS;
         let result = TryResult::of_answer(&outcome, key_was_replaced);
         self.last_answer = outcome.error().map(crate::ApiError::kind);
         self.may_have_arrived |= matches!(outcome, AuthOutcome::ServerError(_));

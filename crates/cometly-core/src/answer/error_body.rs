@@ -99,6 +99,8 @@ impl<'a> Reader<'a> {
         let secrets = Secrets::of(keys);
         // A key that the cut would tear is found first.
         let near = body.get(..MAX_BODY_TEXT.saturating_add(crate::ApiKey::MAX_LEN)).unwrap_or(body);
+        // Masks are shorter than keys, so what is shown may reach to the end of what is near: a key that is torn there goes.
+        let near = if near.len() < body.len() { near.get(..secrets.torn_at(near)).unwrap_or(near) } else { near };
         let kept = near.get(..MAX_BODY_TEXT).unwrap_or(near);
         let is_kept = !secrets.are_in(near) && !secrets.have_backslash();
         let kept = if is_kept {
@@ -118,7 +120,11 @@ impl<'a> Reader<'a> {
     /// Reads the error JSON; `None` if the body is anything else than an object. A body that goes on after
     /// [`MAX_JUDGED`] bytes counts with what it says within them.
     pub(super) fn read(&self) -> Option<Said<'a>> {
-        let judged = self.body.get(..MAX_JUDGED).unwrap_or(self.body);
+        let judged = match self.body.get(..MAX_JUDGED) {
+            // A text that is cut off counts, and must not end in a part of a key.
+            Some(judged) => judged.get(..self.secrets.torn_at(judged)).unwrap_or(judged),
+            None => self.body,
+        };
         // The first byte tells an HTML page from JSON.
         if trim_start(judged).first() != Some(&b'{') {
             return None;
@@ -440,6 +446,26 @@ mod tests {
         for before in MAX_BODY_TEXT - KEY.len() - 2..MAX_BODY_TEXT + 2 {
             let text = text_of(format!("{}{KEY}{KEY}", "x".repeat(before)).as_bytes());
             assert!(!text.contains("12|") && !text.contains("cana") && text.len() <= MAX_BODY_TEXT, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_torn_by_the_end_of_what_is_read_is_not_shown() {
+        let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        for key in [KEY, &escaped] {
+            for before in 0..key.len() {
+                // So many that their masks are shorter than what is shown.
+                let text = text_of(format!("{}{}", "x".repeat(before), key.repeat(1_000)).as_bytes());
+                let rest = text.trim_start_matches('x').replace("[redacted]", "");
+                assert!(matches!(rest.as_str(), "" | "…") || "[redacted]…".ends_with(&rest), "{before}: {rest}");
+            }
+        }
+        for (padding, tail) in (0..KEY.len()).map(|torn| (MAX_JUDGED - 29 - torn, torn)) {
+            let body = format!(r#"{{"p":"{}","message":"bad token {KEY}"}}"#, "x".repeat(padding));
+            let message =
+                body_of(body.as_bytes()).and_then(|said| said.message().map(str::to_owned)).unwrap_or_default();
+            assert!(!message.contains("12|c") || message.is_empty(), "{tail}: {message}");
+            assert!(!message.contains("canary"), "{tail}: {message}");
         }
     }
 

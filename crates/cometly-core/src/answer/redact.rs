@@ -87,6 +87,16 @@ impl<'a> Secrets<'a> {
         })
     }
 
+    /// Where a key begins at the end of a text that was cut and does not end there; the text's length if none does.
+    pub(super) fn torn_at(&self, cut: &[u8]) -> usize {
+        let secrets = || iter::once(&self.keys.current).chain(&self.keys.previous).flat_map(ApiKey::secrets);
+        let longest = secrets().map(<[u8]>::len).max().unwrap_or_default();
+        // Each character may be written as an escape of six.
+        let first = cut.len().saturating_sub(longest.saturating_mul(6));
+        let is_torn = |at: &usize| cut.get(*at..).is_some_and(|rest| secrets().any(|secret| is_torn(rest, secret)));
+        (first..cut.len()).find(is_torn).unwrap_or(cut.len())
+    }
+
     fn shortest(&self) -> impl Iterator<Item = &'a [u8]> {
         iter::once(self.current).chain(self.keys.previous.iter().map(shortest))
     }
@@ -121,6 +131,25 @@ fn len_escaped(text: &[u8], secret: &[u8]) -> Option<usize> {
         rest = rest.get(len..).unwrap_or_default();
     }
     Some(text.len().saturating_sub(rest.len()))
+}
+
+/// Whether a text is the beginning of the secret and no more, also as JSON may write it.
+fn is_torn(text: &[u8], secret: &[u8]) -> bool {
+    let mut rest = text;
+    for byte in secret {
+        let (char, len) = match rest.first() {
+            None => return true,
+            // An escape of six characters that was cut.
+            Some(b'\\') if rest.len() < 6 && matches!(rest.get(1), None | Some(b'u')) => return true,
+            Some(b'\\') => read_escape(rest).unwrap_or((char::REPLACEMENT_CHARACTER, 1)),
+            Some(plain) => (char::from(*plain), 1),
+        };
+        if char != char::from(*byte) {
+            return false;
+        }
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    false
 }
 
 /// Looks for the first and the last byte of the secret at once, in many places at a time, and compares where both are.

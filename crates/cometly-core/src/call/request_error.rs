@@ -28,8 +28,10 @@ pub enum RequestError {
     /// A path that repeats the base URL's own.
     #[error("the path repeats the base URL's: a path begins after /public-api/v1, as in events")]
     PathHasBase,
-    /// A path value that is empty, `.` or `..`.
-    #[error("a path segment is empty, '.' or '..', which would name another resource: expected an id")]
+    /// A path value that is empty, or is or holds a dot segment: `.`, `..`, `a/../b`.
+    #[error(
+        "a path segment is empty, '.' or '..', or has one between slashes, which would name another resource: expected an id"
+    )]
     Segment,
     /// A placeholder without its value.
     #[error("the path has a {{placeholder}} without a value: call `segment` once for each")]

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use super::Call;
 use crate::{
     Api, BaseUrl, RequestError,
+    base_url::has_dot_segment,
     base_url::{is_plain_segment, is_unreserved},
 };
 
@@ -79,7 +80,11 @@ impl Target {
         let written = self.write_value(value);
         let segment = self.text.get(self.path_len..).unwrap_or_default();
         let checked = match segment {
-            b"" | b"." | b".." if written.is_ok() => Err(RequestError::Segment),
+            b"" if written.is_ok() => Err(RequestError::Segment),
+            // Some servers decode a slash before they read the path.
+            _ if written.is_ok() && std::str::from_utf8(segment).is_ok_and(has_dot_segment) => {
+                Err(RequestError::Segment)
+            }
             _ => written,
         };
         self.written = self.written.saturating_add(close).saturating_add(1);

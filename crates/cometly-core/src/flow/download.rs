@@ -71,6 +71,8 @@ pub struct Download {
     validator: Option<HeaderValue>,
     /// Breaks and renewals in a row without a byte of progress.
     vain: u32,
+    /// Fresh URLs asked for without a byte of progress.
+    renewals: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,9 @@ pub enum Fetch {
 
 /// How often in a row it may break off without a byte of progress.
 const MAX_VAIN: u32 = 5;
+
+/// How often a fresh URL is asked for without a byte of progress.
+const MAX_RENEWALS: u32 = 2;
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 impl Download {
@@ -122,6 +127,7 @@ impl Download {
             len: None,
             validator: None,
             vain: 0,
+            renewals: 0,
         })
     }
 
@@ -137,7 +143,8 @@ impl Download {
 
     /// Begins anew: drop what was written.
     pub fn restart(&mut self) {
-        (self.position, self.len, self.validator, self.vain) = (0, None, None, 0);
+        (self.position, self.len, self.validator) = (0, None, None);
+        (self.vain, self.renewals) = (0, 0);
         self.state = State::Closed(None);
     }
 
@@ -219,9 +226,9 @@ impl Download {
             200 | 416 => self.changed(),
             // What the stores that sign URLs answer once they have expired.
             400 | 401 | 403 | 404 | 410 => {
-                self.vain = self.vain.saturating_add(1);
-                if self.vain > 2 {
-                    self.vain = 0;
+                self.renewals = self.renewals.saturating_add(1);
+                if self.renewals > MAX_RENEWALS {
+                    self.renewals = 0;
                     self.state = State::Expired;
                     return Err(FlowError::FileRefused { status });
                 }
@@ -278,7 +285,7 @@ impl Download {
             }
             return Ok(());
         }
-        self.vain = 0;
+        (self.vain, self.renewals) = (0, 0);
         self.position = self.position.saturating_add(len.try_into().unwrap_or(u64::MAX));
         if self.len.is_some_and(|whole| self.position > whole) {
             self.state = State::Changed;
@@ -327,8 +334,8 @@ impl Download {
         if export.export_id != self.id {
             return Err(FlowError::OtherExport);
         }
-        let (url, origin) = read_url(&export, &self.api)?;
-        if origin != self.origin {
+        let (url, _) = read_url(&export, &self.api)?;
+        if !self.origin.is_origin_of(&url) {
             return Err(FlowError::Url(UrlProblem::OtherHost));
         }
         self.url = url;
@@ -373,7 +380,11 @@ fn content_len(headers: &HeaderMap) -> Option<u64> {
 
 /// `bytes 5-9/10`: where it starts, and the whole length unless it is `*`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let (range, whole) = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+    let (range, whole) = text(headers, header::CONTENT_RANGE)?
+        .split_at_checked(6)
+        .filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes "))?
+        .1
+        .split_once('/')?;
     let (start, end) = range.split_once('-')?;
     let (start, end) = (number(start)?, number(end)?);
     let whole = if whole == "*" { None } else { Some(number(whole)?) };
@@ -384,7 +395,8 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 
 /// `bytes */10`: the whole length, with a 416.
 fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
-    number(text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes */")?)
+    let (unit, whole) = text(headers, header::CONTENT_RANGE)?.split_once(' ')?;
+    if unit.eq_ignore_ascii_case("bytes") { number(whole.strip_prefix("*/")?) } else { None }
 }
 
 /// A strong `ETag`, or else `Last-Modified`: what `If-Range` takes
@@ -671,5 +683,32 @@ mod tests {
             let refused = told(FlowError::FileRefused { status });
             assert_eq!(words(download.on_head(status, &head(&[]), at(0))), refused);
         }
+    }
+
+    #[test]
+    fn breaks_do_not_use_up_the_fresh_urls() {
+        let mut download = download(FILE).unwrap();
+        for _ in 0..2 {
+            open(&mut download, 100);
+            download.on_break(at(0));
+        }
+        for _ in 0..2 {
+            open(&mut download, 100);
+            download.on_head(StatusCode::FORBIDDEN, &HeaderMap::new(), at(100)).unwrap();
+            assert!(matches!(download.next(&api(), at(100)), Ok(Fetch::Renew(_))));
+            download.on_renewed(&renewed("https://files.example:443/x.gz?Signature=2")).unwrap();
+        }
+        open(&mut download, 100);
+        let refused = download.on_head(StatusCode::FORBIDDEN, &HeaderMap::new(), at(100));
+        assert_eq!(words(refused), told(FlowError::FileRefused { status: StatusCode::FORBIDDEN }));
+    }
+
+    #[test]
+    fn a_range_unit_is_read_in_any_case() {
+        let range = |value: &str| content_range(&head(&[("content-range", value)]));
+        assert_eq!(range("Bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(range("bytes 5-9/*"), Some((5, None)));
+        assert_eq!(range("lines 5-9/10"), None);
+        assert_eq!(unsatisfied(&head(&[("content-range", "BYTES */10")])), Some(10));
     }
 }

@@ -326,7 +326,11 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
             }
             State::Waiting { .. } if now.duration_since(began) > self.patience => Err(FlowError::ExportTooSlow),
             State::Waiting { id, until } => match until.map(|until| until.duration_since(now)) {
-                Some(pause) if pause > Duration::ZERO => Ok(Step::Sleep(pause)),
+                // No longer than the export may take.
+                Some(pause) if pause > Duration::ZERO => {
+                    let left = self.patience.saturating_sub(now.duration_since(began));
+                    Ok(Step::Sleep(pause.min(left.saturating_add(Duration::from_millis(1)))))
+                }
                 _ => Ok(Step::Send(E::status_call(api, id))),
             },
             State::Done(export) => Ok(Step::End(export.clone())),
@@ -455,6 +459,16 @@ pub(super) mod tests {
 
     fn at(seconds: u64) -> Moment {
         Moment::since_origin(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_wait_that_the_server_asks_for_is_no_longer_than_the_export_may_take() {
+        let mut job = ExportJob::new(Orders).within(Duration::from_secs(600));
+        assert_eq!(step(&mut job, 0), "send POST things/exports");
+        job.on_reply(reply(r#"{"export_id":"a","status":"queued"}"#, &[("retry-after", "86400")]), at(0)).unwrap();
+        assert_eq!(step(&mut job, 0), "yield queued");
+        assert_eq!(step(&mut job, 0), "sleep 600");
+        assert_eq!(step(&mut job, 601), format!("error {}", FlowError::ExportTooSlow));
     }
 
     fn step(job: &mut ExportJob<Orders>, now: u64) -> String {

@@ -447,7 +447,8 @@ impl<E: Endpoint> Rows<E> {
     /// Passes over the first rows of the next page, which were taken before.
     #[must_use]
     pub fn skip(mut self, rows: usize) -> Self {
-        self.skip = rows;
+        // Counted from now on, so that a run that ends before its first page loses no place.
+        (self.skip, self.taken) = (rows, rows);
         self
     }
 
@@ -640,6 +641,8 @@ mod tests {
         assert_eq!((items, sent.len(), end), (vec![1, 2, 3], 3, Ok(PagesEnd::LastPage)));
         assert_eq!((rows.page_cursor().unwrap().as_str(), rows.taken()), ("b", 1));
 
+        let rest = Pages::resume(Numbers, "a".parse().unwrap()).rows().skip(7);
+        assert_eq!(rest.taken(), 7, "stopped before its first page, a run keeps its place");
         let mut rest = Pages::of(Numbers).rows().skip(1);
         assert_eq!(play(&mut rest, &[FIRST, LAST]).0, [2, 3]);
         let mut rest = Pages::resume(Numbers, "a".parse().unwrap()).rows().skip(7);

@@ -136,6 +136,17 @@ fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_each_new_one() {
 }
 
 #[test]
+fn a_401_to_a_request_that_carries_no_key_of_ours_is_final_whatever_is_rotated() {
+    let api = api();
+    let request = Request::post("https://other.example/hook").header("authorization", "Basic x").body(Bytes::new());
+    let limits = TransportLimits::default();
+    let operation = Operation::from_request(request.unwrap(), &api, &RetryPolicy::default(), &limits, 1, at(ZERO));
+    let attempt = send(operation, at(ZERO));
+    api.rotate(ApiKey::new("8|second").unwrap());
+    assert!(done(attempt.finish(Ok(answer(401, None)), at(ZERO)), at(ZERO)).unwrap().error().is_some());
+}
+
+#[test]
 fn a_key_that_was_rotated_away_takes_no_attempt_from_a_call_nor_is_a_single_one_exceeded() {
     let api = api();
     let mut operation = start(&api.get("events"), &RetryPolicy::default());
