@@ -1,5 +1,5 @@
 -- The rule of a fleet: crates/cometly-core/src/pacer/shared/lane.rs in Lua 5.1, step for step; a test holds the two together.
--- KEYS[1] is one endpoint of one Space, ARGV the integers of the events. Gives 12 integers.
+-- KEYS[1] is one endpoint of one Space, ARGV the integers of the events. Gives 13 integers.
 -- Numbers are integers from 0 to 2^53, which is what a double counts to.
 
 local DOCUMENTED, SHORTEST_WINDOW, LONGEST_WINDOW = 60000, 250, 900000
@@ -199,6 +199,13 @@ local function to_pass(lane, now, ahead, waiting)
   return min(2 ^ min(late, MOST_DOUBLED) - 1, ahead)
 end
 
+local function suppose(lane, length)
+  if lane.limit == 0 and lane.left == nil and length > 0 then
+    lane.length = clamp(length, SHORTEST_WINDOW, LONGEST_WINDOW)
+    lane.measured = lane.length
+  end
+end
+
 local function ask(lane, now, epoch, start, count, want)
   local is_known = epoch == lane.epoch and start + count <= lane.issued
   local said = { granted = 0, start = start, count = is_known and count or 0, wait = 0 }
@@ -362,6 +369,7 @@ while ARGV[index + EVENT - 1] do
     lane.under_way = lane.under_way - unsent
     lane.sent = sub(lane.sent, unsent)
   elseif kind == 4 then
+    suppose(lane, event[6])
     said = ask(lane, now, epoch, window, at, min(flags, MOST_COUNT))
   end
 end
@@ -370,5 +378,5 @@ local keeps = kept_for(lane, now)
 redis.call('SET', KEYS[1], write(lane), 'PX', string.format('%.0f', keeps))
 return {
   said.granted, lane.epoch, lane.window, now, said.start, said.count, said.wait,
-  sub(lane.said_no, now), lane.limit, left_field(lane), sub(lane.issued, lane.served), keeps,
+  sub(lane.said_no, now), lane.limit, left_field(lane), sub(lane.issued, lane.served), keeps, lane.length,
 }

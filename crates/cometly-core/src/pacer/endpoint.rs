@@ -86,8 +86,7 @@ impl Endpoint {
         let is_last_chance = deadline.is_some_and(|deadline| deadline <= time);
         if let Some((_, share)) = &mut self.share {
             let is_ours_to_decide = is_last_chance && share.said_no() <= time;
-            let asked =
-                if is_ours_to_decide { Asked::Alone } else { share.ask(ahead, waiting, self.window.length(), time) };
+            let asked = if is_ours_to_decide { Asked::Alone } else { share.ask(ahead, waiting, time) };
             match asked {
                 Asked::Go(lease) => {
                     self.queue.step_aside(number);

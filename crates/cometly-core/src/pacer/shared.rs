@@ -177,8 +177,8 @@ impl Mailbox {
             self.away(now);
             return Err(BadAnswer { found: answer.len() });
         };
-        let [granted, epoch, window, at, start, count, wait, closed_for, limit, _, _, _] = answer;
-        let said = EngineSaid { granted, epoch, window, at, start, count, wait, closed_for, limit };
+        let [granted, epoch, window, at, start, count, wait, closed_for, limit, _, _, _, length] = answer;
+        let said = EngineSaid { granted, epoch, window, at, start, count, wait, closed_for, limit, length };
         if !self.is_away(now) {
             self.post.lock().pause = 0;
         }

@@ -80,7 +80,7 @@ impl Process {
                 [1, epoch, window, at, flags, limit, remaining, wait]
             }
             4 => [1, epoch, window, at, 14, limit, limit - 1 - random.below(limit), 0],
-            5 => [4, 0, 0, 0, random.of(&[0, 1, 2, 9, 90]), 0, 0, 0],
+            5 => [4, 0, 0, 0, random.of(&[0, 1, 2, 9, 90]), random.of(&odd), 0, 0],
             _ => [4, self.place[0], self.place[1], self.place[2], random.of(&[0, 1, 2, 9, 90]), 0, 0, 0],
         }
     }

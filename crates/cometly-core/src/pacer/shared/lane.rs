@@ -143,7 +143,7 @@ impl SharedLane {
     /// How many integers the state is, and an answer.
     pub const FIELDS: usize = 30;
     /// How many integers an answer is.
-    pub const ANSWER: usize = 12;
+    pub const ANSWER: usize = 13;
 
     /// The state from what the engine holds. Anything else than a state is a lane that knows nothing yet.
     #[must_use]
@@ -287,7 +287,10 @@ impl SharedLane {
                     self.under_way = self.under_way.saturating_sub(unsent);
                     self.sent = self.sent.saturating_sub(unsent);
                 }
-                event::ASK => said = self.ask(now, epoch, third, fourth, fifth.min(MOST_COUNT)),
+                event::ASK => {
+                    self.suppose(sixth);
+                    said = self.ask(now, epoch, third, fourth, fifth.min(MOST_COUNT));
+                }
                 _ => {}
             }
         }
@@ -304,7 +307,16 @@ impl SharedLane {
             self.left.map_or(0, |left| left.saturating_add(1)),
             self.issued.saturating_sub(self.served),
             self.kept_for(now),
+            self.length,
         ]
+    }
+
+    /// How long a window was before the engine forgot all: a process remembers it.
+    fn suppose(&mut self, length: u64) {
+        if self.limit == 0 && self.left.is_none() && length > 0 {
+            self.length = length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
+            self.measured = self.length;
+        }
     }
 
     /// For how long the engine keeps the state.

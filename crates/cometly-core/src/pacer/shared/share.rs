@@ -41,9 +41,10 @@ pub(in super::super) struct Share {
     number: u64,
     events: VecDeque<[u64; EVENT]>,
     is_queued: bool,
-    /// What the engine said last: the server said no until then; and calls a window, 0 if unknown.
+    /// What the engine said last: the server said no until then; calls a window, and how long one is; 0 if unknown.
     said_no: u64,
     limit: u64,
+    length: u64,
 }
 
 /// Leave for one call of the fleet.
@@ -90,6 +91,7 @@ impl Share {
             is_queued: false,
             said_no: 0,
             limit: 0,
+            length: 0,
         }
     }
 
@@ -98,7 +100,7 @@ impl Share {
     }
 
     /// A lease for a waiter that has `ahead` others of the `waiting` ones of this process before it.
-    pub(in super::super) fn ask(&mut self, ahead: u64, waiting: u64, length: u64, now: u64) -> Asked {
+    pub(in super::super) fn ask(&mut self, ahead: u64, waiting: u64, now: u64) -> Asked {
         if ahead < self.in_hand {
             if let Some(lease) = self.take_lease(now) {
                 return Asked::Go(lease);
@@ -110,7 +112,7 @@ impl Share {
         }
         let behind = ahead.saturating_mul(BEHIND).min(MOST_BEHIND);
         let windows = ahead.checked_div(self.limit).unwrap_or_default();
-        let turn = self.ask_at.max(now).saturating_add(windows.saturating_mul(length));
+        let turn = self.ask_at.max(now).saturating_add(windows.saturating_mul(self.length));
         if self.ask_at > now {
             return Asked::Later { pause: self.ask_at.saturating_sub(now).saturating_add(behind), turn };
         }
@@ -213,7 +215,7 @@ impl Share {
         let mut events: Vec<u64> = self.events.drain(..).flatten().collect();
         let number = self.asked.map(|_| self.number);
         if number.is_some() {
-            events.extend([event::ASK, self.epoch, self.start, self.count, self.want, 0, 0, 0]);
+            events.extend([event::ASK, self.epoch, self.start, self.count, self.want, self.length, 0, 0]);
         }
         (!events.is_empty()).then_some(Asking { events, number })
     }
@@ -221,7 +223,7 @@ impl Share {
     /// Takes the engine's answer to the question `number`.
     pub(in super::super) fn on_answer(&mut self, said: &EngineSaid, number: Option<u64>, now: u64) {
         self.said_no = now.saturating_add(said.closed_for);
-        self.limit = said.limit;
+        (self.limit, self.length) = (said.limit, said.length);
         let Some(number) = number else { return };
         let lease = FleetLease { epoch: said.epoch, window: said.window, at: said.at };
         if number != self.number || self.asked.is_none() {
@@ -253,4 +255,5 @@ pub(in super::super) struct EngineSaid {
     pub(super) wait: u64,
     pub(super) closed_for: u64,
     pub(super) limit: u64,
+    pub(super) length: u64,
 }

@@ -33,7 +33,7 @@ fn answer(lane: &mut SharedLane, now: u64, events: &[[u64; EVENT]]) -> Leave {
     // The engine holds integers between two questions.
     *lane = SharedLane::from_fields(&lane.fields());
     let events: Vec<u64> = events.iter().flatten().copied().collect();
-    let [granted, epoch, window, at, start, count, wait, _, _, _, _, kept_for] = lane.answer(START + now, &events);
+    let [granted, epoch, window, at, start, count, wait, _, _, _, _, kept_for, _] = lane.answer(START + now, &events);
     Leave { granted, epoch, window, at, start, count, wait, kept_for }
 }
 
@@ -210,6 +210,18 @@ fn what_is_no_state_is_one_that_knows_nothing() {
 }
 
 #[test]
+fn an_engine_that_forgot_all_is_told_how_long_a_window_is() {
+    let mut lane = SharedLane::default();
+    let asking = |length| [[event::ASK, 0, 0, 0, 1, length, 0, 0]];
+    let first = answer(&mut lane, 0, &asking(1_000));
+    answer(&mut lane, 100, &[told(first, 7, 0)]);
+    assert_eq!(lane.fields()[4], 1_000);
+    // It is not believed any more.
+    answer(&mut lane, 200, &asking(30_000));
+    assert_eq!(lane.fields()[4], 1_000);
+}
+
+#[test]
 fn a_clock_that_jumps_by_an_hour_heals_within_a_window() {
     for jump in [60 * MINUTE, 0] {
         let mut lane = SharedLane::default();
@@ -349,7 +361,7 @@ fn an_answer_of_another_rule_is_an_error_and_the_pacer_goes_on_alone() {
     let process = Process::new();
     let (_, ticket) = waits(process.ask(0));
     let error = process.mailbox.answer(process.question(), &[1, 2], at(1)).unwrap_err();
-    assert!(error.to_string().contains("2 integers, expected 12"), "{error}");
+    assert!(error.to_string().contains("2 integers, expected 13"), "{error}");
     drop(goes(ticket.poll(at(1))));
 }
 
