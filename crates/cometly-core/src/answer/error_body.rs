@@ -451,10 +451,10 @@ mod tests {
 
     #[test]
     fn a_key_that_is_torn_by_the_end_of_what_is_read_is_not_shown() {
-        let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        let escaped = KEY.bytes().fold(String::new(), |text, byte| format!("{text}\\u{byte:04x}"));
         for key in [KEY, &escaped] {
             for before in 0..key.len() {
-                // So many that their masks are shorter than what is shown.
+                // The masks of all that is near are shorter than what is shown.
                 let text = text_of(format!("{}{}", "x".repeat(before), key.repeat(1_000)).as_bytes());
                 let rest = text.trim_start_matches('x').replace("[redacted]", "");
                 assert!(matches!(rest.as_str(), "" | "…") || "[redacted]…".ends_with(&rest), "{before}: {rest}");
