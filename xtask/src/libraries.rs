@@ -66,5 +66,6 @@ pub(crate) const LIBRARIES: &[Library] = &[
         may_name: &["bytes", "cometly_core", "http", "http_body", "http_body_util", "tower_service", DESERIALIZE],
     },
     Library { package: "cometly-credentials", features: "", may_name: &["cometly_core"] },
+    Library { package: "cometly-fleet", features: "tls", may_name: &["cometly_core"] },
     Library { package: "cometly-emulator", features: "sqlite", may_name: &["bytes", "http"] },
 ];

@@ -1,5 +1,14 @@
 //! Fleets on sockets: clients of several kinds, a Cometly that counts, and a real Redis that fails in every way.
-#![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail, and says what it measured"
+)]
 
 mod support;
 
@@ -283,7 +292,7 @@ fn the_thread_goes_on_for_a_pacer_and_ends_with_the_last() {
 }
 
 fn refused(url: &str) -> FleetError {
-    Fleet::connect(url).err().expect("there is no such fleet")
+    Fleet::connect(url).expect_err("there is no such fleet")
 }
 
 #[test]
@@ -332,7 +341,7 @@ fn a_server_that_is_not_there_is_no_error() {
     // One that takes the connection and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let slow = Fleet::connect(&format!("redis://{}", silent.local_addr().unwrap())).unwrap();
-    assert!(slow.status().to_string().contains("does not answer in time"), "{}", slow.status());
+    until("the problem is told", || slow.status().to_string().contains("does not answer in time"));
 
     let emulator = emulator();
     for fleet in [fleet, slow] {

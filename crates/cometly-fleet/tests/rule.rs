@@ -2,7 +2,16 @@
 //!
 //! `COMETLY_FLEET_DEPTH` (3) is the length of the sequences of which all are tried, `COMETLY_FLEET_RANDOM` (100,000) how many
 //! random steps are.
-#![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail, and says what it measured"
+)]
 
 mod support;
 
@@ -119,10 +128,8 @@ fn rubbish(random: &mut Random, held: &str) -> String {
     let at = usize::try_from(random.below(30)).unwrap();
     match random.below(4) {
         0 => {
-            words[at] = (*["x", "-1", "1e3", "0x1f", "", "99999999999999999999", "1.5"]
-                .get(usize::try_from(random.below(7)).unwrap())
-                .unwrap_or(&""))
-            .to_owned()
+            let odd = ["x", "-1", "1e3", "0x1f", "", "99999999999999999999", "1.5"];
+            odd[usize::try_from(random.below(7)).unwrap()].clone_into(&mut words[at]);
         }
         1 => words[at] = random.of(&[0, 1, 2, 59, 60_000, START, START + 3_600_000, 1 << 50, 1 << 51]).to_string(),
         2 => words.truncate(at),

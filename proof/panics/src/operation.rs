@@ -6,8 +6,8 @@ use std::{
 };
 
 use cometly_core::{
-    Attempt, Attributes, BodyMeter, Moment, Next, Operation, Pacer, RetryBudget, RetryPolicy, RetryReason,
-    TransportError, TransportLimits, bytes::Bytes,
+    Attempt, Attributes, BadAnswer, BodyMeter, InvalidSpace, Mailbox, Moment, Next, Operation, Pacer, Question,
+    RetryBudget, RetryPolicy, RetryReason, SharedLane, TransportError, TransportLimits, bytes::Bytes,
 };
 
 use crate::{keep, keep_traits};
@@ -82,7 +82,26 @@ pub(crate) fn probes() {
     keep_traits!(RetryBudget: Debug, Clone, Default, Drop);
 
     keep!(0 Pacer::new);
+    keep!(1 Pacer::shared);
     keep_traits!(Pacer: Debug, Clone, Default, Drop);
+
+    keep!(1 Mailbox::next_question);
+    keep!(4 Mailbox::answer);
+    keep!(2 Mailbox::away);
+    keep!(2 Mailbox::back);
+    keep!(2 Mailbox::is_away);
+    keep!(1 Mailbox::is_closed);
+    keep!(2 Mailbox::set_waker);
+    keep_traits!(Mailbox: Debug, Drop);
+    keep!(1 Question::key);
+    keep!(1 Question::events);
+    keep_traits!(Question: Debug, Drop);
+    keep!(1 SharedLane::from_fields);
+    keep!(1 SharedLane::fields);
+    keep!(3 SharedLane::answer);
+    keep_traits!(SharedLane: Debug, Clone, Default, PartialEq);
+    keep_traits!(InvalidSpace: Debug, Display, PartialEq, Error);
+    keep_traits!(BadAnswer: Debug, Display, PartialEq, Error);
 
     keep!(1 Moment::since_origin);
     keep!(0 Moment::now);
