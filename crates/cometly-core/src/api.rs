@@ -20,7 +20,7 @@ pub(crate) const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VER
 
 /// The Cometly API as one key sees it: the key, the base URL and our `User-Agent`.
 ///
-/// Makes [`Call`]s and reads answers. Cheap to clone; all clones share the key, so [`rotate`](Api::rotate) reaches
+/// Makes [`Call`](crate::Call)s and reads answers. Cheap to clone; all clones share the key, so [`rotate`](Api::rotate) reaches
 /// each of them. A program may hold many, one for each Space, and send them all through one client.
 ///
 /// ```
