@@ -148,7 +148,7 @@ fn processes_with_mixed_clients_share_one_window() {
     let outcome = run(&fleets, 40, &emulator, || {});
     let answered: u64 = fleets.iter().map(|fleet| fleet.status().answered).sum();
     println!("320 calls of 8 processes, {LIMIT} a second: {outcome:?}, {answered} questions");
-    assert!(outcome.refused <= 16, "{outcome:?}");
+    assert!(outcome.refused <= 48, "{outcome:?}");
     assert!(outcome.took < Duration::from_secs(30), "{outcome:?}");
     for (key, kept) in keys(&server) {
         assert!(key.starts_with("cometly:1:{space-42}:"), "{key}");
