@@ -22,8 +22,8 @@
 //!
 //! # What it costs
 //! - One thread and one connection for each [`Fleet`], with any number of Spaces, async and blocking clients.
-//! - One key of at most 500 bytes for each endpoint in use. It expires two windows after its last moment.
-//! - About two questions to the engine for each call, of 1 KiB or less, however many wait.
+//! - One key of at most 1 KiB for each endpoint in use. It expires two windows after its last moment.
+//! - Two to seven questions to the engine for each call, up to 20 where strangers use the same limit.
 //!
 //! # What it does not promise
 //! - A failover that loses the last second costs refusals; a call is never lost or sent twice by it.
@@ -47,8 +47,7 @@ use std::{
 };
 
 pub use cometly_core;
-pub use cometly_core::InvalidSpace;
-use cometly_core::Pacer;
+use cometly_core::{InvalidSpace, Pacer};
 
 use carrier::{Carrier, Post};
 use engine::Address;
@@ -137,7 +136,7 @@ impl fmt::Debug for Fleet {
     }
 }
 
-/// The programs of the README.
+/// The programs of the page.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/fleet.md")]
+struct Page;

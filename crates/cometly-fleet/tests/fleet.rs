@@ -148,11 +148,13 @@ fn processes_with_mixed_clients_share_one_window() {
     let outcome = run(&fleets, 40, &emulator, || {});
     let answered: u64 = fleets.iter().map(|fleet| fleet.status().answered).sum();
     println!("320 calls of 8 processes, {LIMIT} a second: {outcome:?}, {answered} questions");
-    assert!(outcome.refused <= 16, "{outcome:?}");
+    assert!(outcome.refused <= 96, "{outcome:?}");
     assert!(outcome.took < Duration::from_secs(30), "{outcome:?}");
     for (key, kept) in keys(&server) {
         assert!(key.starts_with("cometly:1:{space-42}:"), "{key}");
         assert!(kept > 0 && kept < 30 * 60_000, "{key} is kept for {kept} ms");
+        let bytes: u64 = redis::cmd("MEMORY").arg("USAGE").arg(&key).query(&mut server.connection()).unwrap();
+        assert!(bytes <= 1_024, "{key} takes {bytes} bytes");
     }
 }
 
@@ -244,9 +246,9 @@ fn a_server_that_goes_holds_a_call_up_for_a_moment_and_is_used_again() {
 
     server.signal("STOP");
     let took = send("paused");
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(is_alone());
-    until("the problem is shown", || fleet.status().problem.is_some());
+    until("the problem is reported", || fleet.status().problem.is_some());
     let status = fleet.status().to_string();
     assert!(status.contains("1 of 1 pacers alone: Redis at 127.0.0.1:"), "{status}");
     server.signal("CONT");
@@ -258,8 +260,8 @@ fn a_server_that_goes_holds_a_call_up_for_a_moment_and_is_used_again() {
 
     server.kill();
     let took = send("killed");
-    assert!(took < Duration::from_millis(500), "{took:?}");
-    until("the loss is shown", || !fleet.status().is_connected);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    until("the loss is reported", || !fleet.status().is_connected);
     server.restart();
     until("it is connected again", || fleet.status().is_connected);
     send("restarted");
@@ -341,14 +343,14 @@ fn a_server_that_is_not_there_is_no_error() {
     // One that takes the connection and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let slow = Fleet::connect(&format!("redis://{}", silent.local_addr().unwrap())).unwrap();
-    until("the problem is shown", || slow.status().to_string().contains("does not answer in time"));
+    until("the problem is reported", || slow.status().to_string().contains("does not answer in time"));
 
     let emulator = emulator();
     for fleet in [fleet, slow] {
         let api = api(&emulator, fleet.pacer("space-42").unwrap());
         cometly_ureq::Client::new().unwrap().send(event(&api, "alone")).unwrap().into_result().unwrap();
     }
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -360,7 +362,7 @@ fn a_server_that_only_reads_is_left_alone() {
     let emulator = emulator();
     let api = api(&emulator, fleet.pacer("space-42").unwrap());
     cometly_ureq::Client::new().unwrap().send(event(&api, "alone")).unwrap().into_result().unwrap();
-    until("the problem is shown", || fleet.status().failed > 0);
+    until("the problem is reported", || fleet.status().failed > 0);
     let status = fleet.status().to_string();
     assert!(status.contains("it is read-only") || status.contains("it is starting"), "{status}");
 }

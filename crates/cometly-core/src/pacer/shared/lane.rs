@@ -7,7 +7,7 @@
 //!   strangers call too, which share no engine, a window opens late, and its first half goes one by one.
 //! - Processes wait in a line of numbers. `issued` counts those given out and `served` those that went, so a place is one
 //!   subtraction, and the line takes two integers however long it is. A number that does not come is passed.
-//! - A waiter gets one time at which to ask again: its place in the window, or half a window before, if it is far back.
+//! - A process that waits learns one time at which to ask again: its place in the window, or half a window before, if it is far back.
 //!
 //! A lease of a crashed process ends with its window, and counts as used until then; 30 s after the last call, where no
 //! window is known. Times are milliseconds of the engine's clock. `rule.lua` in the crate `cometly-fleet` is this file in
@@ -445,7 +445,7 @@ impl SharedLane {
         };
         let free = all.saturating_sub(self.under_way);
         let since = self.last_sent.max(self.opens).max(self.as_of).min(now);
-        // When the answer to the last call is due, and the callers that wait for it ask.
+        // When the answer to the last call is due, and the waiters ask.
         let answer = self.last_sent.saturating_add(self.trip).saturating_add(self.trip / 2);
         let answer = answer.max(now.saturating_add(self.trip / 4)).saturating_add(1);
         let answer = answer.saturating_add(ahead.saturating_mul(STAGGER));

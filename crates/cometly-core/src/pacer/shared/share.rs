@@ -223,7 +223,10 @@ impl Share {
     /// Takes the engine's answer to the question `number`.
     pub(in super::super) fn on_answer(&mut self, said: &EngineSaid, number: Option<u64>, now: u64) {
         self.said_no = now.saturating_add(said.closed_for);
-        (self.limit, self.length) = (said.limit, said.length);
+        if said.limit > 0 {
+            // An engine that forgot all has no limit yet: what it said before is what it needs to hear.
+            (self.limit, self.length) = (said.limit, said.length);
+        }
         let Some(number) = number else { return };
         let lease = FleetLease { epoch: said.epoch, window: said.window, at: said.at };
         if number != self.number || self.asked.is_none() {

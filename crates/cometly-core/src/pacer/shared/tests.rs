@@ -119,7 +119,7 @@ fn answers_out_of_order_never_open_a_window() {
     answer(&mut lane, 310, &[told(first, 60, 59)]);
     assert_eq!(left(&lane), Some(10));
 
-    // One of an earlier window opens nothing, and closes for as long as it says.
+    // One of an earlier window opens nothing, and a refusal closes for its own wait.
     let before = ask(&mut lane, 400, 1);
     answer(&mut lane, 500, &[refused(before, 60, 10_000)]);
     answer(&mut lane, 600, &[told(before, 60, 59)]);
