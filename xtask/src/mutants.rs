@@ -28,6 +28,7 @@ const MUTATED: &[Mutated] = &[
     Mutated { package: "cometly", tests: "--tests", others: &[] },
     Mutated { package: "cometly-tower", tests: "--tests", others: &[] },
     Mutated { package: "cometly-credentials", tests: "--tests", others: &[] },
+    Mutated { package: "cometly-fleet", tests: "--tests", others: &[] },
     Mutated { package: "cometly-ureq", tests: "--lib", others: &["isahc", "reqwest"] },
     Mutated { package: "cometly-isahc", tests: "--lib", others: &["reqwest", "ureq"] },
     Mutated { package: "cometly-reqwest", tests: "--lib", others: &["isahc", "ureq"] },

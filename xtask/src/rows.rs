@@ -155,6 +155,7 @@ Fails when the version must rise and did not. Needs cargo-semver-checks in the v
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-isahc", "--features=tracing"]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-tower", "--features=tracing"]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-credentials"]),
+        semver(&["semver-checks", "--only-explicit-features", "--package=cometly-fleet"]),
         semver(&["semver-checks", "--only-explicit-features", "--package=cometly-emulator", "--features=sqlite"]),
     ],
 };
