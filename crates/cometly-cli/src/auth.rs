@@ -110,6 +110,8 @@ fn logout(global: &Global, console: &Console) -> Result<Exit, Failure> {
             let left = credentials::update(&path, |stored| remove(stored, &name))?;
             (is_stored.then(|| format!("profile {name}")), left)
         }
+        // Which profiles are in it is not known, so one alone cannot be taken out.
+        Err(failure) if named.is_some() => return Err(failure),
         // It may hold keys all the same.
         Err(_) => (credentials::remove(&path)?.then(|| format!("file {}", path.display())), Vec::new()),
     };

@@ -3,6 +3,7 @@
 
 pub(crate) mod argv;
 pub(crate) mod console;
+mod escape;
 pub(crate) mod interrupt;
 mod json;
 pub(crate) mod progress;

@@ -100,7 +100,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Credentials>, Failure> {
         Content::Whole(credentials) => Ok(Some(credentials)),
         // No word of the parser's: it may quote a key.
         Content::Broken => Err(Failure::local(format!("{} is not a whole key file of this version", target.display()))
-            .advise("log in again: cometly auth login")),
+            .advise(format!("log in again: cometly auth login, which keeps it as {}", broken(&target).display()))),
     }
 }
 
@@ -113,7 +113,12 @@ pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Credentials) -> T)
     let mut file = lock(&temporary).map_err(failed)?;
     let mut credentials = match load(&target)? {
         Content::Whole(credentials) => credentials,
-        Content::Absent | Content::Broken => Credentials { current: String::new(), profiles: BTreeMap::new() },
+        Content::Broken => {
+            // It may hold keys of other profiles, or be of a later version: kept under another name.
+            fs::rename(&target, broken(&target)).map_err(failed)?;
+            Credentials { current: String::new(), profiles: BTreeMap::new() }
+        }
+        Content::Absent => Credentials { current: String::new(), profiles: BTreeMap::new() },
     };
     let changed = change(&mut credentials);
     if credentials.profiles.is_empty() {
@@ -125,6 +130,10 @@ pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Credentials) -> T)
     file.write_all(&json).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, &target).map_err(failed)?;
     Ok(changed)
+}
+
+fn broken(target: &Path) -> PathBuf {
+    target.with_extension("json.broken")
 }
 
 /// Removes the file, whatever is in it; whether there was one.
@@ -315,11 +324,17 @@ fn create_private(folder: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn check_mode(path: &Path, file: &File) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = file.metadata().map_err(|error| Failure::file("read", path, &error))?.permissions().mode();
+    let found = file.metadata().map_err(|error| Failure::file("read", path, &error))?;
+    let mode = found.permissions().mode();
+    let path = path.display();
+    // Its words may name a program to run.
+    if std::os::unix::fs::MetadataExt::uid(&found) != rustix::process::geteuid().as_raw() {
+        return Err(Failure::local(format!("{path} belongs to another user"))
+            .advise("run the command as that user, or set HOME to a folder of your own"));
+    }
     if mode & OTHERS == 0 {
         return Ok(());
     }
-    let path = path.display();
     Err(Failure::local(format!("{path} can be read by others (mode {:03o}), and so can the key in it", mode & 0o777))
         .advise(format!("make a new key if this machine has other users, and close the file: chmod 600 {path}")))
 }
@@ -425,5 +440,18 @@ mod tests {
         drop(held);
         remove_leftover(&path);
         assert!(!temporary(&path).exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_kept_beside_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        store(&path, "a", "1|canary");
+        let later = fs::read_to_string(&path).unwrap().replace("\"version\":1", "\"version\":9");
+        fs::write(&path, &later).unwrap();
+        assert!(read(&path).map(drop).unwrap_err().to_string().contains("this version"));
+        store(&path, "b", "2|second");
+        assert_eq!(read(&path).unwrap().unwrap().profiles.len(), 1);
+        assert_eq!(fs::read_to_string(broken(&path)).unwrap(), later);
     }
 }

@@ -1,8 +1,12 @@
 //! `cometly auth login`: a key is stored once the server has taken it.
 
-use std::io::{self, Read as _};
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    path::Path,
+};
 
 use cometly_core::{API_KEY_VARIABLE, ApiKey, KeyStatus};
+use cometly_credentials::KeyRef;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -42,7 +46,7 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
         }
         Some(chain) => {
             let found = chain.read().map_err(session::no_key)?;
-            (found.key().clone(), StoredKey::At(found.reference().clone()))
+            (found.key().clone(), StoredKey::At(from_any_folder(found.reference())?))
         }
         None => {
             let key = read_key(with_token)?;
@@ -88,9 +92,26 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
     Ok(Exit::Ok)
 }
 
+/// The reference as it is kept: it must mean the same in any folder, or another one's file or program would be taken.
+fn from_any_folder(reference: &KeyRef) -> Result<KeyRef, Failure> {
+    let text = reference.text();
+    let unclear = || {
+        Failure::usage(format!("{reference} begins in the current folder, and is kept for any"))
+            .advise("give the whole path, which begins with /")
+    };
+    if let Some(path) = text.strip_prefix("file:").filter(|path| Path::new(path).is_relative()) {
+        let path = std::path::absolute(path).ok().and_then(|path| path.to_str().map(|path| format!("file:{path}")));
+        return path.and_then(|text| text.parse().ok()).ok_or_else(unclear);
+    }
+    let program = text.strip_prefix("cmd:").map(str::trim_start).unwrap_or_default();
+    let program = program.trim_start_matches(['\'', '"']).split([' ', '\t', '\'', '"']).next().unwrap_or_default();
+    if program.contains('/') && Path::new(program).is_relative() { Err(unclear()) } else { Ok(reference.clone()) }
+}
+
 /// The key that is typed, or piped in.
 pub(crate) fn read_key(with_token: bool) -> Result<ApiKey, Failure> {
-    let typed = if with_token { read_token()? } else { ask()? };
+    // Typed on a terminal, it would be shown.
+    let typed = if with_token && !io::stdin().is_terminal() { read_token()? } else { ask()? };
     ApiKey::new(typed.as_str()).map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -111,4 +132,22 @@ fn read_token() -> Result<Zeroizing<String>, Failure> {
     })?;
     let key = text.trim_end_matches(['\r', '\n']);
     Ok(Zeroizing::new(key.strip_prefix(BYTE_ORDER_MARK).unwrap_or(key).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_is_kept_means_the_same_in_any_folder() {
+        let kept = |text: &str| from_any_folder(&text.parse().unwrap()).map(|kept| kept.text().to_owned());
+        for text in ["env:KEY", "file:/run/secrets/key", "cmd:op read x/y", "cmd:/usr/bin/pass a", "cmd:'/a b/c' ./d"] {
+            assert_eq!(kept(text).unwrap(), text);
+        }
+        let here = std::env::current_dir().unwrap().join("key");
+        assert_eq!(kept("file:key").unwrap(), format!("file:{}", here.display()));
+        for text in ["cmd:./getkey", "cmd: ../bin/getkey a", "cmd:'tools/get key' b"] {
+            assert!(kept(text).unwrap_err().to_string().contains("current folder"), "{text}");
+        }
+    }
 }

@@ -86,7 +86,14 @@ impl Part {
         if path.extension().is_some_and(|extension| extension == "gz") {
             return Err(Failure::usage("the rows are written unpacked: expected a name for --output without .gz"));
         }
-        // A symlink is followed now, since the file is replaced by a rename.
+        // A symlink is followed now, since the file is replaced by a rename; not one that another user put there.
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink() && !is_own(&found)) {
+            return Err(Failure::usage(format!(
+                "{} is a symlink of another user, and is not followed",
+                path.display()
+            ))
+            .advise("name a file in a folder of your own with --output"));
+        }
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if target.metadata().is_ok_and(|found| !found.is_file()) {
             return Err(Failure::usage(format!("{} is no file, and is not replaced", path.display()))
@@ -181,7 +188,8 @@ impl Part {
         let file = self.file.get_ref().try_clone();
         let finished = self.file.flush().and(file).and_then(|file| {
             file.sync_all()?;
-            if let Ok(old) = self.target.metadata() {
+            // Another user may have made it before, open to all.
+            if let Some(old) = self.target.metadata().ok().filter(is_own) {
                 file.set_permissions(old.permissions())?;
             }
             fs::rename(beside(&self.target, "part"), &self.target)
@@ -227,13 +235,13 @@ fn beside(target: &Path, what: &str) -> PathBuf {
     path.into()
 }
 
-/// Opens a file of ours, or makes it; never through a symlink, nor what is no file.
+/// Opens a file of ours, or makes it; never through a symlink, nor what is no file, nor what another user can read.
 fn open(path: &Path) -> Result<File, Failure> {
     let opened = match path.symlink_metadata() {
-        Ok(found) if !found.is_file() => {
-            return Err(Failure::local(format!("{} is no file", path.display())).advise("delete it"));
+        Ok(found) => {
+            check(path, &found)?;
+            OpenOptions::new().read(true).write(true).open(path)
         }
-        Ok(_) => OpenOptions::new().read(true).write(true).open(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => private().open(path),
         Err(error) => Err(error),
     };
@@ -248,11 +256,46 @@ fn private() -> OpenOptions {
     options
 }
 
+fn check(path: &Path, found: &fs::Metadata) -> Result<(), Failure> {
+    if !found.is_file() {
+        return Err(Failure::local(format!("{} is no file", path.display())).advise("delete it"));
+    }
+    if !is_private(found) {
+        return Err(Failure::local(format!("{} belongs to another user, or others can read it", path.display()))
+            .advise("delete it, or name a file in a folder of your own with --output"));
+    }
+    Ok(())
+}
+
+/// Whether it is this user's, and no other one's to read or write.
+#[cfg(unix)]
+fn is_private(found: &fs::Metadata) -> bool {
+    is_own(found) && std::os::unix::fs::MetadataExt::mode(found) & 0o077 == 0
+}
+
+#[cfg(unix)]
+fn is_own(found: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw()
+}
+
+/// Other platforms have lists of who may do what, which a new file takes from its folder.
+#[cfg(not(unix))]
+fn is_private(_: &fs::Metadata) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
+}
+
 fn read_position(path: &Path) -> Result<Option<Position>, Failure> {
-    let file = match File::open(path) {
+    match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(|error| Failure::file("read", path, &error))?,
-    };
+        Err(error) => return Err(Failure::file("read", path, &error)),
+        Ok(found) => check(path, &found)?,
+    }
+    let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
     let mut json = Vec::new();
     file.take(MAX_POSITION).read_to_end(&mut json).map_err(|error| Failure::file("read", path, &error))?;
     let position: Option<Position> = serde_json::from_slice(&json).ok();
@@ -329,6 +372,7 @@ mod tests {
             lines(&mut part, &["1", "2"]);
             part.note(at("b"), 2).unwrap();
             drop(part);
+            // Keeps its mode.
             fs::write(beside(&path, name), text).unwrap();
             let failure = Part::open(&path, "r", true).map(drop).unwrap_err().to_string();
             assert!(failure.contains(words) && !failure.contains("canary"), "{failure}");
@@ -340,8 +384,15 @@ mod tests {
         assert!(Part::open(&folder.path().join("a.ndjson.gz"), "r", false).is_err());
         #[cfg(unix)]
         {
-            std::os::unix::fs::symlink(folder.path().join("victim"), beside(&path, "part")).unwrap();
+            use std::os::unix::fs::PermissionsExt as _;
+            let part = beside(&path, "part");
+            std::os::unix::fs::symlink(folder.path().join("victim"), &part).unwrap();
             assert!(Part::open(&path, "r", false).map(drop).unwrap_err().to_string().contains("is no file"));
+            fs::remove_file(&part).unwrap();
+            // As another user may have made it, to read along.
+            fs::write(&part, "").unwrap();
+            fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
+            assert!(Part::open(&path, "r", false).map(drop).unwrap_err().to_string().contains("others can read it"));
         }
     }
 }

@@ -9,7 +9,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::terminal::telemetry::{CallName, Step};
+use crate::terminal::{
+    escape::for_terminal,
+    telemetry::{CallName, Step},
+};
 
 /// The shortest wait that is printed where no bar counts it down.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
@@ -92,7 +95,9 @@ impl Progress {
 
     pub(crate) fn say(&self, words: impl fmt::Display) {
         if self.is_shown {
-            self.bar.set_message(format!(", {words}"));
+            // Some of it are the server's words, which must steer no terminal.
+            let words = words.to_string().replace(['\n', '\t'], " ");
+            self.bar.set_message(format!(", {}", String::from_utf8_lossy(&for_terminal(words.as_bytes()))));
         }
     }
 
