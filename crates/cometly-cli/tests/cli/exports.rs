@@ -102,7 +102,7 @@ fn whatever_kills_it_each_day_is_ordered_once_and_each_row_is_there_once() {
     kill(&program, child);
     emulator.remove_fault(polls);
     // Within a download, which then goes on by a range.
-    let slow = emulator.inject(Fault::slow_download(Duration::from_millis(500)));
+    let slow = emulator.inject(Fault::slow_download(Duration::from_secs(5)));
     let child = program.command(&export).spawn().unwrap();
     wait_for(|| program.path("e.ndjson.cometly-download").metadata().is_ok_and(|found| found.len() > 0));
     kill(&program, child);
