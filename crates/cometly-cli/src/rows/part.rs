@@ -20,6 +20,10 @@ const VERSION: u32 = 1;
 /// More than a position has: a cursor is the longest part of it.
 const MAX_POSITION: u64 = 64 << 10;
 
+/// The permissions of a file that are other users'.
+#[cfg(unix)]
+const OTHERS: u32 = 0o077;
+
 /// Where a list or an export goes on. Empty at its beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Place {
@@ -270,7 +274,7 @@ fn check(path: &Path, found: &fs::Metadata) -> Result<(), Failure> {
 /// Whether it is this user's, and no other one's to read or write.
 #[cfg(unix)]
 fn is_private(found: &fs::Metadata) -> bool {
-    is_own(found) && std::os::unix::fs::MetadataExt::mode(found) & 0o077 == 0
+    is_own(found) && std::os::unix::fs::MetadataExt::mode(found) & OTHERS == 0
 }
 
 #[cfg(unix)]
