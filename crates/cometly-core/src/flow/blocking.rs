@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// What a flow needs of a client that waits for its answers. For authors of clients: with these two functions a client has
+/// What a flow needs of a client that waits for its answers. For authors of clients: with these three functions a client has
 /// [`BlockingRun`].
 pub trait BlockingClient {
     /// The client's own error: the source of its [`CallError`]s.
@@ -19,6 +19,9 @@ pub trait BlockingClient {
     /// [`CallError`] if there was no answer.
     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<Self::Source>>;
 
+    /// The time now.
+    fn now(&self) -> Moment;
+
     /// Lets this much time pass.
     fn sleep(&self, pause: Duration);
 }
@@ -28,7 +31,7 @@ pub trait BlockingClient {
 ///
 /// ```
 /// # use std::{thread, time::Duration};
-/// # use cometly_core::{Api, ApiKey, AuthOutcome, BlockingClient, BlockingRun, Call, CallError, Page, Pages, bytes::Bytes, endpoint, http};
+/// # use cometly_core::{Api, ApiKey, AuthOutcome, BlockingClient, BlockingRun, Call, CallError, Moment, Page, Pages, bytes::Bytes, endpoint, http};
 /// struct Canned;
 ///
 /// impl BlockingClient for Canned {
@@ -37,6 +40,10 @@ pub trait BlockingClient {
 ///     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<std::io::Error>> {
 ///         let body = Bytes::from_static(br#"{"data":[1,2],"next_cursor":null}"#);
 ///         Ok(call.api().read(http::Response::new(body)))
+///     }
+///
+///     fn now(&self) -> Moment {
+///         Moment::now()
 ///     }
 ///
 ///     fn sleep(&self, pause: Duration) {
@@ -75,10 +82,10 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
     /// [`CallError`], of the kind [`Flow`](crate::CallErrorKind::Flow) for the flow's own.
     pub fn try_next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
-            match self.running.next(self.api, Moment::now())? {
+            match self.running.next(self.api, self.client.now())? {
                 Step::Send(call) => {
                     let answer = self.client.send(call);
-                    self.running.settle(answer, Moment::now())?;
+                    self.running.settle(answer, self.client.now())?;
                 }
                 Step::Sleep(pause) => self.client.sleep(pause),
                 Step::Yield(item) => return Ok(Some(item)),

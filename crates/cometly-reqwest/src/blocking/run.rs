@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, BlockingClient, BlockingRun, Call, Endpoint, Flow};
+use cometly_core::{Api, AuthOutcome, BlockingClient, BlockingRun, Call, Endpoint, Flow, Moment};
 
 use super::Client;
 use crate::{ClientError, Error};
@@ -42,6 +42,10 @@ impl BlockingClient for Client {
 
     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         Self::send(self, call)
+    }
+
+    fn now(&self) -> Moment {
+        Moment::now()
     }
 
     fn sleep(&self, pause: Duration) {
