@@ -56,6 +56,10 @@ impl BlockingClient for Client {
         Ok(call.api().read(cometly_core::http::Response::new(Bytes::new())))
     }
 
+    fn now(&self) -> cometly_core::Moment {
+        cometly_core::Moment::now()
+    }
+
     fn sleep(&self, pause: Duration) {
         std::thread::sleep(pause);
     }
