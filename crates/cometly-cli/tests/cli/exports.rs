@@ -104,7 +104,13 @@ fn whatever_kills_it_each_day_is_ordered_once_and_each_row_is_there_once() {
     // Within a download, which then goes on by a range.
     let slow = emulator.inject(Fault::slow_download(Duration::from_secs(5)));
     let child = program.command(&export).spawn().unwrap();
-    wait_for(|| program.path("e.ndjson.cometly-download").metadata().is_ok_and(|found| found.len() > 0));
+    let is_noted = |what: &str| {
+        fs::read_to_string(program.path("e.ndjson.cometly-position")).is_ok_and(|position| position.contains(what))
+    };
+    wait_for(|| {
+        let download = program.path("e.ndjson.cometly-download").metadata();
+        download.is_ok_and(|found| found.len() > 0) && is_noted("validator")
+    });
     kill(&program, child);
     emulator.remove_fault(slow);
     let part = fs::metadata(program.path("e.ndjson.cometly-download")).unwrap().len();

@@ -35,8 +35,17 @@ fn the_prompt_shows_nothing_of_the_key() {
     assert!(shown.contains("for you alone to read") && !shown.contains(key), "{shown}");
     assert_eq!(mode(&program.credentials()), 0o600);
 
-    // Had the prompt not hidden it, it would have been seen.
+    // What is to be piped in is asked for in the same way.
     let mut terminal = on_terminal(&program, &["auth", "login", "--with-token"]);
+    terminal.exp_string("API key (not shown): ").unwrap();
+    terminal.send_line(key).unwrap();
+    assert!(!terminal.exp_eof().unwrap().contains(key));
+
+    // Had the prompt not hidden it, it would have been seen.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "stty echo; echo ready; exec cat >/dev/null"]);
+    let mut terminal = spawn_command(command, Some(20_000)).unwrap();
+    terminal.exp_string("ready\r\n").unwrap();
     terminal.send_line(key).unwrap();
     terminal.send_control('d').unwrap();
     assert!(terminal.exp_eof().unwrap().contains(key));
