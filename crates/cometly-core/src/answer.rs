@@ -18,4 +18,5 @@ pub use decode_error::{DecodeCategory, DecodeError};
 pub use error_body::FieldError;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use rate_limit::RateLimit;
+pub(crate) use rate_limit::{Wait, http_date};
 pub use reply::Reply;

@@ -79,8 +79,8 @@ impl fmt::Display for FlowError {
         let text = match self {
             Self::Decode(error) => return error.fmt(f),
             Self::RepeatedCursor => {
-                "the server gave a cursor for the second time, so the list would never end; each page so far was given \
-                 once: tell Cometly"
+                "the server gave a cursor for the second time, so the list would never end; a page may have been given \
+                 twice: tell Cometly"
             }
             Self::BackAtFirstPage => {
                 "the server did not know the cursor and answered with the first page, none of which was given; begin \

@@ -1,5 +1,7 @@
 //! The keys of an [`Api`](crate::Api): the one in use, and the last ones before it, which are still masked.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::ApiKey;
@@ -28,6 +30,17 @@ impl Keys {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(header::USER_AGENT, user_agent);
         Self { current, previous: Vec::new(), generation: 0, headers }
+    }
+
+    /// The ring and the key of an attempt, which may have been replaced more often than the ring goes back.
+    pub(crate) fn and(self: Arc<Self>, of_attempt: &Self) -> Arc<Self> {
+        let is_in = |key: &ApiKey| key.expose_secret() == of_attempt.current.expose_secret();
+        if of_attempt.generation == self.generation || is_in(&self.current) || self.previous.iter().any(is_in) {
+            return self;
+        }
+        let previous = self.previous.iter().chain([&of_attempt.current]).cloned().collect();
+        let (current, generation) = (self.current.clone(), self.generation);
+        Arc::new(Self { current, previous, generation, headers: HeaderMap::new() })
     }
 
     /// The ring with `key` as the current one; `None` if it is that already: a program that watches a file may put the

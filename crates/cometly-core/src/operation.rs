@@ -428,7 +428,7 @@ impl State {
     }
 
     fn take_answer<B: AsRef<[u8]>, E>(mut self: Box<Self>, response: Response<B>) -> Stage<B, E> {
-        let mut outcome = classify(response, &self.api.keys());
+        let mut outcome = classify(response, &self.api.keys().and(&self.keys));
         self.telemetry.answered(&outcome);
         self.needs_fresh_connection = false;
         let turn = self.leave_pacer(Some(&outcome));

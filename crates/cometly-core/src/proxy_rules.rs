@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use http::Uri;
+use http::{Uri, uri::Scheme};
 use percent_encoding::percent_decode_str;
 
 /// Which proxy a URL is reached through. Clients hand the environment in, once, when they are built:
@@ -25,18 +25,20 @@ use percent_encoding::percent_decode_str;
 ///
 /// | variable | meaning |
 /// | --- | --- |
-/// | `https_proxy`, `HTTPS_PROXY` | the proxy for `https` |
-/// | `http_proxy`, `HTTP_PROXY` | the proxy for `http`, never for `https`; the upper-case one is ignored if `REQUEST_METHOD` is set, because a CGI server makes it of a header of the request |
-/// | `all_proxy`, `ALL_PROXY` | the proxy for both, where the variable above is not set |
+/// | `https_proxy`, `HTTPS_PROXY` | the proxy |
+/// | `all_proxy`, `ALL_PROXY` | the proxy, where the variable above is not set |
 /// | `no_proxy`, `NO_PROXY` | hosts that are reached directly, separated by commas or blanks |
+/// | `http_proxy`, `HTTP_PROXY` | not read |
+///
+/// A plain `http` URL has no proxy, which would read the key. It is for this machine, or for a host that the program named
+/// with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
 ///
 /// The lower-case name wins, and an empty value is none, as with curl. An entry of `NO_PROXY` is `*` for all hosts; a
 /// name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of addresses in CIDR
 /// notation. A port may follow a name or an address. An entry of another form covers nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyRules {
-    https: Option<ProxyUrl>,
-    http: Option<ProxyUrl>,
+    proxy: Option<ProxyUrl>,
     direct: Vec<Direct>,
 }
 
@@ -92,33 +94,18 @@ impl ProxyRules {
     pub fn from_vars<N: AsRef<OsStr>, V: AsRef<OsStr>>(
         vars: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, InvalidProxy> {
-        const NAMES: [&str; 9] = [
-            "https_proxy",
-            "HTTPS_PROXY",
-            "http_proxy",
-            "HTTP_PROXY",
-            "all_proxy",
-            "ALL_PROXY",
-            "no_proxy",
-            "NO_PROXY",
-            "REQUEST_METHOD",
-        ];
-        let mut values: [Option<OsString>; 9] = Default::default();
+        const NAMES: [&str; 6] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
+        let mut values: [Option<OsString>; 6] = Default::default();
         for (name, value) in vars {
             let place = NAMES.iter().position(|known| name.as_ref() == *known);
             if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
                 *slot = Some(value.as_ref().to_owned()).filter(|value| !value.is_empty());
             }
         }
-        let [https, upper_https, http, upper_http, all, upper_all, no, upper_no, cgi] = &values;
-        let upper_http = upper_http.as_ref().filter(|_| cgi.is_none());
-        let all = [("all_proxy", all.as_ref()), ("ALL_PROXY", upper_all.as_ref())];
-        let https = [("https_proxy", https.as_ref()), ("HTTPS_PROXY", upper_https.as_ref())];
-        let http = [("http_proxy", http.as_ref()), ("HTTP_PROXY", upper_http)];
+        let [proxies @ .., no, upper_no] = &values;
         let no = no.as_ref().or(upper_no.as_ref()).map(|list| list.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self {
-            https: first_proxy(https.into_iter().chain(all))?,
-            http: first_proxy(http.into_iter().chain(all))?,
+            proxy: first_proxy(NAMES.into_iter().zip(proxies.iter().map(Option::as_ref)))?,
             direct: no.split(|c: char| c == ',' || c.is_whitespace()).filter_map(Direct::read).collect(),
         })
     }
@@ -126,26 +113,22 @@ impl ProxyRules {
     /// Every `https` URL through this proxy.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
-        Self { https: Some(proxy), ..Self::default() }
+        Self { proxy: Some(proxy), ..Self::default() }
     }
 
     /// The proxy for `https` URLs that no entry of `NO_PROXY` covers.
     #[must_use]
     pub fn https_proxy(&self) -> Option<&ProxyUrl> {
-        self.https.as_ref()
+        self.proxy.as_ref()
     }
 
-    /// The proxy for this URL; `None` if it is reached directly.
+    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` one is.
     #[must_use]
     pub fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
-        let (proxy, default_port) = match uri.scheme_str() {
-            Some("https") => (self.https.as_ref()?, 443),
-            Some("http") => (self.http.as_ref()?, 80),
-            _ => return None,
-        };
+        let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
         let host = bare(uri.host()?).to_ascii_lowercase();
         let (host, address) = (host.trim_end_matches('.'), host.parse().ok().map(canonical));
-        let port = uri.port_u16().unwrap_or(default_port);
+        let port = uri.port_u16().unwrap_or(443);
         if self.direct.iter().any(|entry| entry.covers(host, address, port)) { None } else { Some(proxy) }
     }
 }
@@ -171,21 +154,24 @@ impl Direct {
         }
         if let Some((address, len)) = entry.split_once('/') {
             let address: IpAddr = bare(address).parse().ok()?;
-            let len = len.parse().ok().filter(|len| *len <= width(address))?;
-            return Some(Self::Block(address, len, None));
+            let len: u8 = number(len).filter(|len| *len <= width(address))?;
+            let canonical = canonical(address);
+            // A block of IPv4 addresses that are written as IPv6 ones.
+            let len = len.checked_sub(width(address).saturating_sub(width(canonical)));
+            return Some(len.map_or(Self::Block(address, 128, None), |len| Self::Block(canonical, len, None)));
         }
         if let Ok(address) = bare(entry).parse().map(canonical) {
             return Some(Self::Block(address, width(address), None));
         }
         let (name, port) = match entry.rsplit_once(':') {
-            Some((name, port)) => (name, Some(port.parse().ok()?)),
+            Some((name, port)) => (name, Some(number(port)?)),
             None => (entry, None),
         };
         if let Ok(address) = bare(name).parse().map(canonical) {
             return Some(Self::Block(address, width(address), port));
         }
-        let name = name.strip_prefix('*').unwrap_or(name).trim_matches('.').to_ascii_lowercase();
-        if name.is_empty() { None } else { Some(Self::Name(name, port)) }
+        let name = name.strip_prefix("*.").unwrap_or(name).trim_matches('.').to_ascii_lowercase();
+        if name.is_empty() || name.contains('*') { None } else { Some(Self::Name(name, port)) }
     }
 
     fn covers(&self, host: &str, address: Option<IpAddr>, at: u16) -> bool {
@@ -201,6 +187,11 @@ impl Direct {
             }
         }
     }
+}
+
+/// A number in digits alone: `parse` takes a sign too.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn bare(host: &str) -> &str {
@@ -243,7 +234,7 @@ impl ProxyUrl {
         };
         let (host, port) = match place.rsplit_once(':') {
             // The last colon of an IPv6 address in brackets is none before a port.
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
+            Some((host, port)) if !port.ends_with(']') => (host, number(port).filter(|port| *port > 0)?),
             _ => (place, scheme.default_port()),
         };
         let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
@@ -375,27 +366,26 @@ mod tests {
     }
 
     #[test]
-    fn each_scheme_has_its_own_variable_and_the_lower_case_one_wins() {
-        const HTTPS: &str = "https://app.cometly.com/";
-        const HTTP: &str = "http://app.cometly.com/";
-        for (vars, https, http) in [
-            (&[][..], None, None),
-            (&[("HTTP_PROXY", "h")], None, Some("h")),
-            (&[("http_proxy", "h")], None, Some("h")),
-            (&[("HTTPS_PROXY", "s")], Some("s"), None),
-            (&[("https_proxy", "l"), ("HTTPS_PROXY", "u")], Some("l"), None),
-            (&[("HTTPS_PROXY", "u"), ("https_proxy", "l")], Some("l"), None),
-            (&[("https_proxy", ""), ("HTTPS_PROXY", "u")], Some("u"), None),
-            (&[("ALL_PROXY", "a")], Some("a"), Some("a")),
-            (&[("all_proxy", "l"), ("ALL_PROXY", "a"), ("HTTPS_PROXY", "s")], Some("s"), Some("l")),
-            (&[("HTTP_PROXY", "h"), ("REQUEST_METHOD", "GET")], None, None),
-            (&[("HTTP_PROXY", "h"), ("ALL_PROXY", "a"), ("REQUEST_METHOD", "GET")], Some("a"), Some("a")),
-            (&[("http_proxy", "h"), ("REQUEST_METHOD", "GET")], None, Some("h")),
+    fn the_lower_case_variable_wins_and_plain_http_has_no_proxy() {
+        for (vars, proxy) in [
+            (&[][..], None),
+            (&[("HTTP_PROXY", "h")], None),
+            (&[("http_proxy", "not a proxy")], None),
+            (&[("HTTPS_PROXY", "s")], Some("s")),
+            (&[("https_proxy", "l"), ("HTTPS_PROXY", "u")], Some("l")),
+            (&[("HTTPS_PROXY", "u"), ("https_proxy", "l")], Some("l")),
+            (&[("https_proxy", ""), ("HTTPS_PROXY", "u")], Some("u")),
+            (&[("ALL_PROXY", "a")], Some("a")),
+            (&[("all_proxy", "l"), ("ALL_PROXY", "a"), ("HTTPS_PROXY", "s")], Some("s")),
+            (&[("HTTP_PROXY", "h"), ("ALL_PROXY", "a")], Some("a")),
         ] {
-            let url = |host: Option<&str>| host.map(|host| format!("http://{host}:80"));
-            assert_eq!((through(vars, HTTPS), through(vars, HTTP)), (url(https), url(http)), "{vars:?}");
+            let url = proxy.map(|host| format!("http://{host}:80"));
+            assert_eq!(through(vars, "https://app.cometly.com/"), url, "{vars:?}");
+            for plain in ["http://127.0.0.1:4010/", "http://emulator:4010/", "http://app.cometly.com/", "/only/a/path"]
+            {
+                assert_eq!(through(vars, plain), None, "{vars:?}");
+            }
         }
-        assert_eq!(through(&[("ALL_PROXY", "a")], "/only/a/path"), None);
     }
 
     #[test]
@@ -418,7 +408,9 @@ mod tests {
             ("::/0", &["[::1]"], &["127.0.0.1"]),
             ("a.example:8443, 127.0.0.1:8443", &["a.example:8443", "127.0.0.1:8443"], &["a.example", "127.0.0.1:1"]),
             ("a.example:443", &["a.example"], &["a.example:8443"]),
+            ("::ffff:10.0.0.0/104", &["10.1.2.3", "[::ffff:10.1.2.3]"], &["11.0.0.1"]),
             ("10.0.0.0/33, ., *., :1, a:b, 10.0.0.0/x", &[], &["10.0.0.1", "a"]),
+            ("10.0.0.0/+8, b:+443, *example, a.*.example", &[], &["10.0.0.1", "b", "example", "xexample"]),
             ("", &[], &["a"]),
         ] {
             let rules = ProxyRules::from_vars([("HTTPS_PROXY", "p"), ("NO_PROXY", list)]).unwrap();
@@ -460,6 +452,7 @@ mod tests {
             "http://p:port",
             "http://p:0",
             "http://p:70000",
+            "http://p:+80",
             "http://p/path",
             "http://[::1",
             "http://[p]",

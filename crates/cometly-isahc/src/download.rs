@@ -6,7 +6,7 @@ use async_io::Timer;
 use bytes::Bytes;
 use cometly_core::{Api, Delivery, Download, Fetch, Moment, TransportError, TransportLimits};
 use futures_lite::{AsyncReadExt as _, future::or};
-use http::{Request, Response, uri::Scheme};
+use http::{Request, Response};
 use isahc::AsyncBody;
 
 use crate::{
@@ -55,9 +55,7 @@ impl Client {
 
     /// One request for the file.
     async fn open(&self, request: Request<()>) -> Result<(Response<()>, AsyncBody), Failed> {
-        // A proxy would read what is not encrypted.
-        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let request = convert::request(request.map(|()| Bytes::new()), self.may_reuse, |settings| {
             forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)

@@ -6,7 +6,7 @@ use async_io::Timer;
 use bytes::Bytes;
 use cometly_core::{Attempt, Delivery, TransportError, TransportLimits};
 use futures_lite::{AsyncRead, AsyncReadExt as _, future::or};
-use http::{Request, Response, uri::Scheme};
+use http::{Request, Response};
 
 use crate::{
     Client,
@@ -41,9 +41,7 @@ impl Client {
         timeout: Duration,
         fresh: bool,
     ) -> Result<Response<Bytes>, Failed> {
-        // A proxy would read what is not encrypted.
-        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let is_as_set_up =
             self.clients.is_own() && timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && uri.is_none();

@@ -6,7 +6,7 @@ use async_io::Timer;
 use bytes::Bytes;
 use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Moment, Next, TransportError, TransportLimits};
 use futures_lite::{AsyncReadExt as _, future::or};
-use http::{Response, uri::Scheme};
+use http::Response;
 use isahc::AsyncBody;
 
 use crate::{
@@ -68,9 +68,7 @@ impl Client {
 
     async fn begin_unbounded(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
         let request = attempt.request();
-        // A proxy would read what is not encrypted.
-        let is_encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let proxy = self.proxies.proxy_for(request.uri()).filter(|_| is_encrypted);
+        let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let request = convert::request(request, self.may_reuse, |settings| {
             forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)

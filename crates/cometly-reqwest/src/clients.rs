@@ -66,9 +66,7 @@ impl Clients {
 
     /// The proxy that a URL is reached through; unknown for a client that its user brought.
     pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
-        let proxies = &self.settings.as_ref()?.proxies;
-        // A proxy would read what is not encrypted.
-        proxies.proxy_for(uri).filter(|_| uri.scheme_str() == Some("https"))
+        self.settings.as_ref()?.proxies.proxy_for(uri)
     }
 
     /// A new client for the calls from now on; the kept connections of the old one close once its last call is over.
@@ -134,8 +132,8 @@ fn reqwests_proxy(proxy: &ProxyUrl, proxies: ProxyRules) -> Result<Proxy, Error>
     // So that what cannot be read is an error now, for a proxy that is chosen by a function fails later.
     Proxy::https(url.as_str()).map_err(|error| setup(error.without_url()))?;
     Ok(Proxy::custom(move |to: &Url| {
-        let is_direct = to.as_str().parse().is_ok_and(|uri: Uri| proxies.proxy_for(&uri).is_none());
-        (to.scheme() == "https" && !is_direct).then(|| url.clone())
+        let uri: Uri = to.as_str().parse().ok()?;
+        proxies.proxy_for(&uri).map(|_| url.clone())
     }))
 }
 

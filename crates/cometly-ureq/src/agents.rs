@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cometly_core::{ProxyRules, ProxyUrl, TransportLimits};
-use http::{Uri, uri::Scheme};
+use http::Uri;
 use ureq::{Agent, Error, Proxy, ProxyProtocol, config::Config};
 
 use crate::connect;
@@ -54,8 +54,7 @@ impl Agents {
     /// # Errors
     /// If ureq cannot read it.
     pub(crate) fn proxy_on_request(&self, uri: &Uri) -> Result<Option<Proxy>, Error> {
-        // A proxy would read what is not encrypted.
-        if self.is_own || uri.scheme() != Some(&Scheme::HTTPS) {
+        if self.is_own {
             return Ok(None);
         }
         self.proxies.proxy_for(uri).map(ureqs_proxy).transpose()

@@ -67,9 +67,7 @@ impl<R: Resolver> Connect<R> {
 
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Connection, NotConnected> {
         let deadline = Deadline::new(details.timeout);
-        // A proxy would read what is not encrypted.
-        let proxy = self.proxies.proxy_for(details.uri).filter(|_| details.needs_tls());
-        let Some(proxy) = proxy else {
+        let Some(proxy) = self.proxies.proxy_for(details.uri) else {
             let socket = self.socket(details, details.uri, &deadline)?;
             let inner = self.encrypted(details, details.uri, socket.boxed(), &deadline)?;
             return Ok(Connection::new(inner, deadline));

@@ -452,7 +452,8 @@ mod tests {
     #[test]
     fn a_key_that_is_torn_by_the_end_of_what_is_read_is_not_shown() {
         let escaped = KEY.bytes().fold(String::new(), |text, byte| format!("{text}\\u{byte:04x}"));
-        for key in [KEY, &escaped] {
+        let encoded = KEY.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+        for key in [KEY, &escaped, &encoded] {
             for before in 0..key.len() {
                 // The masks of all that is near are shorter than what is shown.
                 let text = text_of(format!("{}{}", "x".repeat(before), key.repeat(1_000)).as_bytes());

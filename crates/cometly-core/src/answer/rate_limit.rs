@@ -35,7 +35,9 @@ impl RateLimit {
     }
 
     fn once(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-        let mut values = headers.get_all(name).iter().map(|value| digits(value.as_bytes())?.parse().ok());
+        // A line with a list is as good as a line for each (RFC 9110 §5.3).
+        let members = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        let mut values = members.map(|member| digits(member.trim_ascii())?.parse().ok());
         let first = values.next()?;
         values.all(|other| other == first).then_some(first)?
     }
@@ -183,7 +185,7 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
     dates.all(|other| other == Some(first)).then_some(first)
 }
 
-fn http_date(value: &[u8]) -> Option<SystemTime> {
+pub(crate) fn http_date(value: &[u8]) -> Option<SystemTime> {
     // All three forms of RFC 9110 §5.6.7 are shorter than this.
     let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= 64)?;
     httpdate::parse_http_date(text.trim()).ok()
@@ -339,13 +341,15 @@ mod tests {
     // `docs/faults.md` 45.
     #[test]
     fn a_broken_limit_is_none_and_spoils_no_other() {
-        let table: [(&[&[u8]], Option<u64>); 11] = [
+        let table: [(&[&[u8]], Option<u64>); 13] = [
             (&[], None),
             (&[b"7"], Some(7)),
             (&[b"0"], Some(0)),
             (&[b"18446744073709551615"], Some(u64::MAX)),
             (&[b"18446744073709551616"], None),
-            (&[b"7, 7"], None),
+            (&[b"7, 7"], Some(7)),
+            (&[b"7, 8"], None),
+            (&[b"7,"], None),
             (&[b"-7"], None),
             (&[b"+7"], None),
             (&[b"\xff"], None),

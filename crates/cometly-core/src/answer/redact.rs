@@ -67,13 +67,13 @@ impl<'a> Secrets<'a> {
         Self { keys, current: shortest(&keys.current) }
     }
 
-    /// Whether a key or its secret half is in a text, also as JSON may write it: `\/` for a slash.
+    /// Whether a key or its secret half is in a text, also as JSON may write it, `\/` for a slash, or a URL, `%2F`.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
         self.shortest().any(|secret| is_in(text, secret)) || self.are_escaped_in(text)
     }
 
     fn are_escaped_in(&self, text: &[u8]) -> bool {
-        any(text, |byte| byte == b'\\')
+        any(text, |byte| matches!(byte, b'\\' | b'%'))
             && self.shortest().any(|secret| {
                 (0..text.len()).any(|at| text.get(at..).is_some_and(|rest| len_escaped(rest, secret).is_some()))
             })
@@ -117,14 +117,12 @@ fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
     if text.starts_with(secret) { Some(secret.len()) } else { len_escaped(text, secret) }
 }
 
-/// The length of the secret at the beginning of a JSON string, in which each character may be written as an escape.
+/// The length of the secret at the beginning of a text in which each character may be written as an escape of JSON's or of
+/// a URL's.
 fn len_escaped(text: &[u8], secret: &[u8]) -> Option<usize> {
     let mut rest = text;
     for byte in secret {
-        let (char, len) = match rest.first()? {
-            b'\\' => read_escape(rest)?,
-            plain => (char::from(*plain), 1),
-        };
+        let (char, len) = first_char(rest)?;
         if char != char::from(*byte) {
             return None;
         }
@@ -133,17 +131,34 @@ fn len_escaped(text: &[u8], secret: &[u8]) -> Option<usize> {
     Some(text.len().saturating_sub(rest.len()))
 }
 
-/// Whether a text is the beginning of the secret and no more, also as JSON may write it.
+/// The first character of a text that may be an escape, and the length of what it is written as.
+fn first_char(text: &[u8]) -> Option<(char, usize)> {
+    let plain = text.first()?;
+    match plain {
+        b'\\' => read_escape(text),
+        b'%' => {
+            let digits = text.get(1..3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+            let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+            Some(byte.map_or(('%', 1), |byte| (char::from(byte), 3)))
+        }
+        plain => Some((char::from(*plain), 1)),
+    }
+}
+
+/// Whether a text is the beginning of the secret and no more, also with escapes.
 fn is_torn(text: &[u8], secret: &[u8]) -> bool {
     let mut rest = text;
     for byte in secret {
-        let (char, len) = match rest.first() {
-            None => return true,
-            // An escape of six characters that was cut.
-            Some(b'\\') if rest.len() < 6 && matches!(rest.get(1), None | Some(b'u')) => return true,
-            Some(b'\\') => read_escape(rest).unwrap_or((char::REPLACEMENT_CHARACTER, 1)),
-            Some(plain) => (char::from(*plain), 1),
+        let is_cut = match rest {
+            [] => true,
+            [b'\\', ..] => rest.len() < 6 && matches!(rest.get(1), None | Some(b'u')),
+            [b'%', ..] => rest.len() < 3,
+            _ => false,
         };
+        if is_cut {
+            return true;
+        }
+        let (char, len) = first_char(rest).unwrap_or((char::REPLACEMENT_CHARACTER, 1));
         if char != char::from(*byte) {
             return false;
         }
@@ -254,7 +269,9 @@ mod tests {
     fn our_key_is_masked_whole_or_by_its_secret_half() {
         assert_eq!(cleaned(&format!("bad token {KEY}!")), "bad token [redacted]!");
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
-        assert_eq!(cleaned("12%7Ccanary-secret"), "12%7C[redacted]");
+        assert_eq!(cleaned("?token=12%7Ccanary-secret&a=100%"), "?token=[redacted]&a=100%");
+        assert_eq!(cleaned("%31%32%7c%63anary%2Dsecret"), "[redacted]");
+        assert_eq!(cleaned("12%7Xcanary-secret 5% %zz"), "12%7X[redacted] 5% %zz");
         // A half that is short may be a word.
         for (key, text, shown) in [
             ("1|12345678", "in 12345678 s", "in [redacted] s"),

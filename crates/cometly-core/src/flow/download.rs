@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use super::{Export, ExportId, ExportOrder, ExportStatus};
-use crate::{Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem};
+use crate::{
+    Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem,
+    answer::{Wait, http_date},
+};
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
@@ -71,6 +74,8 @@ pub struct Download {
     validator: Option<HeaderValue>,
     /// Breaks and renewals in a row without a byte of progress.
     vain: u32,
+    /// Where the part that is read ends, if the server said so: it may send less than was asked for.
+    part_end: Option<u64>,
     /// Fresh URLs asked for without a byte of progress.
     renewals: u32,
 }
@@ -109,6 +114,9 @@ const MAX_VAIN: u32 = 5;
 const MAX_RENEWALS: u32 = 2;
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// The longest wait that the file's server is granted.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
 impl Download {
     /// The file of a completed export that was ordered by an `E`.
     ///
@@ -126,6 +134,7 @@ impl Download {
             position: 0,
             len: None,
             validator: None,
+            part_end: None,
             vain: 0,
             renewals: 0,
         })
@@ -136,7 +145,7 @@ impl Download {
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
-        self.validator = validator.and_then(|validator| HeaderValue::from_str(validator).ok());
+        self.validator = validator.and_then(|validator| HeaderValue::from_str(validator).ok()).filter(is_strong);
         self.state = State::Closed(None);
         self
     }
@@ -213,12 +222,13 @@ impl Download {
     /// [`FlowError::FileChanged`] if the download cannot be resumed.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
-            200 if self.position == 0 => self.open(content_len(headers), headers),
+            200 if self.position == 0 => self.open(content_len(headers), None, headers),
             206 => match content_range(headers) {
-                Some((start, len)) if start == self.position => self.open(len, headers),
+                Some((start, end, len)) if start == self.position => self.open(len, Some(end), headers),
                 _ => self.changed(),
             },
-            416 if self.len.is_some_and(|len| len == self.position) || unsatisfied(headers) == Some(self.position) => {
+            // Nothing is behind what is there.
+            416 if self.is_whole(headers) => {
                 self.state = State::Done;
                 Ok(())
             }
@@ -237,6 +247,10 @@ impl Download {
             }
             408 | 429 | 500..=599 => {
                 self.on_break(now);
+                let asked = Wait::read(headers).known().unwrap_or_default().min(MAX_RETRY_AFTER);
+                if let State::Closed(Some(until)) = &mut self.state {
+                    *until = (*until).max(now.saturating_add(asked));
+                }
                 Ok(())
             }
             _ => {
@@ -246,7 +260,15 @@ impl Download {
         }
     }
 
-    fn open(&mut self, len: Option<u64>, headers: &HeaderMap) -> Result<(), FlowError> {
+    fn is_whole(&self, headers: &HeaderMap) -> bool {
+        match self.len.or_else(|| unsatisfied(headers)) {
+            Some(len) => len == self.position,
+            // A part was read to its end, and it was the last one.
+            None => self.part_end == Some(self.position),
+        }
+    }
+
+    fn open(&mut self, len: Option<u64>, part_end: Option<u64>, headers: &HeaderMap) -> Result<(), FlowError> {
         let validator = validator(headers);
         let is_other = |old: Option<&HeaderValue>| old.is_some() && validator.is_some() && old != validator.as_ref();
         if self.position > 0 && is_other(self.validator.as_ref()) {
@@ -260,6 +282,7 @@ impl Download {
         if validator.is_some() {
             self.validator = validator;
         }
+        self.part_end = part_end;
         self.state = State::Reading;
         Ok(())
     }
@@ -278,16 +301,18 @@ impl Download {
             return Ok(());
         }
         if len == 0 {
-            match self.len {
+            match (self.part_end.or(self.len), self.len) {
                 // It ended early.
-                Some(whole) if self.position < whole => self.on_break(now),
+                (Some(end), _) if self.position < end => self.on_break(now),
+                // A part is read, and whether it was the last one shows what comes next.
+                (Some(_), whole) if whole != Some(self.position) => self.state = State::Closed(None),
                 _ => self.state = State::Done,
             }
             return Ok(());
         }
         (self.vain, self.renewals) = (0, 0);
         self.position = self.position.saturating_add(len.try_into().unwrap_or(u64::MAX));
-        if self.len.is_some_and(|whole| self.position > whole) {
+        if self.part_end.or(self.len).is_some_and(|end| self.position > end) {
             self.state = State::Changed;
             return Err(FlowError::FileTooLong);
         }
@@ -378,19 +403,14 @@ fn content_len(headers: &HeaderMap) -> Option<u64> {
     number(text(headers, header::CONTENT_LENGTH)?)
 }
 
-/// `bytes 5-9/10`: where it starts, and the whole length unless it is `*`.
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let (range, whole) = text(headers, header::CONTENT_RANGE)?
-        .split_at_checked(6)
-        .filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes "))?
-        .1
-        .split_once('/')?;
+/// `bytes 5-9/10`: where it starts, what it ends before, and the whole length unless it is `*`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, u64, Option<u64>)> {
+    let (unit, range) = text(headers, header::CONTENT_RANGE)?.split_once(' ')?;
+    let (range, whole) = range.split_once('/').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
     let (start, end) = range.split_once('-')?;
-    let (start, end) = (number(start)?, number(end)?);
+    let (start, end) = (number(start)?, number(end)?.checked_add(1)?);
     let whole = if whole == "*" { None } else { Some(number(whole)?) };
-    // It has to reach to the end, since that is what was asked for.
-    let is_rest = whole.is_none_or(|whole| end.checked_add(1) == Some(whole));
-    (is_rest && start <= end).then_some((start, whole))
+    (start < end && whole.is_none_or(|whole| end <= whole)).then_some((start, end, whole))
 }
 
 /// `bytes */10`: the whole length, with a 416.
@@ -399,11 +419,20 @@ fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     if unit.eq_ignore_ascii_case("bytes") { number(whole.strip_prefix("*/")?) } else { None }
 }
 
-/// A strong `ETag`, or else `Last-Modified`: what `If-Range` takes
-/// ([RFC 9110 §13.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5)).
+/// What `If-Range` takes ([RFC 9110 §13.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5)): a strong `ETag`; where
+/// there is none, weak or strong, a `Last-Modified` that is older than the answer, so that the file cannot have changed twice
+/// in that second.
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
-    let tag = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
-    tag.or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
+    if let Some(tag) = headers.get(header::ETAG) {
+        return Some(tag).filter(|tag| is_strong(tag)).cloned();
+    }
+    let date = |name| headers.get(name).and_then(|value| http_date(value.as_bytes()));
+    let (modified, sent) = (date(header::LAST_MODIFIED)?, date(header::DATE)?);
+    headers.get(header::LAST_MODIFIED).filter(|_| modified < sent).cloned()
+}
+
+fn is_strong(validator: &HeaderValue) -> bool {
+    validator.as_bytes().starts_with(b"\"") || http_date(validator.as_bytes()).is_some()
 }
 
 /// Shows how far it is, and no URL.
@@ -686,6 +715,71 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_is_shorter_than_asked_for_is_taken_and_the_rest_is_asked_for() {
+        let part = |download: &mut Download, range: &str| {
+            download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", range)]), at(0)).unwrap();
+        };
+        // The length is told, or not.
+        for whole in ["10", "*"] {
+            let mut download = download(FILE).unwrap().resume(4, None);
+            open(&mut download, 0);
+            part(&mut download, &format!("bytes 4-6/{whole}"));
+            read(&mut download, &[2, 1, 0]).unwrap();
+            assert_eq!(open(&mut download, 0).headers()["range"], "bytes=7-");
+            part(&mut download, &format!("bytes 7-9/{whole}"));
+            // It breaks off within the part.
+            read(&mut download, &[2, 0]).unwrap();
+            assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Wait(_))));
+            assert_eq!(open(&mut download, 1).headers()["range"], "bytes=9-");
+            part(&mut download, &format!("bytes 9-9/{whole}"));
+            read(&mut download, &[1, 0]).unwrap();
+            if whole == "*" {
+                assert_eq!(open(&mut download, 1).headers()["range"], "bytes=10-");
+                download.on_head(StatusCode::RANGE_NOT_SATISFIABLE, &HeaderMap::new(), at(1)).unwrap();
+            }
+            assert!(matches!(download.next(&api(), at(1)), Ok(Fetch::End)), "{whole}");
+        }
+        let mut long = download(FILE).unwrap().resume(4, None);
+        open(&mut long, 0);
+        part(&mut long, "bytes 4-6/10");
+        assert!(matches!(read(&mut long, &[4]), Err(FlowError::FileTooLong)));
+    }
+
+    #[test]
+    fn if_range_has_only_what_tells_two_files_apart() {
+        const BEFORE: &str = "Tue, 24 Nov 2026 03:28:58 GMT";
+        const NOW: &str = "Tue, 24 Nov 2026 03:28:59 GMT";
+        for (pairs, expected) in [
+            (&[("etag", "\"v1\""), ("last-modified", BEFORE), ("date", NOW)][..], Some("\"v1\"")),
+            (&[("last-modified", BEFORE), ("date", NOW)], Some(BEFORE)),
+            (&[("etag", "W/\"v1\""), ("last-modified", BEFORE), ("date", NOW)], None),
+            (&[("last-modified", NOW), ("date", NOW)], None),
+            (&[("last-modified", BEFORE)], None),
+            (&[], None),
+        ] {
+            let mut download = download(FILE).unwrap();
+            open(&mut download, 0);
+            download.on_head(StatusCode::OK, &head(pairs), at(0)).unwrap();
+            assert_eq!(download.validator(), expected, "{pairs:?}");
+        }
+        for (kept, expected) in [("\"v1\"", true), (BEFORE, true), ("W/\"v1\"", false), ("v1", false), ("", false)] {
+            let mut download = download(FILE).unwrap().resume(4, Some(kept));
+            assert_eq!(open(&mut download, 0).headers().contains_key("if-range"), expected, "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_server_of_files_that_asks_for_a_wait_gets_it() {
+        for (asked, pause) in [("120", 120), ("0", 1), ("86400", 3_600), ("soon", 1)] {
+            let mut download = download(FILE).unwrap();
+            open(&mut download, 0);
+            download.on_head(StatusCode::SERVICE_UNAVAILABLE, &head(&[("retry-after", asked)]), at(0)).unwrap();
+            let next = download.next(&api(), at(0));
+            assert!(matches!(next, Ok(Fetch::Wait(wait)) if wait == Duration::from_secs(pause)), "{asked}: {next:?}");
+        }
+    }
+
+    #[test]
     fn breaks_do_not_use_up_the_fresh_urls() {
         let mut download = download(FILE).unwrap();
         for _ in 0..2 {
@@ -706,9 +800,12 @@ mod tests {
     #[test]
     fn a_range_unit_is_read_in_any_case() {
         let range = |value: &str| content_range(&head(&[("content-range", value)]));
-        assert_eq!(range("Bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(range("bytes 5-9/*"), Some((5, None)));
-        assert_eq!(range("lines 5-9/10"), None);
+        assert_eq!(range("Bytes 5-9/10"), Some((5, 10, Some(10))));
+        assert_eq!(range("bytes 5-9/*"), Some((5, 10, None)));
+        assert_eq!(range("bytes 5-7/10"), Some((5, 8, Some(10))));
+        for broken in ["lines 5-9/10", "bytes 5-4/10", "bytes 5-10/10", "bytes 5-9", "bytes5-9/10", "bytes -9/10"] {
+            assert_eq!(range(broken), None, "{broken}");
+        }
         assert_eq!(unsatisfied(&head(&[("content-range", "BYTES */10")])), Some(10));
     }
 }

@@ -10,7 +10,7 @@ use serde::{
 use bytes::Bytes;
 
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
-use crate::{Api, Call, Moment, Reply};
+use crate::{Api, ApiErrorKind, Call, Moment, Reply};
 
 /// What orders an export, and how to ask after it.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
@@ -381,7 +381,11 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 self.state = State::Ordered;
                 Then::Halt
             }
-            State::Waiting { .. } if failure.status == Some(http::StatusCode::NOT_FOUND) => {
+            // Of the API itself: a proxy's page says nothing of the export.
+            State::Waiting { .. }
+                if failure.answer == Some(ApiErrorKind::Rejected)
+                    && failure.status == Some(http::StatusCode::NOT_FOUND) =>
+            {
                 Then::Fail(FlowError::UnknownExport)
             }
             _ => Then::Halt,
@@ -562,6 +566,9 @@ pub(super) mod tests {
         assert_eq!(step(&mut job, 0), POLL);
         let not_found = Failure::answered(crate::ApiErrorKind::Rejected, http::StatusCode::NOT_FOUND, None);
         assert!(matches!(job.on_failure(not_found, at(0)), Then::Fail(FlowError::UnknownExport)));
+        let page = crate::ApiErrorKind::Unexpected(crate::UnexpectedCause::NotJson);
+        let of_a_proxy = Failure::answered(page, http::StatusCode::NOT_FOUND, None);
+        assert!(matches!(job.on_failure(of_a_proxy, at(0)), Then::Halt));
         assert!(matches!(job.on_failure(Failure::unanswered(crate::Delivery::Unknown), at(0)), Then::Halt));
         for (body, error) in [
             (r#"{"export_id":"x-2","status":"queued"}"#, FlowError::OtherExport),

@@ -136,6 +136,29 @@ fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_each_new_one() {
 }
 
 #[test]
+fn the_key_of_an_attempt_is_masked_however_often_it_was_replaced_meanwhile() {
+    let api = api();
+    let attempt = send(start(&api.get("events"), &RetryPolicy::none()), at(ZERO));
+    for number in 1..=9 {
+        api.rotate(ApiKey::new(format!("8|key-number-{number}")).unwrap());
+    }
+    let body = r#"{"message":"7|canary-canary is revoked, 8|key-number-9 is not"}"#;
+    let response = Response::builder().status(401).body(Bytes::from_static(body.as_bytes())).unwrap();
+    let outcome = done(attempt.finish(Ok(response), at(ZERO)), at(ZERO)).unwrap();
+    assert_eq!(outcome.error().and_then(crate::ApiError::message), Some("[redacted] is revoked, [redacted] is not"));
+}
+
+#[test]
+fn a_401_to_a_rotated_key_that_comes_at_the_deadline_is_what_the_caller_gets() {
+    let api = api();
+    let call = api.get("events").timeout(secs(1));
+    let attempt = send(start(&call, &RetryPolicy::default()), at(ZERO));
+    api.rotate(ApiKey::new("8|second").unwrap());
+    let outcome = done(attempt.finish(Ok(answer(401, None)), at(secs(1))), at(secs(1))).unwrap();
+    assert!(matches!(outcome, AuthOutcome::Unauthenticated(_)), "{outcome}");
+}
+
+#[test]
 fn a_401_to_a_request_that_carries_no_key_of_ours_is_final_whatever_is_rotated() {
     let api = api();
     let request = Request::post("https://other.example/hook").header("authorization", "Basic x").body(Bytes::new());

@@ -101,6 +101,10 @@ impl Rules {
         };
         // A policy of a single attempt is meant as such.
         if reason == RetryReason::KeyRotated && self.max_attempts > 1 {
+            // At its deadline, the answer is what the caller gets.
+            if facts.time_left.is_zero() {
+                return Decision::Stop;
+            }
             return Decision::Retry { reason, at_least: Duration::ZERO, jitter: Duration::ZERO };
         }
         if facts.attempts >= self.max_attempts {
