@@ -14,6 +14,7 @@ mod endpoint;
 mod endpoints;
 mod queue;
 mod shared;
+mod sight;
 mod window;
 
 use endpoint::{Endpoint, Later, Leave};

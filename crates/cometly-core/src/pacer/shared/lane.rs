@@ -13,13 +13,7 @@
 //! window is known. Times are milliseconds of the engine's clock. `rule.lua` in the crate `cometly-fleet` is this file in
 //! another language, held to it by a test.
 
-/// A window as Cometly documents it, until an endpoint shows another; the shortest and the longest that are learnt.
-const DOCUMENTED: u64 = 60_000;
-const SHORTEST_WINDOW: u64 = 250;
-const LONGEST_WINDOW: u64 = 15 * 60_000;
-
-/// The longest that one refusal closes an endpoint.
-const LONGEST_CLOSED: u64 = 60 * 60_000;
+use super::super::sight::{DOCUMENTED, LONGEST_CLOSED, LONGEST_WINDOW, Refusal, SHORTEST_WINDOW, Sight};
 
 /// How long an answer may take before one more call goes instead, and before none is expected.
 const PATIENCE: u64 = 1_000;
@@ -59,37 +53,8 @@ pub struct SharedLane {
     epoch: u64,
     /// The latest time seen.
     seen: u64,
-    /// Counts refusals and turn-overs: an answer to a call of an earlier number opens nothing.
-    window: u64,
-    limit: u64,
-    length: u64,
-    /// The last measured length that has not been believed yet.
-    measured: u64,
-    /// The lowest `Remaining` told in this window; none before the first.
-    left: Option<u64>,
-    as_of: u64,
-    opened: u64,
-    ends: u64,
-    said_no: u64,
-    opens: u64,
-    /// Whether this window began full with a call of the fleet, so that it is known when it ends.
-    is_aligned: bool,
-    /// Whether room comes back before `ends`, as in a bucket; asked once at none left.
-    is_early: Option<bool>,
-    emptied: u64,
-    regain: u64,
-    probes: u64,
-    under_way: u64,
-    sent: u64,
-    last_sent: u64,
-    before: u64,
-    recent: u64,
-    earlier: u64,
-    rolled: u64,
-    /// Strangers are taken to call too until then.
-    strangers: u64,
-    /// Refusals in a row that told a short wait.
-    early: u64,
+    /// What the server showed to any process. Its others are strangers, which share no engine.
+    sight: Sight,
     /// How long an answer takes.
     trip: u64,
     /// The line: numbers given out, numbers that went or were passed, and those of them that were passed and may yet come.
@@ -184,10 +149,8 @@ impl SharedLane {
             served,
             passed,
         ] = fields;
-        Self {
-            epoch,
-            seen,
-            window,
+        let sight = Sight {
+            number: window,
             limit: limit.min(MOST_COUNT),
             length: length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW),
             measured: measured.clamp(SHORTEST_WINDOW, LONGEST_WINDOW),
@@ -213,13 +176,12 @@ impl SharedLane {
             recent,
             earlier,
             rolled,
-            strangers,
+            others: strangers,
             early,
-            trip: trip.min(SLOWEST_TRIP),
-            issued,
-            served: served.min(issued).max(issued.saturating_sub(MOST_COUNT)),
-            passed: passed.min(MOST_COUNT),
-        }
+        };
+        let trip = trip.min(SLOWEST_TRIP);
+        let served = served.min(issued).max(issued.saturating_sub(MOST_COUNT));
+        Self { epoch, seen, sight, trip, issued, served, passed: passed.min(MOST_COUNT) }
     }
 
     /// The state as the engine holds it.
@@ -228,30 +190,30 @@ impl SharedLane {
         [
             self.epoch,
             self.seen,
-            self.window,
-            self.limit,
-            self.length,
-            self.measured,
-            self.left.map_or(0, |left| left.saturating_add(1)),
-            self.as_of,
-            self.opened,
-            self.ends,
-            self.said_no,
-            self.opens,
-            u64::from(self.is_aligned),
-            self.is_early.map_or(0, |is_early| if is_early { 2 } else { 1 }),
-            self.emptied,
-            self.regain,
-            self.probes,
-            self.under_way,
-            self.sent,
-            self.last_sent,
-            self.before,
-            self.recent,
-            self.earlier,
-            self.rolled,
-            self.strangers,
-            self.early,
+            self.sight.number,
+            self.sight.limit,
+            self.sight.length,
+            self.sight.measured,
+            self.sight.left.map_or(0, |left| left.saturating_add(1)),
+            self.sight.as_of,
+            self.sight.opened,
+            self.sight.ends,
+            self.sight.said_no,
+            self.sight.opens,
+            u64::from(self.sight.is_aligned),
+            self.sight.is_early.map_or(0, |is_early| if is_early { 2 } else { 1 }),
+            self.sight.emptied,
+            self.sight.regain,
+            self.sight.probes,
+            self.sight.under_way,
+            self.sight.sent,
+            self.sight.last_sent,
+            self.sight.before,
+            self.sight.recent,
+            self.sight.earlier,
+            self.sight.rolled,
+            self.sight.others,
+            self.sight.early,
             self.trip,
             self.issued,
             self.served,
@@ -266,7 +228,7 @@ impl SharedLane {
         for event in events.chunks_exact(EVENT) {
             let Ok(event) = <[u64; EVENT]>::try_from(event) else { continue };
             let [kind, epoch, third, fourth, fifth, sixth, seventh, eighth] = event.map(|field| field.min(MOST_TIME));
-            let is_ours = epoch == self.epoch && third == self.window;
+            let is_ours = epoch == self.epoch && third == self.sight.number;
             match kind {
                 event::TOLD => {
                     let field = |flag: u64, value: u64| (fifth & flag != 0).then_some(value);
@@ -281,11 +243,11 @@ impl SharedLane {
                     };
                     self.told(now, told);
                 }
-                event::LOST if is_ours => self.lost(),
+                event::LOST if is_ours => self.sight.lost(),
                 event::BACK if is_ours => {
-                    let unsent = fourth.min(self.under_way);
-                    self.under_way = self.under_way.saturating_sub(unsent);
-                    self.sent = self.sent.saturating_sub(unsent);
+                    let unsent = fourth.min(self.sight.under_way);
+                    self.sight.under_way = self.sight.under_way.saturating_sub(unsent);
+                    self.sight.sent = self.sight.sent.saturating_sub(unsent);
                 }
                 event::ASK => {
                     self.suppose(sixth);
@@ -297,72 +259,65 @@ impl SharedLane {
         [
             said.granted,
             self.epoch,
-            self.window,
+            self.sight.number,
             now,
             said.start,
             said.count,
             said.wait,
-            self.said_no.saturating_sub(now),
-            self.limit,
-            self.left.map_or(0, |left| left.saturating_add(1)),
+            self.sight.said_no.saturating_sub(now),
+            self.sight.limit,
+            self.sight.left.map_or(0, |left| left.saturating_add(1)),
             self.issued.saturating_sub(self.served),
             self.kept_for(now),
-            self.length,
+            self.sight.length,
         ]
     }
 
     /// How long a window was before the engine forgot all: a process remembers it.
     fn suppose(&mut self, length: u64) {
-        if self.limit == 0 && self.left.is_none() && length > 0 {
-            self.length = length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
-            self.measured = self.length;
+        if self.sight.limit == 0 && self.sight.left.is_none() && length > 0 {
+            self.sight.length = length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
+            self.sight.measured = self.sight.length;
         }
     }
 
     /// For how long the engine keeps the state.
     fn kept_for(&self, now: u64) -> u64 {
-        let last = self.ends.max(self.opens).max(self.strangers).max(self.last_sent.saturating_add(LOST));
-        last.saturating_sub(now).saturating_add(self.length.saturating_mul(KEPT_WINDOWS))
+        let last =
+            self.sight.ends.max(self.sight.opens).max(self.sight.others).max(self.sight.last_sent.saturating_add(LOST));
+        last.saturating_sub(now).saturating_add(self.sight.length.saturating_mul(KEPT_WINDOWS))
     }
 
     /// The window may be over, calls lost, the clock set.
     fn begin(&mut self, now: u64) -> u64 {
         if self.epoch == 0 {
-            *self = Self::at(now.max(1), DOCUMENTED);
+            let (now, sight) = (now.max(1), Sight { number: 1, ..Sight::new(DOCUMENTED) });
+            *self = Self { epoch: now, seen: now, sight, ..Self::default() };
         }
-        let latest = self.ends.max(self.opens).max(self.strangers);
+        let latest = self.sight.ends.max(self.sight.opens).max(self.sight.others);
         if now.saturating_add(CLOCK_SET) < self.seen || latest > now.saturating_add(FURTHEST) {
             // All times are those of another clock. What is no time is kept; leases are of an earlier window.
-            let fresh = Self::at(now, self.length);
-            *self = Self {
-                epoch: self.epoch,
-                window: self.window.saturating_add(1),
-                limit: self.limit,
-                is_early: self.is_early,
-                trip: self.trip,
-                issued: self.issued,
-                served: self.served,
-                passed: self.passed,
-                ..fresh
+            self.seen = now;
+            self.sight = Sight {
+                number: self.sight.number.saturating_add(1),
+                limit: self.sight.limit,
+                is_early: self.sight.is_early,
+                ..Sight::new(self.sight.length)
             };
         }
         let now = now.max(self.seen);
         self.seen = now;
-        if self.left.is_some() && now >= self.ends {
-            self.close(self.ends.saturating_add(self.lateness(self.ends)));
+        if self.sight.left.is_some() && now >= self.sight.ends {
+            self.close(self.sight.ends.saturating_add(self.lateness(self.sight.ends)));
         }
-        if self.left.is_none() && now >= self.last_sent.saturating_add(LOST) {
-            self.under_way = 0;
+        if self.sight.left.is_none() && now >= self.sight.last_sent.saturating_add(LOST) {
+            self.sight.under_way = 0;
         }
         now
     }
 
-    fn at(now: u64, length: u64) -> Self {
-        Self { epoch: now, seen: now, window: 1, length, measured: length, probes: 1, ..Self::default() }
-    }
-
     fn lateness(&self, now: u64) -> u64 {
-        if now < self.strangers { LATE_OPENING.min(self.length / 40) } else { 0 }
+        if now < self.sight.others { LATE_OPENING.min(self.sight.length / 40) } else { 0 }
     }
 
     /// Leases for up to `want` calls of a process that holds `count` numbers from `start` on, and when to ask for the rest.
@@ -378,7 +333,7 @@ impl SharedLane {
             if said.count == 0 {
                 // A few at a time, so that a process with many takes turns with the others.
                 said.start = self.issued;
-                said.count = rest.min((self.limit / 8).max(1));
+                said.count = rest.min((self.sight.limit / 8).max(1));
                 self.issued = self.issued.saturating_add(said.count);
             }
             let ahead = self.ahead_of(said.start);
@@ -400,9 +355,7 @@ impl SharedLane {
             said.start = said.start.saturating_add(1);
             said.count = said.count.saturating_sub(1);
             said.granted = said.granted.saturating_add(1);
-            self.under_way = self.under_way.saturating_add(1);
-            self.sent = self.sent.saturating_add(1);
-            self.last_sent = now;
+            self.sight.sends(now);
         }
         said
     }
@@ -424,7 +377,7 @@ impl SharedLane {
 
     /// How many of those ahead are passed, because the first does not come.
     fn to_pass(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
-        let patience = if self.left.is_some() { PASSED.max(self.length / 60) } else { PASSED };
+        let patience = if self.sight.left.is_some() { PASSED.max(self.sight.length / 60) } else { PASSED };
         let late = now.saturating_sub(self.turn(now, 0, waiting)).checked_div(patience).unwrap_or_default();
         let late = u32::try_from(late.min(MOST_DOUBLED)).unwrap_or_default();
         1_u64.checked_shl(late).unwrap_or_default().saturating_sub(1).min(ahead)
@@ -432,66 +385,66 @@ impl SharedLane {
 
     /// When a call may go that has `ahead` before it of the `waiting` ones: `now` or since when, or later.
     fn turn(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
-        if now < self.opens {
-            return self.opening(self.opens, ahead, waiting);
+        if now < self.sight.opens {
+            return self.opening(self.sight.opens, ahead, waiting);
         }
-        let is_crowded = now < self.strangers;
-        let is_full = self.is_aligned && !is_crowded && self.limit > 0;
-        let all = match self.left {
-            None if is_full && waiting.saturating_add(self.under_way) <= self.limit => self.limit,
-            None => self.probes,
-            Some(0) if self.may_ask() => 1,
+        let is_crowded = now < self.sight.others;
+        let is_full = self.sight.is_aligned && !is_crowded && self.sight.limit > 0;
+        let all = match self.sight.left {
+            None if is_full && waiting.saturating_add(self.sight.under_way) <= self.sight.limit => self.sight.limit,
+            None => self.sight.probes,
+            Some(0) if self.sight.may_ask() => 1,
             Some(left) => left,
         };
-        let free = all.saturating_sub(self.under_way);
-        let since = self.last_sent.max(self.opens).max(self.as_of).min(now);
+        let free = all.saturating_sub(self.sight.under_way);
+        let since = self.sight.last_sent.max(self.sight.opens).max(self.sight.as_of).min(now);
         // When the answer to the last call is due, and the waiters ask.
-        let answer = self.last_sent.saturating_add(self.trip).saturating_add(self.trip / 2);
+        let answer = self.sight.last_sent.saturating_add(self.trip).saturating_add(self.trip / 2);
         let answer = answer.max(now.saturating_add(self.trip / 4)).saturating_add(1);
         let answer = answer.saturating_add(ahead.saturating_mul(STAGGER));
         if ahead >= free {
-            let slow = self.last_sent.saturating_add(self.trip.saturating_mul(2).max(PATIENCE));
-            let is_near = ahead < self.limit.max(1);
-            return match self.left {
+            let slow = self.sight.last_sent.saturating_add(self.trip.saturating_mul(2).max(PATIENCE));
+            let is_near = ahead < self.sight.limit.max(1);
+            return match self.sight.left {
                 None if ahead == 0 && now >= slow => slow,
                 None if is_near => answer,
                 None => {
-                    let next = now.saturating_add(self.trip).saturating_add(self.length);
-                    self.opening(next, ahead.saturating_sub(self.limit), waiting.saturating_sub(self.limit))
+                    let next = now.saturating_add(self.trip).saturating_add(self.sight.length);
+                    self.opening(next, ahead.saturating_sub(self.sight.limit), waiting.saturating_sub(self.sight.limit))
                 }
-                Some(0) if is_near && self.may_ask() => answer,
+                Some(0) if is_near && self.sight.may_ask() => answer,
                 Some(_) => {
-                    let next = self.ends.saturating_add(self.lateness(self.ends));
+                    let next = self.sight.ends.saturating_add(self.lateness(self.sight.ends));
                     self.opening(next, ahead.saturating_sub(free), waiting.saturating_sub(free))
                 }
             };
         }
-        let is_one_by_one = !self.is_aligned || self.is_early == Some(true);
-        if waiting <= free || matches!(self.left, None | Some(0)) || (is_one_by_one && !is_crowded) {
+        let is_one_by_one = !self.sight.is_aligned || self.sight.is_early == Some(true);
+        if waiting <= free || matches!(self.sight.left, None | Some(0)) || (is_one_by_one && !is_crowded) {
             return since;
         }
         // Half of the limit goes at once, the rest is spaced: a stranger that lost the opening gets in, and is seen.
-        let fast = free.saturating_sub(self.limit / 2);
+        let fast = free.saturating_sub(self.sight.limit / 2);
         if ahead < fast {
-            let is_now = !is_crowded || (self.under_way == 0 && ahead == 0);
+            let is_now = !is_crowded || (self.sight.under_way == 0 && ahead == 0);
             return if is_now { since } else { answer.saturating_add(ahead.saturating_mul(self.trip)) };
         }
         let place = ahead.saturating_sub(fast).saturating_add(1);
         let slots = free.saturating_sub(fast).saturating_add(1);
-        let gap = self.ends.saturating_sub(self.last_sent).checked_div(slots).unwrap_or_default();
-        let turn = self.last_sent.saturating_add(gap.saturating_mul(place));
+        let gap = self.sight.ends.saturating_sub(self.sight.last_sent).checked_div(slots).unwrap_or_default();
+        let turn = self.sight.last_sent.saturating_add(gap.saturating_mul(place));
         // The first comes a little before its time rather than ask twice.
         if ahead == 0 { turn.saturating_sub(gap / 4) } else { turn }
     }
 
     /// When to ask for a call that has `ahead` before it from the opening `at` on.
     fn opening(&self, at: u64, ahead: u64, waiting: u64) -> u64 {
-        let Some(windows) = ahead.checked_div(self.limit) else {
+        let Some(windows) = ahead.checked_div(self.sight.limit) else {
             return at.saturating_add(ahead.saturating_mul(STAGGER));
         };
-        let before = windows.saturating_mul(self.limit);
+        let before = windows.saturating_mul(self.sight.limit);
         let place = ahead.saturating_sub(before);
-        let slip = self.length.saturating_add(self.trip);
+        let slip = self.sight.length.saturating_add(self.trip);
         if windows > 0 {
             // When it opens is known for certain in the window before.
             return at.saturating_add(windows.saturating_mul(slip)).saturating_sub(slip / 2);
@@ -500,39 +453,30 @@ impl SharedLane {
             return at;
         }
         let at = at.saturating_add(self.trip).saturating_add(1);
-        let half = self.limit.saturating_sub(self.limit / 2);
-        if place < half || waiting <= self.limit {
+        let half = self.sight.limit.saturating_sub(self.sight.limit / 2);
+        if place < half || waiting <= self.sight.limit {
             return at.saturating_add(place.saturating_mul(STAGGER));
         }
-        let gap = self.length.checked_div((self.limit / 2).saturating_add(1)).unwrap_or_default();
+        let gap = self.sight.length.checked_div((self.sight.limit / 2).saturating_add(1)).unwrap_or_default();
         at.saturating_add(gap.saturating_mul(place.saturating_sub(half).saturating_add(1)))
-    }
-
-    /// Whether it is worth asking at none left: the window may be over before `ends`.
-    fn may_ask(&self) -> bool {
-        !self.is_aligned || self.is_early != Some(false)
     }
 
     /// The window is over, or a call was refused: the next one is not known to be open before `opens`.
     fn close(&mut self, opens: u64) {
-        self.window = self.window.saturating_add(1);
-        if opens >= self.rolled.saturating_add(self.length) {
-            (self.earlier, self.recent, self.rolled) = (self.recent, 0, opens);
-        }
-        self.opens = self.opens.max(opens);
+        self.sight.close(opens);
         // Of those that were passed some never come.
         self.passed = self.passed.saturating_sub(self.passed.div_ceil(4));
-        (self.left, self.probes, self.under_way, self.sent) = (None, 1, 0, 0);
     }
 
     fn told(&mut self, now: u64, told: Told) {
-        let is_ours = told.epoch == self.epoch && told.window == self.window && told.flags & event::IS_UNLEASED == 0;
+        let is_ours =
+            told.epoch == self.epoch && told.window == self.sight.number && told.flags & event::IS_UNLEASED == 0;
         if told.flags & event::IS_REFUSED != 0 {
             self.refused(now, told, is_ours);
             return;
         }
         if told.flags & event::IS_SUCCESS != 0 || told.remaining.is_some() {
-            self.early = 0;
+            self.sight.early = 0;
         }
         if told.flags & event::IS_UNLEASED != 0 {
             self.unleased(now, told);
@@ -543,127 +487,31 @@ impl SharedLane {
 
     /// A call that the fleet was not asked for: it counts, and what it tells of this window can only lower what is left.
     fn unleased(&mut self, now: u64, told: Told) {
-        if let (Some(left), Some(remaining)) = (self.left, told.remaining) {
-            if now.saturating_sub(told.at) > self.opened {
-                self.sent = self.sent.saturating_add(1);
-                self.left = Some(left.min(remaining));
+        if let (Some(left), Some(remaining)) = (self.sight.left, told.remaining) {
+            if now.saturating_sub(told.at) > self.sight.opened {
+                self.sight.sent = self.sight.sent.saturating_add(1);
+                self.sight.left = Some(left.min(remaining));
             }
         }
     }
 
     fn answered(&mut self, now: u64, told: Told) {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.recent = self.recent.saturating_add(1);
         let took = now.saturating_sub(told.at).min(SLOWEST_TRIP);
         self.trip = if self.trip == 0 { took } else { self.trip.saturating_mul(3).saturating_add(took) / 4 };
-        let Some(remaining) = told.remaining else {
-            self.probes = self.probes.saturating_add(1).min(MOST_COUNT);
-            return;
-        };
-        self.limit = told.limit.unwrap_or_else(|| self.limit.max(remaining.saturating_add(1)));
-        let used = self.limit.saturating_sub(remaining);
-        let in_order = told.at >= self.as_of;
-        if used.saturating_mul(4) <= self.limit {
-            // Nearly all had come back: each comes back sooner.
-            self.regain = self.regain.checked_div(remaining.saturating_add(1)).unwrap_or_default();
-        }
-        match self.left {
-            Some(left) if in_order && remaining > left => {
-                // More than before: another window has begun, or calls come back one by one.
-                self.sent = self.under_way.saturating_add(1);
-                if used <= self.sent {
-                    self.learn(now.saturating_sub(self.opened));
-                    self.open(now);
-                }
-                self.is_aligned = used <= self.sent;
-                self.before = used.saturating_sub(self.sent);
-                self.left = Some(remaining);
-            }
-            Some(left) => {
-                self.left = Some(left.min(remaining));
-                if used > self.before.saturating_add(self.sent) {
-                    self.strangers = now.saturating_add(self.length.saturating_mul(2));
-                    self.before = used.saturating_sub(self.sent);
-                }
-            }
-            None => {
-                self.open(now);
-                self.is_aligned = used <= self.sent;
-                if self.is_aligned {
-                    // Over when it was thought to be: a shorter one that was measured before is not its length.
-                    self.measured = self.length;
-                }
-                self.before = used.saturating_sub(self.sent);
-                self.left = Some(remaining);
-                if self.before > self.recent.saturating_add(self.earlier) {
-                    self.strangers = now.saturating_add(self.length.saturating_mul(2));
-                }
-            }
-        }
-        if in_order {
-            self.as_of = now;
-        }
-        if self.left == Some(0) && self.may_ask() {
-            self.emptied = now;
-            let back = now.saturating_add(self.regain);
-            if self.is_early == Some(true) {
-                self.ends = self.ends.max(back);
-            }
-            self.opens = self.opens.max(self.ends.min(back));
-        }
-    }
-
-    fn open(&mut self, now: u64) {
-        self.opened = now;
-        self.ends = now.saturating_add(self.length);
-    }
-
-    fn lost(&mut self) {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.probes = self.probes.saturating_add(1).min(MOST_COUNT);
-        // It may have been counted.
-        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.sight.answered(now, told.at, told.limit, told.remaining);
     }
 
     fn refused(&mut self, now: u64, told: Told, is_ours: bool) {
-        let wait = told.wait.unwrap_or(self.length);
-        self.limit = told.limit.unwrap_or(self.limit);
+        self.sight.limit = told.limit.unwrap_or(self.sight.limit);
         if !is_ours {
-            self.said_no = self.said_no.max(now.saturating_add(wait));
-            self.opens = self.opens.max(self.said_no);
+            self.sight.refused_late(now, told.wait);
             return;
         }
-        if self.left.is_some() && self.is_aligned && told.wait.is_some() {
-            let length = now.saturating_add(wait).saturating_sub(self.opened);
-            if length > self.length {
-                self.learn(length);
-            }
+        let Refusal { wait, is_question } = self.sight.refused(now, told.wait);
+        if wait > self.sight.length / 8 && !is_question && self.sight.sent <= self.sight.limit.max(1) {
+            self.sight.others_call(now);
         }
-        let is_question = self.left == Some(0);
-        if is_question {
-            self.is_early = Some(now.saturating_add(wait).saturating_add(self.length / 8) < self.ends);
-            self.regain = now.saturating_add(wait).saturating_sub(self.emptied);
-        }
-        // A call that came a little too soon was not crowded out; but one that always does must come later.
-        self.early = if wait <= self.length / 8 { self.early.saturating_add(1).min(MOST_DOUBLED) } else { 0 };
-        let doublings = u32::try_from(self.early).unwrap_or_default();
-        let wait = wait.max(500_u64.checked_shl(doublings).unwrap_or(u64::MAX).min(self.length));
-        if wait > self.length / 8 && !is_question && self.sent <= self.limit.max(1) {
-            self.strangers = now.saturating_add(self.length.saturating_mul(2));
-        }
-        self.said_no = self.said_no.max(now.saturating_add(wait));
-        self.close(self.said_no.saturating_add(self.lateness(now)));
-    }
-
-    /// A window took this long. Believed when seen twice: the first of two windows of the clock is seen to be shorter.
-    fn learn(&mut self, length: u64) {
-        let length = length.clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
-        let (low, high) = (length.min(self.measured), length.max(self.measured));
-        if high < (self.length / 4).saturating_mul(3) {
-            self.length = high;
-        } else if low > (self.length / 4).saturating_mul(5) {
-            self.length = low;
-        }
-        self.measured = length;
+        self.sight.said_no = self.sight.said_no.max(now.saturating_add(wait));
+        self.close(self.sight.said_no.saturating_add(self.lateness(now)));
     }
 }
