@@ -179,7 +179,7 @@ pub enum InvalidApiKey {
         "the API key begins with the name of a scheme or header, as in `Bearer KEY`: give what comes after it alone"
     )]
     Scheme,
-    /// It is a whole assignment.
+    /// The text is an assignment, such as `COMETLY_API_KEY=KEY`, and not the key alone.
     #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
     Assignment,
     /// It is a variable that was not expanded, or the placeholder of an example: `$NAME`, `${NAME}`, `<key>`, `***`.

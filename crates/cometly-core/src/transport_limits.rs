@@ -29,7 +29,7 @@ pub struct TransportLimits {
     /// How long one attempt may take, connecting and the body included. `None`, the default, means what the call may take,
     /// if a time-out is set for the call, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
     pub attempt_timeout: Option<Duration>,
-    /// How long connecting may take; 10 s by default.
+    /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
     pub connect_timeout: Duration,
     /// The most bytes of body that are read; 32 MiB by default.
     pub max_body_size: usize,

@@ -133,7 +133,8 @@ impl WatcherBuilder {
         self
     }
 
-    /// Begins to watch. The key of `api` came from the reference, just now.
+    /// Begins to watch. `api` must have a key that was just read from the reference: the time of
+    /// [`expires_after`](Self::expires_after) begins now.
     ///
     /// # Errors
     /// The system's, if there is no further thread to be had.

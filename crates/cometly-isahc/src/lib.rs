@@ -155,7 +155,8 @@ impl Client {
         }
     }
 
-    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. By
+    /// Gives the next call a new connection, as after a change of network. Calls under way go on, and the connections that
+    /// were kept close with the last of them. By
     /// default [none are kept](ClientBuilder::reuse_connections). It does nothing to a client that
     /// [you brought](ClientBuilder::http_client).
     pub fn close_idle(&self) {

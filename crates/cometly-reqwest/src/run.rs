@@ -17,7 +17,8 @@ impl Client {
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
     }
 
-    /// As [`call`](Client::call), and `None` if the API says that there is no such thing: a 404.
+    /// As [`call`](Client::call), and `None` if the API itself answers that there is no such thing, with 404. A 404 of a proxy is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).
@@ -41,7 +42,8 @@ pub struct Run<'a, F: Flow> {
 }
 
 impl<F: Flow> Run<'_, F> {
-    /// Gives up with [`FlowError::OutOfTime`] after so long, counted from the first step. A call under way is not cut.
+    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
+    /// before a wait that does not fit into what is left. A call under way is not cut.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }

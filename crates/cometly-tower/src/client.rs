@@ -31,8 +31,10 @@ impl<S, H> Client<S, H> {
         Self { service, host, limits: TransportLimits::default(), retry_policy: RetryPolicy::default() }
     }
 
-    /// How long a whole call may take, all attempts and waits included; without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`] sets another for one call.
+    /// How long a whole call may take, all attempts and waits included; then it fails with
+    /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
+    /// [`Call::timeout`] sets another for one call.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
@@ -47,7 +49,8 @@ impl<S, H> Client<S, H> {
         self
     }
 
-    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
+    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again.
     #[must_use]
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.limits.max_body_size = bytes;

@@ -18,9 +18,10 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// How long a whole call may take, all attempts and waits included; without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute. [`Call::timeout`](cometly_core::Call::timeout) sets another for one
-    /// call.
+    /// How long a whole call may take, all attempts and waits included; then it fails with
+    /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
+    /// [`Call::timeout`](cometly_core::Call::timeout) sets another for one call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
@@ -45,7 +46,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The most bytes of body that are read from an answer; 32 MiB by default.
+    /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
+    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.limits.max_body_size = bytes;
         self

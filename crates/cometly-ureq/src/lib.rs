@@ -138,7 +138,8 @@ impl Client {
         }
     }
 
-    /// Closes the connections that are kept for the next call, as after a change of network; calls under way go on. It
+    /// Gives the next call a new connection, as after a change of network. Calls under way go on, and the connections that
+    /// were kept close with the last of them. It
     /// does nothing to an agent that [you brought](ClientBuilder::http_client).
     pub fn close_idle(&self) {
         self.agents.close_idle();

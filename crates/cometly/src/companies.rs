@@ -55,7 +55,8 @@ impl ListCompanies {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
 
-    /// Those created from `start` to `end`, both included.
+    /// The companies created from `start` to `end`, both included, to the second and by the Space's clock. `build` refuses a time
+    /// that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListCompaniesBuilder
     where
         S: TryInto<SpaceTime>,
@@ -171,7 +172,7 @@ impl UpdateCompanyBuilder {
         self
     }
 
-    /// The name, 1 to 255 characters.
+    /// The name, 1 to 255 Unicode characters; `build` refuses another.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.change.name = Some(name.into());
         self

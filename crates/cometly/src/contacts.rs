@@ -126,7 +126,7 @@ impl ListContactsBuilder {
         self
     }
 
-    /// With the tokens of their browsers.
+    /// Asks for each contact's comet tokens too, by which Cometly knows its browsers.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
@@ -177,7 +177,8 @@ impl Endpoint for ListContacts {
     }
 }
 
-/// `GET /contacts/{id}`: one contact, whole.
+/// `GET /contacts/{id}`: one contact with all its emails, phones, names and locations; what else the API has of it is asked for
+/// with `include_…`.
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until a client sends it"]
 pub struct GetContact {
@@ -191,7 +192,7 @@ impl GetContact {
         Self { id: id.into(), query: Query::default() }
     }
 
-    /// With the tokens of its browsers.
+    /// Asks for the comet tokens too, by which Cometly knows the contact's browsers.
     pub fn include_comet_tokens(mut self) -> Self {
         self.query.add("include_comet_tokens", 1);
         self
@@ -553,7 +554,7 @@ impl ExportContacts {
 }
 
 impl ExportContactsBuilder {
-    /// With the tokens of their browsers.
+    /// Asks for each contact's comet tokens too, by which Cometly knows its browsers.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self

@@ -138,7 +138,7 @@ impl DecodeError {
         self.0.mismatch.as_ref().map(Mismatch::path).unwrap_or_default()
     }
 
-    /// The line, from 1.
+    /// The line of the JSON where reading failed, from 1; 0 if it is not known.
     #[must_use]
     pub fn line(&self) -> usize {
         self.0.line

@@ -116,7 +116,7 @@ pub enum KeyStatus {
     Unknown,
 }
 
-/// The kinds of [`AuthOutcome`] beside success, without their answers.
+/// The kind of an answer that is no success: [`AuthOutcome`] without its [`ApiError`](crate::ApiError). Two kinds keep their reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {

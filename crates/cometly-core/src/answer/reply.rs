@@ -33,7 +33,8 @@ impl<B> Reply<B> {
         &self.headers
     }
 
-    /// The limit that this call counted against, if the answer has one.
+    /// The limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is missing
+    /// or cannot be read.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::read(&self.headers)

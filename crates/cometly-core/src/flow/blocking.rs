@@ -71,7 +71,8 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         Self { client, api, running: Running::new(flow), is_over: false }
     }
 
-    /// Gives up with [`FlowError::OutOfTime`] after this time, counted from the first step. A call under way is not cut.
+    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
+    /// before a wait that does not fit into what is left. A call under way is not cut.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }

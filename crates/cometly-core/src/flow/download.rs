@@ -719,7 +719,7 @@ mod tests {
         let part = |download: &mut Download, range: &str| {
             download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", range)]), at(0)).unwrap();
         };
-        // The length is told, or not.
+        // The server says the length, or not.
         for whole in ["10", "*"] {
             let mut download = download(FILE).unwrap().resume(4, None);
             open(&mut download, 0);

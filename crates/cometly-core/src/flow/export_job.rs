@@ -131,15 +131,15 @@ pub struct Export {
     pub export_id: ExportId,
     /// How far it is.
     pub status: ExportStatus,
-    /// When it was ordered, as the API writes it: ISO 8601.
+    /// When the export was ordered, as the API wrote it, which it documents as ISO 8601; `None` if it did not say.
     pub created_at: Option<String>,
     /// What the API says of it.
     pub message: Option<String>,
     /// Where the file is, once it is completed.
     pub download_url: Option<DownloadUrl>,
-    /// When it was completed.
+    /// When the export was completed, in the same form.
     pub completed_at: Option<String>,
-    /// Until when the URL is valid.
+    /// Until when the URL is valid, in the same form.
     pub expires_at: Option<String>,
 }
 
@@ -256,7 +256,8 @@ impl<E: ExportOrder> ExportJob<E> {
         Self::begin(Some(order), State::Ordered)
     }
 
-    /// Waits for an export that was ordered before, mostly by another process.
+    /// Waits for an export that was ordered before, mostly by another process. It fails with [`FlowError::UnknownExport`] if the
+    /// API has none with this id.
     #[must_use]
     pub fn resume(id: ExportId) -> Self {
         Self::begin(None, State::Waiting { id, until: None })
@@ -266,7 +267,8 @@ impl<E: ExportOrder> ExportJob<E> {
         Self { order, state, delay: FIRST_DELAY, patience: PATIENCE, began: None, news: None }
     }
 
-    /// How long the export may take from here, by default a day: then [`FlowError::ExportTooSlow`].
+    /// How long the job waits for the export, counted from its first step; a day by default. Then it fails with
+    /// [`FlowError::ExportTooSlow`], and the export's id is still good.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.patience = time;

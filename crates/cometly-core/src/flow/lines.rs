@@ -88,7 +88,7 @@ impl RowError {
         self.line
     }
 
-    /// Where in the row it is: `amount`. Empty for the whole row.
+    /// Where in the row it is: `amount`. Empty for the whole row, for one that is no JSON, and where the place is not known.
     #[must_use]
     pub fn path(&self) -> String {
         self.error.path()

@@ -24,7 +24,8 @@ impl<F: Flow> Running<F> {
         Self { flow, output: None, time: None, deadline: None }
     }
 
-    /// Gives up with [`FlowError::OutOfTime`] after so long, counted from the first step. A call under way is not cut.
+    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
+    /// before a wait that does not fit into what is left. A call under way is not cut.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         (self.time, self.deadline) = (Some(time), None);
@@ -43,7 +44,7 @@ impl<F: Flow> Running<F> {
         self.flow
     }
 
-    /// What the flow gave at its end, once [`next`](Flow::next) has given [`Step::End`].
+    /// What the flow gave at its end; `None` before [`next`](Flow::next) has given [`Step::End`].
     #[must_use]
     pub fn into_output(self) -> Option<F::Output> {
         self.output

@@ -103,7 +103,8 @@ impl Attempt {
         exchange()
     }
 
-    /// Takes what came of the attempt.
+    /// Takes the response, or why there is none, and gives the operation back: its [`next`](Operation::next) says whether to
+    /// wait, to send again, or that the call is over.
     pub fn finish<B: AsRef<[u8]>, E>(
         mut self,
         answer: Result<Response<B>, TransportError<E>>,

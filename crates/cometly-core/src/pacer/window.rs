@@ -1,4 +1,4 @@
-//! The rule: when a call of one endpoint may go. A step function on integers, and all of it.
+//! The rule: when a call of one endpoint may go. A step function on integers; what it learns of an answer is in [`Sight`].
 //!
 //! Times are milliseconds. What the server told is the truth; everything else only decides how soon to ask it.
 //!

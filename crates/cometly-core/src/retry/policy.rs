@@ -161,7 +161,7 @@ impl fmt::Debug for RetryPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryReason {
-    /// 401 to a key that was replaced while the call was under way.
+    /// 401 to a key that was replaced while the call was under way: sent again with the new one.
     KeyRotated,
     /// 429: the limit is used up.
     RateLimited,

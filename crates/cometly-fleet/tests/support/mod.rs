@@ -1,15 +1,5 @@
 //! A Redis server of the tests' own, and the rule in Rust as the engine holds it.
 #![allow(dead_code, reason = "each test uses a part of it")]
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail, and says what it measured"
-)]
 
 use std::{
     fs,

@@ -18,7 +18,8 @@ impl Client {
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
     }
 
-    /// As [`call`](Client::call), and `None` if the API says that there is no such thing: a 404.
+    /// As [`call`](Client::call), and `None` if the API itself answers that there is no such thing, with 404. A 404 of a proxy is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).
