@@ -129,6 +129,12 @@ fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
         _ => {
             let plain = error.render().to_string();
             let masked = argv::mask(&plain, arguments);
+            if arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json") {
+                let what = masked.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").trim();
+                let console =
+                    Console { json: true, quiet: false, progress: Progress::new(true, true, false), trace: None };
+                return console.fail(&Failure::usage(what));
+            }
             let _ = if masked == plain { error.print() } else { io::stderr().write_all(masked.as_bytes()) };
             Exit::Usage
         }

@@ -167,7 +167,7 @@ impl BaseUrl {
         host.strip_suffix("cometly.com").is_some_and(|before| before.is_empty() || before.ends_with('.'))
     }
 
-    fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let address = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost"

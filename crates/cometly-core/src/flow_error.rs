@@ -64,7 +64,7 @@ pub enum FlowError {
 pub enum UrlProblem {
     /// It is no URL that every client reads the same.
     Malformed,
-    /// It is neither https, nor http on this machine.
+    /// It is not https to another machine. Only an API on this machine may have its files there.
     Insecure,
     /// It names the API itself, which has no files.
     Api,
@@ -129,7 +129,7 @@ impl fmt::Display for UrlProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "the download_url is no plain URL: expected https://host/path",
-            Self::Insecure => "the download_url is not https: the file was not fetched",
+            Self::Insecure => "the download_url is not https to another machine: the file was not fetched",
             Self::Api => "the download_url names the API itself: expected another host",
             Self::OtherHost => "the new download_url names another host than the one before: the file was not fetched",
         })

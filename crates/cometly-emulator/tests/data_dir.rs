@@ -95,6 +95,23 @@ fn all_that_was_answered_is_there_again() {
     assert_ne!(next.split('|').next(), made.split('|').next());
 }
 
+#[cfg(unix)]
+#[test]
+fn its_files_are_for_their_user_alone_in_a_folder_that_is_open() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("modes");
+    fs::create_dir(&folder.0).unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let emulator = folder.start();
+    ask(&emulator, "GET", "/companies", "", 200);
+    let files: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+}
+
 #[test]
 fn a_second_emulator_on_the_same_folder_is_refused_until_the_first_is_gone() {
     let folder = Folder::new("second");

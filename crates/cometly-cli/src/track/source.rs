@@ -68,6 +68,15 @@ impl Source {
         let head = head(&file).map_err(failed)?;
         let converted = match format {
             InputFormat::Auto if csv::is_header(&head) => true,
+            InputFormat::Auto
+                if input::without_mark(&head).trim_ascii_start().first().is_some_and(|first| *first != b'{') =>
+            {
+                return Err(Failure::usage(format!(
+                    "{} begins neither with a JSON object nor with a CSV header that has event_name",
+                    name.display()
+                ))
+                .advise("correct its first line, or say what it is: --input-format ndjson or csv"));
+            }
             InputFormat::Auto | InputFormat::Ndjson => false,
             InputFormat::Csv => true,
         };

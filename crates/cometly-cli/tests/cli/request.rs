@@ -99,6 +99,24 @@ fn bodies_and_queries_arrive_as_meant() {
 }
 
 #[test]
+fn what_is_not_understood_is_json_too_if_that_is_asked_for() {
+    let program = Program::new("http://127.0.0.1:1", KEY);
+    for arguments in
+        [&["--json", "nosuch"][..], &["request", "GET", "--json"], &["request", "GET", "x", "--no", "--json"]]
+    {
+        let ran = program.run(arguments).ends(2);
+        let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+        assert_eq!(
+            (error["error"]["exit_code"].as_u64(), error["error"]["kind"].as_str()),
+            (Some(2), Some("usage")),
+            "{error}"
+        );
+    }
+    // Behind two dashes it is no option.
+    assert!(program.run(&["request", "GET", "--no", "--", "--json"]).ends(2).stderr.starts_with("error: "));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let server = Server::start(|_, _| json(200, GOOD));
     let program = Program::new(&server.base_url, KEY);

@@ -384,6 +384,10 @@ fn read_url(export: &Export, api: &BaseUrl) -> Result<(Uri, BaseUrl), FlowError>
         InvalidBaseUrl::InsecureHttp => FlowError::Url(UrlProblem::Insecure),
         _ => malformed(),
     })?;
+    // Else a server could make this program ask services of its own machine.
+    if origin.is_loopback() && !api.is_loopback() {
+        return Err(FlowError::Url(UrlProblem::Insecure));
+    }
     if api.is_origin_of(&url) {
         return Err(FlowError::Url(UrlProblem::Api));
     }
@@ -636,7 +640,14 @@ mod tests {
         ] {
             assert_eq!(words(download(url)), told(FlowError::Url(problem)), "{url}");
         }
-        assert!(download("http://127.0.0.1:8080/x").is_ok());
+        // An export of a server on this machine may be there as well.
+        for url in ["http://127.0.0.1:8080/x", "http://localhost/x", "https://[::1]/x"] {
+            let export = serde_json::from_str(&body(url)).unwrap();
+            assert_eq!(words(download(url)), told(FlowError::Url(UrlProblem::Insecure)), "{url}");
+            let here =
+                Api::builder(ApiKey::new("12|canary").unwrap()).base_url("http://127.0.0.1:4010".parse().unwrap());
+            assert!(Download::of::<Orders>(&export, &here.build()).is_ok(), "{url}");
+        }
         let none: Export = serde_json::from_str(r#"{"export_id":"x","status":"processing"}"#).unwrap();
         assert_eq!(words(Download::of::<Orders>(&none, &api())), told(FlowError::NoDownloadUrl));
     }

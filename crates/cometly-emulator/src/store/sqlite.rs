@@ -31,6 +31,12 @@ impl Database {
             io::Error::new(error.kind(), format!("no data folder at {}: {error}", folder.display()))
         })?;
         let path = folder.join(FILE);
+        // Its logs have the mode of the file itself. One that is there keeps its own.
+        let mut file = std::fs::OpenOptions::new();
+        file.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+        file.open(&path)?;
         let connection = Connection::open(&path).map_err(|error| refuse(folder, &error))?;
         let database = Self { connection, path: folder.to_owned() };
         database.prepare().map_err(|error| refuse(folder, &error))?.map_err(|told| {
