@@ -151,6 +151,11 @@ fn authority(url: &Url) -> &str {
     &url[url::Position::BeforeHost..url::Position::AfterPort]
 }
 
+/// Whether a path value is or holds a dot segment, between slashes of either kind.
+fn names_another(value: &str) -> bool {
+    value.split(['/', '\\']).any(|part| [".", ".."].contains(&part))
+}
+
 /// The segments of the path, if the template is plain and each value has its place.
 fn path(template: &str, values: &[String]) -> Option<Vec<String>> {
     let mut values = values.iter();
@@ -167,7 +172,7 @@ fn path(template: &str, values: &[String]) -> Option<Vec<String>> {
         }
         path.push(match name {
             None => segment.to_owned(),
-            Some(_) => values.next().filter(|value| !["", ".", ".."].contains(&value.as_str()))?.clone(),
+            Some(_) => values.next().filter(|value| !value.is_empty() && !names_another(value))?.clone(),
         });
     }
     values.next().is_none().then_some(path)

@@ -73,9 +73,10 @@ impl<'a> Secrets<'a> {
     }
 
     fn are_escaped_in(&self, text: &[u8]) -> bool {
-        any(text, |byte| matches!(byte, b'\\' | b'%'))
+        has_escape(text)
             && self.shortest().any(|secret| {
-                (0..text.len()).any(|at| text.get(at..).is_some_and(|rest| len_escaped(rest, secret).is_some()))
+                (0..text.len())
+                    .any(|at| starts(text, at, secret).is_some_and(|rest| len_escaped(rest, secret).is_some()))
             })
     }
 
@@ -93,7 +94,8 @@ impl<'a> Secrets<'a> {
         let longest = secrets().map(<[u8]>::len).max().unwrap_or_default();
         // Each character may be written as an escape of six.
         let first = cut.len().saturating_sub(longest.saturating_mul(6));
-        let is_torn = |at: &usize| cut.get(*at..).is_some_and(|rest| secrets().any(|secret| is_torn(rest, secret)));
+        let is_torn =
+            |at: &usize| secrets().any(|secret| starts(cut, *at, secret).is_some_and(|rest| is_torn(rest, secret)));
         (first..cut.len()).find(is_torn).unwrap_or(cut.len())
     }
 
@@ -115,6 +117,20 @@ fn shortest(key: &ApiKey) -> &[u8] {
 
 fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
     if text.starts_with(secret) { Some(secret.len()) } else { len_escaped(text, secret) }
+}
+
+/// Whether a text has what may be an escape of JSON's or of a URL's. A page may say `100%` without one.
+fn has_escape(text: &[u8]) -> bool {
+    let is_percent_escape = |at: &[u8]| matches!(at, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit));
+    // Both are compared, so that no branch keeps it from going over many places at once.
+    any(text, |byte| (byte == b'\\') | (byte == b'%'))
+        && (any(text, |byte| byte == b'\\') || text.windows(3).any(is_percent_escape))
+}
+
+/// The text from a place on, if a secret may begin there: most places are ruled out by one byte.
+fn starts<'a>(text: &'a [u8], at: usize, secret: &[u8]) -> Option<&'a [u8]> {
+    let rest = text.get(at..)?;
+    (matches!(rest, [b'\\' | b'%', ..]) || rest.first() == secret.first()).then_some(rest)
 }
 
 /// The length of the secret at the beginning of a text in which each character may be written as an escape of JSON's or of
@@ -203,7 +219,7 @@ fn is_plain(text: &[u8]) -> bool {
 /// `Iterator::any`, but many bytes at a time: a chunk of fixed length is compiled to a few instructions, and the last chunk
 /// may overlap the one before, so that no rest is left.
 fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
-    let is_in = |chunk: &[u8]| chunk.iter().map(|byte| is(*byte)).fold(false, BitOr::bitor);
+    let is_in = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(is(*byte))).fold(0, BitOr::bitor) != 0;
     match text.last_chunk::<16>() {
         Some(last) => text.chunks_exact(16).any(&is_in) || is_in(last),
         None => is_in(text),

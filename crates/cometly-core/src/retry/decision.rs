@@ -244,6 +244,7 @@ mod tests {
             // The time left.
             ("no time for the wait", default, left(30.0, asks(H::Refused, 30.0)), Stop),
             ("no time at all", default, left(0.0, facts(H::NotSent)), Stop),
+            ("401 to an old key, no time at all", default, left(0.0, facts(H::KeyRotated)), Stop),
             // The budget.
             ("budget empty, 5xx", default, broke(facts(H::Unavailable)), Stop),
             ("budget empty, nothing sent", default, broke(facts(H::NotSent)), Stop),
