@@ -122,8 +122,7 @@ fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
 /// Whether a text has what may be an escape of JSON's or of a URL's. A page may say `100%` without one.
 fn has_escape(text: &[u8]) -> bool {
     let is_percent_escape = |at: &[u8]| matches!(at, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit));
-    // Both are compared, so that no branch keeps it from going over many places at once.
-    any(text, |byte| (byte == b'\\') | (byte == b'%'))
+    any(text, |byte| matches!(byte, b'\\' | b'%'))
         && (any(text, |byte| byte == b'\\') || text.windows(3).any(is_percent_escape))
 }
 
