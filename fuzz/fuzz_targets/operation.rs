@@ -336,7 +336,7 @@ impl World {
                 let asked = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
                 match status_of(status) {
                     401 if is_key_old && known.key_rotations < 16 => {
-                        // At its deadline, the answer is what the caller gets.
+                        // At the call's deadline the caller gets the 401.
                         let is_allowed = rules.max_attempts > 1 && !left.is_zero();
                         known.key_rotations += 1;
                         return is_allowed.then_some((R::KeyRotated, Duration::ZERO));

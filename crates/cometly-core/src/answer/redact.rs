@@ -119,14 +119,14 @@ fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
     if text.starts_with(secret) { Some(secret.len()) } else { len_escaped(text, secret) }
 }
 
-/// Whether a text has what may be an escape of JSON's or of a URL's. A page may say `100%` without one.
+/// Whether a text may hold an escape of JSON's or of a URL's. The `%` of `width: 100%` is none.
 fn has_escape(text: &[u8]) -> bool {
     let is_percent_escape = |at: &[u8]| matches!(at, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit));
     any(text, |byte| matches!(byte, b'\\' | b'%'))
         && (any(text, |byte| byte == b'\\') || text.windows(3).any(is_percent_escape))
 }
 
-/// The text from a place on, if a secret may begin there: most places are ruled out by one byte.
+/// The text from a place on, if the secret may begin there: one byte rules out most places.
 fn starts<'a>(text: &'a [u8], at: usize, secret: &[u8]) -> Option<&'a [u8]> {
     let rest = text.get(at..)?;
     (matches!(rest, [b'\\' | b'%', ..]) || rest.first() == secret.first()).then_some(rest)

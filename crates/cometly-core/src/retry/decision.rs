@@ -101,7 +101,7 @@ impl Rules {
         };
         // A policy of a single attempt is meant as such.
         if reason == RetryReason::KeyRotated && self.max_attempts > 1 {
-            // At its deadline, the answer is what the caller gets.
+            // At the call's deadline the caller gets the 401.
             if facts.time_left.is_zero() {
                 return Decision::Stop;
             }
