@@ -286,6 +286,7 @@ mod tests {
         assert_eq!(cleaned("bad token canary-secret"), "bad token [redacted]");
         assert_eq!(cleaned("?token=12%7Ccanary-secret&a=100%"), "?token=[redacted]&a=100%");
         assert_eq!(cleaned("%31%32%7c%63anary%2Dsecret"), "[redacted]");
+        assert_eq!(cleaned("canary%2Dsecret"), "[redacted]");
         assert_eq!(cleaned("12%7Xcanary-secret 5% %zz"), "12%7X[redacted] 5% %zz");
         // A half that is short may be a word.
         for (key, text, shown) in [
