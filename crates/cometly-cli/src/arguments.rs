@@ -71,6 +71,12 @@ pub(crate) struct Global {
     /// How long one attempt may take [default: as long as --timeout says; 30 without it]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) attempt_timeout: Option<Duration>,
+    /// The Redis or Valkey by which processes share the limits of a Space: `redis://HOST:PORT`; with a password only in `COMETLY_FLEET_URL`
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) fleet: Option<String>,
+    /// A name of yours for the Space, the same for all processes of a fleet; never the key [default: `COMETLY_SPACE`]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) space: Option<String>,
     /// Write what happens to each call to a new file, for a support ticket: no key, no value of yours, no address
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
@@ -134,6 +140,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CompaniesCommand,
     },
+    /// See what processes share by `--fleet`
+    Fleet {
+        #[command(subcommand)]
+        command: FleetCommand,
+    },
     /// Run a Cometly on this machine, to try without an account
     Emulator(EmulatorArguments),
     /// Print completions for a shell
@@ -147,6 +158,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Tell whether the engine can be used, and of each endpoint its limit, what is left and how many calls wait
+    #[command(after_help = "Examples:
+  cometly fleet status --fleet redis://127.0.0.1:6379 --space space-42
+  COMETLY_FLEET_URL=rediss://… COMETLY_SPACE=space-42 cometly fleet status --json")]
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

@@ -32,11 +32,7 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     let checked = describe(&Session::without_key(global)?.api, method.clone(), arguments, body.clone())?.to_request();
     checked.map_err(|error| Failure::usage(error.to_string()))?;
     // Kept to the end, since it watches the key.
-    let session = match Session::find(global)? {
-        Some(session) => session,
-        None if arguments.dry_run => Session::without_key(global)?,
-        None => return Err(Session::missing()),
-    };
+    let session = if arguments.dry_run { Session::for_show(global, console) } else { Session::open(global, console) }?;
     let call = describe(&session.api, method, arguments, body)?;
     if arguments.dry_run {
         return dry_run::show(&call, console);

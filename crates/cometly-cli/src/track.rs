@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         }
     }
 
-    let session = Session::open(global)?;
+    let session = Session::open(global, console)?;
     let (mut journal, noted) = Journal::open(&journal_path, session.api.base_url())?;
     let conflicts = plan.split_conflicts(&noted);
     let refused_file = RefusedFile::new(refused_path, &noted, &plan);

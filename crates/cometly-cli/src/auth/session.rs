@@ -11,7 +11,7 @@
 //! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
 //! this machine.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{env, path::PathBuf};
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
 use cometly_credentials::{FoundKey, KeyChain, KeyRef, NoKey, Watcher};
@@ -19,8 +19,11 @@ use cometly_credentials::{FoundKey, KeyChain, KeyRef, NoKey, Watcher};
 use crate::{
     arguments::{self, Global},
     auth::credentials::{self, Credentials, Profile, StoredKey},
+    environment::variable,
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
+    fleet,
+    terminal::console::Console,
 };
 
 const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
@@ -52,6 +55,8 @@ impl KeySource {
 
 /// The API as the key of this command sees it.
 pub(crate) struct Session {
+    /// Dropped before the last clone of the pacer, for which it waits.
+    _member: Option<fleet::Member>,
     pub(crate) api: Api,
     pub(crate) source: KeySource,
     key: ApiKey,
@@ -61,10 +66,19 @@ pub(crate) struct Session {
     _watcher: Option<Watcher>,
 }
 
+/// A key, where it came from and where it may go.
+struct Found {
+    key: ApiKey,
+    base_url: BaseUrl,
+    source: KeySource,
+}
+
 impl Session {
-    /// The session of this command.
-    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
-        Self::find(global)?.ok_or_else(Self::missing)
+    /// The session of this command, whose calls wait for their turn among those of its fleet.
+    pub(crate) fn open(global: &Global, console: &Console) -> Result<Self, Failure> {
+        let Found { key, base_url, source } = Found::look(global, console)?.ok_or_else(Self::missing)?;
+        let (pacer, member) = fleet::pacer(global, console)?;
+        Self::with_pacer(key, base_url, source, pacer, member)
     }
 
     pub(crate) fn missing() -> Failure {
@@ -76,20 +90,69 @@ impl Session {
         format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}")
     }
 
-    /// As [`open`](Self::open); `None` if there is no key.
-    pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+    /// As [`open`](Self::open), without a fleet; `None` if there is no key.
+    pub(crate) fn find(global: &Global, console: &Console) -> Result<Option<Self>, Failure> {
+        let found = Found::look(global, console)?;
+        found.map(|Found { key, base_url, source }| Self::new(key, base_url, source)).transpose()
+    }
+
+    pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
+        Self::with_pacer(key, base_url, source, Pacer::new(), None)
+    }
+
+    fn with_pacer(
+        key: ApiKey,
+        base_url: BaseUrl,
+        source: KeySource,
+        pacer: Pacer,
+        member: Option<fleet::Member>,
+    ) -> Result<Self, Failure> {
+        let key_ending = ending(&key);
+        let api = api(key.clone(), base_url, pacer)?;
+        let watch = |found: &FoundKey| Watcher::start(found.reference().clone(), &api);
+        let watcher = source.found().map(watch).transpose();
+        let watcher = watcher.map_err(|error| Failure::local(format!("cannot watch the key: {error}")))?;
+        Ok(Self { _member: member, api, source, key, key_ending, _watcher: watcher })
+    }
+
+    /// Whether the session began with this key.
+    pub(crate) fn is_key(&self, key: &ApiKey) -> bool {
+        self.key.expose_secret() == key.expose_secret()
+    }
+
+    /// The session of this command, or one without a key: for a call that is shown and not sent.
+    pub(crate) fn for_show(global: &Global, console: &Console) -> Result<Self, Failure> {
+        Self::find(global, console)?.map_or_else(|| Self::without_key(global), Ok)
+    }
+
+    /// A session without a key, for calls that are described and not sent.
+    pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
+        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+        Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
+    }
+}
+
+impl Found {
+    /// Looks for the key of this command.
+    fn look(global: &Global, console: &Console) -> Result<Option<Self>, Failure> {
         if let Some(chain) = key_from(global)? {
             if global.profile.is_some() {
                 return Err(Failure::usage("--key-from and --profile each name a key: give one of them"));
             }
             let found = chain.read().map_err(no_key)?;
             let base_url = base_url(global)?.unwrap_or_default();
-            return Self::new(found.key().clone(), base_url, KeySource::Reference(found)).map(Some);
+            return Ok(Some(Self { key: found.key().clone(), base_url, source: KeySource::Reference(found) }));
         }
         if global.profile.is_none()
             && let Some(key) = environment_key()?
         {
-            return Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment).map(Some);
+            if let Some(name) = named_profile(global)? {
+                console.note(format_args!(
+                    "{PROFILE_VARIABLE} names {name}, which is not used, since {API_KEY_VARIABLE} is set; --profile {name} uses it"
+                ));
+            }
+            let base_url = base_url(global)?.unwrap_or_default();
+            return Ok(Some(Self { key, base_url, source: KeySource::Environment }));
         }
         let wanted = match (&global.base_url, &global.profile) {
             (None, Some(_)) => None,
@@ -114,32 +177,7 @@ impl Session {
                 (found.key().clone(), Some(found))
             }
         };
-        Self::new(key, base_url, KeySource::Profile { name, file, found }).map(Some)
-    }
-
-    pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
-        let key_ending = ending(&key);
-        let api = api(key.clone(), base_url)?;
-        let watch = |found: &FoundKey| Watcher::start(found.reference().clone(), &api);
-        let watcher = source.found().map(watch).transpose();
-        let watcher = watcher.map_err(|error| Failure::local(format!("cannot watch the key: {error}")))?;
-        Ok(Self { api, source, key, key_ending, _watcher: watcher })
-    }
-
-    /// Whether the session began with this key.
-    pub(crate) fn is_key(&self, key: &ApiKey) -> bool {
-        self.key.expose_secret() == key.expose_secret()
-    }
-
-    /// The session of this command, or one without a key: for a call that is shown and not sent.
-    pub(crate) fn for_show(global: &Global) -> Result<Self, Failure> {
-        Self::find(global)?.map_or_else(|| Self::without_key(global), Ok)
-    }
-
-    /// A session without a key, for calls that are described and not sent.
-    pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
-        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
-        Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
+        Ok(Some(Self { key, base_url, source: KeySource::Profile { name, file, found } }))
     }
 }
 
@@ -183,8 +221,8 @@ fn chosen(stored: Option<Credentials>, named: Option<&str>) -> Option<(String, P
 }
 
 /// An API with our name on it, whose calls wait for their turn.
-fn api(key: ApiKey, base_url: BaseUrl) -> Result<Api, Failure> {
-    let builder = Api::builder(key).base_url(base_url).pacer(Pacer::new());
+fn api(key: ApiKey, base_url: BaseUrl, pacer: Pacer) -> Result<Api, Failure> {
+    let builder = Api::builder(key).base_url(base_url).pacer(pacer);
     // Our own name is plain ASCII.
     let builder = builder.user_agent(USER_AGENT).map_err(|error| Failure::local(error.to_string()))?;
     Ok(builder.build())
@@ -222,12 +260,6 @@ fn parse(url: &str, insecure: &[String]) -> Result<BaseUrl, String> {
         return Ok(insecure_url);
     }
     Err(format!("{refused}; in a closed test network, --insecure-http {authority} allows it for this host"))
-}
-
-/// A variable of the environment; an empty one is none.
-fn variable(name: &str) -> Option<String> {
-    let value = env::var_os(name).filter(|value| !value.is_empty())?;
-    Some(value.into_string().unwrap_or_else(|value: OsString| value.to_string_lossy().into_owned()))
 }
 
 pub(crate) fn environment_key() -> Result<Option<ApiKey>, Failure> {

@@ -67,7 +67,7 @@ struct Endpoint {
 
 pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
     credentials::remove_leftover(&credentials::path()?);
-    let status = match Session::find(global)? {
+    let status = match Session::find(global, console)? {
         None => KeyReport::without_key(),
         Some(session) => {
             let transport = Transport::new(global, Patience::Call, console)?;

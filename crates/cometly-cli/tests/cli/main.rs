@@ -10,6 +10,7 @@
 mod auth;
 mod emulator;
 mod exports;
+mod fleet;
 mod key_from;
 mod killed;
 mod lists;
