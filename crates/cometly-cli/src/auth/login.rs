@@ -45,7 +45,7 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
             return Err(Failure::usage("--key-from and --with-token each name a key: give one of them"));
         }
         Some(chain) => {
-            let found = chain.read().map_err(session::no_key)?;
+            let found = session::read(&chain)?;
             (found.key().clone(), StoredKey::At(from_any_folder(found.reference())?))
         }
         None => {

@@ -14,7 +14,7 @@
 use std::{env, path::PathBuf};
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
-use cometly_credentials::{FoundKey, KeyChain, KeyRef, NoKey, Watcher};
+use cometly_credentials::{FoundKey, KeyChain, KeyRef, Watcher};
 
 use crate::{
     arguments::{self, Global},
@@ -23,7 +23,7 @@ use crate::{
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
     fleet,
-    terminal::console::Console,
+    terminal::{console::Console, interrupt},
 };
 
 const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
@@ -139,7 +139,7 @@ impl Found {
             if global.profile.is_some() {
                 return Err(Failure::usage("--key-from and --profile each name a key: give one of them"));
             }
-            let found = chain.read().map_err(no_key)?;
+            let found = read(&chain)?;
             let base_url = base_url(global)?.unwrap_or_default();
             return Ok(Some(Self { key: found.key().clone(), base_url, source: KeySource::Reference(found) }));
         }
@@ -173,7 +173,7 @@ impl Found {
         let (key, found) = match profile.key {
             StoredKey::Here(key) => (key, None),
             StoredKey::At(reference) => {
-                let found = KeyChain::from(reference).read().map_err(no_key)?;
+                let found = read(&KeyChain::from(reference))?;
                 (found.key().clone(), Some(found))
             }
         };
@@ -188,8 +188,10 @@ pub(crate) fn key_from(global: &Global) -> Result<Option<KeyChain>, Failure> {
     Ok(Some(references).filter(|references| !references.is_empty()).map(KeyChain::from))
 }
 
-pub(crate) fn no_key(error: NoKey) -> Failure {
-    Failure::new(Exit::Unauthenticated, error.to_string())
+/// The key of the first reference that has one.
+pub(crate) fn read(chain: &KeyChain) -> Result<FoundKey, Failure> {
+    interrupt::end_on_signal()?;
+    chain.read().map_err(|error| Failure::new(Exit::Unauthenticated, error.to_string()))
 }
 
 /// The profile that the command line or the environment names.
