@@ -164,7 +164,8 @@ impl Found {
         let is_any = stored.is_some();
         let Some((name, profile)) = chosen(stored, named.as_deref()) else {
             return match named {
-                Some(name) => Err(no_such_profile(&name)),
+                Some(name) if global.profile.is_some() => Err(no_such_profile(&name)),
+                Some(name) => Err(named_by_variable(&name)),
                 None if is_any => Err(none_in_use()),
                 None => Ok(None),
             };
@@ -209,6 +210,12 @@ pub(crate) fn no_such_profile(name: &str) -> Failure {
     Failure::new(Exit::Unauthenticated, format!("there is no profile {name}")).advise(format!(
         "see those that there are with `cometly auth list`, or log in: cometly auth login --profile {name}"
     ))
+}
+
+/// As [`no_such_profile`], if the environment names it.
+pub(crate) fn named_by_variable(name: &str) -> Failure {
+    Failure::new(Exit::Unauthenticated, format!("{PROFILE_VARIABLE} names the profile {name}, which there is not"))
+        .advise(format!("set it to one that `cometly auth list` shows, or log in: cometly auth login --profile {name}"))
 }
 
 fn none_in_use() -> Failure {
