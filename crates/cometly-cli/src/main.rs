@@ -84,8 +84,13 @@ fn run(arguments: &[OsString]) -> Exit {
                 dispatch(command, &global, &console)
             });
             let exit = ended.unwrap_or_else(|failure| console.fail(&failure));
-            match console.trace.as_ref().map_or(Ok(()), Trace::finish) {
+            match console.trace.as_ref().map_or(Ok(false), Trace::finish) {
                 Err(failure) if exit == Exit::Ok => console.fail(&failure),
+                // With JSON, stderr has the error alone.
+                Ok(true) if !console.json => {
+                    console.note("No call was made, so there is no trace file.");
+                    exit
+                }
                 _ => exit,
             }
         }

@@ -314,4 +314,20 @@ fn a_trace_tells_what_happened_and_nothing_personal() {
     assert_eq!(mode(&program.path("trace.ndjson")), 0o600);
     program.run(&["request", "GET", "x", "--trace", "trace.ndjson"]).ends(1).says("trace.ndjson");
     assert_eq!(program.read("trace.ndjson"), trace);
+    program.run(&["request", "GET", "x", "--trace", "-"]).ends(2).says("--trace cometly-trace.ndjson");
+    assert!(!program.path("-").exists());
+}
+
+#[test]
+fn a_trace_of_no_call_leaves_its_name_free_and_a_piece_of_the_key_is_no_header() {
+    let server = Server::start(|_, _| {
+        answer(200, "Server: nginx\r\nCF-Ray: x-nary-canary-x\r\nCache-Control: key=canary\r\n", "{}")
+    });
+    let program = Program::new(&server.base_url, KEY);
+    let call = |path| program.run(&["request", "GET", path, "--trace", "trace"]);
+    call("a%2f").ends(2).says("No call was made, so there is no trace file.");
+    assert!(!program.path("trace").exists());
+    call("companies").ends(0);
+    let trace = program.read("trace");
+    assert!(trace.contains("nginx") && !trace.contains("canary"), "{trace}");
 }
