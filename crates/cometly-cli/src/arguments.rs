@@ -86,7 +86,10 @@ pub(crate) struct Global {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportName {
     Reqwest,
+    /// Hidden where it is not built in, but known: its error says how to get it.
+    #[cfg_attr(not(feature = "ureq"), value(hide = true))]
     Ureq,
+    #[cfg_attr(not(feature = "isahc"), value(hide = true))]
     Isahc,
 }
 

@@ -124,7 +124,19 @@ fn export<E: ExportOrder, F: clap::Args>(
     let run = Run { job: &job, order_again: arguments.order_again, console };
     match run.all(jobs, &mut output) {
         Ok(()) => output.finish(console).map(|()| Exit::Ok),
-        Err(failure) => Err(output.keep(failure)),
+        Err(failure) => {
+            let failure = if arguments.export_id.is_some() {
+                failure.advise_instead("--order-again", "order another one: name the time instead of --export-id")
+            } else if output.part().is_some() {
+                failure.advise_instead(
+                    "--order-again",
+                    "if a second export does no harm, run the same command with --resume --order-again",
+                )
+            } else {
+                failure
+            };
+            Err(output.keep(failure))
+        }
     }
 }
 

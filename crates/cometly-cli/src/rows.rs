@@ -41,7 +41,10 @@ impl Output {
         calls: &[Call],
         console: &Console,
     ) -> Result<Self, Failure> {
-        let format = arguments.format(console.json);
+        let format = arguments.format(console.json).ok_or_else(|| {
+            Failure::usage("the name of --output does not tell its format: expected one that ends with .csv, .json, .ndjson or .jsonl")
+                .advise("or name the format with --format; for a spreadsheet, csv")
+        })?;
         let mut writer = Writer::new(format, columns);
         let Some(path) = arguments.file() else { return Ok(Self { writer, part: None }) };
         if format == Format::Table {

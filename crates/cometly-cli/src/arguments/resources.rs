@@ -308,7 +308,7 @@ pub(crate) struct ShownArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct OutputArguments {
-    /// How rows are written [default: as the name of --output ends; else a table on a terminal, and ndjson elsewhere]
+    /// How rows are written [default: as --output ends, with .csv, .json, .ndjson or .jsonl; else a table on a terminal, and ndjson elsewhere]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// A file for the rows, which is there only once it is whole, readable by you alone; - for stdout
@@ -327,21 +327,21 @@ impl OutputArguments {
         self.output.as_deref().filter(|path| path.as_os_str() != "-")
     }
 
-    pub(crate) fn format(&self, is_json: bool) -> Format {
-        if let Some(format) = self.format {
-            return format;
+    /// `None` if the file's name ends as that of another format.
+    pub(crate) fn format(&self, is_json: bool) -> Option<Format> {
+        if self.format.is_some() {
+            return self.format;
         }
-        match self.file() {
-            Some(path) => {
-                let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-                match extension {
-                    "csv" => Format::Csv,
-                    "json" => Format::Json,
-                    _ => Format::Ndjson,
-                }
-            }
-            None if !is_json && std::io::IsTerminal::is_terminal(&std::io::stdout()) => Format::Table,
-            None => Format::Ndjson,
+        let Some(path) = self.file() else {
+            let is_table = !is_json && std::io::IsTerminal::is_terminal(&std::io::stdout());
+            return Some(if is_table { Format::Table } else { Format::Ndjson });
+        };
+        match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            // A packed file is refused as such.
+            "" | "ndjson" | "jsonl" | "gz" => Some(Format::Ndjson),
+            _ => None,
         }
     }
 }

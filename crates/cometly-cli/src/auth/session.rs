@@ -77,6 +77,7 @@ impl Session {
     /// The session of this command, whose calls wait for their turn among those of its fleet.
     pub(crate) fn open(global: &Global, console: &Console) -> Result<Self, Failure> {
         let Found { key, base_url, source } = Found::look(global, console)?.ok_or_else(Self::missing)?;
+        remark_on(&base_url, console);
         let (pacer, member) = fleet::pacer(global, console)?;
         Self::with_pacer(key, base_url, source, pacer, member)
     }
@@ -93,6 +94,9 @@ impl Session {
     /// As [`open`](Self::open), without a fleet; `None` if there is no key.
     pub(crate) fn find(global: &Global, console: &Console) -> Result<Option<Self>, Failure> {
         let found = Found::look(global, console)?;
+        if let Some(found) = &found {
+            remark_on(&found.base_url, console);
+        }
         found.map(|Found { key, base_url, source }| Self::new(key, base_url, source)).transpose()
     }
 
@@ -235,6 +239,13 @@ fn api(key: ApiKey, base_url: BaseUrl, pacer: Pacer) -> Result<Api, Failure> {
     // Our own name is plain ASCII.
     let builder = builder.user_agent(USER_AGENT).map_err(|error| Failure::local(error.to_string()))?;
     Ok(builder.build())
+}
+
+/// An address without a path is one from which the path was forgotten, or a server of the user's own.
+pub(crate) fn remark_on(base_url: &BaseUrl, console: &Console) {
+    if base_url.path().is_empty() {
+        console.note(format_args!("{base_url} has no path; that of Cometly's API is {}", BaseUrl::default().path()));
+    }
 }
 
 /// Where calls go, if the command line or the environment says so.

@@ -95,6 +95,7 @@ pub(crate) fn check(line: &[u8]) -> Result<Event, Vec<Problem>> {
             }
         }
     }
+    problems.sort_by_key(|problem| problem.column);
     problems.truncate(MAX_PROBLEMS);
     Err(problems)
 }

@@ -63,8 +63,9 @@ impl Plan {
             keys: HashMap::new(),
             equal_lines: HashMap::new(),
         };
+        let mut rows = Self::default();
         for (number, words) in converted.iter().flat_map(|converted| &converted.problems) {
-            planner.plan.refuse(*number, [Problem { column: 0, words: (*words).to_owned() }]);
+            rows.refuse(*number, [Problem { column: 0, words: (*words).to_owned() }]);
         }
         planner.is_converted = converted.is_some();
         for (place, line) in Lines::new(reader).enumerate() {
@@ -75,7 +76,13 @@ impl Plan {
                 return Err(io::Error::other(format!("it has more than {MAX_LINES} events; split it")));
             }
         }
-        Ok(planner.plan)
+        let mut plan = planner.plan;
+        plan.invalid_lines = plan.invalid_lines.saturating_add(rows.invalid_lines);
+        plan.invalid.extend(rows.invalid);
+        // In the order of the file, whatever found them.
+        plan.invalid.sort_by_key(|invalid| invalid.number);
+        plan.invalid.truncate(MAX_TOLD);
+        Ok(plan)
     }
 
     /// Takes out the events whose key the server has taken with another content: it would ignore them. The events that are

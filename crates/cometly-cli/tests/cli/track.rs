@@ -453,6 +453,24 @@ fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
 }
 
 #[test]
+fn problems_come_in_the_order_of_the_file_and_of_the_line() {
+    let program = Program::alone();
+    program.write(
+        "rows.csv",
+        "event_name,email,amount\npurchase,a@example.com,x\npurchase\npurchase,b@example.com,y\npurchase,c\n",
+    );
+    program.write("rows.ndjson", r#"{"amount":"x","email":7,"event_name":"Purchase","amont":1}"#);
+    let numbers = |input: &str| -> Vec<(u64, Option<u64>)> {
+        let told = program.run(&["events", "track", "--input", input, "--dry-run", "--json"]).ends(6).json();
+        let problems = told["problems"].as_array().unwrap().clone();
+        problems.iter().map(|problem| (problem["line"].as_u64().unwrap(), problem["column"].as_u64())).collect()
+    };
+    assert_eq!(numbers("rows.csv").into_iter().map(|(line, _)| line).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    let columns: Vec<_> = numbers("rows.ndjson").into_iter().map(|(_, column)| column).collect();
+    assert!(columns.len() > 2 && columns.is_sorted(), "{columns:?}");
+}
+
+#[test]
 fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
     let (emulator, program) = started(0);
     program.write(
