@@ -44,7 +44,7 @@ pub(crate) struct Global {
     /// The stored key to use, by the name of its profile
     #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
     pub(crate) profile: Option<String>,
-    /// Where the key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`; of several, the first that has one
+    /// Where the key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`, without a shell; of several, the first that has one
     #[arg(long, global = true, value_name = "REF")]
     pub(crate) key_from: Vec<String>,
     /// Where the API is
@@ -202,7 +202,7 @@ pub(crate) enum AuthCommand {
     },
     /// Put a new key in place of the one in use, once the server has taken it
     #[command(
-        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly"
+        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly\n\nThe new key is asked for, or read from stdin. --key-from FILE says which key it takes the place of: only one in a file can be\nchanged so."
     )]
     Rotate {
         /// Read the new key from stdin instead of asking for it

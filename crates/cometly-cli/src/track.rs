@@ -25,9 +25,10 @@ use crate::{
     auth::session::Session,
     exit::Exit,
     failure::Failure,
+    fleet,
     terminal::console::Console,
     track::{
-        journal::{Fate, Journal},
+        journal::{Fate, Journal, Target},
         plan::{Plan, Planned},
         refused::RefusedFile,
         sending::Run,
@@ -64,7 +65,12 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     }
 
     let session = Session::open(global, console)?;
-    let (mut journal, noted) = Journal::open(&journal_path, session.api.base_url())?;
+    let target = Target {
+        base_url: session.api.base_url().clone(),
+        space: fleet::space(global)?,
+        profile: session.source.profile().map(str::to_owned),
+    };
+    let (mut journal, noted) = Journal::open(&journal_path, &target)?;
     let conflicts = plan.split_conflicts(&noted);
     let refused_file = RefusedFile::new(refused_path, &noted, &plan);
     if arguments.refused.is_some() {

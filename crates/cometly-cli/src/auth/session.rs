@@ -43,6 +43,14 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
+    /// The profile whose key it is.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Profile { name, .. } => Some(name),
+            Self::Environment | Self::Reference(_) => None,
+        }
+    }
+
     /// The reference that had the key, if it came from one.
     pub(crate) fn found(&self) -> Option<&FoundKey> {
         match self {
@@ -190,7 +198,36 @@ impl Found {
 pub(crate) fn key_from(global: &Global) -> Result<Option<KeyChain>, Failure> {
     let references: Result<Vec<KeyRef>, _> = global.key_from.iter().map(|text| text.parse()).collect();
     let references = references.map_err(|error| Failure::usage(format!("--key-from cannot be used: {error}")))?;
+    if references.iter().any(|reference| wants_shell(reference.text())) {
+        return Err(Failure::usage(
+            "--key-from cmd: runs a program without a shell, which a pipe or several commands need",
+        )
+        .advise("name the shell: --key-from \"cmd:sh -c 'PROGRAM | PROGRAM'\""));
+    }
     Ok(Some(references).filter(|references| !references.is_empty()).map(KeyChain::from))
+}
+
+/// Whether a command has an operator of a shell among its words, outside of quotation marks.
+fn wants_shell(reference: &str) -> bool {
+    let Some(command) = reference.strip_prefix("cmd:") else { return false };
+    let mut quote = None;
+    let plain: String = command
+        .chars()
+        .map(|char| match (quote, char) {
+            (None, '\'' | '"') => {
+                quote = Some(char);
+                '_'
+            }
+            (Some(open), _) => {
+                if open == char {
+                    quote = None;
+                }
+                '_'
+            }
+            (None, char) => char,
+        })
+        .collect();
+    plain.split_ascii_whitespace().any(|word| ["|", "||", "&&", ";", ">", "<", "&"].contains(&word))
 }
 
 /// The key of the first reference that has one.
@@ -335,6 +372,16 @@ mod tests {
             ["https://app.cometly.com.example/public-api/v1", "http://127.0.0.1:1/", "https://app.cometly.com:444/"]
         {
             assert_eq!(bound("x", stored.clone(), Some(url(other))).unwrap_err().exit, Exit::Usage, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_operator_of_a_shell_is_seen_outside_of_quotation_marks() {
+        for command in ["cmd:pass show x | head -1", "cmd:a && b", "cmd:a 'b' ; c", "cmd:a > b"] {
+            assert!(wants_shell(command), "{command}");
+        }
+        for command in ["cmd:sh -c 'a | b'", "cmd:printf 12|abc", "cmd:a \"| b\" '&& c'", "file:a | b", "cmd:a '' b"] {
+            assert!(!wants_shell(command), "{command}");
         }
     }
 

@@ -313,6 +313,17 @@ mod tests {
     }
 
     #[test]
+    fn the_help_names_each_field() {
+        let command = <crate::arguments::Arguments as clap::CommandFactory>::command();
+        let track = command.find_subcommand("events").and_then(|events| events.find_subcommand("track")).unwrap();
+        let help = track.get_after_help().unwrap().to_string();
+        let named: Vec<&str> = help.split(|char: char| !char.is_ascii_lowercase() && char != '_').collect();
+        for (field, _) in FIELDS {
+            assert!(named.contains(&field), "{field}");
+        }
+    }
+
+    #[test]
     fn each_field_is_one_of_the_library() {
         for (field, _) in FIELDS {
             let errors = TrackEvent::from_json(format!("{{\"{field}\":[]}}").as_bytes(), None).unwrap_err();

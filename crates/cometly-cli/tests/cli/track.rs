@@ -453,6 +453,28 @@ fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
 }
 
 #[test]
+fn two_spaces_of_one_server_do_not_share_a_journal() {
+    let (emulator, program) = started(3);
+    for profile in ["one", "two"] {
+        let login = ["auth", "login", "--with-token", "--profile", profile];
+        let mut child = program.command(&login).env_remove("COMETLY_API_KEY").stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(emulator.keys().full.as_bytes()).unwrap();
+        program.finish(child).ends(0);
+    }
+    track(&program, &["--profile", "one"]).ends(0);
+    let ran = track(&program, &["--profile", "two"]).ends(2);
+    ran.says("is about events sent with the key of the profile one, not two; begin another journal");
+    track(&program, &["--profile", "one"]).ends(0);
+    let other = ["--journal", "other.cometly-journal"];
+    track(&program, &[&other[..], &["--space", "space-42"]].concat()).ends(0);
+    track(&program, &[&other[..], &["--space", "space-43"]].concat()).ends(2).says("the Space space-42, not space-43");
+    track(&program, &other).ends(2).says("say so with --space");
+    track(&program, &[&other[..], &["--space", "12|canary-canary"]].concat()).ends(2).says("looks like an API key");
+    let journal = program.read("other.cometly-journal");
+    assert!(journal.contains("space-42") && !journal.contains(&emulator.keys().full), "{journal}");
+}
+
+#[test]
 fn problems_come_in_the_order_of_the_file_and_of_the_line() {
     let program = Program::alone();
     program.write(
