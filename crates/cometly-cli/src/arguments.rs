@@ -202,7 +202,7 @@ pub(crate) enum AuthCommand {
     },
     /// Put a new key in place of the one in use, once the server has taken it
     #[command(
-        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly\n\nThe new key is asked for, or read from stdin. --key-from FILE says which key it takes the place of: only one in a file can be\nchanged so."
+        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly\n\nThe new key is asked for, or read from stdin. --key-from FILE says which key it takes the place of: only one in a file can be changed so."
     )]
     Rotate {
         /// Read the new key from stdin instead of asking for it
@@ -283,6 +283,9 @@ pub(crate) struct TrackArguments {
     /// Send the valid lines even if others are not
     #[arg(long)]
     pub(crate) skip_invalid: bool,
+    /// Where --skip-invalid writes the lines it leaves out, with what is wrong [default: FILE.cometly-skipped]
+    #[arg(long, value_name = "PATH", requires = "skip_invalid")]
+    pub(crate) skipped: Option<PathBuf>,
     /// Send again what the server refused (422) in an earlier run
     #[arg(long)]
     pub(crate) retry_refused: bool,

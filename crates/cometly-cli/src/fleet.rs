@@ -183,7 +183,7 @@ fn words((method, path): (&str, &str), status: &EndpointStatus) -> String {
         (Some(left), Some(limit)) => format!("{left} of {limit} calls left"),
         (Some(left), None) => format!("{left} calls left"),
         (None, Some(limit)) => format!("the next call opens a window of {limit}"),
-        (None, None) => "no limit known yet".to_owned(),
+        (None, None) => "no limit told".to_owned(),
     };
     let mut words = format!("{method} {path}: {left}, {} under way, {} waiting", status.under_way, status.waiting);
     if let Some(resets_in) = status.resets_in {

@@ -25,10 +25,10 @@ Each day is an export of its own, one after the other, into one file.")]
   cometly events track --input events.ndjson
   export-events | cometly events track --input - --journal events.cometly-journal
 
-Fields: event_name, and one of email, comet_token, or fingerprint with ip; and any of tracking_id, full_name, first_name,
-last_name, phone, user_agent, event_time, url, amount, order_id, order_name, checkout_token, is_upsell, upsell_common_id,
-comet_source, comet_network, comet_campaign, comet_ad_group, comet_ad_id, comet_keyword, comet_type, idempotency_key,
-do_not_capi.
+Fields: event_name, and one of email, comet_token, or fingerprint with ip; and any of tracking_id, full_name, \
+first_name, last_name, phone, user_agent, event_time, url, amount, order_id, order_name, checkout_token, is_upsell, \
+upsell_common_id, comet_source, comet_network, comet_campaign, comet_ad_group, comet_ad_id, comet_keyword, comet_type, \
+idempotency_key, do_not_capi.
 
 Run the same command again to go on: what was answered is in the journal and is not sent again.")]
     Track(TrackArguments),

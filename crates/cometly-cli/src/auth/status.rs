@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, bytes::Bytes};
+use cometly_core::{
+    API_KEY_VARIABLE, Api, ApiError, ApiErrorKind, AuthOutcome, Call, ForbiddenReason, KeyStatus, bytes::Bytes,
+};
 use cometly_credentials::FoundKey;
 use serde::Serialize;
 
@@ -253,9 +255,14 @@ fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
         }
         KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
+    let is_inactive = matches!(
+        outcome.error().map(ApiError::kind),
+        Some(ApiErrorKind::Forbidden(ForbiddenReason::InactiveSubscription))
+    );
     match (outcome.error().map(|error| Exit::from(error.kind())), key_status(outcome)) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),
         (Some(Exit::Unauthenticated), _) => format!("make a new key at {INTEGRATIONS} and {replace}"),
+        (Some(Exit::Forbidden), _) if is_inactive => SEE_PERMISSIONS.to_owned(),
         (Some(Exit::Forbidden), _) => {
             "the key is right; see to its permissions and the subscription, or ask for the other lists with --limits"
                 .to_owned()

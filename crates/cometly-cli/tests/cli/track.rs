@@ -400,6 +400,11 @@ fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
         .says("1 accepted (1 in this run)")
         .says("1 line: not valid");
     assert_eq!(numbers(&emulator), [0, 1, 3]);
+    let skipped: Value = serde_json::from_str(&program.read("events.ndjson.cometly-skipped")).unwrap();
+    assert_eq!((&skipped["line"], skipped["text"].as_str().unwrap()), (&3.into(), with("order-7", 2).as_str()));
+    program.write("events.ndjson", format!("{}\n", event(3)));
+    track(&program, &["--skip-invalid"]).ends(0);
+    assert!(!program.path("events.ndjson.cometly-skipped").exists(), "it would be out of date");
 }
 
 #[test]
@@ -503,7 +508,14 @@ fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
     let ran =
         ran.says("line 4: event_name: expected a documented name").says("line 5: the row has another number of cells");
     assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
-    program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0).says("2 lines: not valid");
+    let ran = program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0);
+    ran.says("2 lines: not valid").says("rows.csv.cometly-skipped");
+    let skipped = program.read("rows.csv.cometly-skipped");
+    let lines: Vec<Value> = skipped.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers_of: BTreeSet<_> = lines.iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers_of, BTreeSet::from([4, 5]));
+    assert!(skipped.contains("a1@example.com") && skipped.contains("expected a documented name"), "{skipped}");
+    assert_eq!(mode(&program.path("rows.csv.cometly-skipped")), 0o600);
     assert_eq!(numbers(&emulator), [0]);
     program.write("amonts.csv", "event_name,email,amont\npurchase,a2@example.com,1\n");
     program
