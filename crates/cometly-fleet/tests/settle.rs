@@ -1,4 +1,4 @@
-//! What a fleet holds of an endpoint, and that a process that ends can wait until it is told.
+//! What a fleet holds of an endpoint, and that a process that ends can wait until the engine has its last answers.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

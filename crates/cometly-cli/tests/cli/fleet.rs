@@ -143,8 +143,8 @@ fn events_and_exports_go_by_the_fleet_too() {
 
 #[test]
 fn an_engine_that_cannot_be_used_is_an_error_of_status_and_a_line_of_other_commands() {
-    let nobody = format!("redis://:{PASSWORD}@127.0.0.1:{}", free_port());
-    let mut cases = vec![(nobody, "the connection is refused"), (no_redis(), "does not answer as Redis")];
+    let closed = format!("redis://:{PASSWORD}@127.0.0.1:{}", free_port());
+    let mut cases = vec![(closed, "the connection is refused"), (no_redis(), "does not answer as Redis")];
     let (locked, cluster) = (Redis::start(&["--requirepass", PASSWORD]), Redis::start(&["--cluster-enabled", "yes"]));
     if let (Some(locked), Some(cluster)) = (&locked, &cluster) {
         cases.push((locked.url(), "refused the fleet's user or password"));
