@@ -48,7 +48,7 @@ fn start(
 ) -> Result<Emulator, Failure> {
     let EmulatorArguments { port, listen, public_url, downloads_port, key: _, data_dir, seed } = arguments;
     let address = address(listen.as_deref(), *port)?;
-    let mut builder = Emulator::builder().listen(address).downloads_port(downloads_port.unwrap_or_default());
+    let mut builder = Emulator::builder();
     if let Some(url) = public_url {
         builder = builder.public_url(url);
     }
@@ -58,6 +58,8 @@ fn start(
         }
         builder = builder.key(*key, abilities);
     }
+    let options = builder.clone();
+    builder = builder.listen(address).downloads_port(downloads_port.unwrap_or_default());
     if let Some(seed) = seed {
         builder = builder.seed(*seed);
     }
@@ -67,8 +69,10 @@ fn start(
     let started = builder.start().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::local(format!("port {} of {} is in use", address.port(), address.ip()))
             .advise("name another with --port, or leave it out for a free one"),
-        // A folder that does not fit the options is of this kind too.
-        io::ErrorKind::InvalidInput if data_dir.is_none() => Failure::usage(format!("--key or --public-url: {error}")),
+        // A folder that does not fit is of this kind too: the options alone tell which it is.
+        io::ErrorKind::InvalidInput if options.start().is_err() => {
+            Failure::usage(format!("--key or --public-url: {error}"))
+        }
         _ => Failure::local(format!("cannot start the emulator: {error}")),
     })?;
     if !address.ip().is_loopback() {

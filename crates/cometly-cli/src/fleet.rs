@@ -54,7 +54,7 @@ pub(crate) fn pacer(global: &Global, console: &Console) -> Result<(Pacer, Option
 }
 
 fn alone(problem: &str, console: &Console) {
-    console.note(format_args!("{problem}; until a fleet can be used, this command paces itself alone"));
+    console.remark(format_args!("{problem}; until a fleet can be used, this command paces itself alone"));
 }
 
 /// Why there is no connection, if there is none.

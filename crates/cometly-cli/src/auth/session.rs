@@ -159,7 +159,7 @@ impl Found {
             && let Some(key) = environment_key()?
         {
             if let Some(name) = named_profile(global)? {
-                console.note(format_args!(
+                console.remark(format_args!(
                     "{PROFILE_VARIABLE} names {name}, which is not used, since {API_KEY_VARIABLE} is set; --profile {name} uses it"
                 ));
             }
@@ -281,7 +281,7 @@ fn api(key: ApiKey, base_url: BaseUrl, pacer: Pacer) -> Result<Api, Failure> {
 /// An address without a path is one from which the path was forgotten, or a server of the user's own.
 pub(crate) fn remark_on(base_url: &BaseUrl, console: &Console) {
     if base_url.path().is_empty() {
-        console.note(format_args!("{base_url} has no path; that of Cometly's API is {}", BaseUrl::default().path()));
+        console.remark(format_args!("{base_url} has no path; that of Cometly's API is {}", BaseUrl::default().path()));
     }
 }
 

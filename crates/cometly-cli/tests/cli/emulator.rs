@@ -171,6 +171,7 @@ fn a_team_reaches_it_by_the_name_and_the_keys_that_were_written_down() {
         (&["--key", ""], "4 to 512 printable ASCII characters"),
         (&["--key", "3|some-key", "--key", "3|some-key=none"], "the same key twice"),
         (&["--public-url", "foo"], "http://host:port"),
+        (&["--public-url", "foo", "--data-dir", "data"], "http://host:port"),
     ] {
         Program::alone().run(&[&["emulator"], more].concat()).ends(2).says(words);
     }

@@ -162,6 +162,9 @@ fn an_engine_that_cannot_be_used_is_an_error_of_status_and_a_line_of_other_comma
         assert_eq!(told["error"]["kind"], "network");
         let ran = run(&program, &url, &["request", "GET", "companies"]).ends(0).says(words).says("paces itself alone");
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        let ran = run(&program, &url, &["request", "GET", "companies", "--json"]).ends(0);
+        let told: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+        assert!(told["warning"].as_str().unwrap().contains(words), "{told}");
         let ran = run(&program, &url, &["request", "GET", "companies", "--quiet"]).ends(0);
         assert_eq!(ran.stderr, "");
     }
