@@ -467,6 +467,17 @@ fn a_clock_that_stands_makes_no_endless_loop() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_longer_wait() {
+    let limits = TransportLimits::default();
+    let operation: Under = api().get("a").start(&RetryPolicy::default(), &limits, 1, at(secs(9000))).unwrap();
+    let operation = answered(operation, answer(429, Some(7)), at(secs(9000)));
+    let (_, operation) = wait(operation, at(secs(5000)));
+    let (pause, operation) = wait(operation, at(secs(5004)));
+    assert!(pause < secs(6), "{pause:?}");
+    assert_eq!(send(operation, at(secs(5010))).number(), 2);
+}
+
+#[test]
 fn an_empty_budget_stops_at_once_and_a_job_goes_on_slowly() {
     let empty = RetryBudget::with_reserve(0);
     let get = api().get("events");
