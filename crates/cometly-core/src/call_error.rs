@@ -245,10 +245,7 @@ impl<E> CallError<E> {
     pub fn is_safe_to_resend(&self) -> bool {
         let is_idempotent = self.0.call.as_ref().is_some_and(|call| call.is_idempotent);
         let was_not_carried_out = match (&self.0.cause, self.0.delivery) {
-            (Cause::Api(error), _) => {
-                // Refused before any work, by the API itself.
-                !matches!(error.kind(), ApiErrorKind::ServerError | ApiErrorKind::Unexpected(_))
-            }
+            (Cause::Api(error), _) => !error.kind().may_be_done(),
             (_, Some(delivery)) => delivery != Delivery::Unknown,
             (_, None) => false,
         };

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     key_ring::Keys,
     pacer::{self, Permit, Ticket},
-    retry::{DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
+    retry::{DEFAULT_TIMEOUT, DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
     transport_error::{TransportError, TransportFailure},
 };
 
@@ -74,8 +74,9 @@ use telemetry::Telemetry;
 /// # assert!(send(api.get("events"), &RetryPolicy::default(), 1).is_ok());
 /// ```
 ///
-/// What the [policy](RetryPolicy) allows is decided by the table in its docs; how long all of it takes is bounded by
-/// [`Call::timeout`], else [`TransportLimits::timeout`], else [`RetryPolicy::timeout`].
+/// What the [policy](RetryPolicy) allows is decided by the table in its docs. How long all of it takes is bounded by the first
+/// of these that is set: [`Call::timeout`], the time of the call's own [policy](Call::retry_policy),
+/// [`TransportLimits::timeout`], the time of the client's policy. If none is, it is 60 s.
 #[must_use = "an operation does nothing until it is driven"]
 pub struct Operation<B, E> {
     stage: Stage<B, E>,
@@ -181,8 +182,20 @@ impl Call {
         let mut prototype = Request::new(body);
         (*prototype.method_mut(), *prototype.uri_mut()) = (method, uri);
         *prototype.headers_mut() = headers.map(|headers| *headers).unwrap_or_default();
+        // A policy without bounds, `RetryPolicy::none`, leaves the time to the client.
+        let own = retry_policy.as_ref().and_then(|policy| policy.rules.timeout).filter(|own| *own != Duration::MAX);
+        let limits = match (timeout, own) {
+            // An attempt may still take no longer than on any call of this client.
+            (None, Some(_)) => TransportLimits {
+                timeout: own,
+                attempt_timeout: Some(
+                    limits.attempt_timeout.or(limits.timeout).unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT),
+                ),
+                ..*limits
+            },
+            _ => TransportLimits { timeout: timeout.or(limits.timeout), ..*limits },
+        };
         let policy = retry_policy.unwrap_or_else(|| policy.clone());
-        let limits = TransportLimits { timeout: timeout.or(limits.timeout), ..*limits };
         Ok(Operation::new(&api, name, prototype, Stamp::All, policy, limits, seed, now))
     }
 }
@@ -225,7 +238,7 @@ impl<B, E> Operation<B, E> {
             name,
             prototype,
             stamp,
-            timeout: limits.timeout.unwrap_or(policy.rules.timeout),
+            timeout: limits.timeout.or(policy.rules.timeout).unwrap_or(DEFAULT_TIMEOUT),
             policy,
             limits,
             started: now,
