@@ -9,10 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, FlowError, Moment, Reply,
-    UnexpectedCause as Cause,
-};
+use crate::{Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, FlowError, Moment, Reply};
 
 mod blocking;
 mod download;

@@ -195,13 +195,9 @@ impl ApiErrorKind {
     /// Whether the call may have been carried out, for all that the answer says.
     pub(crate) fn may_be_done(self) -> bool {
         use UnexpectedCause::{Challenge, Proxy, Redirect};
-        match self {
-            // Refused by the API before any work.
-            Self::Unauthenticated | Self::Forbidden(_) | Self::RateLimited | Self::Rejected => false,
-            // Something in front of the API answered.
-            Self::Unexpected(Challenge | Proxy | Redirect) => false,
-            Self::ServerError | Self::Unexpected(_) => true,
-        }
+        // The others are refused by the API before any work, or by something in front of it.
+        matches!(self, Self::ServerError | Self::Unexpected(_))
+            && !matches!(self, Self::Unexpected(Challenge | Proxy | Redirect))
     }
 
     /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
