@@ -7,8 +7,8 @@ use crate::Moment;
 /// A clock that never goes back, and at most one pause on it.
 ///
 /// An earlier moment than one before counts as no time gone by. From there on what the caller's clock gains counts, so a
-/// clock that is set back makes a pause longer by no more than the time between two looks. A clock that stands cannot hold a
-/// pause for ever: see [`MAX_IDLE_WAKES`].
+/// clock that is set back makes a pause longer by no more than the time between two looks. A clock that is stopped cannot
+/// hold a pause for ever: see [`MAX_IDLE_WAKES`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Clock {
     /// The moment that the caller gave last, and the latest of all that it gave.
@@ -50,7 +50,7 @@ impl Clock {
         self.now
     }
 
-    /// The current moment as the caller gave it, for those who share its clock.
+    /// The current moment as the caller gave it, for a pacer, which others with the same clock share.
     pub(crate) fn given(&self) -> Moment {
         self.given
     }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_on_a_clock_that_stands_ends_after_100_wake_ups() {
+    fn a_pause_on_a_stopped_clock_ends_after_100_wake_ups() {
         let mut clock = Clock::new(at(7));
         clock.pause_for(Duration::from_secs(30));
         assert!((0..100).all(|_| left(&mut clock, 7) == 30));
