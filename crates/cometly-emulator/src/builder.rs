@@ -108,7 +108,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many companies there are: 250 by default, at most 100,000. They were created in the same 30 days as the
+    /// How many companies there are: 250 by default, at most 10 million. They were created in the same 30 days as the
     /// [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
