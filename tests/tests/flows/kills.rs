@@ -139,10 +139,9 @@ fn list<D: Driver>(api: &Api, folder: &Folder) {
             len += ids.len() as u64;
             folder.save("place", &json!({ "cursor": pages.cursor().map(Cursor::as_str), "len": len }).to_string());
         };
-        match driver.run(api, Each(pages, save)).1 {
-            Ok(end) => Ok(assert_eq!(end, Some(PagesEnd::LastPage))),
-            Err(error) => Err(error.to_string()),
-        }
+        let end = driver.run(api, Each(pages, save)).1.map_err(|error| error.to_string())?;
+        assert_eq!(end, Some(PagesEnd::LastPage));
+        Ok(())
     });
 }
 
@@ -150,13 +149,12 @@ fn list<D: Driver>(api: &Api, folder: &Folder) {
 fn export<D: Driver>(api: &Api, folder: &Folder) {
     let driver = D::new(Duration::from_secs(20));
     until_done(|| {
-        let id = match folder.load("export") {
-            Some(id) => id.parse::<ExportId>().unwrap(),
-            None => {
-                let id = driver.call(api, Orders).map_err(|error| error.to_string())?.export_id;
-                folder.save("export", &id.to_string());
-                id
-            }
+        let id = if let Some(id) = folder.load("export") {
+            id.parse::<ExportId>().unwrap()
+        } else {
+            let id = driver.call(api, Orders).map_err(|error| error.to_string())?.export_id;
+            folder.save("export", &id.to_string());
+            id
         };
         let (_, export, _) = driver.run(api, ExportJob::<Orders>::resume(id));
         let export = export.map_err(|error| error.to_string())?.unwrap();
@@ -171,11 +169,12 @@ fn export<D: Driver>(api: &Api, folder: &Folder) {
             file.write_all(piece).unwrap();
         });
         end.map_err(|error| error.to_string())?;
-        Ok(assert_eq!(Some(download.position()), download.total()))
+        assert_eq!(Some(download.position()), download.total());
+        Ok(())
     });
     let (mut lines, mut file) = (ExportLines::new(), File::open(folder.file("file")).unwrap());
     let mut ids = File::create(folder.file("ids")).unwrap();
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = [0; 8 * 1024];
     loop {
         match file.read(&mut buffer).unwrap() {
             0 => lines.finish(),
