@@ -215,6 +215,7 @@ fn below(seed: &mut u64, most: u64) -> u64 {
     (*seed >> 33) % most
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are for people")]
 fn survives(emulator: EmulatorBuilder, faults: Vec<Fault>, job: fn(&Api, &Folder)) {
     if let Ok(folder) = env::var(FOLDER) {
         let key = ApiKey::new(env::var(KEY).unwrap()).unwrap();
