@@ -14,8 +14,8 @@ use crate::{
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
-/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
-/// to this machine) only, and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
+/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https only (or
+/// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
 /// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
 ///
 /// ```text
@@ -392,10 +392,15 @@ fn read_url(export: &Export, api: &BaseUrl) -> Result<(Uri, BaseUrl), FlowError>
     let url: Uri = text.parse().map_err(|_| malformed())?;
     let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(malformed()) };
     // As strict as with the base URL: a plain host that all clients read the same.
-    let origin = BaseUrl::new(&format!("{scheme}://{authority}")).map_err(|error| match error {
-        InvalidBaseUrl::InsecureHttp => FlowError::Url(UrlProblem::Insecure),
-        _ => malformed(),
-    })?;
+    let text = format!("{scheme}://{authority}");
+    let origin = match BaseUrl::new(&text) {
+        // The program has said that this host may be called over plain http.
+        Err(InvalidBaseUrl::InsecureHttp) => {
+            BaseUrl::insecure_http(&text).ok().filter(|origin| api.is_insecure() && origin.has_host_of(api))
+        }
+        other => Some(other.map_err(|_| malformed())?),
+    };
+    let origin = origin.ok_or(FlowError::Url(UrlProblem::Insecure))?;
     // Else a server could make this program ask services of its own machine.
     if origin.is_loopback() && !api.is_loopback() {
         return Err(FlowError::Url(UrlProblem::Insecure));
@@ -801,6 +806,24 @@ mod tests {
             let next = download.next(&api(), at(0));
             assert!(matches!(next, Ok(Fetch::Wait(wait)) if wait == Duration::from_secs(pause)), "{asked}: {next:?}");
         }
+    }
+
+    #[test]
+    fn a_file_goes_over_plain_http_only_to_the_host_that_the_program_allowed() {
+        let read = |base_url: BaseUrl, url: &str| {
+            let api = Api::builder(crate::ApiKey::new("12|abcdef").unwrap()).base_url(base_url).build();
+            words(Download::of::<Orders>(&serde_json::from_str(&body(url)).unwrap(), &api))
+        };
+        let insecure = || BaseUrl::insecure_http("http://cometly:8080/public-api/v1").unwrap();
+        let refused = told(FlowError::Url(UrlProblem::Insecure));
+        assert_eq!(read(insecure(), "http://cometly:8081/x"), "");
+        assert_eq!(read(insecure(), "https://files.example/x"), "");
+        assert_eq!(read(insecure(), "http://files.example/x"), refused);
+        assert_eq!(read(insecure(), "http://127.0.0.1:8081/x"), refused);
+        assert_eq!(read(insecure(), "http://cometly:8080/x"), told(FlowError::Url(UrlProblem::Api)));
+        let secure = BaseUrl::insecure_http("https://cometly:8080").unwrap();
+        assert_eq!(read(secure, "http://cometly:8081/x"), refused, "it is https that was asked for");
+        assert_eq!(read(BaseUrl::new("http://localhost:1").unwrap(), "http://cometly:8081/x"), refused);
     }
 
     #[test]
