@@ -138,8 +138,8 @@ impl Call {
         }
     }
 
-    /// Adds one `name=value` for each value, as Cometly reads a list; its names for lists end in `[]`. No value adds
-    /// nothing.
+    /// Adds one `name=value` for each value, as Cometly reads a list; its names for lists end in `[]`. An empty
+    /// iterator adds nothing.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};

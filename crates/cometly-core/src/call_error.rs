@@ -230,8 +230,10 @@ impl<E> CallError<E> {
         self.0.attempts
     }
 
-    /// Whether the call may have arrived, if it got no whole answer: the worst over all its attempts. `None` after an
-    /// answer that was read.
+    /// Whether the call may have arrived, if its last attempt got no answer that could be read; `None` if it got one.
+    ///
+    /// It speaks of the whole call: [`Delivery::NotSent`] if no attempt was sent, [`Delivery::Unknown`] as soon as one of them
+    /// may have arrived.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         self.0.delivery

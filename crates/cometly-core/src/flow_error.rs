@@ -58,7 +58,7 @@ pub enum FlowError {
     FileBroken,
 }
 
-/// What is wrong with the URL of a file.
+/// Why the `download_url` of an export is not fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UrlProblem {

@@ -88,7 +88,7 @@ enum Stage<B, E> {
     Over(Result<AuthOutcome<B>, CallError<E>>),
 }
 
-/// What comes next in an [`Operation`].
+/// What [`Operation::next`] asks of the client: to sleep, to send a request, or to return the call's result.
 #[must_use = "it is the call's result, or the rest of the call"]
 pub enum Next<B, E> {
     /// Sleep, then ask `operation` again.

@@ -92,11 +92,11 @@ fn the_readmes_service_is_reached_by_name_from_another_host() {
     let Some(hosts) = Hosts::new() else {
         return eprintln!("skipped: no network namespaces, which take root and `ip`");
     };
-    let nobody = Program::alone().without_key();
+    let keyless = Program::alone().without_key();
     let arguments = composed();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     assert_eq!(arguments[0], "emulator", "{arguments:?}");
-    let mut service = Service(Hosts::on(&hosts.emulator, &nobody.command(&arguments)).spawn().unwrap());
+    let mut service = Service(Hosts::on(&hosts.emulator, &keyless.command(&arguments)).spawn().unwrap());
     let mut said = String::new();
     // It listens once it has said where.
     BufReader::new(service.0.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();

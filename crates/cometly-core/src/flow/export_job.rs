@@ -63,7 +63,7 @@ impl ExportStatus {
     pub const QUEUED: Self = Self(Cow::Borrowed("queued"));
     /// It is being written.
     pub const PROCESSING: Self = Self(Cow::Borrowed("processing"));
-    /// It is a file.
+    /// The file is ready, and `download_url` names it.
     pub const COMPLETED: Self = Self(Cow::Borrowed("completed"));
     /// It will not be a file.
     pub const FAILED: Self = Self(Cow::Borrowed("failed"));

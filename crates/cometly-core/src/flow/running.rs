@@ -33,13 +33,14 @@ impl<F: Flow> Running<F> {
         self
     }
 
-    /// The flow, to look at.
+    /// The flow, to read its place from.
     #[must_use]
     pub fn flow(&self) -> &F {
         &self.flow
     }
 
-    /// The flow, to be taken up again.
+    /// The flow, which goes on where it was when another client or process runs it. A call under way is dropped: it is sent
+    /// again, but an export's order is not ([`FlowError::OrderLost`]).
     #[must_use]
     pub fn into_flow(self) -> F {
         self.flow
