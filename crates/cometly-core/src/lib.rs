@@ -78,6 +78,7 @@ mod base_url;
 mod call;
 mod call_error;
 mod call_name;
+mod clock;
 mod delivery;
 mod flow;
 mod flow_error;

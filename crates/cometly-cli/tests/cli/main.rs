@@ -15,6 +15,7 @@ mod key_from;
 mod killed;
 mod lists;
 mod manual;
+mod namespaces;
 mod pages;
 mod program;
 mod request;
