@@ -38,6 +38,14 @@ pub(crate) fn forced<C: Configurable>(
         .proxy_blacklist(None::<String>)
 }
 
+/// Ends a transfer that has no deadline, once less than a byte a second has come for longer than `time`. The clock of the
+/// caller ends sooner; but of a body that was dropped, libcurl itself learns only with its next byte, or by this.
+pub(crate) fn ends_when_silent<C: Configurable>(config: C, time: Duration) -> C {
+    // libcurl counts whole seconds, as milliseconds in a `long`.
+    const MOST: Duration = Duration::from_secs(2_000_000);
+    config.low_speed_timeout(1, time.min(MOST).saturating_add(Duration::from_secs(1)))
+}
+
 /// A proxy's URL, as libcurl reads it.
 pub(crate) fn proxy_uri(proxy: &ProxyUrl) -> Result<isahc_http::Uri, Error> {
     let (place, credentials) = (proxy.to_string(), proxy.credentials());

@@ -1,18 +1,19 @@
 //! The file of an export, from its own host.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::{Api, Delivery, Download, Fetch, Moment, TransportError, TransportLimits};
-use futures_lite::{AsyncReadExt as _, future::or};
+use cometly_core::{Api, Download, Fetch, Moment, TransportError, TransportLimits};
+use futures_lite::AsyncReadExt as _;
 use http::{Request, Response};
 use isahc::AsyncBody;
 
 use crate::{
     Client, Error,
-    convert::{self, forced, proxy_uri},
+    convert::{self, ends_when_silent, forced, proxy_uri},
     failure::{Way, failure, io_failure},
+    stream::unless_silent,
 };
 
 /// How much of the file is read at once.
@@ -43,14 +44,9 @@ impl Client {
         FileReader { client: self, api, download, body: None, buffer: Vec::new() }
     }
 
-    /// `reading`, unless it takes longer than the host may be silent.
-    async fn unless_silent<T>(&self, reading: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
-        or(reading, async {
-            Timer::after(idle).await;
-            Err(TransportError::timed_out(Delivery::Unknown))
-        })
-        .await
+    /// How long a host may be silent.
+    pub(crate) fn idle(&self) -> Duration {
+        self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT)
     }
 
     /// One request for the file.
@@ -58,19 +54,20 @@ impl Client {
         let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let request = convert::request(request.map(|()| Bytes::new()), self.may_reuse, |settings| {
-            forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)
+            let settings = forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri);
+            ends_when_silent(settings, self.idle())
         })?;
         let http = self.clients.current(false);
         let way = Way { proxy, may_reuse: self.may_reuse };
         let sending = async { http.send_async(request).await.map_err(|error| failure(error, way)) };
-        let (head, body) = self.unless_silent(sending).await?.into_parts();
+        let (head, body) = unless_silent(self.idle(), sending).await?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;
         Ok((head, body))
     }
 
     async fn read(&self, body: &mut AsyncBody, buffer: &mut [u8]) -> Result<usize, Failed> {
-        self.unless_silent(async { body.read(buffer).await.map_err(io_failure) }).await
+        unless_silent(self.idle(), async { body.read(buffer).await.map_err(io_failure) }).await
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, Call, TransportLimits};
+use cometly_core::{Api, Call, Download, TransportLimits};
 use cometly_reqwest::{Client, ClientBuilder, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
 
-use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
 
 pub(super) struct Async;
 pub(super) struct Blocking;
@@ -70,6 +70,16 @@ impl Transport for AsyncTransport {
         self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        let outcome = self.runtime.block_on(self.client.stream(call));
+        Some(Streamed::read(outcome, at_most, |body| self.runtime.block_on(body.next_chunk())))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.client.download(api, download);
+        Some(Downloaded::read(|| self.runtime.block_on(file.next_chunk())))
+    }
+
     fn close_idle(&self) -> bool {
         self.client.close_idle();
         true
@@ -104,6 +114,15 @@ impl Transport for BlockingTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        Some(Streamed::read(self.0.stream(call), at_most, |body| piece(|buffer| body.try_read(buffer))))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.0.download(api, download);
+        Some(Downloaded::read(|| piece(|buffer| file.try_read(buffer))))
     }
 
     fn close_idle(&self) -> bool {

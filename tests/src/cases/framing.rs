@@ -193,12 +193,13 @@ fn json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> P
 }
 
 /// `{}` by gzip.
-const GZIP: &[u8] = &[
+pub(super) const GZIP: &[u8] = &[
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xab, 0xae, 0x05, 0x00, 0x43, 0xbf, 0xa6, 0xa3, 0x02,
     0x00, 0x00, 0x00,
 ];
 
-fn packed(encoding: &str, body: &[u8]) -> Answer {
+/// An answer whose body says that it is encoded so.
+pub(super) fn packed(encoding: &str, body: &[u8]) -> Answer {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
     Answer::raw([head.as_bytes(), body].concat())
 }
