@@ -70,18 +70,23 @@
 
 mod client;
 mod clock;
+mod download;
 mod error;
 mod exchange;
 mod host;
+mod pieces;
 mod run;
 mod service;
+mod stream;
 
 pub use client::Client;
 pub use cometly_core;
+pub use download::FileReader;
 pub use error::{BoxError, Error, ServiceError};
 pub use host::Host;
 pub use run::Run;
 pub use service::{HttpService, Request};
+pub use stream::StreamedBody;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

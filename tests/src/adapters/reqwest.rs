@@ -1,6 +1,6 @@
 //! `cometly-reqwest`, async on tokio and blocking.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cometly_core::{Api, Call, Download, TransportLimits};
@@ -8,18 +8,13 @@ use cometly_reqwest::{Client, ClientBuilder, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
 
-use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
+use crate::{
+    BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, adapters::runtime,
+    piece,
+};
 
 pub(super) struct Async;
 pub(super) struct Blocking;
-
-/// The runtime of all async clients; without it the first call fails.
-static RUNTIME: LazyLock<Option<Runtime>> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
-
-fn runtime() -> Result<&'static Runtime, BoxError> {
-    RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
-}
 
 fn configure<C>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
     let mut builder = builder
