@@ -169,11 +169,14 @@ impl Length {
         }
         let mut length = Self::Unknown;
         for value in headers.get_all(CONTENT_LENGTH) {
-            let known = value.to_str().ok().and_then(|value| value.trim().parse().ok()).ok_or_else(unreadable)?;
-            if !matches!(length, Self::Unknown) && length != Self::Known(known) {
-                return Err(unreadable());
+            // The same length may stand several times in one line, too (RFC 9110 §8.6).
+            for text in value.to_str().map_err(|_| unreadable())?.split(',') {
+                let known = text.trim().parse().map_err(|_| unreadable())?;
+                if !matches!(length, Self::Unknown) && length != Self::Known(known) {
+                    return Err(unreadable());
+                }
+                length = Self::Known(known);
             }
-            length = Self::Known(known);
         }
         Ok(length)
     }
@@ -264,6 +267,10 @@ mod tests {
             (&[][..], true),
             (&["2"], true),
             (&["2", "2"], true),
+            (&["2, 2"], true),
+            (&["2,2", "2"], true),
+            (&["2, 3"], false),
+            (&["2,"], false),
             (&["3", "2"], false),
             (&["3"], false),
             (&["99999999999999999999"], false),

@@ -106,11 +106,13 @@ impl Length {
         }
         let mut length = Self::Unknown;
         for value in headers.get_all(header::CONTENT_LENGTH) {
-            let known = value.to_str().ok().and_then(|text| text.parse().ok()).map(Self::Known);
-            length = match known {
-                Some(known) if length == Self::Unknown || length == known => known,
-                _ => return Err(failure(format!("a Content-Length of the response is {value:?}"))),
-            };
+            // The same length may stand several times in one line, too (RFC 9110 §8.6).
+            for text in value.to_str().unwrap_or_default().split(',') {
+                length = match text.trim().parse().map(Self::Known) {
+                    Ok(known) if length == Self::Unknown || length == known => known,
+                    _ => return Err(failure(format!("a Content-Length of the response is {value:?}"))),
+                };
+            }
         }
         Ok(length)
     }

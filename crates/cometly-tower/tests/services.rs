@@ -328,6 +328,7 @@ async fn a_streamed_body_has_the_length_that_its_head_tells() {
     for (lengths, end) in [
         (&["3"][..], Ok(())),
         (&["3", "3"], Ok(())),
+        (&["3, 3"], Ok(())),
         (&[], Ok(())),
         (&["2"], Err(CallErrorKind::Transport)),
         (&["4"], Err(CallErrorKind::Transport)),

@@ -26,6 +26,7 @@ pub(super) const CASES: &[Case] = cases![
     a_users_client_decompresses_nothing_where_that_can_be_forced,
     the_limits_of_a_head_are_the_same_on_every_stack,
     contradicting_lengths_have_a_typed_end,
+    the_same_length_told_twice_is_one_length_or_no_answer,
     malformed_http_has_a_typed_end,
     an_unread_body_disturbs_no_later_call,
 ];
@@ -287,6 +288,28 @@ fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
         // RFC 9112 §6.3: an invalid Content-Length makes the answer unusable.
         let sent = stage.send(&*client, api.get("events"));
         not_a_success(sent).map_err(|error| format!("{head:?}: {error}"))?;
+    }
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 72. RFC 9110 §8.6 lets a client take them for one or refuse the answer.
+fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> Played {
+    let heads = ["Content-Length: 2\r\nContent-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2,2,2\r\n"];
+    let server = stage.serve(Script::by(move |number, _| {
+        let head = heads.get(number / 2).copied().unwrap_or_default();
+        Answer::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{{}}"))
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for head in heads {
+        let whole = stage.send(&*client, api.get("events"));
+        let streamed = client.stream(api.get("events"), usize::MAX).map(|streamed| streamed.sent);
+        let again = stage.noted(streamed.unwrap_or_else(|| client.send(api.get("events"))));
+        for sent in [whole, again] {
+            match sent {
+                Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "{head:?}"),
+                Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{head:?}: {error}"),
+            }
+        }
     }
     Ok(Arrivals::of(&server))
 }
