@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
-const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
+pub(crate) const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// Every variable that names a proxy to one of the stacks.
 const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
