@@ -14,6 +14,7 @@ use crate::{
     UnexpectedCause as Cause,
 };
 
+mod async_run;
 mod blocking;
 mod download;
 mod export_job;
@@ -21,6 +22,7 @@ mod lines;
 mod pages;
 mod running;
 
+pub use async_run::{AsyncClient, AsyncRun};
 pub use blocking::{BlockingClient, BlockingRun};
 pub use download::{Download, Fetch};
 pub use export_job::{

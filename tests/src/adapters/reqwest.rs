@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cometly_core::{Api, Call, Download, TransportLimits};
+use cometly_core::{Api, BuildClient, Call, Download, TransportLimits};
 use cometly_reqwest::{Client, ClientBuilder, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
@@ -16,7 +16,7 @@ use crate::{
 pub(super) struct Async;
 pub(super) struct Blocking;
 
-fn configure<C>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
+fn configure<C: BuildClient>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
     let mut builder = builder
         .retry_policy(settings.retry_policy.clone())
         .attempt_timeout(settings.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT))

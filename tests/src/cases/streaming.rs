@@ -56,6 +56,8 @@ fn endless_chunks() -> Act {
 
 fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>) -> Played {
     const IDLE: Duration = Duration::from_millis(800);
+    /// libcurl's own guard against a body that was dropped would end it, some seconds later.
+    const AT_MOST: Duration = Duration::from_secs(5);
     /// How many of the answers are silent from then on.
     const SILENT: usize = 4;
     let silent = |head: &'static str| Answer::raw(head).then(Act::Hold(Duration::from_secs(30)));
@@ -197,6 +199,9 @@ fn a_streamed_body_that_is_cut_is_never_taken_for_whole(stage: &Stage<'_>) -> Pl
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{}",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nxyz\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 30\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n",
+        "HTTP/1.1 500 Error\r\nContent-Type: text/html\r\n",
     ];
     let server = stage.serve(Script::by(move |number, _| {
         Answer::raw(answers.get(number).copied().unwrap_or_default()).then_close()
@@ -271,6 +276,11 @@ fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
             Answer::json(200, " \n "),
             Answer::html(200, "<html>maintenance</html>"),
             Answer::whole(200, &[("cf-mitigated", "challenge")], "{}"),
+            // Its first piece could be the start of a success.
+            Answer::raw("HTTP/1.1 422 Unprocessable\r\nContent-Length: 17\r\n\r\n{\"message\":")
+                .then(Act::Pause(Duration::from_millis(50)))
+                .then(Act::Write("\"No.\"".into()))
+                .then(Act::Write("}".into())),
         ]
     };
     let server = stage.serve(Script::by(move |number, _| {
