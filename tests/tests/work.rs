@@ -33,7 +33,9 @@ fn main() -> io::Result<ExitCode> {
     let trials = adapters::all().into_iter().map(|flavour| {
         let client = flavour.name();
         let name = format!("{client}::the_work_of_reading_a_body_grows_as_its_size_does");
-        Trial::ignorable_test(name, move || grows_as_the_size(client).map_err(Failed::from))
+        Trial::ignorable_test(name, move || {
+            the_work_of_reading_a_body_grows_as_its_size_does(client).map_err(Failed::from)
+        })
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
@@ -54,7 +56,7 @@ fn len(size: u32) -> usize {
     usize::try_from(size).unwrap_or_default().saturating_mul(1 << 20)
 }
 
-fn grows_as_the_size(client: &'static str) -> Result<Completion, String> {
+fn the_work_of_reading_a_body_grows_as_its_size_does(client: &'static str) -> Result<Completion, String> {
     let script = Script::by(|_, request| {
         let size = request.request_line().split(['/', ' ']).find_map(|part| part.parse().ok()).unwrap_or_default();
         Answer::json(200, &format!("[{}]", "1".repeat(len(size).saturating_sub(2))))

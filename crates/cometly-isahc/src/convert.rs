@@ -9,7 +9,8 @@ use bytes::Bytes;
 use cometly_core::{ProxyUrl, TransportError};
 use futures_lite::io::Cursor;
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use isahc::{
     AsyncBody,
@@ -167,6 +168,10 @@ impl Length {
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || status.is_informational() {
             return Ok(Self::Bodiless);
         }
+        // The chunks count, and not a length beside them (RFC 9112 §6.3).
+        if headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(Self::Unknown);
+        }
         let mut length = Self::Unknown;
         for value in headers.get_all(CONTENT_LENGTH) {
             // The same length may stand several times in one line, too (RFC 9110 §8.6).
@@ -200,10 +205,8 @@ fn unreadable() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use cometly_core::{Api, ApiKey};
-    use http::header::TRANSFER_ENCODING;
-
     use super::*;
+    use cometly_core::{Api, ApiKey};
 
     fn check(response: &Response<Bytes>) -> Result<(), Error> {
         Length::of(response.status(), response.headers())?.check(response.body().len())
@@ -255,6 +258,9 @@ mod tests {
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         assert!(check(&response).is_err());
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        assert!(check(&response).is_err());
+        response.headers_mut().remove(TRANSFER_ENCODING);
         for (length, is_whole) in [("30", false), ("0", true)] {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static(length));
             assert_eq!(check(&response).is_ok(), is_whole, "{length}");

@@ -101,7 +101,9 @@ impl Length {
         let is_bodiless = *method == Method::HEAD
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if is_bodiless || headers.contains_key(header::CONTENT_ENCODING) {
+        // The chunks count, and not a length beside them (RFC 9112 §6.3).
+        let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        if is_bodiless || is_chunked || headers.contains_key(header::CONTENT_ENCODING) {
             return Ok(Self::Unknown);
         }
         let mut length = Self::Unknown;

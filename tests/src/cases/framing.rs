@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = cases![
     the_limits_of_a_head_are_the_same_on_every_stack,
     contradicting_lengths_have_a_typed_end,
     the_same_length_told_twice_is_one_length_or_no_answer,
+    chunks_beside_a_length_count_or_the_answer_is_refused,
     malformed_http_has_a_typed_end,
     an_unread_body_disturbs_no_later_call,
 ];
@@ -309,6 +310,27 @@ fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> P
                 Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "{head:?}"),
                 Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{head:?}: {error}"),
             }
+        }
+    }
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 72. RFC 9112 §6.3 lets a client take the chunks or refuse the answer.
+fn chunks_beside_a_length_count_or_the_answer_is_refused(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::by(|number, _| {
+        let length = ["1", "2", "100"].get(number / 2).copied().unwrap_or_default();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Answer::raw(format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).then_close()
+    }))?;
+    let api = stage.api(&server.base_url())?;
+    for number in 0..6 {
+        // A client for each, or it might send the next call on a connection that is about to be closed.
+        let client = stage.client()?;
+        let streamed = if number % 2 == 1 { client.stream(api.get("events"), usize::MAX) } else { None };
+        let sent = stage.noted(streamed.map_or_else(|| client.send(api.get("events")), |streamed| streamed.sent));
+        match sent {
+            Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "answer {number}"),
+            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "answer {number}: {error}"),
         }
     }
     Ok(Arrivals::of(&server))

@@ -21,7 +21,10 @@ use crate::{
     stage::NotOffered,
 };
 
-pub(super) const CASES: &[Case] = cases![a_file_from_a_host_of_random_faults_is_whole_or_an_error];
+pub(super) const CASES: &[Case] = cases![
+    a_file_from_a_host_of_random_faults_is_whole_or_an_error,
+    a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one,
+];
 
 const CALLERS: usize = 16;
 /// A file is asked for several times, with pauses of whole seconds: far fewer of them than calls.
@@ -186,5 +189,21 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -
     assert!(whole.saturating_mul(2) > files, "{whole} of {files} files came whole");
     let given_away = host.requests().iter().filter(|request| request.count(stage.secret()) > 0).count();
     assert_eq!(given_away, 0, "the host was given the key");
+    Ok(Arrivals::checked_by_the_case())
+}
+
+/// `docs/faults.md` 111.
+fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(stage: &Stage<'_>) -> Played {
+    let cut = |head: &'static str| Answer::raw(head).then_close();
+    let host = stage.serve(Script::sequence([
+        cut("HTTP/1.1 200 OK\r\nETag: \"1\"\r\n"),
+        cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"),
+        Answer::raw("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 4\r\n\r\nfile"),
+    ]))?;
+    let (api, client) = (stage.api(&host.base_url().replace("127.0.0.1", "127.0.0.2"))?, stage.client()?);
+    let download = Download::of::<Orders>(&serde_json::from_str(&export(&host.origin(), 1))?, &api)?;
+    let read = client.download(&api, download).ok_or(NotOffered)?;
+    read.end?;
+    assert_eq!((read.file.as_slice(), host.arrivals()), (&b"file"[..], 3));
     Ok(Arrivals::checked_by_the_case())
 }
