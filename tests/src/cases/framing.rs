@@ -293,7 +293,7 @@ fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-/// `docs/faults.md` 72. RFC 9110 §8.6 lets a client take them for one or refuse the answer.
+/// `docs/faults.md` 72, 135. RFC 9110 §8.6 lets a client take them for one or refuse the answer.
 fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> Played {
     let heads = ["Content-Length: 2\r\nContent-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2,2,2\r\n"];
     let server = stage.serve(Script::by(move |number, _| {
@@ -315,7 +315,7 @@ fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> P
     Ok(Arrivals::of(&server))
 }
 
-/// `docs/faults.md` 72. RFC 9112 §6.3 lets a client take the chunks or refuse the answer.
+/// `docs/faults.md` 72, 135. RFC 9112 §6.3 lets a client take the chunks or refuse the answer.
 fn chunks_beside_a_length_count_or_the_answer_is_refused(stage: &Stage<'_>) -> Played {
     let server = stage.serve(Script::by(|number, _| {
         let length = ["1", "2", "100"].get(number / 2).copied().unwrap_or_default();

@@ -53,18 +53,22 @@ enum Way {
     Stream,
 }
 
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_gets_no_call_twice_where_connections_are_kept(stage: &Stage<'_>) -> Played {
     play(stage, true, Way::Send)
 }
 
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_gets_no_call_twice_where_none_is_kept(stage: &Stage<'_>) -> Played {
     play(stage, false, Way::Send)
 }
 
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_connections_are_kept(stage: &Stage<'_>) -> Played {
     play(stage, true, Way::Stream)
 }
 
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_none_is_kept(stage: &Stage<'_>) -> Played {
     play(stage, false, Way::Stream)
 }

@@ -132,7 +132,7 @@ fn answer(id: usize, start: usize, chance: u64, is_sound: bool, may_break: bool)
     }
 }
 
-/// `docs/faults.md` 68.
+/// `docs/faults.md` 68, 134.
 fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -> Played {
     let (calls, seed) = calls_and_seed()?;
     let files = calls.div_ceil(CALLS_FOR_A_FILE);
@@ -192,7 +192,7 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -
     Ok(Arrivals::checked_by_the_case())
 }
 
-/// `docs/faults.md` 111.
+/// `docs/faults.md` 111, 133.
 fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(stage: &Stage<'_>) -> Played {
     let cut = |head: &'static str| Answer::raw(head).then_close();
     let host = stage.serve(Script::sequence([

@@ -54,6 +54,7 @@ fn endless_chunks() -> Act {
     Act::Repeat { bytes: chunk.into(), every: Duration::from_millis(1), times: 100_000 }
 }
 
+/// `docs/faults.md` 129.
 fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>) -> Played {
     const IDLE: Duration = Duration::from_millis(800);
     /// libcurl's own guard against a body that was dropped would end it, some seconds later.
@@ -95,6 +96,7 @@ fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>
     Ok(Arrivals::of(&server))
 }
 
+/// `docs/faults.md` 130.
 fn a_streamed_body_that_is_slow_has_no_time_out_of_its_own(stage: &Stage<'_>) -> Played {
     const IDLE: Duration = Duration::from_secs(1);
     let blank = Act::Repeat { bytes: Bytes::from_static(b" "), every: Duration::from_millis(20), times: 75 };
@@ -260,6 +262,7 @@ fn a_streamed_body_is_cut_at_the_cap(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
+/// `docs/faults.md` 132.
 fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
     let answers = || {
         [
@@ -299,6 +302,7 @@ fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
+/// `docs/faults.md` 132.
 fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(stage: &Stage<'_>) -> Played {
     let head = "HTTP/1.1 422 Unprocessable\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
     let drip = Act::Repeat { bytes: "1\r\n \r\n".into(), every: Duration::from_millis(20), times: 1_000 };
@@ -316,7 +320,7 @@ fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(stage: &Stage<'_
     Ok(Arrivals::of(&server))
 }
 
-/// `docs/faults.md` 83.
+/// `docs/faults.md` 83, 131.
 fn a_streamed_body_that_is_dropped_closes_its_connection(stage: &Stage<'_>) -> Played {
     // libcurl, which learns nothing of it, looks at the speed of the last five seconds once a second.
     const PATIENCE: u32 = 4;
