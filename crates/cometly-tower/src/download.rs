@@ -9,12 +9,7 @@ use cometly_core::{
 };
 use http_body_util::Full;
 
-use crate::{
-    Client, Error, Host, HttpService,
-    clock::Clock,
-    exchange::{Failure, head},
-    pieces::Pieces,
-};
+use crate::{Client, Error, Host, HttpService, clock::Clock, error::Failure, exchange::head, pieces::Pieces};
 
 impl<S: HttpService, H: Host> Client<S, H> {
     /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; a redirect that the service

@@ -16,10 +16,9 @@ use http_body_util::Full;
 use crate::{
     Host, HttpService, Request, ServiceError,
     clock::{Clock, before},
+    error::Failure,
     pieces::Pieces,
 };
-
-pub(crate) type Failure = TransportError<ServiceError>;
 
 /// How much of the length that a body claims is made room for before it is read.
 const MAX_CLAIM: u64 = 16_384;

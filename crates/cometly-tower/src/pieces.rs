@@ -8,7 +8,7 @@ use http_body::{Body, Frame};
 use crate::{
     BoxError, Host, ServiceError,
     clock::{Clock, before, yield_now},
-    exchange::Failure,
+    error::Failure,
 };
 
 /// After this many pieces of a body, others have their turn: a body of endless empty pieces never waits by itself.

@@ -9,7 +9,8 @@ use cometly_core::{
 use crate::{
     BoxError, Client, Error, Host, HttpService, ServiceError,
     clock::Clock,
-    exchange::{Failure, Length, as_sent, head},
+    error::Failure,
+    exchange::{Length, as_sent, head},
     pieces::Pieces,
 };
 

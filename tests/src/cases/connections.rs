@@ -8,15 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::RetryPolicy;
+use cometly_core::{Delivery, RetryPolicy};
 
 use crate::stage::attempts;
 use crate::{
     Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
     cases::cases,
+    environment::AUTHORITY_FILE,
     fault_server::{Answer, Script},
     stage::NotOffered,
-    suite::AUTHORITY_FILE,
     wait_until,
 };
 
@@ -89,7 +89,14 @@ fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(stage: &Stage<'_>)
     let client = stage.client()?;
     let begun = Instant::now();
     let api = stage.api(&format!("http://localhost:{port}/public-api/v1"))?;
-    assert!(stage.send(&*client, api.get("events"))?.error().is_none());
+    match stage.send(&*client, api.get("events")) {
+        Ok(outcome) => assert!(outcome.error().is_none(), "{outcome}"),
+        // Not one of ours: a stack of one's own may try one address after the other, and be late.
+        Err(error) if error.delivery() == Some(Delivery::NotSent) && !client.close_idle() => {
+            return Err(NotOffered.into());
+        }
+        Err(error) => return Err(error.into()),
+    }
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(2_500), "it took {took:?}");
     Ok(Arrivals::of(&server))
@@ -119,6 +126,9 @@ fn with_two_addresses(stage: &Stage<'_>) -> Played {
     let _ = fs::remove_file(&hosts);
     let output = played?;
     let shown = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && shown.contains("1 ignored") {
+        return Err(NotOffered.into());
+    }
     if output.status.success() && shown.contains("1 passed") {
         return Ok(Arrivals::checked_by_the_case());
     }

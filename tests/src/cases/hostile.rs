@@ -44,7 +44,7 @@ const IDLE: Duration = Duration::from_millis(800);
 const GRACE: Duration = Duration::from_millis(500);
 /// The same where the calls are few, and other cases beside this one take the processor.
 const GRACE_BESIDE_OTHERS: Duration = Duration::from_secs(2);
-/// So many calls are a run of their own.
+/// From this many calls on, a run is one of its own.
 const ALONE: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
