@@ -1,12 +1,17 @@
-//! The five flavours that this project ships.
+//! The six flavours that this project ships.
+
+use std::sync::LazyLock;
+
+use ::tokio::runtime::{self, Runtime};
+
+use crate::{BoxError, Flavour};
 
 mod isahc;
 mod reqwest;
+mod tower;
 mod ureq;
 
-use crate::Flavour;
-
-/// reqwest async and blocking, ureq, isahc async and blocking.
+/// reqwest async and blocking, ureq, isahc async and blocking, tower over hyper-util.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Flavour>> {
     vec![
@@ -15,5 +20,13 @@ pub fn all() -> Vec<Box<dyn Flavour>> {
         Box::new(ureq::Ureq),
         Box::new(isahc::Async),
         Box::new(isahc::Blocking),
+        Box::new(tower::Tower),
     ]
+}
+
+/// The runtime of all async clients that need one.
+fn runtime() -> Result<&'static Runtime, BoxError> {
+    static RUNTIME: LazyLock<Option<Runtime>> =
+        LazyLock::new(|| runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
+    RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
 }

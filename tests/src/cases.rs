@@ -25,11 +25,14 @@ mod deadlines;
 mod delivery;
 mod framing;
 mod hostile;
+mod hostile_files;
+mod hostile_plan;
 mod load;
 mod pacing;
 mod proxies;
 mod redirects;
 mod retries;
+mod streaming;
 mod wire;
 
 /// Names a case after its function.
@@ -99,7 +102,9 @@ pub fn all() -> Vec<Case> {
         retries::CASES,
         pacing::CASES,
         load::CASES,
+        streaming::CASES,
         hostile::CASES,
+        hostile_files::CASES,
     ]
     .concat()
 }

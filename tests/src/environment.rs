@@ -4,6 +4,9 @@ use std::{io, sync::OnceLock};
 
 use crate::{BoxError, fault_server::Authority};
 
+/// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
+pub(crate) const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
+
 /// What is set beside the variables that name a proxy.
 pub(crate) const NO_PROXY: &str = ".internal.example, localhost\t10.0.0.0/8";
 

@@ -32,4 +32,6 @@ pub use case::Case;
 pub use environment::authority;
 pub use stage::{Arrivals, Played, Stage, wait_until};
 pub use suite::run;
-pub use transport::{BoxError, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};
+pub use transport::{
+    BoxError, Downloaded, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+};

@@ -129,6 +129,16 @@ impl<'a> Stage<'a> {
         self.noted(transport.send(call))
     }
 
+    /// Sends a call whose body is read in pieces, as [`send`](Self::send) does for others; an error that ends the case, as
+    /// ignored, if the transport has no such call.
+    ///
+    /// # Errors
+    /// If the transport has no such call.
+    pub fn stream(&self, transport: &dyn Transport, call: Call, at_most: usize) -> Result<(Sent, Bytes), BoxError> {
+        let streamed = transport.stream(call, at_most).ok_or(NotOffered)?;
+        Ok((self.noted(streamed.sent), streamed.body))
+    }
+
     /// Sends a request that the case authorized itself, or not.
     ///
     /// # Errors

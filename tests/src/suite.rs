@@ -14,13 +14,10 @@ use crate::{
     Case, Flavour,
     canary::capture_logs,
     cases,
-    environment::{NO_PROXY, trust},
+    environment::{AUTHORITY_FILE, NO_PROXY, trust},
     fault_server::Authority,
     stage::{NotOffered, Stage},
 };
-
-/// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
-const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// Every variable that names a proxy to one of the stacks.
 const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call, CallError, RetryPolicy, TransportLimits};
+use cometly_core::{Api, AuthOutcome, Call, CallError, Download, RetryPolicy, TransportLimits};
 use http::Request;
 
 /// An error of any transport.
@@ -35,6 +35,77 @@ impl Error for Source {
     }
 }
 
+/// A call whose body came in pieces.
+#[derive(Debug)]
+pub struct Streamed {
+    /// What became of the call, as if the body had come whole. A body that has no end is an error.
+    pub sent: Sent,
+    /// What was read of a success, up to its end or to where it broke off.
+    pub body: Bytes,
+}
+
+impl Streamed {
+    /// Reads the body of a success by `next`, until it gives `None` or there are `at_most` bytes.
+    pub fn read<B, E: Into<BoxError>>(
+        outcome: Result<AuthOutcome<B>, CallError<E>>,
+        at_most: usize,
+        mut next: impl FnMut(&mut B) -> Result<Option<Bytes>, CallError<E>>,
+    ) -> Self {
+        let (mut read, mut broken) = (Vec::new(), None);
+        let outcome = outcome.map(|outcome| {
+            outcome.map(|mut body| {
+                while read.len() < at_most {
+                    match next(&mut body) {
+                        Ok(Some(piece)) => read.extend_from_slice(&piece),
+                        Ok(None) => break,
+                        Err(error) => {
+                            broken = Some(error);
+                            break;
+                        }
+                    }
+                }
+            })
+        });
+        let body = Bytes::from(read);
+        let sent = broken.map_or(outcome, Err).map_err(|error| error.map_source(Source::new));
+        Self { sent: sent.map(|outcome| outcome.map(|()| body.clone())), body }
+    }
+}
+
+/// A file that was read to its end.
+#[derive(Debug)]
+pub struct Downloaded {
+    /// What was read.
+    pub file: Vec<u8>,
+    /// How it ended.
+    pub end: Result<(), CallError<Source>>,
+}
+
+impl Downloaded {
+    /// Reads a file by `next`, until it gives `None`.
+    pub fn read<E: Into<BoxError>>(mut next: impl FnMut() -> Result<Option<Bytes>, CallError<E>>) -> Self {
+        let mut file = Vec::new();
+        let end = loop {
+            match next() {
+                Ok(Some(piece)) => file.extend_from_slice(&piece),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.map_source(Source::new)),
+            }
+        };
+        Self { file, end }
+    }
+}
+
+/// A piece of a body that is read by a function, as `read` of a blocking client; `None` at the end.
+///
+/// # Errors
+/// As the function.
+pub fn piece<E>(read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<Option<Bytes>, E> {
+    let mut buffer = [0; 1_500];
+    let len = read(&mut buffer)?;
+    Ok((len > 0).then(|| Bytes::copy_from_slice(buffer.get(..len).unwrap_or_default())))
+}
+
 /// A transport under test: a client that sends calls. Blocking; an async one waits on an executor of its own.
 pub trait Transport: fmt::Debug + Send + Sync {
     /// Sends a call.
@@ -53,6 +124,17 @@ pub trait Transport: fmt::Debug + Send + Sync {
     /// transport is blocking and cannot.
     fn send_and_drop(&self, _call: Call, _after: Duration) -> bool {
         false
+    }
+
+    /// Sends a call, reads the body of its success in pieces until it has `at_most` bytes or ends, and drops it; `None` if the
+    /// transport has no such call.
+    fn stream(&self, _call: Call, _at_most: usize) -> Option<Streamed> {
+        None
+    }
+
+    /// Reads the file of an export to its end; `None` if the transport has no such call.
+    fn download(&self, _api: &Api, _download: Download) -> Option<Downloaded> {
+        None
     }
 
     /// Closes the connections that are kept; `false` if the transport has no such call.

@@ -17,7 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::{Api, ApiKey, Call};
+use cometly_conformance::Settings;
+use cometly_core::{Api, ApiKey, Call, RetryPolicy};
 use cometly_credentials::{KeyRef, Watcher};
 use cometly_emulator::{Ability, Emulator};
 
@@ -106,21 +107,43 @@ fn rotate_under(send: Send<'_>) {
     }));
 }
 
-#[test]
-fn no_call_fails_on_ureq() {
-    let client = cometly_ureq::Client::new().unwrap();
-    rotate_under(&|call| match client.send(call) {
+fn no_call_fails_on(client: &str) {
+    let flavours = cometly_conformance::adapters::all();
+    let flavour = flavours.iter().find(|flavour| flavour.name() == client).unwrap();
+    let settings = Settings::default().retry_policy(RetryPolicy::default());
+    let transport = flavour.connect(&settings).unwrap().unwrap();
+    rotate_under(&|call| match transport.send(call) {
         Ok(outcome) => outcome.error().map(ToString::to_string),
         Err(error) => Some(error.to_string()),
     });
 }
 
 #[test]
+fn no_call_fails_on_ureq() {
+    no_call_fails_on("ureq");
+}
+
+#[test]
 fn no_call_fails_on_reqwest() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let client = cometly_reqwest::Client::new().unwrap();
-    rotate_under(&|call| match runtime.block_on(client.send(call)) {
-        Ok(outcome) => outcome.error().map(ToString::to_string),
-        Err(error) => Some(error.to_string()),
-    });
+    no_call_fails_on("reqwest");
+}
+
+#[test]
+fn no_call_fails_on_reqwests_blocking_client() {
+    no_call_fails_on("reqwest-blocking");
+}
+
+#[test]
+fn no_call_fails_on_isahc() {
+    no_call_fails_on("isahc");
+}
+
+#[test]
+fn no_call_fails_on_isahcs_blocking_client() {
+    no_call_fails_on("isahc-blocking");
+}
+
+#[test]
+fn no_call_fails_on_tower() {
+    no_call_fails_on("tower");
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, FlowError, Moment, Reply};
 
+mod async_run;
 mod blocking;
 mod download;
 mod export_job;
@@ -18,6 +19,7 @@ mod lines;
 mod pages;
 mod running;
 
+pub use async_run::{AsyncClient, AsyncRun};
 pub use blocking::{BlockingClient, BlockingRun};
 pub use download::{Download, Fetch};
 pub use export_job::{

@@ -53,6 +53,8 @@
 //! again.
 //!
 //! # Features
+//! `stream` (off by default): [`AsyncRun::into_stream`](AsyncRun), a flow as a stream of the `futures` crates.
+//!
 //! `tracing` (off by default): an [`Operation`] emits spans and events, after OpenTelemetry's conventions for HTTP clients.
 //!
 //! # What it needs
@@ -78,6 +80,7 @@ mod base_url;
 mod call;
 mod call_error;
 mod call_name;
+mod client_builder;
 mod clock;
 mod delivery;
 mod flow;
@@ -104,11 +107,12 @@ pub use api_key::{API_KEY_VARIABLE, ApiKey, InvalidApiKey};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use call::{Call, EncodeError, RequestError, backend_trim};
 pub use call_error::{CallError, CallErrorKind, ReachedLimit};
+pub use client_builder::{BuildClient, ClientBuilder, ClientSettings};
 pub use delivery::Delivery;
 pub use flow::{
-    BlockingClient, BlockingRun, Cursor, Download, DownloadUrl, Endpoint, Export, ExportId, ExportJob, ExportOrder,
-    ExportOrdered, ExportStatus, Failure, Fetch, Flow, InvalidCursor, InvalidExportId, LineTooLong, Lines, Lossy, Page,
-    Pages, PagesEnd, RowError, Rows, Running, Step, Then, endpoint,
+    AsyncClient, AsyncRun, BlockingClient, BlockingRun, Cursor, Download, DownloadUrl, Endpoint, Export, ExportId,
+    ExportJob, ExportOrder, ExportOrdered, ExportStatus, Failure, Fetch, Flow, InvalidCursor, InvalidExportId,
+    LineTooLong, Lines, Lossy, Page, Pages, PagesEnd, RowError, Rows, Running, Step, Then, endpoint,
 };
 pub use flow_error::{FlowError, UrlProblem};
 pub use moment::Moment;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use cometly_core::{ProxyUrl, TransportError};
 use futures_lite::io::Cursor;
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use isahc::{
     AsyncBody,
@@ -36,6 +37,14 @@ pub(crate) fn forced<C: Configurable>(
         .proxy(proxy)
         // Without a list of its own, libcurl reads NO_PROXY of the environment for any proxy.
         .proxy_blacklist(None::<String>)
+}
+
+/// Ends a transfer that has no deadline, once less than a byte a second has come for longer than `time`. The clock of the
+/// caller ends sooner; but of a body that was dropped, libcurl itself learns only with its next byte, or by this.
+pub(crate) fn ends_when_silent<C: Configurable>(config: C, time: Duration) -> C {
+    // libcurl counts whole seconds, as milliseconds in a `long`.
+    const MOST: Duration = Duration::from_secs(2_000_000);
+    config.low_speed_timeout(1, time.min(MOST).saturating_add(Duration::from_secs(1)))
 }
 
 /// A proxy's URL, as libcurl reads it.
@@ -159,13 +168,20 @@ impl Length {
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || status.is_informational() {
             return Ok(Self::Bodiless);
         }
+        // The chunks count, and not a length beside them (RFC 9112 §6.3).
+        if headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(Self::Unknown);
+        }
         let mut length = Self::Unknown;
         for value in headers.get_all(CONTENT_LENGTH) {
-            let known = value.to_str().ok().and_then(|value| value.trim().parse().ok()).ok_or_else(unreadable)?;
-            if !matches!(length, Self::Unknown) && length != Self::Known(known) {
-                return Err(unreadable());
+            // The same length may stand several times in one line, too (RFC 9110 §8.6).
+            for text in value.to_str().map_err(|_| unreadable())?.split(',') {
+                let known = text.trim().parse().map_err(|_| unreadable())?;
+                if !matches!(length, Self::Unknown) && length != Self::Known(known) {
+                    return Err(unreadable());
+                }
+                length = Self::Known(known);
             }
-            length = Self::Known(known);
         }
         Ok(length)
     }
@@ -189,10 +205,8 @@ fn unreadable() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use cometly_core::{Api, ApiKey};
-    use http::header::TRANSFER_ENCODING;
-
     use super::*;
+    use cometly_core::{Api, ApiKey};
 
     fn check(response: &Response<Bytes>) -> Result<(), Error> {
         Length::of(response.status(), response.headers())?.check(response.body().len())
@@ -244,6 +258,9 @@ mod tests {
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         assert!(check(&response).is_err());
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        assert!(check(&response).is_err());
+        response.headers_mut().remove(TRANSFER_ENCODING);
         for (length, is_whole) in [("30", false), ("0", true)] {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static(length));
             assert_eq!(check(&response).is_ok(), is_whole, "{length}");
@@ -256,6 +273,10 @@ mod tests {
             (&[][..], true),
             (&["2"], true),
             (&["2", "2"], true),
+            (&["2, 2"], true),
+            (&["2,2", "2"], true),
+            (&["2, 3"], false),
+            (&["2,"], false),
             (&["3", "2"], false),
             (&["3"], false),
             (&["99999999999999999999"], false),

@@ -1,18 +1,19 @@
 //! The file of an export, from its own host.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_io::Timer;
-use bytes::Bytes;
-use cometly_core::{Api, Delivery, Download, Fetch, Moment, TransportError, TransportLimits};
-use futures_lite::{AsyncReadExt as _, future::or};
+use bytes::{Buf as _, Bytes};
+use cometly_core::{Api, Download, Fetch, Moment, TransportError, TransportLimits};
+use futures_lite::AsyncReadExt as _;
 use http::{Request, Response};
 use isahc::AsyncBody;
 
 use crate::{
     Client, Error,
-    convert::{self, forced, proxy_uri},
+    convert::{self, Length, ends_when_silent, forced, proxy_uri},
     failure::{Way, failure, io_failure},
+    stream::unless_silent,
 };
 
 /// How much of the file is read at once.
@@ -40,37 +41,40 @@ impl Client {
     /// # }
     /// ```
     pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a> {
-        FileReader { client: self, api, download, body: None, buffer: Vec::new() }
+        FileReader { client: self, api, download, body: None, first: Bytes::new(), buffer: Vec::new() }
     }
 
-    /// `reading`, unless it takes longer than the host may be silent.
-    async fn unless_silent<T>(&self, reading: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
-        or(reading, async {
-            Timer::after(idle).await;
-            Err(TransportError::timed_out(Delivery::Unknown))
-        })
-        .await
+    /// How long a host may be silent.
+    pub(crate) fn idle(&self) -> Duration {
+        self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT)
     }
 
-    /// One request for the file.
-    async fn open(&self, request: Request<()>) -> Result<(Response<()>, AsyncBody), Failed> {
+    /// One request for the file, and its first piece: without it, a head that was cut looks like a whole one.
+    async fn open(&self, request: Request<()>) -> Result<(Response<Bytes>, AsyncBody), Failed> {
         let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let request = convert::request(request.map(|()| Bytes::new()), self.may_reuse, |settings| {
-            forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)
+            let settings = forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri);
+            ends_when_silent(settings, self.idle())
         })?;
         let http = self.clients.current(false);
         let way = Way { proxy, may_reuse: self.may_reuse };
         let sending = async { http.send_async(request).await.map_err(|error| failure(error, way)) };
-        let (head, body) = self.unless_silent(sending).await?.into_parts();
+        let (head, mut body) = unless_silent(self.idle(), sending).await?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;
-        Ok((head, body))
+        let length = Length::of(head.status(), head.headers())?;
+        let mut first = vec![0; PIECE];
+        let len = self.read(&mut body, &mut first).await?;
+        if len == 0 {
+            length.check(0)?;
+        }
+        first.truncate(len);
+        Ok((head.map(|()| first.into()), body))
     }
 
     async fn read(&self, body: &mut AsyncBody, buffer: &mut [u8]) -> Result<usize, Failed> {
-        self.unless_silent(async { body.read(buffer).await.map_err(io_failure) }).await
+        unless_silent(self.idle(), async { body.read(buffer).await.map_err(io_failure) }).await
     }
 }
 
@@ -81,6 +85,8 @@ pub struct FileReader<'a> {
     api: &'a Api,
     download: Download,
     body: Option<AsyncBody>,
+    /// What came with the head and is not taken yet; the download does not count it.
+    first: Bytes,
     /// For [`next_chunk`](FileReader::next_chunk).
     buffer: Vec<u8>,
 }
@@ -112,14 +118,21 @@ impl FileReader<'_> {
         loop {
             match self.download.next(self.api, Moment::now())? {
                 Fetch::Open(request) => {
-                    self.body = None;
+                    (self.body, self.first) = (None, Bytes::new());
                     match self.client.open(request).await {
-                        Ok((head, body)) => {
-                            self.body = Some(body);
-                            self.download.on_head(head.status(), head.headers(), Moment::now())?;
+                        Ok((answer, body)) => {
+                            let (head, first) = answer.into_parts();
+                            (self.body, self.first) = (Some(body), first);
+                            self.download.on_head(head.status, &head.headers, Moment::now())?;
                         }
                         Err(error) => self.download.on_failure(error, Moment::now())?,
                     }
+                }
+                Fetch::Read if !self.first.is_empty() => {
+                    let len = self.first.len().min(buffer.len());
+                    self.first.copy_to_slice(buffer.get_mut(..len).unwrap_or_default());
+                    self.download.on_read(len, Moment::now())?;
+                    return Ok(len);
                 }
                 Fetch::Read => {
                     let Some(body) = &mut self.body else {

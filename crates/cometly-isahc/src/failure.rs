@@ -2,10 +2,8 @@
 
 use std::{error::Error as _, fmt, io};
 
-use cometly_core::{CallError, Delivery, ProxyUrl, TransportError};
+use cometly_core::{Delivery, ProxyUrl, TransportError};
 use isahc::error::ErrorKind;
-
-use crate::Error;
 
 /// How a call went out.
 #[derive(Clone, Copy)]
@@ -13,11 +11,6 @@ pub(crate) struct Way<'a> {
     pub(crate) proxy: Option<&'a ProxyUrl>,
     /// Whether it may have gone out on a connection that was kept.
     pub(crate) may_reuse: bool,
-}
-
-/// The client cannot be made, for a reason of ours.
-pub(crate) fn setup(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    CallError::setup(isahc::Error::from(io::Error::other(error)))
 }
 
 type Failed = TransportError<isahc::Error>;

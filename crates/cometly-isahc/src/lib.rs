@@ -57,9 +57,6 @@ mod convert;
 mod download;
 mod exchange;
 mod failure;
-#[cfg(feature = "stream")]
-#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
-mod into_stream;
 mod run;
 mod stream;
 

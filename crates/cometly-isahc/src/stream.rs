@@ -11,7 +11,7 @@ use isahc::AsyncBody;
 
 use crate::{
     Client, Error,
-    convert::{self, Length, forced, proxy_uri},
+    convert::{self, Length, ends_when_silent, forced, proxy_uri},
     failure::{Way, failure, io_failure},
     seed,
 };
@@ -71,7 +71,8 @@ impl Client {
         let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
         let request = convert::request(request, self.may_reuse, |settings| {
-            forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri)
+            let settings = forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri);
+            ends_when_silent(settings, self.idle().max(attempt.timeout()))
         })?;
         let http = self.clients.current(attempt.needs_fresh_connection());
         let way = Way { proxy, may_reuse: self.may_reuse };
@@ -93,14 +94,16 @@ impl Client {
         if is_whole {
             length.check(start.len())?;
         }
-        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
-        let (rest, read) = ((!is_whole).then_some(rest), start.len());
+        let (idle, rest, read) = (self.idle(), (!is_whole).then_some(rest), start.len());
         let body = Body { start: start.into(), rest, buffer, length, read, meter, idle };
         Ok(Response::from_parts(head, body))
     }
 }
 
-async fn unless_silent<T>(time: Duration, reading: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+pub(crate) async fn unless_silent<T>(
+    time: Duration,
+    reading: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
     or(reading, async {
         Timer::after(time).await;
         Err(TransportError::timed_out(Delivery::Unknown))

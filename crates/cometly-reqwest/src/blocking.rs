@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, AuthOutcome, Call};
+use cometly_core::{Api, AuthOutcome, BuildClient, Call, ClientSettings, InvalidProxy, ProxyScheme};
 use http::Request;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
@@ -118,13 +118,19 @@ impl Client {
     }
 }
 
-impl ClientBuilder<Client> {
-    /// The finished client.
-    ///
-    /// # Errors
-    /// As [`ClientBuilder::build`] of the async client, and if its runtime cannot be started.
-    pub fn build(self) -> Result<Client, Error> {
-        Client::new_on(self.client()?)
+impl BuildClient for Client {
+    type HttpClient = reqwest::Client;
+    type Source = ClientError;
+
+    const PROXIES: &'static [ProxyScheme] = crate::Client::PROXIES;
+    const REUSES_CONNECTIONS: bool = crate::Client::REUSES_CONNECTIONS;
+
+    fn build(settings: ClientSettings<reqwest::Client>) -> Result<Self, Error> {
+        Self::new_on(crate::Client::build(settings)?)
+    }
+
+    fn invalid_proxy(error: InvalidProxy) -> ClientError {
+        crate::Client::invalid_proxy(error)
     }
 }
 

@@ -52,9 +52,6 @@ mod error;
 mod exchange;
 mod failure;
 mod frames;
-#[cfg(feature = "stream")]
-#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
-mod into_stream;
 mod run;
 mod stream;
 mod target;

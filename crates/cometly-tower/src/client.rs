@@ -21,7 +21,7 @@ use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exch
 pub struct Client<S, H> {
     service: S,
     host: H,
-    limits: TransportLimits,
+    pub(crate) limits: TransportLimits,
     retry_policy: RetryPolicy,
 }
 
@@ -82,8 +82,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     /// refusals included, is not an error here.
     pub fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, Error>> + use<S, H> {
         let mut clock = self.clock();
-        let operation = call.start(&self.retry_policy, &self.limits, self.host.seed(), clock.now());
-        let service = self.service.clone();
+        let operation = self.start(call, &mut clock);
+        let service = self.service();
         async move { drive(service, clock, operation?).await }
     }
 
@@ -109,6 +109,14 @@ impl<S: HttpService, H: Host> Client<S, H> {
         let (seed, now) = (self.host.seed(), clock.now());
         let operation = Operation::from_request(request, api, &self.retry_policy, &self.limits, seed, now);
         drive(self.service.clone(), clock, operation)
+    }
+
+    pub(crate) fn start<B>(&self, call: Call, clock: &mut Clock<H>) -> Result<Operation<B, ServiceError>, Error> {
+        call.start(&self.retry_policy, &self.limits, self.host.seed(), clock.now())
+    }
+
+    pub(crate) fn service(&self) -> S {
+        self.service.clone()
     }
 
     pub(crate) fn clock(&self) -> Clock<H> {
@@ -174,6 +182,7 @@ const _: () = {
         H: Host<Sleep: Send> + Send + Sync,
     {
         is_send(&client.send(call.clone()));
+        is_send(&client.stream(call.clone()));
         is_send(&client.json::<()>(call));
         is_send(&client.send_request(request, api));
     }

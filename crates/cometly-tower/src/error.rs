@@ -2,10 +2,13 @@
 
 use std::{error::Error as StdError, fmt, io, iter};
 
-use cometly_core::CallError;
+use cometly_core::{CallError, TransportError};
 
 /// Why a call has no result; the transport's part is the service's own error.
 pub type Error = CallError<ServiceError>;
+
+/// Why an attempt has no response.
+pub(crate) type Failure = TransportError<ServiceError>;
 
 /// An error of any service, as tower's layers box it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;

@@ -7,24 +7,21 @@ use std::{
 
 use cometly_core::{
     Attempt, Delivery, Moment, Redirected, TransportError, TransportLimits,
-    bytes::{Buf, Bytes},
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+    bytes::Bytes,
+    http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
-use http_body::{Body, Frame};
+use http_body::Body;
 use http_body_util::Full;
 
 use crate::{
-    BoxError, Host, HttpService, Request, ServiceError,
-    clock::{Clock, before, yield_now},
+    Host, HttpService, Request, ServiceError,
+    clock::{Clock, before},
+    error::Failure,
+    pieces::Pieces,
 };
-
-type Failure = TransportError<ServiceError>;
 
 /// How much of the length that a body claims is made room for before it is read.
 const MAX_CLAIM: u64 = 16_384;
-
-/// After this many pieces of a body, others have their turn: a body of endless empty pieces never waits by itself.
-const PIECES_PER_TURN: u8 = 32;
 
 pub(crate) async fn exchange<S: HttpService, H: Host>(
     mut service: S,
@@ -33,54 +30,51 @@ pub(crate) async fn exchange<S: HttpService, H: Host>(
 ) -> Result<Response<Bytes>, Failure> {
     let end = clock.now().saturating_add(attempt.timeout());
     let mut timer = clock.clone();
-    let deadline = pin!(timer.sleep(attempt.timeout()));
-    let answer = answer(&mut service, clock, end, deadline, attempt).await;
-    answer.unwrap_or_else(|Late(delivery)| {
-        clock.pass(end);
-        Err(TransportError::timed_out(delivery))
-    })
+    let mut deadline = pin!(timer.sleep(attempt.timeout()));
+    let answer = head(&mut service, clock, end, deadline.as_mut(), as_sent(attempt), attempt.limits());
+    let (head, body) = answer.await?.into_parts();
+    let length = Length::of(attempt.method(), head.status, &head.headers)?;
+    let claimed = body.size_hint().lower().min(MAX_CLAIM);
+    let mut read = Vec::with_capacity(usize::try_from(claimed).unwrap_or_default());
+    let mut pieces = Pieces::new(body, *attempt.limits(), head.status);
+    while pieces.next(clock, end, deadline.as_mut(), &mut read).await? {}
+    length.check(read.len())?;
+    Ok(Response::from_parts(head, read.into()))
 }
 
-/// The deadline has passed.
-struct Late(Delivery);
-
-async fn answer<S: HttpService, H: Host>(
+/// Sends a request, and waits for the head of its response. Of the service's extensions, it keeps [`Redirected`] alone.
+pub(crate) async fn head<S: HttpService, H: Host>(
     service: &mut S,
     clock: &mut Clock<H>,
     end: Moment,
     mut deadline: Pin<&mut impl Future<Output = ()>>,
-    attempt: &Attempt,
-) -> Result<Result<Response<Bytes>, Failure>, Late> {
+    request: Request,
+    limits: &TransportLimits,
+) -> Result<Response<S::Body>, Failure> {
+    let mut late = |delivery| {
+        clock.pass(end);
+        TransportError::timed_out(delivery)
+    };
     let ready = poll_fn(|context| service.poll_ready(context).map_err(ServiceError::new));
-    if let Err(error) = before(deadline.as_mut(), ready).await.ok_or(Late(Delivery::NotSent))? {
-        return Ok(Err(TransportError::not_sent(error)));
+    match before(deadline.as_mut(), ready).await {
+        None => return Err(late(Delivery::NotSent)),
+        Some(ready) => ready.map_err(TransportError::not_sent)?,
     }
-    let mut response = pin!(service.call(as_sent(attempt)));
+    let mut response = pin!(service.call(request));
     let response = poll_fn(|context| response.as_mut().poll(context).map_err(ServiceError::new));
-    let (head, body) = match before(deadline.as_mut(), response).await.ok_or(Late(Delivery::Unknown))? {
-        Ok(response) => response.into_parts(),
-        Err(error) => return Ok(Err(clock.host().failure(error))),
-    };
-    if let Err(too_large) = attempt.limits().check_head(head.status, &head.headers) {
-        return Ok(Err(too_large));
-    }
-    let body = match read(body, clock, end, deadline, attempt, head.status).await? {
-        Ok(body) => body,
-        Err(failure) => return Ok(Err(failure)),
-    };
-    if let Some(claimed) = wrong_length(attempt.method(), head.status, &head.headers, body.len()) {
-        let text = format!("the response's body has {} bytes, and its Content-Length is {claimed:?}", body.len());
-        return Ok(Err(TransportError::unknown(ServiceError::new(text))));
-    }
-    let mut response = Response::new(Bytes::from(body));
-    (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
-    if head.extensions.get::<Redirected>().is_some() {
-        response.extensions_mut().insert(Redirected);
-    }
-    Ok(Ok(response))
+    let response = before(deadline, response).await.ok_or_else(|| late(Delivery::Unknown))?;
+    let mut response = response.map_err(|error| clock.host().failure(error))?;
+    limits.check_head(response.status(), response.headers())?;
+    let redirected = response.extensions_mut().remove::<Redirected>();
+    *response.extensions_mut() = redirected.map_or_else(Extensions::new, |redirected| {
+        let mut extensions = Extensions::new();
+        extensions.insert(redirected);
+        extensions
+    });
+    Ok(response)
 }
 
-fn as_sent(attempt: &Attempt) -> Request {
+pub(crate) fn as_sent(attempt: &Attempt) -> Request {
     let mut request = attempt.request();
     // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).
     if request.body().is_empty() && !matches!(*request.method(), Method::GET | Method::DELETE) {
@@ -89,70 +83,62 @@ fn as_sent(attempt: &Attempt) -> Request {
     request.map(Full::new)
 }
 
-async fn read<B: Body<Error: Into<BoxError>>, H: Host>(
-    body: B,
-    clock: &mut Clock<H>,
-    end: Moment,
-    mut deadline: Pin<&mut impl Future<Output = ()>>,
-    attempt: &Attempt,
-    status: StatusCode,
-) -> Result<Result<Vec<u8>, Failure>, Late> {
-    const LATE: Late = Late(Delivery::Unknown);
-    let mut body = pin!(body);
-    let claimed = body.size_hint().lower().min(MAX_CLAIM);
-    let mut read = Vec::with_capacity(usize::try_from(claimed).unwrap_or_default());
-    let mut pieces = 0_u8;
-    loop {
-        let next = poll_fn(|context| {
-            let frame = body.as_mut().poll_frame(context);
-            frame.map(|frame| frame.map(|frame| take(frame, attempt.limits(), status, &mut read)))
-        });
-        match before(deadline.as_mut(), next).await.ok_or(LATE)? {
-            None => return Ok(Ok(read)),
-            Some(Err(failure)) => return Ok(Err(failure)),
-            Some(Ok(())) => {}
+/// How long a body is by the `Content-Length` of its response. HTTP stacks look at that themselves; services in the same process
+/// do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    Known(usize),
+    /// There is none; or the body was unpacked, which has another; or there is no body, and the head may tell how long it would
+    /// have been.
+    Unknown,
+}
+
+impl Length {
+    /// # Errors
+    /// If the lengths differ, or one cannot be read: the response is unusable (RFC 9112 §6.3).
+    pub(crate) fn of(method: &Method, status: StatusCode, headers: &HeaderMap) -> Result<Self, Failure> {
+        let is_bodiless = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        // The chunks count, and not a length beside them (RFC 9112 §6.3).
+        let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        if is_bodiless || is_chunked || headers.contains_key(header::CONTENT_ENCODING) {
+            return Ok(Self::Unknown);
         }
-        // A body that always has another piece gives the deadline no turn.
-        if clock.now() >= end {
-            return Err(LATE);
+        let mut length = Self::Unknown;
+        for value in headers.get_all(header::CONTENT_LENGTH) {
+            // The same length may stand several times in one line, too (RFC 9110 §8.6).
+            for text in value.to_str().unwrap_or_default().split(',') {
+                length = match text.trim().parse().map(Self::Known) {
+                    Ok(known) if length == Self::Unknown || length == known => known,
+                    _ => return Err(failure(format!("a Content-Length of the response is {value:?}"))),
+                };
+            }
         }
-        pieces = pieces.wrapping_add(1);
-        if pieces % PIECES_PER_TURN == 0 {
-            before(deadline.as_mut(), yield_now()).await.ok_or(LATE)?;
+        Ok(length)
+    }
+
+    /// # Errors
+    /// If a body that ended with `len` bytes is not whole.
+    pub(crate) fn check(self, len: usize) -> Result<(), Failure> {
+        match self {
+            Self::Known(length) if length != len => {
+                Err(failure(format!("the response's body has {len} bytes, and its Content-Length is {length}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// If a body is too long by its first `len` bytes.
+    pub(crate) fn check_start(self, len: usize) -> Result<(), Failure> {
+        match self {
+            Self::Known(length) if len > length => self.check(len),
+            _ => Ok(()),
         }
     }
 }
 
-/// Adds a piece to what was read. What is no data is a trailer, and dropped.
-fn take<D: Buf, E: Into<BoxError>>(
-    frame: Result<Frame<D>, E>,
-    limits: &TransportLimits,
-    status: StatusCode,
-    read: &mut Vec<u8>,
-) -> Result<(), Failure> {
-    let frame = frame.map_err(|error| TransportError::unknown(ServiceError::new(error)))?;
-    let Ok(mut data) = frame.into_data() else { return Ok(()) };
-    while !data.chunk().is_empty() {
-        limits.extend_body(status, read, data.chunk())?;
-        data.advance(data.chunk().len());
-    }
-    Ok(())
-}
-
-/// The `Content-Length` of a response whose body is not as long. HTTP stacks look at that themselves; services in the same
-/// process do not. What was unpacked has another length.
-fn wrong_length<'a>(
-    method: &Method,
-    status: StatusCode,
-    headers: &'a HeaderMap,
-    len: usize,
-) -> Option<&'a HeaderValue> {
-    let is_bodiless = *method == Method::HEAD
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if is_bodiless || headers.contains_key(header::CONTENT_ENCODING) {
-        return None;
-    }
-    let is_wrong = |value: &&HeaderValue| value.to_str().ok().and_then(|text| text.parse().ok()) != Some(len);
-    headers.get_all(header::CONTENT_LENGTH).iter().find(is_wrong)
+fn failure(text: String) -> Failure {
+    TransportError::unknown(ServiceError::new(text))
 }

@@ -43,7 +43,8 @@
 //! # What is kept on any service
 //! One deadline for each attempt, from waiting until the service is ready to the last byte of the body, and one for the call,
 //! as far as the host's [sleep](Host::sleep) and [clock](Host::now) are sound; caps on header lines and body; a
-//! `Content-Length` that the body does not have is an error; trailers are dropped. Nothing that the service hangs on a
+//! `Content-Length` that the body does not have is an error; trailers are dropped. Each piece of a body that is
+//! [read in pieces](Client::stream), and of a [file](Client::download), has the time of an attempt. Nothing that the service hangs on a
 //! response as an extension is kept, but for [`Redirected`](cometly_core::Redirected).
 //!
 //! Waiting for readiness counts as not sent; what fails once the service has the request is of unknown fate, unless
@@ -70,18 +71,23 @@
 
 mod client;
 mod clock;
+mod download;
 mod error;
 mod exchange;
 mod host;
+mod pieces;
 mod run;
 mod service;
+mod stream;
 
 pub use client::Client;
 pub use cometly_core;
+pub use download::FileReader;
 pub use error::{BoxError, Error, ServiceError};
 pub use host::Host;
 pub use run::Run;
 pub use service::{HttpService, Request};
+pub use stream::StreamedBody;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -17,7 +17,8 @@ use std::{
 use cometly_tower::{
     BoxError, Client, Host, HttpService, Request, ServiceError,
     cometly_core::{
-        Api, ApiKey, AuthOutcome, CallErrorKind, Delivery, Moment, Pacer, Redirected, RetryPolicy, TransportError,
+        Api, ApiKey, AuthOutcome, Call, CallErrorKind, DecodeError, Delivery, Download, Endpoint, ExportId,
+        ExportOrder, ExportOrdered, FlowError, Moment, Pacer, Redirected, Reply, RetryPolicy, TransportError,
         UnexpectedCause,
         bytes::Bytes,
         http::{HeaderMap, Response},
@@ -284,6 +285,160 @@ async fn a_call_that_is_dropped_drops_what_is_under_way() {
     });
     assert!(timeout(SECOND / 2, client(service).send(api().get("events"))).await.is_err());
     assert!(is_dropped.load(Ordering::Relaxed));
+}
+
+/// What a streamed body gave until its end or an error.
+async fn streamed<S: HttpService>(client: Client<S, Tokio>) -> (Vec<u8>, Result<(), CallErrorKind>) {
+    let mut read = Vec::new();
+    let mut body = match client.stream(api().post("events")).await {
+        Ok(outcome) => outcome.into_result().expect("it begins as a success").into_body(),
+        Err(error) => return (read, Err(error.kind())),
+    };
+    loop {
+        match body.next_chunk().await {
+            Ok(Some(piece)) => read.extend_from_slice(&piece),
+            Ok(None) => break,
+            Err(error) => {
+                assert_eq!(error.delivery(), Some(Delivery::Unknown));
+                assert!(body.next_chunk().await.is_err(), "a body that broke off has no end");
+                return (read, Err(error.kind()));
+            }
+        }
+    }
+    assert!(body.next_chunk().await.unwrap().is_none(), "nothing comes after the end");
+    (read, Ok(()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_body_is_handed_on_in_pieces_and_never_taken_for_whole_if_it_is_not() {
+    let client = |pieces: &[Piece]| client(Scripted::service(pieces)).attempt_timeout(SECOND).max_body_size(1000);
+    let all = [Piece::Data("[1,"), Piece::Data(""), Piece::Data("2]"), Piece::Trailers, Piece::End, Piece::Data("3")];
+    assert_eq!(streamed(client(&all)).await, (b"[1,2]".to_vec(), Ok(())));
+    let begun = b"[".to_vec();
+    let breaks = client(&[Piece::Data("["), Piece::Fails]);
+    assert_eq!(streamed(breaks).await, (begun.clone(), Err(CallErrorKind::Transport)));
+    let silent = client(&[Piece::Data("["), Piece::Never]);
+    assert_eq!(streamed(silent).await, (begun, Err(CallErrorKind::Timeout)));
+    let (read, end) = streamed(client(&[Piece::Data("[1,2,3,4]")])).await;
+    assert!(read.len() <= 1000 && read.len() > 900 && end == Err(CallErrorKind::TooLarge), "{} {end:?}", read.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_body_has_the_length_that_its_head_tells() {
+    for (lengths, end) in [
+        (&["3"][..], Ok(())),
+        (&["3", "3"], Ok(())),
+        (&["3, 3"], Ok(())),
+        (&[], Ok(())),
+        (&["2"], Err(CallErrorKind::Transport)),
+        (&["4"], Err(CallErrorKind::Transport)),
+        (&["3", "4"], Err(CallErrorKind::Transport)),
+        (&["three"], Err(CallErrorKind::Transport)),
+    ] {
+        let service = service_fn(move |_: Request| async move {
+            let mut response = Response::new("[1]".to_owned());
+            for length in lengths {
+                response.headers_mut().append("content-length", length.parse().unwrap());
+            }
+            Ok::<_, Infallible>(response)
+        });
+        assert_eq!(streamed(client(service)).await.1, end, "{lengths:?}");
+        let whole = client(service).send(api().post("events")).await.map(drop);
+        assert_eq!(whole.map_err(|error| error.kind()), end, "{lengths:?}");
+    }
+}
+
+/// With real time.
+#[tokio::test]
+async fn endless_pieces_of_nothing_end_a_streamed_body_in_its_time() {
+    for piece in [Piece::Data(""), Piece::Trailers] {
+        let client = client(Scripted::service(&[Piece::Data("["), piece])).attempt_timeout(SECOND / 5);
+        let ended = timeout(SECOND * 60, streamed(client)).await.expect("it ends in time");
+        assert_eq!(ended, (b"[".to_vec(), Err(CallErrorKind::Timeout)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piece_that_is_not_waited_for_is_not_lost() {
+    let client = client(Scripted::service(&[Piece::Data("["), Piece::Drips(SECOND / 2), Piece::Data("]"), Piece::End]));
+    let mut body = client.stream(api().get("events")).await.unwrap().into_result().unwrap().into_body();
+    assert_eq!(body.next_chunk().await.unwrap().as_deref(), Some(&b"["[..]));
+    let is_pending =
+        std::future::poll_fn(|context| Poll::Ready(std::pin::pin!(body.next_chunk()).poll(context).is_pending()));
+    assert!(is_pending.await, "the piece takes longer than a poll");
+    assert_eq!(body.next_chunk().await.unwrap().as_deref(), Some(&b"]"[..]));
+    assert_eq!(body.next_chunk().await.unwrap(), None);
+}
+
+/// Exports of nothing in particular.
+struct Orders;
+
+impl Endpoint for Orders {
+    type Output = ExportOrdered;
+
+    fn call(&self, api: &Api) -> Call {
+        api.post("exports")
+    }
+
+    fn read(&self, reply: &Reply<Bytes>) -> Result<ExportOrdered, DecodeError> {
+        reply.json()
+    }
+}
+
+impl ExportOrder for Orders {
+    fn status_call(api: &Api, id: &ExportId) -> Call {
+        api.get("exports/{id}").segment(id)
+    }
+}
+
+fn download() -> Download {
+    let text = r#"{"export_id":"x-1","status":"completed","download_url":"https://files.example/x?sign=1"}"#;
+    let export = serde_json::from_str(text).unwrap();
+    Download::of::<Orders>(&export, &api()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_fetched_without_the_key_and_resumed_where_it_broke_off() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let service = service_fn(move |request: Request| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        assert!(!request.headers().contains_key("authorization") && !request.headers().contains_key("accept"));
+        let range = request.headers().get("range").map(|range| range.to_str().unwrap().to_owned());
+        async move {
+            let mut response = Response::new(if number == 0 { "abc" } else { "def" }.to_owned());
+            if number == 0 {
+                response.headers_mut().insert("content-length", "6".parse().unwrap());
+            } else {
+                assert_eq!(range.as_deref(), Some("bytes=3-"));
+                *response.status_mut() = 206.try_into().unwrap();
+                response.headers_mut().insert("content-range", "bytes 3-5/6".parse().unwrap());
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let (client, api) = (client(service), api());
+    let (mut reader, mut file) = (client.download(&api, download()), Vec::new());
+    while let Some(piece) = reader.next_chunk().await.unwrap() {
+        file.extend_from_slice(&piece);
+    }
+    assert_eq!((file.as_slice(), asked.load(Ordering::Relaxed)), (&b"abcdef"[..], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_from_another_place_or_a_host_that_is_silent_is_an_error() {
+    let followed = service_fn(async |_: Request| {
+        let mut response = Response::new("elsewhere".to_owned());
+        response.extensions_mut().insert(Redirected);
+        Ok::<_, Infallible>(response)
+    });
+    let api = api();
+    let error = client(followed).download(&api, download()).next_chunk().await.unwrap_err();
+    assert!(matches!(error.flow_error(), Some(FlowError::FileRefused { status }) if status.as_u16() == 302), "{error}");
+    let silent = client(Scripted::service(&[Piece::Never])).attempt_timeout(SECOND);
+    let ended = timeout(SECOND * 120, async { silent.download(&api, download()).next_chunk().await.map(drop) }).await;
+    let error = ended.expect("it gives up").unwrap_err();
+    assert!(matches!(error.flow_error(), Some(FlowError::FileBroken)), "{error}");
 }
 
 /// A host whose clock and sleep are what they should not be.

@@ -1,127 +1,44 @@
 //! The settings of a client.
 
-use std::{env, fmt, time::Duration};
-
-use cometly_core::{InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
+use cometly_core::{BuildClient, ClientSettings, InvalidProxy, ProxyScheme};
 use ureq::Agent;
 
-use crate::{Client, Error, agents::Agents, failure::setup};
+use crate::{Client, Error, agents::Agents};
 
 /// Makes a [`Client`]; from [`Client::builder`].
-#[must_use]
-pub struct ClientBuilder {
-    limits: TransportLimits,
-    retry_policy: RetryPolicy,
-    proxies: Result<ProxyRules, InvalidProxy>,
-    reuse: bool,
-    agent: Option<Agent>,
-}
+///
+/// Connections are kept by default. An agent that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS, its pool and
+/// its resolver; its other settings, its proxy too, are overridden on each request.
+pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
-impl ClientBuilder {
-    /// How long a whole call may take, all attempts and waits included; then it fails with
-    /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
-    /// [`Call::timeout`](cometly_core::Call::timeout) sets another for one call.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = Some(timeout);
-        self
+impl BuildClient for Client {
+    type HttpClient = Agent;
+    type Source = ureq::Error;
+
+    const PROXIES: &'static [ProxyScheme] = &[ProxyScheme::Http, ProxyScheme::Https];
+    const REUSES_CONNECTIONS: bool = true;
+
+    fn build(settings: ClientSettings<Agent>) -> Result<Self, Error> {
+        let ClientSettings { limits, retry_policy, proxies, reuse_connections, http_client, .. } = settings;
+        let agents = Agents::new(http_client, reuse_connections, limits, proxies);
+        Ok(Self { agents, limits, retry_policy })
     }
 
-    /// How long one attempt may take, connecting and the body included. Without it, as long as the call may take if
-    /// [`timeout`](Self::timeout) says so, else 30 s.
-    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
-        self
-    }
-
-    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
-    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry_policy = policy;
-        self
-    }
-
-    /// How long connecting may take; 10 s by default.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
-        self
-    }
-
-    /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
-    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again.
-    pub fn max_body_size(mut self, bytes: usize) -> Self {
-        self.limits.max_body_size = bytes;
-        self
-    }
-
-    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, or an `https` one. By default
-    /// there is none, whatever the environment says. It gets to see no plain `http`, which is for this machine.
-    pub fn proxy(mut self, url: &str) -> Self {
-        self.proxies = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(&USABLE)).map(ProxyRules::https);
-        self
-    }
-
-    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`].
-    pub fn proxy_from_env(mut self) -> Self {
-        self.proxies = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
-            rules.https_proxy().cloned().map(|proxy| proxy.usable(&USABLE)).transpose()?;
-            Ok(rules)
-        });
-        self
-    }
-
-    /// Whether connections are kept for the next call; yes by default. Not for an agent that you bring.
-    pub fn reuse_connections(mut self, reuse: bool) -> Self {
-        self.reuse = reuse;
-        self
-    }
-
-    /// Sends through an agent of your own, with its TLS, pool and resolver. Its other settings are overridden on each
-    /// request; its proxy is, too.
-    pub fn http_client(mut self, agent: Agent) -> Self {
-        self.agent = Some(agent);
-        self
-    }
-
-    /// The finished client.
-    ///
-    /// # Errors
-    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
-    pub fn build(self) -> Result<Client, Error> {
-        let proxies = self.proxies.map_err(setup)?;
-        let agents = Agents::new(self.agent, self.reuse, self.limits, proxies);
-        let retry_policy = self.retry_policy;
-        Ok(Client { agents, limits: self.limits, retry_policy })
-    }
-}
-
-/// The proxies that can be spoken to.
-const USABLE: [ProxyScheme; 2] = [ProxyScheme::Http, ProxyScheme::Https];
-
-/// Shows the limits; a proxy's URL may hold a password.
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-impl Default for ClientBuilder {
-    fn default() -> Self {
-        Self {
-            limits: TransportLimits::default(),
-            retry_policy: RetryPolicy::default(),
-            proxies: Ok(ProxyRules::default()),
-            reuse: true,
-            agent: None,
-        }
+    fn invalid_proxy(error: InvalidProxy) -> ureq::Error {
+        ureq::Error::Other(Box::new(error))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use cometly_core::{CallErrorKind, RetryPolicy, TransportLimits};
+
     use super::*;
 
     #[test]
-    fn each_setting_is_kept_beside_the_others() {
+    fn each_setting_reaches_the_client_and_its_own_one_is_made_unless_one_is_brought() {
         let second = Duration::from_secs(1);
         let set = || {
             Client::builder()
@@ -132,30 +49,21 @@ mod tests {
                 .retry_policy(RetryPolicy::none())
                 .reuse_connections(false)
         };
-        let (named, environments) = (set().proxy("http://user:canary@127.0.0.1:1"), set().proxy_from_env());
-        assert!(named.proxies.as_ref().unwrap().https_proxy().is_some());
-        for builder in [named, environments.http_client(Agent::new_with_defaults())] {
-            assert!(!builder.reuse);
-            let is_own = builder.agent.is_none();
-            let shown = format!("{builder:?}");
-            assert!(
-                shown.starts_with(
-                    "ClientBuilder { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"
-                ),
-                "{shown}"
-            );
+        let named = set().proxy("http://user:canary@127.0.0.1:1");
+        for builder in [named, set().proxy_from_env().http_client(Agent::new_with_defaults())] {
             let client = builder.build().unwrap();
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
             assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
-            assert_eq!(client.agents.is_own(), is_own);
-            let shown = format!("{client:?}{shown}");
+            let shown = format!("{client:?}");
             assert!(
                 shown.starts_with("Client { limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),"),
                 "{shown}"
             );
             assert!(!shown.contains("canary"), "{shown}");
         }
+        assert!(set().build().unwrap().agents.is_own());
+        assert!(!set().http_client(Agent::new_with_defaults()).build().unwrap().agents.is_own());
     }
 
     #[test]
@@ -170,7 +78,7 @@ mod tests {
         for url in ["socks5://canary:canary@127.0.0.1:1", "socks4://127.0.0.1", "socks://127.0.0.1", "not a proxy", ""]
         {
             let error = Client::builder().proxy(url).build().unwrap_err();
-            assert_eq!(error.kind(), cometly_core::CallErrorKind::Setup, "{url}: {error:?}");
+            assert_eq!(error.kind(), CallErrorKind::Setup, "{url}: {error:?}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
         }
         for url in ["127.0.0.1:1", "http://user:password@127.0.0.1", "https://proxy.example"] {

@@ -27,6 +27,7 @@ use ureq::{
     },
 };
 
+pub(crate) use deadline::until;
 pub(crate) use place::{NotConnected, Place};
 
 use connection::Connection;

@@ -4,13 +4,14 @@ use std::{
     fmt,
     io::{self, Read},
     thread::sleep,
+    time::{Duration, Instant},
 };
 
 use cometly_core::{Api, Download, Fetch, Moment, TransportError, TransportLimits};
 use http::{Request, response::Parts};
 use ureq::BodyReader;
 
-use crate::{Client, Error, agents::forced, failure::failure};
+use crate::{Client, Error, agents::forced, connect::until, failure::failure};
 
 impl Client {
     /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; no redirect is followed.
@@ -30,9 +31,19 @@ impl Client {
         FileReader { client: self, api, download, body: None }
     }
 
+    /// How long a host may be silent.
+    pub(crate) fn idle(&self) -> Duration {
+        self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT)
+    }
+
+    /// When a piece that is asked for now has to be there.
+    pub(crate) fn piece_end(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.idle())
+    }
+
     /// One request for the file.
     fn open(&self, request: Request<()>) -> Result<(Parts, BodyReader<'static>), TransportError<ureq::Error>> {
-        let idle = self.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT);
+        let idle = self.idle();
         let agent = self.agents.current();
         let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
         let request = forced!(agent.configure_request(request), self.limits, proxy, idle)
@@ -40,7 +51,8 @@ impl Client {
             .timeout_recv_response(Some(idle))
             .timeout_per_read(Some(idle))
             .build();
-        let (head, body) = agent.run(request).map_err(failure)?.into_parts();
+        let answer = until(self.piece_end(), || agent.run(request));
+        let (head, body) = answer.map_err(failure)?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         Ok((head, body.into_with_config().limit(u64::MAX).reader()))
     }
@@ -77,16 +89,18 @@ impl FileReader<'_> {
                         Err(error) => self.download.on_failure(error, Moment::now())?,
                     }
                 }
-                Fetch::Read => match self.body.as_mut().map(|body| body.read(buffer)) {
-                    Some(Ok(len)) => {
-                        self.download.on_read(len, Moment::now())?;
-                        if len > 0 {
-                            return Ok(len);
+                Fetch::Read => {
+                    match self.body.as_mut().map(|body| until(self.client.piece_end(), || body.read(buffer))) {
+                        Some(Ok(len)) => {
+                            self.download.on_read(len, Moment::now())?;
+                            if len > 0 {
+                                return Ok(len);
+                            }
                         }
+                        Some(Err(error)) => self.download.on_failure(failure(error.into()), Moment::now())?,
+                        None => self.download.on_break(Moment::now()),
                     }
-                    Some(Err(error)) => self.download.on_failure(failure(error.into()), Moment::now())?,
-                    None => self.download.on_break(Moment::now()),
-                },
+                }
                 Fetch::Renew(call) => {
                     let reply = self.client.send(call)?.into_result()?;
                     self.download.on_renewed(&reply)?;

@@ -1,20 +1,12 @@
 //! What a failure of ureq says of the call: whether it may be sent again.
 
-use std::{error, io};
+use std::io;
 
-use cometly_core::{CallError, Delivery, TransportError};
+use cometly_core::{Delivery, TransportError};
 use http::StatusCode;
 use ureq::{Error as Ureq, Timeout};
 
-use crate::{
-    Error,
-    connect::{NotConnected, Place},
-};
-
-/// The client cannot be made, for a reason of ours.
-pub(crate) fn setup(error: impl error::Error + Send + Sync + 'static) -> Error {
-    CallError::setup(Ureq::Other(Box::new(error)))
-}
+use crate::connect::{NotConnected, Place};
 
 type Failed = TransportError<Ureq>;
 

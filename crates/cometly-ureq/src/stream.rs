@@ -12,7 +12,7 @@ use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Moment, Next
 use http::{Method, Request, Response, response::Parts};
 use ureq::{AsSendBody, BodyReader};
 
-use crate::{Client, Error, agents::forced, failure::failure, seed};
+use crate::{Client, Error, agents::forced, connect::until, failure::failure, seed};
 
 type Failed = TransportError<ureq::Error>;
 
@@ -58,6 +58,10 @@ impl Client {
     /// One attempt, as far as it has to be read to be judged.
     fn begin(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
         let end = Instant::now().checked_add(attempt.timeout());
+        until(end, || self.begin_until(end, attempt))
+    }
+
+    fn begin_until(&self, end: Option<Instant>, attempt: &Attempt) -> Result<Response<Body>, Failed> {
         let (head, body) = attempt.request().into_parts();
         let (head, mut rest) = if body.is_empty() && matches!(head.method, Method::GET | Method::DELETE) {
             self.head(Request::from_parts(head, ()), attempt)
@@ -74,11 +78,12 @@ impl Client {
             is_success = is_success.or_else(|| attempt.begins_success(&head, piece));
             start.extend_from_slice(piece);
             is_whole = len == 0;
+            // On an agent that its user brought, nothing else ends what comes all the time.
             if end.is_some_and(|end| Instant::now() > end) {
                 return Err(TransportError::timed_out(Delivery::Unknown));
             }
         }
-        let body = Body { start: start.into(), rest: (!is_whole).then_some(rest), meter };
+        let body = Body { start: start.into(), rest: (!is_whole).then_some(rest), meter, idle: self.idle() };
         Ok(Response::from_parts(head, body))
     }
 
@@ -111,6 +116,7 @@ pub struct Body {
     start: Bytes,
     rest: Option<BodyReader<'static>>,
     meter: BodyMeter,
+    idle: Duration,
 }
 
 impl Body {
@@ -126,7 +132,8 @@ impl Body {
         }
         self.meter.check()?;
         let Some(rest) = &mut self.rest else { return Ok(0) };
-        let read = rest.read(buffer).map_err(|error| failure(error.into()));
+        let end = Instant::now().checked_add(self.idle);
+        let read = until(end, || rest.read(buffer)).map_err(|error| failure(error.into()));
         read.and_then(|len| self.meter.add(len).map(|()| len)).map_err(|error| self.meter.failed(error))
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, Call, TransportLimits};
+use cometly_core::{Api, Call, Download, TransportLimits};
 use cometly_isahc::isahc::{
     self,
     config::{Configurable as _, RedirectPolicy},
@@ -18,7 +18,7 @@ use cometly_isahc::{Client, blocking};
 use futures_lite::future::block_on;
 use http::Request;
 
-use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
 
 pub(super) struct Async;
 pub(super) struct Blocking;
@@ -68,6 +68,16 @@ impl Transport for AsyncTransport {
         block_on(self.0.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        let outcome = block_on(self.0.stream(call));
+        Some(Streamed::read(outcome, at_most, |body| block_on(body.next_chunk())))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.0.download(api, download);
+        Some(Downloaded::read(|| block_on(file.next_chunk())))
+    }
+
     fn close_idle(&self) -> bool {
         self.0.close_idle();
         true
@@ -108,6 +118,15 @@ impl Transport for BlockingTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        Some(Streamed::read(self.0.stream(call), at_most, |body| piece(|buffer| body.try_read(buffer))))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.0.download(api, download);
+        Some(Downloaded::read(|| piece(|buffer| file.try_read(buffer))))
     }
 
     fn close_idle(&self) -> bool {

@@ -1,27 +1,22 @@
 //! `cometly-reqwest`, async on tokio and blocking.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use cometly_core::{Api, Call, TransportLimits};
+use cometly_core::{Api, BuildClient, Call, Download, TransportLimits};
 use cometly_reqwest::{Client, ClientBuilder, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
 
-use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+use crate::{
+    BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, adapters::runtime,
+    piece,
+};
 
 pub(super) struct Async;
 pub(super) struct Blocking;
 
-/// The runtime of all async clients; without it the first call fails.
-static RUNTIME: LazyLock<Option<Runtime>> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
-
-fn runtime() -> Result<&'static Runtime, BoxError> {
-    RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
-}
-
-fn configure<C>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
+fn configure<C: BuildClient>(builder: ClientBuilder<C>, settings: &Settings) -> ClientBuilder<C> {
     let mut builder = builder
         .retry_policy(settings.retry_policy.clone())
         .attempt_timeout(settings.limits.attempt_timeout.unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT))
@@ -70,6 +65,16 @@ impl Transport for AsyncTransport {
         self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_source(Source::new))
     }
 
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        let outcome = self.runtime.block_on(self.client.stream(call));
+        Some(Streamed::read(outcome, at_most, |body| self.runtime.block_on(body.next_chunk())))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.client.download(api, download);
+        Some(Downloaded::read(|| self.runtime.block_on(file.next_chunk())))
+    }
+
     fn close_idle(&self) -> bool {
         self.client.close_idle();
         true
@@ -104,6 +109,15 @@ impl Transport for BlockingTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        Some(Streamed::read(self.0.stream(call), at_most, |body| piece(|buffer| body.try_read(buffer))))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.0.download(api, download);
+        Some(Downloaded::read(|| piece(|buffer| file.try_read(buffer))))
     }
 
     fn close_idle(&self) -> bool {

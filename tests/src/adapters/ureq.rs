@@ -1,11 +1,11 @@
 //! `cometly-ureq`, blocking.
 
 use bytes::Bytes;
-use cometly_core::{Api, Call, TransportLimits};
+use cometly_core::{Api, Call, Download, TransportLimits};
 use cometly_ureq::Client;
 use http::Request;
 
-use crate::{BoxError, Flavour, HttpClient, Proxy, Sent, Settings, Source, Transport};
+use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
 
 pub(super) struct Ureq;
 
@@ -48,6 +48,15 @@ impl Transport for UreqTransport {
 
     fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
         self.0.send_request(request, api).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        Some(Streamed::read(self.0.stream(call), at_most, |body| piece(|buffer| body.try_read(buffer))))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.0.download(api, download);
+        Some(Downloaded::read(|| piece(|buffer| file.try_read(buffer))))
     }
 
     fn close_idle(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) const CASES: &[Case] = cases![
     a_users_client_decompresses_nothing_where_that_can_be_forced,
     the_limits_of_a_head_are_the_same_on_every_stack,
     contradicting_lengths_have_a_typed_end,
+    the_same_length_told_twice_is_one_length_or_no_answer,
+    chunks_beside_a_length_count_or_the_answer_is_refused,
     malformed_http_has_a_typed_end,
     an_unread_body_disturbs_no_later_call,
 ];
@@ -193,12 +195,13 @@ fn json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> P
 }
 
 /// `{}` by gzip.
-const GZIP: &[u8] = &[
+pub(super) const GZIP: &[u8] = &[
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xab, 0xae, 0x05, 0x00, 0x43, 0xbf, 0xa6, 0xa3, 0x02,
     0x00, 0x00, 0x00,
 ];
 
-fn packed(encoding: &str, body: &[u8]) -> Answer {
+/// An answer whose body says that it is encoded so.
+pub(super) fn packed(encoding: &str, body: &[u8]) -> Answer {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
     Answer::raw([head.as_bytes(), body].concat())
 }
@@ -286,6 +289,49 @@ fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
         // RFC 9112 §6.3: an invalid Content-Length makes the answer unusable.
         let sent = stage.send(&*client, api.get("events"));
         not_a_success(sent).map_err(|error| format!("{head:?}: {error}"))?;
+    }
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 72, 135. RFC 9110 §8.6 lets a client take them for one or refuse the answer.
+fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> Played {
+    let heads = ["Content-Length: 2\r\nContent-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2,2,2\r\n"];
+    let server = stage.serve(Script::by(move |number, _| {
+        let head = heads.get(number / 2).copied().unwrap_or_default();
+        Answer::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{{}}"))
+    }))?;
+    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    for head in heads {
+        let whole = stage.send(&*client, api.get("events"));
+        let streamed = client.stream(api.get("events"), usize::MAX).map(|streamed| streamed.sent);
+        let again = stage.noted(streamed.unwrap_or_else(|| client.send(api.get("events"))));
+        for sent in [whole, again] {
+            match sent {
+                Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "{head:?}"),
+                Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{head:?}: {error}"),
+            }
+        }
+    }
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 72, 135. RFC 9112 §6.3 lets a client take the chunks or refuse the answer.
+fn chunks_beside_a_length_count_or_the_answer_is_refused(stage: &Stage<'_>) -> Played {
+    let server = stage.serve(Script::by(|number, _| {
+        let length = ["1", "2", "100"].get(number / 2).copied().unwrap_or_default();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Answer::raw(format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).then_close()
+    }))?;
+    let api = stage.api(&server.base_url())?;
+    for number in 0..6 {
+        // A client for each, or it might send the next call on a connection that is about to be closed.
+        let client = stage.client()?;
+        let streamed = if number % 2 == 1 { client.stream(api.get("events"), usize::MAX) } else { None };
+        let sent = stage.noted(streamed.map_or_else(|| client.send(api.get("events")), |streamed| streamed.sent));
+        match sent {
+            Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "answer {number}"),
+            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "answer {number}: {error}"),
+        }
     }
     Ok(Arrivals::of(&server))
 }

@@ -4,6 +4,8 @@
 use std::{
     collections::HashMap,
     env,
+    fs::OpenOptions,
+    io::Write as _,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -12,43 +14,76 @@ use std::{
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, Delivery};
 
+use super::hostile_plan::{Fault, LARGE, Plan, body};
 use crate::{
     Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
     cases::cases,
-    fault_server::{Act, Answer, Received, Script},
+    fault_server::{Answer, Received, Script},
+    stage::NotOffered,
 };
 
 pub(super) const CASES: &[Case] = cases![
     a_server_of_random_faults_gets_no_call_twice_where_connections_are_kept,
     a_server_of_random_faults_gets_no_call_twice_where_none_is_kept,
+    a_server_of_random_faults_breaks_no_streamed_body_unseen_where_connections_are_kept,
+    a_server_of_random_faults_breaks_no_streamed_body_unseen_where_none_is_kept,
 ];
 
-/// How many calls are sent: 200, or what this variable says; 2,000 for a full run.
+/// How many calls are made: 200, or what this variable says. The full run is
+/// `COMETLY_CONFORMANCE_CALLS=2000 cargo test --test conformance random_faults -- --test-threads=1`.
 const CALLS: &str = "COMETLY_CONFORMANCE_CALLS";
+/// A file that gets a line for each run.
+const FIGURES: &str = "COMETLY_CONFORMANCE_FIGURES";
 /// Another seed than 1.
 const SEED: &str = "COMETLY_CONFORMANCE_SEED";
 const CALLERS: usize = 16;
 const DEADLINE: Duration = Duration::from_secs(1);
-/// The deadline, and the larger of a tenth of it and half a second.
-const AT_MOST: Duration = Duration::from_millis(1_500);
-/// Many frames and writes; more would keep the machine busy with the records that the suite takes of each.
-const LARGE: usize = 1 << 20;
+/// How long a piece of a streamed body may take.
+const IDLE: Duration = Duration::from_millis(800);
+/// The larger of a tenth of the deadline and half a second.
+const GRACE: Duration = Duration::from_millis(500);
+/// The same where the calls are few, and other cases beside this one take the processor.
+const GRACE_BESIDE_OTHERS: Duration = Duration::from_secs(2);
+/// From this many calls on, a run is one of its own.
+const ALONE: usize = 1_000;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Send,
+    Stream,
+}
+
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_gets_no_call_twice_where_connections_are_kept(stage: &Stage<'_>) -> Played {
-    play(stage, &Settings::default().reuse(true))
+    play(stage, true, Way::Send)
 }
 
+/// `docs/faults.md` 136.
 fn a_server_of_random_faults_gets_no_call_twice_where_none_is_kept(stage: &Stage<'_>) -> Played {
-    play(stage, &Settings::default().reuse(false))
+    play(stage, false, Way::Send)
 }
 
-fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
+/// `docs/faults.md` 136.
+fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_connections_are_kept(stage: &Stage<'_>) -> Played {
+    play(stage, true, Way::Stream)
+}
+
+/// `docs/faults.md` 136.
+fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_none_is_kept(stage: &Stage<'_>) -> Played {
+    play(stage, false, Way::Stream)
+}
+
+/// How many calls are made, and by which seed.
+pub(super) fn calls_and_seed() -> Result<(usize, u64), BoxError> {
     let number = |name: &str, default: u64| match env::var(name) {
         Ok(text) => text.parse().map_err(|_| format!("{name} is no number: {text}")),
         Err(_) => Ok(default),
     };
-    let (calls, seed) = (usize::try_from(number(CALLS, 200)?)?, number(SEED, 1)?);
-    // What the stack is known to take for an answer.
+    Ok((usize::try_from(number(CALLS, 200)?)?, number(SEED, 1)?))
+}
+
+/// What the stack is known to take for an answer.
+fn spared(stage: &Stage<'_>, reuse: bool) -> Vec<Fault> {
     let mut spared = Vec::new();
     if stage.has_gap(Gap::InformationalAnswers) {
         spared.push(Fault::Informational);
@@ -57,14 +92,27 @@ fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
         spared.push(Fault::ResetUntilClose);
     }
     // libcurl takes what comes late for the next answer, where it keeps connections; the docs of cometly-isahc say so.
-    if stage.flavour().starts_with("isahc") && settings.reuse == Some(true) {
-        spared.push(Fault::Unsolicited);
+    if stage.flavour().starts_with("isahc") && reuse {
+        spared.extend([Fault::Unsolicited, Fault::ForgedBehindNoContent]);
     }
+    spared
+}
+
+fn play(stage: &Stage<'_>, reuse: bool, way: Way) -> Played {
+    let (calls, seed) = calls_and_seed()?;
+    let spared = spared(stage, reuse);
     let planned = move |id| Plan::of(seed, id, &spared);
     let script = planned.clone();
     let server = stage
         .serve(Script::by(move |_, request| id(request).map_or_else(Answer::close, |id| script(id).answer(id))))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings.clone().deadline(DEADLINE))?);
+    let settings = Settings::default().reuse(reuse).deadline(DEADLINE).max_body_size(LARGE);
+    let grace = if calls < ALONE { GRACE_BESIDE_OTHERS } else { GRACE };
+    // A body in pieces has no deadline of its own; each piece has the time-out of an attempt.
+    let (settings, most) = match way {
+        Way::Send => (settings, DEADLINE.saturating_add(grace)),
+        Way::Stream => (settings.attempt_timeout(IDLE), DEADLINE.saturating_add(IDLE).saturating_add(grace)),
+    };
+    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
     let client = &*client;
     let is_over = AtomicBool::new(false);
     let (sent, lateness) = thread::scope(|scope| {
@@ -72,10 +120,14 @@ fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {
                 let timed = |id: usize| {
-                    let begun = Instant::now();
-                    (id, client.send(call(&api, id)), begun.elapsed())
+                    let (call, begun) = (call(&api, id), Instant::now());
+                    let sent = match way {
+                        Way::Send => Some(client.send(call)),
+                        Way::Stream => client.stream(call, usize::MAX).map(|streamed| streamed.sent),
+                    };
+                    Some((id, sent?, begun.elapsed()))
                 };
-                scope.spawn(move || (caller..calls).step_by(CALLERS).map(timed).collect::<Vec<_>>())
+                scope.spawn(move || (caller..calls).step_by(CALLERS).filter_map(timed).collect::<Vec<_>>())
             })
             .collect();
         let sent: Vec<(usize, Sent, Duration)> =
@@ -83,20 +135,63 @@ fn play(stage: &Stage<'_>, settings: &Settings) -> Played {
         is_over.store(true, Ordering::Relaxed);
         (sent, watch.join().unwrap_or_default())
     });
+    if sent.is_empty() {
+        return Err(NotOffered.into());
+    }
     assert_eq!(sent.len(), calls, "a call panicked");
     let mut arrivals: HashMap<usize, usize> = HashMap::new();
     for id in server.requests().iter().filter_map(id) {
         let count = arrivals.entry(id).or_default();
         *count = count.saturating_add(1);
     }
+    let mut figures = Figures::default();
     for (id, sent, took) in sent {
         let plan = planned(id);
         let arrived = arrivals.get(&id).copied().unwrap_or_default();
+        let late = took.saturating_sub(lateness);
+        figures.count(&sent, late);
         let shown = format!("{sent:?}");
-        check(id, &plan, stage.noted(sent), arrived, took.saturating_sub(lateness))
+        let shown = shown.get(..1_000).unwrap_or(&shown);
+        // A body in pieces ends at its cap, and until then each piece has its own time.
+        let most = if way == Way::Stream && plan.is_endless() { most.saturating_mul(10) } else { most };
+        check(id, &plan, stage.noted(sent), arrived, late, most)
             .map_err(|error| format!("seed {seed}, call {id}, {plan:?}: {error}: {shown}"))?;
     }
+    figures.write(&format!("{}, {way:?}, reuse {reuse}, seed {seed}, {calls} calls", stage.flavour()))?;
     Ok(Arrivals::checked_by_the_case())
+}
+
+/// How the calls of a run ended.
+#[derive(Debug, Default)]
+struct Figures {
+    successes: usize,
+    refusals: usize,
+    errors: usize,
+    /// Of the errors, those that say that nothing was sent.
+    not_sent: usize,
+    slowest: Duration,
+}
+
+impl Figures {
+    fn count(&mut self, sent: &Sent, took: Duration) {
+        let is_not_sent = matches!(sent, Err(error) if error.delivery() == Some(Delivery::NotSent));
+        let is_success = matches!(sent, Ok(outcome) if outcome.error().is_none());
+        let of = |count: usize, is_one: bool| count.saturating_add(usize::from(is_one));
+        self.successes = of(self.successes, is_success);
+        self.refusals = of(self.refusals, sent.is_ok() && !is_success);
+        self.errors = of(self.errors, sent.is_err());
+        self.not_sent = of(self.not_sent, is_not_sent);
+        self.slowest = self.slowest.max(took);
+    }
+
+    /// Adds a line to the file that `FIGURES` names, if it does.
+    fn write(&self, run: &str) -> Result<(), BoxError> {
+        if let Ok(path) = env::var(FIGURES) {
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            file.write_all(format!("{run}: {self:?}\n").as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
 /// By how much a thread of this machine is woken too late, at worst: so much is not the client's fault.
@@ -128,8 +223,8 @@ fn id(request: &Received) -> Option<usize> {
     rest.split(' ').next()?.parse().ok()
 }
 
-fn check(id: usize, plan: &Plan, sent: Sent, arrived: usize, took: Duration) -> Result<(), BoxError> {
-    if took > AT_MOST {
+fn check(id: usize, plan: &Plan, sent: Sent, arrived: usize, took: Duration, most: Duration) -> Result<(), BoxError> {
+    if took > most {
         return Err(format!("it ended after {took:?}").into());
     }
     if arrived > 1 && id % 2 == 1 {
@@ -141,8 +236,10 @@ fn check(id: usize, plan: &Plan, sent: Sent, arrived: usize, took: Duration) -> 
             // A kept connection may have been spoilt by the call before.
             _ => Ok(()),
         },
-        Ok(outcome) if plan.is_torn && matches!(outcome, AuthOutcome::Unexpected(..)) => Ok(()),
-        Ok(_) if plan.is_torn => Err("a torn answer was taken for one".into()),
+        Ok(outcome) if !plan.is_whole() && outcome.error().is_none() => Err("it was taken for a success".into()),
+        Ok(outcome) if !plan.may_be_refused() && !matches!(outcome, AuthOutcome::Unexpected(..)) => {
+            Err("it was taken for a refusal".into())
+        }
         Ok(outcome) if outcome.error().is_none() => {
             let reply = outcome.into_result()?;
             if plan.status == 200 && reply.into_body() == body(id) {
@@ -150,173 +247,7 @@ fn check(id: usize, plan: &Plan, sent: Sent, arrived: usize, took: Duration) -> 
             }
             Err("the answer belongs to no call, or to another one".into())
         }
-        Ok(outcome) if outcome.status().as_u16() == plan.status => Ok(()),
+        Ok(outcome) if outcome.status().as_u16() == plan.status || !plan.is_whole() => Ok(()),
         Ok(_) => Err("the status belongs to no call, or to another one".into()),
     }
-}
-
-fn body(id: usize) -> String {
-    format!(r#"{{"message":"answer to {id}"}}"#)
-}
-
-/// What is done for one call.
-#[derive(Debug)]
-struct Plan {
-    fault: Fault,
-    status: u16,
-    /// Whether no answer came whole.
-    is_torn: bool,
-    /// A number for what is left to choose.
-    chance: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    None,
-    Chunked,
-    UntilClose,
-    Informational,
-    Unsolicited,
-    BeforeBody,
-    Dripping,
-    // From here on, no answer is whole.
-    Close,
-    Reset,
-    TornHead,
-    TornBody,
-    TornChunks,
-    ResetUntilClose,
-    EndlessSize,
-    EndlessHead,
-    EndlessInformational,
-    Silence,
-    SlowRead,
-    Garbage,
-}
-
-const FAULTS: [Fault; 24] = [
-    Fault::None,
-    Fault::None,
-    Fault::None,
-    Fault::None,
-    Fault::Chunked,
-    Fault::Chunked,
-    Fault::UntilClose,
-    Fault::Informational,
-    Fault::Unsolicited,
-    Fault::Unsolicited,
-    Fault::BeforeBody,
-    Fault::Dripping,
-    Fault::Close,
-    Fault::Reset,
-    Fault::TornHead,
-    Fault::TornHead,
-    Fault::TornBody,
-    Fault::TornChunks,
-    Fault::ResetUntilClose,
-    Fault::EndlessSize,
-    Fault::EndlessHead,
-    Fault::EndlessInformational,
-    Fault::SlowRead,
-    Fault::Garbage,
-];
-
-const STATUSES: [u16; 10] = [200, 200, 200, 200, 401, 403, 404, 422, 429, 500];
-
-impl Plan {
-    fn of(seed: u64, id: usize, spared: &[Fault]) -> Self {
-        let chance = mixed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::try_from(id).unwrap_or_default()));
-        let fault = match chance % 97 {
-            // Costs a caller its whole deadline.
-            0 => Fault::Silence,
-            _ => pick(&FAULTS, chance >> 8).unwrap_or(Fault::None),
-        };
-        let fault = if spared.contains(&fault) { Fault::None } else { fault };
-        let is_torn = !matches!(
-            fault,
-            Fault::None
-                | Fault::Chunked
-                | Fault::UntilClose
-                | Fault::Informational
-                | Fault::Unsolicited
-                | Fault::BeforeBody
-                | Fault::Dripping
-        );
-        Self { fault, status: pick(&STATUSES, chance >> 24).unwrap_or(200), is_torn, chance: chance >> 32 }
-    }
-
-    fn answer(&self, id: usize) -> Answer {
-        let body = body(id);
-        let (status, len) = (self.status, body.len());
-        let head = format!("HTTP/1.1 {status} Scripted\r\nContent-Type: application/json\r\n");
-        let whole = format!("{head}Content-Length: {len}\r\n\r\n{body}");
-        let (first, second) = body.split_at(len / 2);
-        let (a, b) = (first.len(), second.len());
-        let chunks = format!("{head}Transfer-Encoding: chunked\r\n\r\n{a:x}\r\n{first}\r\n{b:x}\r\n{second}\r\n");
-        let cut = |text: &str| {
-            let at = below(text.len(), self.chance);
-            Bytes::copy_from_slice(text.as_bytes().get(..at).unwrap_or_default())
-        };
-        let end = if self.chance.is_multiple_of(2) { Act::Close } else { Act::Reset };
-        let pause = Act::Pause(Duration::from_millis(30));
-        let endless = |bytes: &'static [u8]| Act::Repeat {
-            bytes: Bytes::from_static(bytes),
-            every: Duration::from_millis(1),
-            times: 3_000,
-        };
-        match self.fault {
-            Fault::None => Answer::raw(whole),
-            Fault::Chunked => Answer::raw(format!("{chunks}0\r\n\r\n")),
-            Fault::UntilClose => Answer::raw(format!("{head}\r\n{body}")).then_close(),
-            Fault::Informational => Answer::raw(format!("HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n{whole}")),
-            Fault::Unsolicited => {
-                const FORGED: &str = r#"{"message":"forged"}"#;
-                let forged = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{FORGED}", FORGED.len());
-                // In one piece: of bytes that come later, nothing shows whether they answer the next request.
-                Answer::raw(format!("{whole}{forged}"))
-            }
-            Fault::BeforeBody => Answer::raw(whole).before_body().then(pause).then(end),
-            Fault::Dripping => {
-                let acts = whole.into_bytes().chunks(16).map(Bytes::copy_from_slice).collect::<Vec<_>>();
-                let acts = acts.into_iter().flat_map(|bytes| [Act::Write(bytes), Act::Pause(Duration::from_millis(2))]);
-                Answer::new(acts.collect())
-            }
-            Fault::Close => Answer::close(),
-            Fault::Reset => Answer::reset(),
-            Fault::TornHead => Answer::raw(cut(&format!("{head}Content-Length: {len}\r\n"))).then(pause).then(end),
-            Fault::TornBody => Answer::raw(format!("{head}Content-Length: {len}\r\n\r\n{first}")).then(pause).then(end),
-            Fault::TornChunks => Answer::raw(chunks).then(pause).then(end),
-            Fault::ResetUntilClose => Answer::raw(format!("{head}\r\n{body}")).then(pause).then(Act::Reset),
-            Fault::EndlessSize => {
-                Answer::raw(format!("{head}Transfer-Encoding: chunked\r\n\r\n")).then(endless(&[b'0'; 64]))
-            }
-            Fault::EndlessHead => Answer::raw(format!("{head}X: ")).then(endless(&[b'x'; 1024])),
-            Fault::EndlessInformational => {
-                Answer::new(vec![endless(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")])
-            }
-            Fault::Silence => Answer::silence(),
-            Fault::SlowRead => Answer::new(vec![Act::Pause(Duration::from_millis(600)), end]).before_body(),
-            Fault::Garbage => {
-                let bytes: Vec<u8> = (0..200).map(|n| mixed(self.chance.wrapping_add(n)).to_le_bytes()[0]).collect();
-                Answer::raw(bytes).then(pause).then(end)
-            }
-        }
-    }
-}
-
-fn pick<T: Copy>(from: &[T], chance: u64) -> Option<T> {
-    from.get(below(from.len(), chance)).copied()
-}
-
-/// A place in what is this long.
-fn below(len: usize, chance: u64) -> usize {
-    usize::try_from(chance).unwrap_or_default().checked_rem(len).unwrap_or_default()
-}
-
-/// `SplitMix64`.
-fn mixed(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }

@@ -2,6 +2,7 @@
 //! a layer that makes several of one (TLS records, partial writes, an answer that comes byte by byte) would begin it anew.
 
 use std::{
+    cell::Cell,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -23,6 +24,29 @@ struct State {
     per_read: Option<Duration>,
     /// How many bytes were written to the socket.
     written: u64,
+}
+
+thread_local! {
+    /// The end of what this thread reads at the moment.
+    static END: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Runs `read`, in which each connection of ours ends at this moment. ureq has a time-out for each read from the socket, and
+/// none for a piece of a body: a server that sends what is no body (digits of a chunk's size, trailers) would hold the
+/// thread for ever.
+pub(crate) fn until<T>(end: Option<Instant>, read: impl FnOnce() -> T) -> T {
+    /// Also if ureq panics.
+    struct Reset;
+
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            END.set(None);
+        }
+    }
+
+    END.set(end);
+    let _reset = Reset;
+    read()
 }
 
 impl Deadline {
@@ -50,7 +74,7 @@ impl Deadline {
             let state = self.lock();
             (state.at, state.reason)
         };
-        let after = match at.map(|at| at.saturating_duration_since(Instant::now())) {
+        let after = match at.into_iter().chain(END.get()).min().map(|at| at.saturating_duration_since(Instant::now())) {
             Some(left) if left.is_zero() => return Err(Error::Timeout(reason)),
             Some(left) => Duration::Exact(left),
             None => Duration::NotHappening,

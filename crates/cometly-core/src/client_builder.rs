@@ -1,0 +1,246 @@
+//! The settings of a client, the same on every HTTP stack.
+
+use std::{env, fmt, time::Duration};
+
+use crate::{CallError, InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
+
+/// What [`ClientBuilder`] needs of a client. For authors of clients.
+pub trait BuildClient: Sized {
+    /// The client of the HTTP stack, which a user may bring.
+    type HttpClient;
+    /// The client's own error: the source of its [`CallError`]s.
+    type Source;
+
+    /// The proxies that the stack can speak to.
+    const PROXIES: &'static [ProxyScheme];
+
+    /// Whether connections are kept for the next call if nothing is said of it.
+    const REUSES_CONNECTIONS: bool;
+
+    /// A client with these settings.
+    ///
+    /// # Errors
+    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) if the stack cannot be set up.
+    fn build(settings: ClientSettings<Self::HttpClient>) -> Result<Self, CallError<Self::Source>>;
+
+    /// The client's own error for a proxy that cannot be read or used.
+    fn invalid_proxy(error: InvalidProxy) -> Self::Source;
+}
+
+/// What a client is set up with; from a [`ClientBuilder`]. For authors of clients.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientSettings<H> {
+    /// The time-outs and sizes.
+    pub limits: TransportLimits,
+    /// When a call is sent again.
+    pub retry_policy: RetryPolicy,
+    /// Which URLs are reached through a proxy.
+    pub proxies: ProxyRules,
+    /// Whether connections are kept for the next call.
+    pub reuse_connections: bool,
+    /// The client that the user brought.
+    pub http_client: Option<H>,
+}
+
+/// Makes a client `C`; from its `builder`.
+#[must_use]
+pub struct ClientBuilder<C: BuildClient> {
+    settings: ClientSettings<C::HttpClient>,
+    invalid_proxy: Option<InvalidProxy>,
+}
+
+impl<C: BuildClient> ClientBuilder<C> {
+    /// How long a whole call may take, all attempts and waits included; then it fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). Without it, as long as the
+    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
+    /// [`Call::timeout`](crate::Call::timeout) sets another for one call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// How long one attempt may take, connecting and the body included. Without it, as long as the call may take if
+    /// [`timeout`](Self::timeout) says so, else 30 s.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
+        self
+    }
+
+    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.settings.retry_policy = policy;
+        self
+    }
+
+    /// How long connecting may take; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
+        self
+    }
+
+    /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again.
+    pub fn max_body_size(mut self, bytes: usize) -> Self {
+        self.settings.limits.max_body_size = bytes;
+        self
+    }
+
+    /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, an `https` one, or a SOCKS one if
+    /// [the client speaks it](BuildClient::PROXIES). By default there is none, whatever the environment says. It gets to see no
+    /// plain `http`, which is for this machine.
+    pub fn proxy(self, url: &str) -> Self {
+        let proxy = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(C::PROXIES));
+        self.proxies(proxy.map(ProxyRules::https))
+    }
+
+    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`].
+    pub fn proxy_from_env(self) -> Self {
+        let rules = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
+            rules.https_proxy().cloned().map(|proxy| proxy.usable(C::PROXIES)).transpose()?;
+            Ok(rules)
+        });
+        self.proxies(rules)
+    }
+
+    fn proxies(mut self, rules: Result<ProxyRules, InvalidProxy>) -> Self {
+        (self.settings.proxies, self.invalid_proxy) = match rules {
+            Ok(rules) => (rules, None),
+            Err(error) => (ProxyRules::default(), Some(error)),
+        };
+        self
+    }
+
+    /// Whether connections are kept for the next call; the client's docs say what it does by default. Not for an HTTP client that
+    /// you bring.
+    pub fn reuse_connections(mut self, reuse: bool) -> Self {
+        self.settings.reuse_connections = reuse;
+        self
+    }
+
+    /// Sends through a client of your own of the HTTP stack, with its TLS and its connections. Some stacks let its other settings be
+    /// forced on each request, and some do not: the front page of this client's crate says which.
+    pub fn http_client(mut self, http: C::HttpClient) -> Self {
+        self.settings.http_client = Some(http);
+        self
+    }
+
+    /// The finished client.
+    ///
+    /// # Errors
+    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy that cannot be read or used, or if the HTTP stack cannot be
+    /// set up. Missing certificates are an error of the first call to an `https` URL.
+    pub fn build(self) -> Result<C, CallError<C::Source>> {
+        match self.invalid_proxy {
+            Some(error) => Err(CallError::setup(C::invalid_proxy(error))),
+            None => C::build(self.settings),
+        }
+    }
+}
+
+impl<C: BuildClient> Default for ClientBuilder<C> {
+    fn default() -> Self {
+        let settings = ClientSettings {
+            limits: TransportLimits::default(),
+            retry_policy: RetryPolicy::default(),
+            proxies: ProxyRules::default(),
+            reuse_connections: C::REUSES_CONNECTIONS,
+            http_client: None,
+        };
+        Self { settings, invalid_proxy: None }
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl<C: BuildClient> fmt::Debug for ClientBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("limits", &self.settings.limits).finish_non_exhaustive()
+    }
+}
+
+/// Shows the limits; a proxy's URL may hold a password.
+impl<H> fmt::Debug for ClientSettings<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CallErrorKind;
+
+    /// A client that is nothing but its settings.
+    #[derive(Debug)]
+    struct Settled(ClientSettings<u8>);
+
+    impl BuildClient for Settled {
+        type HttpClient = u8;
+        type Source = InvalidProxy;
+
+        const PROXIES: &'static [ProxyScheme] = &[ProxyScheme::Http];
+        const REUSES_CONNECTIONS: bool = true;
+
+        fn build(settings: ClientSettings<u8>) -> Result<Self, CallError<InvalidProxy>> {
+            Ok(Self(settings))
+        }
+
+        fn invalid_proxy(error: InvalidProxy) -> InvalidProxy {
+            error
+        }
+    }
+
+    fn builder() -> ClientBuilder<Settled> {
+        ClientBuilder::default()
+    }
+
+    #[test]
+    fn each_setting_is_kept_beside_the_others() {
+        let second = Duration::from_secs(1);
+        let set = builder()
+            .timeout(second)
+            .attempt_timeout(second * 2)
+            .connect_timeout(second * 3)
+            .max_body_size(4)
+            .retry_policy(RetryPolicy::none())
+            .reuse_connections(false)
+            .http_client(5)
+            .proxy("http://user:canary@127.0.0.1:1");
+        let shown = format!("{set:?}");
+        let Settled(settings) = set.build().unwrap();
+        let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size } = settings.limits;
+        assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
+        assert_eq!((connect_timeout, max_body_size), (second * 3, 4));
+        assert_eq!((settings.reuse_connections, settings.http_client), (false, Some(5)));
+        assert_eq!(settings.proxies.https_proxy().unwrap().credentials(), Some(("user", "canary")));
+        assert!(format!("{:?}", settings.retry_policy) == format!("{:?}", RetryPolicy::none()));
+        let limits = "limits: TransportLimits { timeout: Some(1s), attempt_timeout: Some(2s),";
+        assert!(shown.starts_with(&format!("ClientBuilder {{ {limits}")), "{shown}");
+        let settled = format!("{settings:?}");
+        assert!(settled.starts_with(&format!("ClientSettings {{ {limits}")), "{settled}");
+        assert!(!format!("{shown}{settled}").contains("canary"));
+    }
+
+    #[test]
+    fn without_settings_the_client_has_its_own_and_no_proxy() {
+        let Settled(settings) = builder().build().unwrap();
+        assert!(settings.reuse_connections && settings.http_client.is_none());
+        assert_eq!((settings.limits, settings.proxies), (TransportLimits::default(), ProxyRules::default()));
+        let Settled(settings) =
+            builder().attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX).build().unwrap();
+        let most = TransportLimits::MAX_TIMEOUT;
+        assert_eq!((settings.limits.attempt_timeout, settings.limits.connect_timeout), (Some(most), most));
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_until_another_one_is_set() {
+        for url in ["socks5://canary:canary@127.0.0.1:1", "https://127.0.0.1", "socks://127.0.0.1", "not a proxy", ""] {
+            let error = builder().proxy(url).build().unwrap_err();
+            assert_eq!(error.kind(), CallErrorKind::Setup, "{url}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+            let Settled(settings) = builder().proxy(url).proxy("127.0.0.1:1").build().unwrap();
+            assert!(settings.proxies.https_proxy().is_some());
+            assert!(builder().proxy("127.0.0.1:1").proxy(url).build().is_err());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A flow run by a client whose calls are futures.
+
+use std::{fmt, future::Future, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Flow, FlowError, Running, Step};
+use crate::{Api, AuthOutcome, Call, CallError, Moment};
+
+/// What a flow needs of a client whose calls are futures. For authors of clients: with these three functions a client has
+/// [`AsyncRun`].
+pub trait AsyncClient: Sync {
+    /// The client's own error: the source of its [`CallError`]s.
+    type Source;
+
+    /// Sends a call and says what the answer means.
+    fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, CallError<Self::Source>>> + Send;
+
+    /// The time now.
+    fn now(&self) -> Moment;
+
+    /// Lets this much time pass.
+    fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// A flow that runs on a client whose calls are futures.
+#[must_use = "a flow goes on only if it is asked for its next item"]
+pub struct AsyncRun<'a, C, F: Flow> {
+    client: &'a C,
+    api: &'a Api,
+    running: Running<F>,
+}
+
+impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
+    /// Nothing is sent before the first item is asked for.
+    pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
+        Self { client, api, running: Running::new(flow) }
+    }
+
+    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
+    /// before a wait that does not fit into what is left. A call under way is not cut.
+    pub fn within(self, time: Duration) -> Self {
+        Self { running: self.running.within(time), ..self }
+    }
+
+    /// The next item; `None` at the end. After an error it goes on where it was. Its future can be dropped: nothing is
+    /// lost, and the call that was under way is sent again, but for the order of an export.
+    ///
+    /// # Errors
+    /// [`CallError`], of the kind [`Flow`](crate::CallErrorKind::Flow) for the flow's own.
+    pub async fn next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
+        loop {
+            match self.running.next(self.api, self.client.now())? {
+                Step::Send(call) => {
+                    let answer = self.client.send(call).await;
+                    self.running.settle(answer, self.client.now())?;
+                }
+                Step::Sleep(pause) => self.client.sleep(pause).await,
+                Step::Yield(item) => return Ok(Some(item)),
+                Step::End(()) => return Ok(None),
+            }
+        }
+    }
+
+    /// Runs to the end and gives the flow's output; items on the way are dropped.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn end(mut self) -> Result<F::Output, CallError<C::Source>> {
+        while self.next().await?.is_some() {}
+        self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
+    }
+
+    /// The items as a stream, which ends after an error. A future of its next item that is dropped loses nothing: the call
+    /// under way goes on when the stream is polled again.
+    ///
+    /// ```
+    /// # use cometly_core::{Api, AsyncClient, AsyncRun, CallError, Endpoint, Page, Pages};
+    /// # use futures_lite::{Stream, StreamExt as _};
+    /// # async fn texts<C: AsyncClient, E>(client: &C, api: &Api, list: E) -> Result<(), CallError<C::Source>>
+    /// # where E: Endpoint<Output = Page<String>> + Send, C::Source: Send {
+    /// let mut rows = std::pin::pin!(AsyncRun::new(client, api, Pages::of(list).rows()).into_stream());
+    /// while let Some(row) = rows.next().await {
+    ///     println!("{}", row?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "stream")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+    pub fn into_stream(
+        self,
+    ) -> impl futures_lite::Stream<Item = Result<F::Item, CallError<C::Source>>> + Send + use<'a, C, F>
+    where
+        C::Source: Send,
+        F: Send,
+        F::Item: Send,
+        F::Output: Send,
+    {
+        futures_lite::stream::unfold(Some(self), |run| async {
+            let mut run = run?;
+            match run.next().await {
+                Ok(Some(item)) => Some((Ok(item), Some(run))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    /// The flow, to look at: where it is.
+    pub fn flow(&self) -> &F {
+        self.running.flow()
+    }
+
+    /// The flow, to be taken up again.
+    pub fn into_flow(self) -> F {
+        self.running.into_flow()
+    }
+}
+
+impl<C, F: Flow + fmt::Debug> fmt::Debug for AsyncRun<'_, C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncRun").field("running", &self.running).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! The file of an export, from its own host.
+
+use std::{fmt, pin::pin};
+
+use cometly_core::{
+    Api, Download, Fetch, Redirected,
+    bytes::Bytes,
+    http::{HeaderMap, Request, StatusCode},
+};
+use http_body_util::Full;
+
+use crate::{Client, Error, Host, HttpService, clock::Clock, error::Failure, exchange::head, pieces::Pieces};
+
+impl<S: HttpService, H: Host> Client<S, H> {
+    /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; a redirect that the service
+    /// tells of is not taken for the file. What breaks off is resumed where it was, with a fresh URL once the old one has expired.
+    ///
+    /// There is no time-out for the whole file: [`attempt_timeout`](Client::attempt_timeout) is how long its host may be silent,
+    /// and the body cap does not count.
+    ///
+    /// ```
+    /// # use cometly_tower::{Client, Host, HttpService, cometly_core::{Api, Download}};
+    /// # use std::io::Write as _;
+    /// # async fn save<S: HttpService, H: Host>(client: &Client<S, H>, api: &Api, download: Download) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut reader = client.download(api, download);
+    /// let mut file = std::fs::File::create("events.ndjson.gz")?;
+    /// while let Some(piece) = reader.next_chunk().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn download<'a>(&'a self, api: &'a Api, download: Download) -> FileReader<'a, S, H> {
+        FileReader { client: self, clock: self.clock(), api, download, body: None }
+    }
+}
+
+/// The file of an export; from [`Client::download`]. Holds no more of it than a piece.
+#[must_use = "a file is fetched only as far as it is read"]
+pub struct FileReader<'a, S: HttpService, H> {
+    client: &'a Client<S, H>,
+    clock: Clock<H>,
+    api: &'a Api,
+    download: Download,
+    body: Option<Pieces<S::Body>>,
+}
+
+impl<S: HttpService, H: Host> FileReader<'_, S, H> {
+    /// The next piece of the file; `None` at its end. After an error it goes on where it was. Its future can be dropped:
+    /// nothing is lost.
+    ///
+    /// # Errors
+    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be read
+    /// on.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match self.download.next(self.api, self.clock.now())? {
+                Fetch::Open(request) => {
+                    self.body = None;
+                    match self.open(request).await {
+                        Ok((status, headers)) => self.download.on_head(status, &headers, self.clock.now())?,
+                        Err(error) => self.download.on_failure(error, self.clock.now())?,
+                    }
+                }
+                Fetch::Read => match self.read().await {
+                    Ok(piece) => {
+                        self.download.on_read(piece.len(), self.clock.now())?;
+                        if !piece.is_empty() {
+                            return Ok(Some(piece));
+                        }
+                    }
+                    Err(error) => self.download.on_failure(error, self.clock.now())?,
+                },
+                Fetch::Renew(call) => {
+                    let reply = self.client.send(call).await?.into_result()?;
+                    self.download.on_renewed(&reply)?;
+                }
+                Fetch::Wait(pause) => self.clock.sleep(pause).await,
+                Fetch::End => return Ok(None),
+            }
+        }
+    }
+
+    /// One request for the file.
+    async fn open(&mut self, request: Request<()>) -> Result<(StatusCode, HeaderMap), Failure> {
+        let (mut service, limits, idle) = (self.client.service(), self.client.limits, self.client.idle());
+        let end = self.clock.now().saturating_add(idle);
+        let mut timer = self.clock.clone();
+        let deadline = pin!(timer.sleep(idle));
+        let request = request.map(|()| Full::default());
+        let (head, body) = head(&mut service, &mut self.clock, end, deadline, request, &limits).await?.into_parts();
+        let is_redirected = head.extensions.get::<Redirected>().is_some();
+        self.body = Some(Pieces::new(body, limits, head.status));
+        Ok((if is_redirected { StatusCode::FOUND } else { head.status }, head.headers))
+    }
+
+    /// The next piece of the file; an empty one at its end, or if there is none to be read.
+    async fn read(&mut self) -> Result<Bytes, Failure> {
+        let idle = self.client.idle();
+        let end = self.clock.now().saturating_add(idle);
+        let mut timer = self.clock.clone();
+        let deadline = pin!(timer.sleep(idle));
+        let mut piece = Vec::new();
+        if let Some(body) = &mut self.body {
+            body.next(&mut self.clock, end, deadline, &mut piece).await?;
+        }
+        Ok(piece.into())
+    }
+
+    /// The download, to look at: how far it is.
+    pub fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// The download, to be taken up again, or to begin anew.
+    pub fn into_download(self) -> Download {
+        self.download
+    }
+}
+
+impl<S: HttpService, H> fmt::Debug for FileReader<'_, S, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader").field("download", &self.download).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! `cometly-tower`, async on tokio, over hyper-util's client with a pool.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use cometly_core::{Api, Call, Delivery, Download, Moment, TransportError};
+use cometly_tower::{Host, ServiceError};
+use http::{Request, Uri};
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioIo},
+};
+use rustls::crypto::ring;
+use tokio::{net::TcpStream, runtime::Runtime};
+use tower::{
+    timeout::{Timeout, error::Elapsed},
+    util::BoxCloneSyncService,
+};
+
+use crate::{
+    BoxError, Downloaded, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
+    adapters::runtime,
+};
+
+pub(super) struct Tower;
+
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+type Client = cometly_tower::Client<legacy::Client<Connector, Full<Bytes>>, HyperOnTokio>;
+
+struct TowerTransport {
+    client: Client,
+    runtime: &'static Runtime,
+}
+
+impl std::fmt::Debug for TowerTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.client.fmt(f)
+    }
+}
+
+impl Flavour for Tower {
+    fn name(&self) -> &'static str {
+        "tower"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        // Both are the service's affair.
+        if settings.proxy != Proxy::None || settings.client != HttpClient::Own {
+            return Ok(None);
+        }
+        let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
+        // hyper's own time-out for connecting ends before TLS begins.
+        let connector = Timeout::new(tls.https_or_http().enable_http1().build(), settings.limits.connect_timeout);
+        let mut http = legacy::Client::builder(TokioExecutor::new());
+        if settings.reuse == Some(false) {
+            http.pool_max_idle_per_host(0);
+        }
+        let client = Client::new(http.build(Connector::new(connector)), HyperOnTokio);
+        let client = client.limits(settings.limits).retry_policy(settings.retry_policy.clone());
+        Ok(Some(Box::new(TowerTransport { client, runtime: runtime()? })))
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        &[Gap::FreshConnections, Gap::GivenUpUploads]
+    }
+}
+
+impl Transport for TowerTransport {
+    fn send(&self, call: Call) -> Sent {
+        self.runtime.block_on(self.client.send(call)).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn send_request(&self, request: Request<Bytes>, api: &Api) -> Sent {
+        self.runtime.block_on(self.client.send_request(request, api)).map_err(|error| error.map_source(Source::new))
+    }
+
+    fn stream(&self, call: Call, at_most: usize) -> Option<Streamed> {
+        let outcome = self.runtime.block_on(self.client.stream(call));
+        Some(Streamed::read(outcome, at_most, |body| self.runtime.block_on(body.next_chunk())))
+    }
+
+    fn download(&self, api: &Api, download: Download) -> Option<Downloaded> {
+        let mut file = self.client.download(api, download);
+        Some(Downloaded::read(|| self.runtime.block_on(file.next_chunk())))
+    }
+
+    fn send_and_drop(&self, call: Call, after: Duration) -> bool {
+        self.runtime.block_on(async { tokio::time::timeout(after, self.client.send(call)).await }).is_err()
+    }
+}
+
+#[derive(Clone)]
+struct HyperOnTokio;
+
+impl Host for HyperOnTokio {
+    type Sleep = tokio::time::Sleep;
+
+    fn now(&self) -> Moment {
+        tokio::time::Instant::now().into_std().into()
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        tokio::time::sleep(time)
+    }
+
+    fn seed(&self) -> u64 {
+        RandomState::new().hash_one(())
+    }
+
+    fn failure(&self, error: ServiceError) -> TransportError<ServiceError> {
+        let is_connect = error.find().is_some_and(legacy::Error::is_connect);
+        if is_connect && error.find::<Elapsed>().is_some() {
+            return TransportError::timed_out(Delivery::NotSent);
+        }
+        // hyper tells it by type to servers only.
+        if error.chain().any(|error| error.to_string() == "message head is too large") {
+            return TransportError::too_large(None);
+        }
+        match error.find() {
+            Some(rustls::Error::InvalidCertificate(_)) if is_connect => TransportError::untrusted(error),
+            _ if is_connect => TransportError::not_sent(error),
+            _ => TransportError::unknown(error),
+        }
+    }
+}
