@@ -239,6 +239,7 @@ impl Download {
             },
             // Nothing is behind what is there.
             416 if self.is_whole(headers) => {
+                self.len = Some(self.position);
                 self.state = State::Done;
                 Ok(())
             }
@@ -616,6 +617,7 @@ mod tests {
         let mut whole = download(FILE).unwrap().resume(10, None);
         open(&mut whole, 0);
         whole.on_head(StatusCode::RANGE_NOT_SATISFIABLE, &head(&[("content-range", "bytes */10")]), at(0)).unwrap();
+        assert_eq!(whole.total(), Some(10));
         assert!(matches!(whole.next(&api(), at(0)), Ok(Fetch::End)));
     }
 
