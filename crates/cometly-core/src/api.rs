@@ -73,25 +73,12 @@ impl Api {
     /// # Errors
     /// [`FromEnvError`] names the variable, what is wrong with it, and what to do.
     pub fn from_env() -> Result<Self, FromEnvError> {
-        Self::from_variables(ApiKey::from_env(), env::var(BASE_URL_VARIABLE))
+        let key = ApiKey::from_env().map_err(FromEnvError::ApiKey)?;
+        Ok(Self::builder(key).base_url_from_env()?.build())
     }
 
-    fn from_variables(
-        key: Result<ApiKey, InvalidApiKey>,
-        base_url: Result<String, env::VarError>,
-    ) -> Result<Self, FromEnvError> {
-        let base_url = match base_url {
-            Ok(url) => BaseUrl::from_untrusted(&url).map_err(FromEnvError::BaseUrl)?,
-            Err(env::VarError::NotPresent) => BaseUrl::default(),
-            Err(env::VarError::NotUnicode(raw)) => {
-                let position = raw.as_encoded_bytes().iter().position(|byte| !byte.is_ascii()).unwrap_or_default();
-                return Err(FromEnvError::BaseUrl(InvalidBaseUrl::Character { position }));
-            }
-        };
-        Ok(Self::builder(key.map_err(FromEnvError::ApiKey)?).base_url(base_url).build())
-    }
-
-    /// The API opened by `key`, with a base URL or a `User-Agent` of your own.
+    /// The API opened by `key`, with a base URL or a `User-Agent` of your own. It reads nothing from the environment:
+    /// a program that takes its key there, or from a file, says [`base_url_from_env`](ApiBuilder::base_url_from_env) too.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -234,6 +221,32 @@ impl ApiBuilder {
         self
     }
 
+    /// Where the environment variable `COMETLY_BASE_URL` says that calls go; [`BaseUrl::default`] if it is not set. As with
+    /// [`Api::from_env`] it may name hosts of `cometly.com` and loopback only.
+    ///
+    /// ```no_run
+    /// # use cometly_core::{Api, ApiKey, Pacer};
+    /// let api = Api::builder(ApiKey::from_env()?).base_url_from_env()?.pacer(Pacer::new()).build();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FromEnvError::BaseUrl`] says what is wrong with the variable.
+    pub fn base_url_from_env(self) -> Result<Self, FromEnvError> {
+        self.base_url_from(env::var(BASE_URL_VARIABLE))
+    }
+
+    fn base_url_from(self, variable: Result<String, env::VarError>) -> Result<Self, FromEnvError> {
+        match variable {
+            Ok(url) => BaseUrl::from_untrusted(&url).map(|url| self.base_url(url)).map_err(FromEnvError::BaseUrl),
+            Err(env::VarError::NotPresent) => Ok(self.base_url(BaseUrl::default())),
+            Err(env::VarError::NotUnicode(raw)) => {
+                let position = raw.as_encoded_bytes().iter().position(|byte| !byte.is_ascii()).unwrap_or_default();
+                Err(FromEnvError::BaseUrl(InvalidBaseUrl::Character { position }))
+            }
+        }
+    }
+
     /// Names your program or SDK before ours, most significant first
     /// ([RFC 9110 §10.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.5)): `my-sdk/1.2`.
     ///
@@ -316,9 +329,9 @@ mod tests {
     #[test]
     fn the_environment_gives_an_api_or_names_the_variable_that_is_wrong() {
         use FromEnvError as E;
-        let key = || ApiKey::new(CANARY);
-        let read = |url: &str| Api::from_variables(key(), Ok(url.into()));
-        let unset = Api::from_variables(key(), Err(env::VarError::NotPresent)).unwrap();
+        let from = |url| Api::builder(ApiKey::new(CANARY).unwrap()).base_url_from(url).map(ApiBuilder::build);
+        let read = |url: &str| from(Ok(url.into()));
+        let unset = from(Err(env::VarError::NotPresent)).unwrap();
         assert_eq!(unset.base_url(), &BaseUrl::default());
         for url in ["https://eu.cometly.com/public-api/v1", "http://127.0.0.1:4010/public-api/v1", "http://localhost"] {
             assert_eq!(read(url).unwrap().base_url().to_string(), url);
@@ -334,13 +347,12 @@ mod tests {
             assert!(error.to_string().starts_with("COMETLY_BASE_URL: "), "{error}");
         }
         assert!(read("https://evil.example").unwrap_err().to_string().contains("`BaseUrl` in code"));
-        let not_unicode = Api::from_variables(key(), Err(env::VarError::NotUnicode("https://å".into())));
+        let not_unicode = from(Err(env::VarError::NotUnicode("https://å".into())));
         assert_eq!(not_unicode.unwrap_err(), E::BaseUrl(InvalidBaseUrl::Character { position: 8 }));
 
-        let no_url = || Err(env::VarError::NotPresent);
-        let missing = Api::from_variables(Err(InvalidApiKey::NotSet), no_url()).unwrap_err();
+        let missing = E::ApiKey(InvalidApiKey::NotSet);
         assert_eq!(missing.to_string().matches("COMETLY_API_KEY").count(), 1, "{missing}");
-        let quoted = Api::from_variables(ApiKey::new("\"7|canary\""), no_url()).unwrap_err();
+        let quoted = E::ApiKey(ApiKey::new("\"7|canary\"").unwrap_err());
         assert!(
             quoted.to_string().starts_with("COMETLY_API_KEY: ") && !quoted.to_string().contains("canary"),
             "{quoted}"

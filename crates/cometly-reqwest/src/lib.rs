@@ -18,9 +18,10 @@
 //! By default, what the [`RetryPolicy`] allows within a minute and three attempts: a 429 as soon as the server says, what
 //! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
 //! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
-//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. The feature
-//! `tracing` lets one watch: a span for each call, an event for each attempt and each wait, at DEBUG with the target
-//! `cometly_reqwest::watch`.
+//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn.
+//!
+//! With the feature `tracing` each call and each attempt is a span and each wait an event, with the target
+//! `cometly_core::operation`, after OpenTelemetry's conventions: spans at INFO, waits at DEBUG.
 //!
 //! # What is forced
 //! No redirect is followed and no `Referer` sent, no call is repeated by reqwest itself, HTTP/1.1 only, no proxy but
