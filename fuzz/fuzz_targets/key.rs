@@ -110,7 +110,7 @@ fn fault(text: &str) -> Option<InvalidApiKey> {
         return Some(mistake);
     }
     let (position, char) = text.char_indices().find(|(_, char)| !is_plain(*char))?;
-    let only_blanks_follow = text[position..].chars().all(|char| char == ' ' || char == '\t');
+    let only_blanks_follow = text[position..].chars().all(|char| matches!(char, ' ' | '\t' | '\r' | '\n'));
     Some(match char {
         ',' => E::Comma { position },
         '\r' | '\n' => E::LineBreak { position },

@@ -1,6 +1,9 @@
-//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust is in a program word for word.
+//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust is in a program word for word. Its table
+//! names each case of the suite.
 
 use std::{fs, io, path::Path};
+
+use cometly_conformance::cases;
 
 const SOURCES: [&str; 4] = ["examples/hyper.rs", "examples/attohttpc.rs", "examples/smol.rs", "tests/own_stacks.rs"];
 
@@ -50,4 +53,38 @@ fn a_block_that_is_a_little_different_is_noticed() {
     assert!(stands_in(&block, "impl C {\n    fn a() {\n        b()\n    }\n}\n"));
     assert!(!stands_in(&block, "impl C {\n    fn a() {\n        c()\n    }\n}\n"));
     assert_eq!(blocks("- x\n\n  ```rust\n  fn a() {\n      b()\n  }\n  ```\n"), [block]);
+}
+
+/// The names of cases in a row of the table, and the last cell, which has the rows of `docs/faults.md`.
+fn row(line: &str) -> Option<(Vec<&str>, &str)> {
+    let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let &[_, names, rows] = cells.as_slice() else { return None };
+    let names: Vec<_> = names.split(", ").filter_map(|name| name.strip_prefix('`')?.strip_suffix('`')).collect();
+    (!names.is_empty()).then_some((names, rows))
+}
+
+#[test]
+fn every_case_has_a_sentence_and_its_rows() -> io::Result<()> {
+    let page = read("../docs/your-own-stack.md")?;
+    let faults = read("../docs/faults.md")?;
+    let (mut names, mut rows) = (Vec::new(), Vec::new());
+    for (of_line, cited) in page.lines().filter_map(row) {
+        names.extend(of_line);
+        rows.extend(cited.split([',', ' ']).filter(|word| !matches!(*word, "" | "to")));
+    }
+    names.sort_unstable();
+    let mut expected: Vec<_> = cases::all().iter().map(|case| case.name).collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    for row in rows {
+        assert!(faults.contains(&format!("\n| {row} | ")), "docs/faults.md has no row {row}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_row_of_the_table_is_read_by_its_cells() {
+    assert_eq!(row("| do | `one`, `two` | 4, 8 |"), Some((vec!["one", "two"], "4, 8")));
+    assert_eq!(row("| stack | program | run it |"), None);
+    assert_eq!(row("| say | only if |"), None);
 }

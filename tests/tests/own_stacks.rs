@@ -5,6 +5,7 @@ use std::{fmt, io, process::ExitCode, time::Duration};
 use bytes::Bytes;
 use cometly_conformance::{BoxError, ClientUnderTest, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};
 use cometly_core::{Api, AuthOutcome, Call, CallError, TransportLimits};
+use cometly_tower::HttpService;
 use http::Request;
 use smol::future::FutureExt as _;
 use tokio::runtime::Runtime;
@@ -118,11 +119,11 @@ impl ClientUnderTest for Smol {
         if !is_offered(settings) || settings.reuse == Some(true) {
             return Ok(None);
         }
-        Ok(Some(Box::new(On(on_smol::Client::new(settings.limits, settings.retry_policy.clone())?))))
+        Ok(Some(Box::new(On(on_smol::client(settings.limits, settings.retry_policy.clone())?))))
     }
 }
 
-impl Transport for On<on_smol::Client> {
+impl<S: HttpService + Send + Sync> Transport for On<cometly_tower::Client<S, on_smol::Smol>> {
     fn send(&self, call: Call) -> Sent {
         sent(smol::block_on(self.0.send(call)))
     }

@@ -44,7 +44,7 @@ pub(crate) struct Global {
     /// The stored key to use, by the name of its profile
     #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
     pub(crate) profile: Option<String>,
-    /// Where the key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`; of several, the first that has one
+    /// Where the key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`, without a shell; of several, the first that has one
     #[arg(long, global = true, value_name = "REF")]
     pub(crate) key_from: Vec<String>,
     /// Where the API is
@@ -71,6 +71,12 @@ pub(crate) struct Global {
     /// How long one attempt may take [default: as long as --timeout says; 30 without it]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) attempt_timeout: Option<Duration>,
+    /// The Redis or Valkey by which processes share the limits of a Space: `redis://HOST:PORT`; with a password only in `COMETLY_FLEET_URL`
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) fleet: Option<String>,
+    /// A name of yours for the Space, the same for all processes of a fleet; never the key [default: `COMETLY_SPACE`]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) space: Option<String>,
     /// Write what happens to each call to a new file, for a support ticket: no key, no value of yours, no address
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
@@ -80,7 +86,10 @@ pub(crate) struct Global {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TransportName {
     Reqwest,
+    /// Hidden where it is not built in, but known: its error says how to get it.
+    #[cfg_attr(not(feature = "ureq"), value(hide = true))]
     Ureq,
+    #[cfg_attr(not(feature = "isahc"), value(hide = true))]
     Isahc,
 }
 
@@ -134,6 +143,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CompaniesCommand,
     },
+    /// See what processes share by `--fleet`
+    Fleet {
+        #[command(subcommand)]
+        command: FleetCommand,
+    },
     /// Run a Cometly on this machine, to try without an account
     Emulator(EmulatorArguments),
     /// Print completions for a shell
@@ -147,6 +161,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Tell whether the engine can be used, and of each endpoint its limit, what is left and how many calls wait
+    #[command(after_help = "Examples:
+  cometly fleet status --fleet redis://127.0.0.1:6379 --space space-42
+  COMETLY_FLEET_URL=rediss://… COMETLY_SPACE=space-42 cometly fleet status --json")]
+    Status,
 }
 
 #[derive(Debug, Subcommand)]
@@ -179,7 +202,7 @@ pub(crate) enum AuthCommand {
     },
     /// Put a new key in place of the one in use, once the server has taken it
     #[command(
-        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly"
+        after_help = "Examples:\n  cometly auth rotate\n  pass show cometly-new | cometly auth rotate --with-token --profile staging\n  cometly auth rotate --key-from file:/run/secrets/cometly\n\nThe new key is asked for, or read from stdin. --key-from FILE says which key it takes the place of: only one in a file can be changed so."
     )]
     Rotate {
         /// Read the new key from stdin instead of asking for it
@@ -260,6 +283,9 @@ pub(crate) struct TrackArguments {
     /// Send the valid lines even if others are not
     #[arg(long)]
     pub(crate) skip_invalid: bool,
+    /// Where --skip-invalid writes the lines it leaves out, with what is wrong [default: FILE.cometly-skipped]
+    #[arg(long, value_name = "PATH", requires = "skip_invalid")]
+    pub(crate) skipped: Option<PathBuf>,
     /// Send again what the server refused (422) in an earlier run
     #[arg(long)]
     pub(crate) retry_refused: bool,

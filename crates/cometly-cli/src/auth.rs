@@ -103,8 +103,16 @@ fn logout(global: &Global, console: &Console) -> Result<Exit, Failure> {
     credentials::remove_leftover(&path);
     let named = session::named_profile(global)?;
     let (removed, left) = match credentials::read(&path) {
-        Ok(None) => (None, Vec::new()),
-        Ok(Some(stored)) => {
+        Ok(None) if named.is_none() => (None, Vec::new()),
+        Ok(stored) => {
+            let stored = stored.unwrap_or_default();
+            if let Some(name) = named.as_ref().filter(|name| !stored.profiles.contains_key(*name)) {
+                return Err(match global.profile {
+                    Some(_) => Failure::new(Exit::Unauthenticated, format!("there is no profile {name} to forget"))
+                        .advise("see those that there are with `cometly auth list`"),
+                    None => session::named_by_variable(name),
+                });
+            }
             let name = named.unwrap_or(stored.current);
             let is_stored = stored.profiles.contains_key(&name);
             let left = credentials::update(&path, |stored| remove(stored, &name))?;

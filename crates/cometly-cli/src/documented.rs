@@ -1,4 +1,4 @@
-//! What Cometly's documentation names: for completions, and for what a trace may show by name.
+//! What Cometly's documentation names: for completions, for what a trace may show by name, and for limits.
 
 /// The paths of the API, as templates.
 pub(crate) const PATHS: [&str; 12] = [
@@ -14,6 +14,25 @@ pub(crate) const PATHS: [&str; 12] = [
     "companies/{id}",
     "companies/exports",
     "companies/exports/{id}",
+];
+
+/// The calls of the API, each with a rate limit of its own.
+pub(crate) const ENDPOINTS: [(&str, &str); 15] = [
+    ("GET", "events"),
+    ("POST", "events/track"),
+    ("POST", "events/exports"),
+    ("GET", "events/exports/{id}"),
+    ("GET", "contacts"),
+    ("POST", "contacts"),
+    ("GET", "contacts/{id}"),
+    ("PUT", "contacts/{id}"),
+    ("POST", "contacts/exports"),
+    ("GET", "contacts/exports/{id}"),
+    ("GET", "companies"),
+    ("GET", "companies/{id}"),
+    ("PUT", "companies/{id}"),
+    ("POST", "companies/exports"),
+    ("GET", "companies/exports/{id}"),
 ];
 
 pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -19,7 +19,8 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: EmulatorArguments, console: &Console) -> Result<Exit, Failure> {
-    let emulator = start(arguments, console)?;
+    let fixed = arguments.key.iter().map(|text| fixed_key(text)).collect::<Result<Vec<_>, _>>()?;
+    let emulator = start(&arguments, &fixed, console)?;
     // Signals are handled before the address is printed.
     let (stop, stopped) = mpsc::channel();
     let closed = stop.clone();
@@ -34,25 +35,33 @@ pub(crate) fn run(arguments: EmulatorArguments, console: &Console) -> Result<Exi
             let _ = closed.send(());
         });
     }
-    tell(&emulator, console)?;
+    tell(&emulator, &fixed, arguments.public_url.is_some(), console)?;
     let _ = stopped.recv();
     console.note(format_args!("stopped after {} calls", emulator.request_count()));
     Ok(Exit::Ok)
 }
 
-fn start(arguments: EmulatorArguments, console: &Console) -> Result<Emulator, Failure> {
-    let EmulatorArguments { port, listen, public_url, downloads_port, key, data_dir, seed } = arguments;
-    let address = address(listen.as_deref(), port)?;
-    let mut builder = Emulator::builder().listen(address).downloads_port(downloads_port.unwrap_or_default());
+fn start(
+    arguments: &EmulatorArguments,
+    fixed: &[(&str, Vec<Ability>)],
+    console: &Console,
+) -> Result<Emulator, Failure> {
+    let EmulatorArguments { port, listen, public_url, downloads_port, key: _, data_dir, seed } = arguments;
+    let address = address(listen.as_deref(), *port)?;
+    let mut builder = Emulator::builder();
     if let Some(url) = public_url {
         builder = builder.public_url(url);
     }
-    for text in &key {
-        let (key, abilities) = fixed_key(text)?;
-        builder = builder.key(key, &abilities);
+    for (index, (key, abilities)) in fixed.iter().enumerate() {
+        if fixed.iter().take(index).any(|(earlier, _)| earlier == key) {
+            return Err(Failure::usage("--key names the same key twice").advise("name it once, with all its abilities"));
+        }
+        builder = builder.key(*key, abilities);
     }
+    let options = builder.clone();
+    builder = builder.listen(address).downloads_port(downloads_port.unwrap_or_default());
     if let Some(seed) = seed {
-        builder = builder.seed(seed);
+        builder = builder.seed(*seed);
     }
     if let Some(folder) = data_dir {
         builder = builder.data_dir(folder);
@@ -60,11 +69,16 @@ fn start(arguments: EmulatorArguments, console: &Console) -> Result<Emulator, Fa
     let started = builder.start().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::local(format!("port {} of {} is in use", address.port(), address.ip()))
             .advise("name another with --port, or leave it out for a free one"),
+        // A folder that does not fit is of this kind too: the options alone tell which it is.
+        io::ErrorKind::InvalidInput if options.start().is_err() => {
+            Failure::usage(format!("--key or --public-url: {error}"))
+        }
         _ => Failure::local(format!("cannot start the emulator: {error}")),
     })?;
     if !address.ip().is_loopback() {
         console.warn(format_args!(
-            "Other machines can reach {address}, over plain http, and its page with the token in the address below: use it in a test network, with made-up data."
+            "Other machines can reach {}, over plain http, and its page with the token in the address below: use it in a test network, with made-up data.",
+            started.address()
         ));
     }
     Ok(started)
@@ -104,17 +118,41 @@ fn fixed_key(text: &str) -> Result<(&str, Vec<Ability>), Failure> {
     Ok((key, abilities.collect::<Result<_, _>>()?))
 }
 
-fn tell(emulator: &Emulator, console: &Console) -> Result<(), Failure> {
+/// What a key may do, in words.
+fn abilities(abilities: &[Ability]) -> String {
+    match abilities.len() {
+        0 => "has no permission".to_owned(),
+        len if len == Ability::ALL.len() => "has all permissions".to_owned(),
+        _ => format!("has {}", abilities.iter().map(|ability| ability.name()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn tell(
+    emulator: &Emulator,
+    fixed: &[(&str, Vec<Ability>)],
+    has_public_url: bool,
+    console: &Console,
+) -> Result<(), Failure> {
     let (base_url, keys, page_url) = (emulator.base_url(), emulator.keys(), emulator.page_url());
+    let address = emulator.address();
     if console.json {
+        let fixed: Vec<_> = fixed
+            .iter()
+            .map(|(key, abilities)| {
+                json!({"key": key, "abilities": abilities.iter().map(|ability| ability.name()).collect::<Vec<_>>()})
+            })
+            .collect();
         return console.json_line(&json!({
             "base_url": base_url,
             "keys": {"full": keys.full, "no_permission": keys.no_permission, "inactive": keys.inactive},
+            "fixed_keys": fixed,
             "page_url": page_url,
+            "address": address.to_string(),
         }));
     }
+    let by = if has_public_url { format!(", by {address}") } else { String::new() };
     let mut lines = vec![
-        format!("A Cometly listens at {base_url}"),
+        format!("A Cometly listens at {base_url}{by}"),
         format!("What it does shows at {page_url}"),
         String::new(),
         "To use it:".to_owned(),
@@ -135,9 +173,9 @@ fn tell(emulator: &Emulator, console: &Console) -> Result<(), Failure> {
         "Other keys to try:".to_owned(),
         format!("  '{}'  has no permission", keys.no_permission),
         format!("  '{}'  belongs to an inactive subscription", keys.inactive),
-        String::new(),
-        "Ctrl-C ends it.".to_owned(),
     ]);
+    lines.extend(fixed.iter().map(|(key, may)| format!("  '{key}'  {}", abilities(may))));
+    lines.extend([String::new(), "Ctrl-C ends it.".to_owned()]);
     console.data(lines.iter().map(String::as_bytes))
 }
 

@@ -78,6 +78,8 @@ pub(crate) fn help() -> String {
     text.push_str(
         "  COMETLY_TIME_ZONE the time zone of the Space, as Europe/Berlin: for `today`, `yesterday`, `-7d`\n",
     );
+    text.push_str("  COMETLY_FLEET_URL the engine of a fleet as --fleet names it; a password belongs here alone\n");
+    text.push_str("  COMETLY_SPACE     the Space's name, as --space gives it\n");
     text.push_str("  NO_COLOR          no colour\n");
     text
 }

@@ -111,12 +111,12 @@ fn export<E: ExportOrder, F: clap::Args>(
         None => orders.iter().map(|order| order.call(api)).collect(),
     };
     if arguments.output.dry_run {
-        let session = Session::for_show(global)?;
+        let session = Session::for_show(global, console)?;
         calls(&session.api).iter().try_for_each(|call| dry_run::show(call, console).map(drop))?;
         return Ok(Exit::Ok);
     }
     // Kept to the end, since it watches the key.
-    let session = Session::open(global)?;
+    let session = Session::open(global, console)?;
     let mut output = Output::open(&arguments.output, columns, &calls(&session.api), console)?;
     let job = Job::begin(Transport::new(global, Patience::Job, console)?, session.api.clone())?;
     let mut jobs: Vec<(Option<E>, Option<ExportId>)> = orders.into_iter().map(|order| (Some(order), None)).collect();
@@ -124,7 +124,19 @@ fn export<E: ExportOrder, F: clap::Args>(
     let run = Run { job: &job, order_again: arguments.order_again, console };
     match run.all(jobs, &mut output) {
         Ok(()) => output.finish(console).map(|()| Exit::Ok),
-        Err(failure) => Err(output.keep(failure)),
+        Err(failure) => {
+            let failure = if arguments.export_id.is_some() {
+                failure.advise_instead("--order-again", "order another one: name the time instead of --export-id")
+            } else if output.part().is_some() {
+                failure.advise_instead(
+                    "--order-again",
+                    "if a second export does no harm, run the same command with --resume --order-again",
+                )
+            } else {
+                failure
+            };
+            Err(output.keep(failure))
+        }
     }
 }
 

@@ -90,6 +90,11 @@ impl Failure {
         self
     }
 
+    /// Puts other advice in place of one that names this option.
+    pub(crate) fn advise_instead(self, option: &str, todo: &str) -> Self {
+        if self.todo.as_ref().is_some_and(|given| given.contains(option)) { self.advise(todo) } else { self }
+    }
+
     /// Adds words about what happened.
     pub(crate) fn remark(mut self, words: &str) -> Self {
         self.what.extend(["; ", words]);

@@ -55,10 +55,10 @@ impl Job {
     /// The next item of a flow, or its output at its end. After a failure the flow is where it was.
     pub(crate) fn step<F: Flow>(&self, flow: &mut F) -> Result<ControlFlow<F::Output, F::Item>, Failure> {
         loop {
-            match flow.next(&self.api, Moment::now()).map_err(|error| self.transport.failure(error.into()))? {
+            match flow.next(&self.api, Moment::now()).map_err(|error| self.call_failure(error.into()))? {
                 Step::Send(call) => {
                     let answer = self.send(call)?;
-                    flow.settle(answer, Moment::now()).map_err(|error| self.transport.failure(error))?;
+                    flow.settle(answer, Moment::now()).map_err(|error| self.call_failure(error))?;
                 }
                 Step::Sleep(pause) => self.sleep(pause)?,
                 Step::Yield(item) => return Ok(ControlFlow::Continue(item)),
@@ -127,8 +127,13 @@ impl Job {
         self.events.try_iter().any(|event| matches!(event, Event::Interrupted))
     }
 
+    /// The error of a download, whose server is not the API's.
     pub(crate) fn failure(&self, error: SendError) -> Failure {
-        self.transport.failure(error)
+        self.transport.failure(error, None)
+    }
+
+    fn call_failure(&self, error: SendError) -> Failure {
+        self.transport.failure(error, Some(self.api.base_url().authority()))
     }
 }
 

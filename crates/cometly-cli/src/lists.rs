@@ -92,9 +92,9 @@ fn list<E: Endpoint, P: clap::Args, F: clap::Args>(
     console: &Console,
 ) -> Result<Exit, Failure> {
     if arguments.output.dry_run {
-        return dry_run::show(&request.call(&Session::for_show(global)?.api), console);
+        return dry_run::show(&request.call(&Session::for_show(global, console)?.api), console);
     }
-    let session = Session::open(global)?;
+    let session = Session::open(global, console)?;
     let call = request.call(&session.api);
     let output = Output::open(&arguments.output, columns, std::slice::from_ref(&call), console)?;
     let noted = output.place().cursor;

@@ -12,6 +12,7 @@
 //! | calls in a row, and Ctrl-C | `job` |
 //! | the form of rows, and files that are whole or not there | `rows` |
 //! | events from a file | `track` |
+//! | a limit that many processes share | `fleet` |
 //! | the HTTP client | `transport` |
 #![forbid(unsafe_code)]
 
@@ -20,9 +21,11 @@ mod auth;
 mod documented;
 mod dry_run;
 mod emulator;
+mod environment;
 mod exit;
 mod exports;
 mod failure;
+mod fleet;
 mod input;
 mod job;
 mod lists;
@@ -81,8 +84,13 @@ fn run(arguments: &[OsString]) -> Exit {
                 dispatch(command, &global, &console)
             });
             let exit = ended.unwrap_or_else(|failure| console.fail(&failure));
-            match console.trace.as_ref().map_or(Ok(()), Trace::finish) {
+            match console.trace.as_ref().map_or(Ok(false), Trace::finish) {
                 Err(failure) if exit == Exit::Ok => console.fail(&failure),
+                // With JSON, stderr has the error alone.
+                Ok(true) if !console.json => {
+                    console.note("No call was made, so there is no trace file.");
+                    exit
+                }
                 _ => exit,
             }
         }
@@ -111,6 +119,7 @@ fn dispatch(command: Command, global: &Global, console: &Console) -> Result<Exit
             CompaniesCommand::Update(arguments) => lists::update_company(&arguments, global, console),
             CompaniesCommand::Export(arguments) => exports::companies(&arguments, global, console),
         },
+        Command::Fleet { command } => fleet::run(&command, global, console),
         Command::Emulator(arguments) => emulator::run(arguments, console),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::pages(dir.as_deref()),

@@ -28,14 +28,20 @@ pub(crate) fn run(arguments: &RequestArguments, global: &Global, console: &Conso
     let method = Method::from_bytes(arguments.method.to_uppercase().as_bytes())
         .map_err(|_| Failure::usage("the method is no HTTP method: expected GET, POST, PUT, PATCH or DELETE"))?;
     let body = read_body(arguments, &method)?;
-    // What is wrong with the call is said before a key is looked for.
-    let checked = describe(&Session::without_key(global)?.api, method.clone(), arguments, body.clone())?.to_request();
-    checked.map_err(|error| Failure::usage(error.to_string()))?;
+    let check = || {
+        let call = describe(&Session::without_key(global)?.api, method.clone(), arguments, body.clone())?;
+        call.to_request().map_err(|error| Failure::usage(error.to_string()))
+    };
+    // What is wrong with the call is said before a key is looked for; but for a URL, which may be of the profile's address.
+    let is_whole_url = target::is_whole_url(&arguments.path);
+    if !is_whole_url {
+        check()?;
+    }
     // Kept to the end, since it watches the key.
-    let session = match Session::find(global)? {
-        Some(session) => session,
-        None if arguments.dry_run => Session::without_key(global)?,
-        None => return Err(Session::missing()),
+    let session = if arguments.dry_run { Session::for_show(global, console) } else { Session::open(global, console) };
+    let session = match session {
+        Err(failure) if is_whole_url => return check().and(Err(failure)),
+        session => session?,
     };
     let call = describe(&session.api, method, arguments, body)?;
     if arguments.dry_run {

@@ -41,8 +41,14 @@ impl Output {
         calls: &[Call],
         console: &Console,
     ) -> Result<Self, Failure> {
-        let format = arguments.format(console.json);
-        let mut writer = Writer::new(format, columns);
+        let format = arguments.format(console.json).ok_or_else(|| {
+            Failure::usage("the name of --output does not tell its format: expected one that ends with .csv, .json, .ndjson or .jsonl")
+                .advise("or name the format with --format; for a spreadsheet, csv")
+        })?;
+        if arguments.escape_formulas && format != Format::Csv {
+            return Err(Failure::usage("--escape-formulas is for CSV: give --format csv"));
+        }
+        let mut writer = Writer::new(format, columns).escaping_formulas(arguments.escape_formulas);
         let Some(path) = arguments.file() else { return Ok(Self { writer, part: None }) };
         if format == Format::Table {
             return Err(Failure::usage("a table is for people to read: expected json, ndjson or csv for --output"));
@@ -84,6 +90,12 @@ impl Output {
             } else {
                 console.note(format_args!("{rows} rows are in {}", path.display()));
             }
+        }
+        let formulas = self.writer.formulas();
+        if formulas > 0 && !console.json {
+            console.note(format_args!(
+                "a spreadsheet would run {formulas} of the texts as formulas; --escape-formulas puts ' before them"
+            ));
         }
         let left_out = self.writer.left_out();
         if !left_out.is_empty() && !console.json {

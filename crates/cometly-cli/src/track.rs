@@ -6,9 +6,11 @@ mod event;
 mod event_key;
 mod journal;
 mod lines;
+mod nameless;
 mod plan;
 mod refused;
 mod sending;
+mod skipped;
 mod source;
 mod summary;
 mod verdict;
@@ -25,12 +27,14 @@ use crate::{
     auth::session::Session,
     exit::Exit,
     failure::Failure,
+    fleet,
     terminal::console::Console,
     track::{
-        journal::{Fate, Journal},
+        journal::{Fate, Journal, Target},
         plan::{Plan, Planned},
         refused::RefusedFile,
         sending::Run,
+        skipped::Skipped,
         source::Source,
         summary::Summary,
     },
@@ -43,9 +47,9 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         return Err(no_place("stdin"));
     }
     let source = Source::open(input, arguments.input_format)?;
-    let mut plan = source.plan(&arguments.batch)?;
-    tell_invalid(&plan, arguments.skip_invalid, console)?;
     if arguments.dry_run {
+        let plan = source.plan(&arguments.batch, None)?;
+        tell_invalid(&plan, arguments.skip_invalid, console)?;
         return look(&plan, console);
     }
     let journal_path = match &arguments.journal {
@@ -54,23 +58,35 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
         None => return Err(no_place(&input.display().to_string())),
     };
     let is_beside_input = source.is_file && arguments.journal.is_none();
-    let default_refused = beside(if is_beside_input { input } else { &journal_path }, ".cometly-refused");
+    let stem = if is_beside_input { input } else { &journal_path };
+    let (default_refused, default_skipped) = (beside(stem, ".cometly-refused"), beside(stem, ".cometly-skipped"));
     let refused_path = arguments.refused.as_ref().unwrap_or(&default_refused);
-    for (one, other) in [(refused_path, input), (refused_path, &journal_path), (&journal_path, input)] {
-        if is_same_file(one, other) {
-            return Err(Failure::usage(format!("{} cannot be two things at once", other.display()))
-                .advise("name three different files as --input, --journal and --refused"));
+    let skipped_path = arguments.skipped.as_ref().unwrap_or(&default_skipped);
+    let files = [input, &journal_path, refused_path, skipped_path];
+    for (index, one) in files.iter().enumerate() {
+        if files.iter().take(index).any(|other| is_same_file(one, other)) {
+            return Err(Failure::usage(format!("{} cannot be two things at once", one.display()))
+                .advise("name different files as --input, --journal, --refused and --skipped"));
         }
     }
+    let mut skipped = arguments.skip_invalid.then(|| Skipped::begin(skipped_path)).transpose()?;
+    let mut plan = source.plan(&arguments.batch, skipped.as_mut())?;
+    tell_invalid(&plan, arguments.skip_invalid, console)?;
 
-    let session = Session::open(global)?;
-    let (mut journal, noted) = Journal::open(&journal_path, session.api.base_url())?;
-    let conflicts = plan.split_conflicts(&noted);
+    let session = Session::open(global, console)?;
+    let target = Target {
+        base_url: session.api.base_url().clone(),
+        space: fleet::space(global)?,
+        profile: session.source.profile().map(str::to_owned),
+    };
+    let (mut journal, noted) = Journal::open(&journal_path, &target)?;
+    let conflicts = plan.split_conflicts(&noted, |planned| source.text(planned), skipped.as_mut())?;
     let refused_file = RefusedFile::new(refused_path, &noted, &plan);
     if arguments.refused.is_some() {
         refused_file.check()?;
     }
     tell_invalid(&conflicts, arguments.skip_invalid, console)?;
+    let skipped_file = skipped.map(Skipped::finish).transpose()?.flatten();
     let is_open = |planned: &&Planned| match noted.get(&planned.key) {
         None => true,
         Some(noted) if noted.fate == Fate::Refused => arguments.retry_refused || !noted.is_about(planned.content),
@@ -87,7 +103,8 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     journal.sync()?;
     let failure = sent.failure.take();
     let summary =
-        Summary::build(&plan, conflicts.invalid_lines, &sent, &mut journal, &source, &refused_file, refused_path)?;
+        Summary::build(&plan, conflicts.invalid_lines, &sent, &mut journal, &source, &refused_file, refused_path)?
+            .with_skipped(skipped_file);
     if console.json {
         console.json_line(&summary.to_json())?;
     } else {

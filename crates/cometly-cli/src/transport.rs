@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use cometly_core::{Api, ApiError, AuthOutcome, Call, CallError, Download, RetryPolicy, bytes::Bytes, http::HeaderMap};
+use cometly_core::{
+    Api, ApiError, AuthOutcome, Call, CallError, Download, RetryPolicy, bytes::Bytes, http::HeaderMap,
+    http::uri::Authority,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -156,7 +159,9 @@ impl Transport {
     }
 
     pub(crate) fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Failure> {
-        self.answer(call).map_err(|error| self.failure(error))
+        let request = call.to_request().ok();
+        let server = request.as_ref().and_then(|request| request.uri().authority());
+        self.answer(call).map_err(|error| self.failure(error, server))
     }
 
     /// As [`send`](Self::send), with the error as the core has it.
@@ -175,10 +180,14 @@ impl Transport {
         sent
     }
 
-    /// The error of a call, with a remark where a proxy may be what is missing.
-    pub(crate) fn failure(&self, error: SendError) -> Failure {
+    /// The error of a call to `server`, with remarks if there was no way to it: where it is, and that a proxy may be missing.
+    pub(crate) fn failure(&self, error: SendError, server: Option<&Authority>) -> Failure {
         let is_unreachable = failure::is_unreachable(&error);
         let failure = Failure::from(error);
+        let failure = match server.filter(|_| is_unreachable && !self.uses_proxy) {
+            Some(server) => failure.remark(&format!("no connection to {server}")),
+            None => failure,
+        };
         match unused_proxy().filter(|_| is_unreachable && !self.uses_proxy) {
             Some(variable) => failure
                 .remark(&format!("{variable} names a proxy, which was not used: give --proxy-from-env to use it")),

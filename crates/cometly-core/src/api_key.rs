@@ -310,7 +310,7 @@ fn is_quotation_mark(char: char) -> bool {
 }
 
 fn all_blank(rest: &[u8]) -> bool {
-    rest.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+    rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 #[cfg(test)]
@@ -333,6 +333,7 @@ mod tests {
             ("\tcanary", E::Padded { position: 0 }),
             ("canary ", E::Padded { position: 6 }),
             ("canary  ", E::Padded { position: 6 }),
+            ("canary \n", E::Padded { position: 6 }),
             ("canary\n", E::LineBreak { position: 6 }),
             ("canary\r\n", E::LineBreak { position: 6 }),
             ("can\r\nX: ary", E::LineBreak { position: 3 }),

@@ -167,6 +167,16 @@ impl BaseUrl {
         host.strip_suffix("cometly.com").is_some_and(|before| before.is_empty() || before.ends_with('.'))
     }
 
+    /// Whether it is plain `http` to another machine, as [`insecure_http`](Self::insecure_http) lets through.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.scheme == Scheme::HTTP && !self.is_loopback()
+    }
+
+    /// Whether both name the same host, on whichever port.
+    pub(crate) fn has_host_of(&self, other: &Self) -> bool {
+        self.authority.host() == other.authority.host()
+    }
+
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let address = host.trim_start_matches('[').trim_end_matches(']');

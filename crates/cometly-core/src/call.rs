@@ -138,8 +138,8 @@ impl Call {
         }
     }
 
-    /// Adds one `name=value` for each value, as Cometly reads a list; its names for lists end in `[]`. No value adds
-    /// nothing.
+    /// Adds one `name=value` for each value, as Cometly reads a list; its names for lists end in `[]`. An empty
+    /// iterator adds nothing.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -229,7 +229,8 @@ impl Call {
         self
     }
 
-    /// Sends this call by `policy` in place of the client's.
+    /// Sends this call by `policy` in place of the client's. A [time](RetryPolicy::timeout) that `policy` sets bounds the call,
+    /// in place of the client's time-out.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.options().retry_policy = Some(policy);
         self

@@ -230,8 +230,10 @@ impl<E> CallError<E> {
         self.0.attempts
     }
 
-    /// Whether the call may have arrived, if it got no whole answer: the worst over all its attempts. `None` after an
-    /// answer that was read.
+    /// Whether the call may have arrived, if its last attempt got no answer that could be read; `None` if it got one.
+    ///
+    /// It speaks of the whole call: [`Delivery::NotSent`] if no attempt was sent, [`Delivery::Unknown`] as soon as one of them
+    /// may have arrived.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         self.0.delivery
@@ -245,10 +247,7 @@ impl<E> CallError<E> {
     pub fn is_safe_to_resend(&self) -> bool {
         let is_idempotent = self.0.call.as_ref().is_some_and(|call| call.is_idempotent);
         let was_not_carried_out = match (&self.0.cause, self.0.delivery) {
-            (Cause::Api(error), _) => {
-                // Refused before any work, by the API itself.
-                !matches!(error.kind(), ApiErrorKind::ServerError | ApiErrorKind::Unexpected(_))
-            }
+            (Cause::Api(error), _) => !error.kind().may_be_done(),
             (_, Some(delivery)) => delivery != Delivery::Unknown,
             (_, None) => false,
         };

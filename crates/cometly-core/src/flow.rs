@@ -9,10 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, FlowError, Moment, Reply,
-    UnexpectedCause as Cause,
-};
+use crate::{Api, ApiErrorKind, AuthOutcome, Call, CallError, DecodeError, Delivery, FlowError, Moment, Reply};
 
 mod async_run;
 mod blocking;
@@ -279,9 +276,7 @@ impl<'a> Failure<'a> {
     #[must_use]
     pub fn may_be_done(&self) -> bool {
         match self.answer {
-            // Something before the API answered, and the API was not reached.
-            Some(ApiErrorKind::Unexpected(Cause::Challenge | Cause::Redirect | Cause::Proxy)) => false,
-            Some(answer) => matches!(answer, ApiErrorKind::ServerError | ApiErrorKind::Unexpected(_)),
+            Some(answer) => answer.may_be_done(),
             None => !matches!(self.delivery, Some(Delivery::NotSent | Delivery::Untrusted)),
         }
     }

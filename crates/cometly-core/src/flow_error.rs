@@ -58,13 +58,14 @@ pub enum FlowError {
     FileBroken,
 }
 
-/// What is wrong with the URL of a file.
+/// Why the `download_url` of an export is not fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UrlProblem {
     /// It is no URL that every client reads the same.
     Malformed,
-    /// It is not https to another machine. Only an API on this machine may have its files there.
+    /// It is plain http to another machine, and not to the host of a base URL from
+    /// [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http); or to this machine, from an API elsewhere.
     Insecure,
     /// It names the API itself, which has no files.
     Api,

@@ -81,6 +81,7 @@ mod call;
 mod call_error;
 mod call_name;
 mod client_builder;
+mod clock;
 mod delivery;
 mod flow;
 mod flow_error;

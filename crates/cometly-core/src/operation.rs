@@ -12,9 +12,10 @@ use crate::{
     call::Prepared,
     call_error::{History, ReachedLimit},
     call_name::CallName,
+    clock::Clock,
     key_ring::Keys,
     pacer::{self, Permit, Ticket},
-    retry::{DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
+    retry::{DEFAULT_TIMEOUT, DOCUMENTED_WINDOW, Decision, Facts, Jitter, TryResult},
     transport_error::{TransportError, TransportFailure},
 };
 
@@ -73,8 +74,9 @@ use telemetry::Telemetry;
 /// # assert!(send(api.get("events"), &RetryPolicy::default(), 1).is_ok());
 /// ```
 ///
-/// What the [policy](RetryPolicy) allows is decided by the table in its docs; how long all of it takes is bounded by
-/// [`Call::timeout`], else [`TransportLimits::timeout`], else [`RetryPolicy::timeout`].
+/// What the [policy](RetryPolicy) allows is decided by the table in its docs. How long all of it takes is bounded by the first
+/// of these that is set: [`Call::timeout`], the time of the call's own [policy](Call::retry_policy),
+/// [`TransportLimits::timeout`], the time of the client's policy. If none is, it is 60 s.
 #[must_use = "an operation does nothing until it is driven"]
 pub struct Operation<B, E> {
     stage: Stage<B, E>,
@@ -86,7 +88,7 @@ enum Stage<B, E> {
     Over(Result<AuthOutcome<B>, CallError<E>>),
 }
 
-/// What comes next in an [`Operation`].
+/// What [`Operation::next`] asks of the client: to sleep, to send a request, or to return the call's result.
 #[must_use = "it is the call's result, or the rest of the call"]
 pub enum Next<B, E> {
     /// Sleep, then ask `operation` again.
@@ -114,10 +116,8 @@ struct State {
     /// How long the whole call may take; `Duration::MAX` if that is not bounded.
     timeout: Duration,
     started: Moment,
-    /// The latest moment seen: a clock that steps back gives no time back.
-    latest: Moment,
-    /// How often in a row the caller came back without its clock having moved.
-    idle_wakes: u8,
+    /// Its pause is the wait for the next attempt.
+    clock: Clock,
     jitter: Jitter,
     /// Attempts so far, the one under way included.
     attempts: u32,
@@ -132,8 +132,6 @@ struct State {
     key_rotations: u32,
     needs_fresh_connection: bool,
     last_answer: Option<ApiErrorKind>,
-    /// When the next attempt may be made.
-    resume_at: Option<Moment>,
     place: Place,
     /// Whether telemetry has the wait for this attempt's turn.
     is_turn_told: bool,
@@ -162,10 +160,6 @@ enum Place {
     Going(Permit),
 }
 
-/// After this many wake-ups without the clock having moved, the pause counts as gone by, so that a stopped clock makes no
-/// endless loop.
-const MAX_IDLE_WAKES: u8 = 100;
-
 /// A call whose key is replaced again and again is sent once for each new key, but not more often than this.
 const MAX_KEY_ROTATIONS: u32 = 16;
 
@@ -188,8 +182,20 @@ impl Call {
         let mut prototype = Request::new(body);
         (*prototype.method_mut(), *prototype.uri_mut()) = (method, uri);
         *prototype.headers_mut() = headers.map(|headers| *headers).unwrap_or_default();
+        // A policy without bounds, `RetryPolicy::none`, leaves the time to the client.
+        let own = retry_policy.as_ref().and_then(|policy| policy.rules.timeout).filter(|own| *own != Duration::MAX);
+        let limits = match (timeout, own) {
+            // An attempt may still take no longer than on any call of this client.
+            (None, Some(_)) => TransportLimits {
+                timeout: own,
+                attempt_timeout: Some(
+                    limits.attempt_timeout.or(limits.timeout).unwrap_or(TransportLimits::DEFAULT_ATTEMPT_TIMEOUT),
+                ),
+                ..*limits
+            },
+            _ => TransportLimits { timeout: timeout.or(limits.timeout), ..*limits },
+        };
         let policy = retry_policy.unwrap_or_else(|| policy.clone());
-        let limits = TransportLimits { timeout: timeout.or(limits.timeout), ..*limits };
         Ok(Operation::new(&api, name, prototype, Stamp::All, policy, limits, seed, now))
     }
 }
@@ -232,12 +238,11 @@ impl<B, E> Operation<B, E> {
             name,
             prototype,
             stamp,
-            timeout: limits.timeout.unwrap_or(policy.rules.timeout),
+            timeout: limits.timeout.or(policy.rules.timeout).unwrap_or(DEFAULT_TIMEOUT),
             policy,
             limits,
             started: now,
-            latest: now,
-            idle_wakes: 0,
+            clock: Clock::new(now),
             jitter: Jitter::new(seed),
             attempts: 0,
             reason: None,
@@ -247,7 +252,6 @@ impl<B, E> Operation<B, E> {
             key_rotations: 0,
             needs_fresh_connection: false,
             last_answer: None,
-            resume_at: None,
             place: Place::None,
             is_turn_told: false,
             attempt_timeout: (Duration::ZERO, false),
@@ -262,8 +266,8 @@ impl<B, E> Operation<B, E> {
             Stage::Open(state) => state,
             Stage::Over(result) => return Next::Done(result),
         };
-        state.advance(now);
-        if let Some(pause) = state.pause() {
+        state.clock.advance(now);
+        if let Some(pause) = state.clock.pause() {
             return state.wait(pause);
         }
         match state.take_turn() {
@@ -272,7 +276,7 @@ impl<B, E> Operation<B, E> {
                 Next::Send(Attempt { state })
             }
             Turn::Wait { pause, turn } => {
-                state.resume_at = Some(state.latest.saturating_add(pause));
+                state.clock.pause_for(pause);
                 // A wait for the turn is many naps, and one event.
                 if !state.is_turn_told {
                     state.is_turn_told = true;
@@ -312,32 +316,8 @@ impl State {
         Next::Wait { pause, operation: Operation { stage: Stage::Open(self) } }
     }
 
-    fn advance(&mut self, now: Moment) {
-        let is_waiting = self.resume_at.is_some();
-        if now > self.latest {
-            (self.latest, self.idle_wakes) = (now, 0);
-        } else if is_waiting {
-            self.idle_wakes = self.idle_wakes.saturating_add(1);
-        }
-        match self.resume_at {
-            Some(until) if self.idle_wakes > MAX_IDLE_WAKES => {
-                (self.latest, self.idle_wakes) = (self.latest.max(until), 0);
-            }
-            _ => {}
-        }
-    }
-
-    /// What is left of a pause.
-    fn pause(&mut self) -> Option<Duration> {
-        let pause = self.resume_at?.duration_since(self.latest);
-        if pause.is_zero() {
-            self.resume_at = None;
-        }
-        Some(pause).filter(|pause| !pause.is_zero())
-    }
-
     fn time_left(&self) -> Duration {
-        self.timeout.saturating_sub(self.latest.duration_since(self.started))
+        self.timeout.saturating_sub(self.clock.now().duration_since(self.started))
     }
 
     /// The time that an attempt needs at least: a second, or a tenth of a shorter call.
@@ -347,7 +327,7 @@ impl State {
 
     /// Asks the pacer, if there is one.
     fn take_turn(&mut self) -> Turn {
-        let (now, time_left) = (self.latest, self.time_left());
+        let (now, time_left) = (self.clock.given(), self.time_left());
         if time_left.is_zero() {
             let is_in_line = matches!(self.place, Place::Waiting(_));
             return if is_in_line { Turn::TooLate(Duration::ZERO) } else { Turn::OutOfTime };
@@ -362,8 +342,8 @@ impl State {
                     path.strip_prefix(self.api.base_url().path()).unwrap_or(path)
                 });
                 // Beyond this moment a turn is of no use.
-                let last = self.started.saturating_add(self.timeout.saturating_sub(self.least_attempt()));
-                let deadline = last.min(now.saturating_add(self.policy.rules.max_retry_after));
+                let useful = time_left.saturating_sub(self.least_attempt()).min(self.policy.rules.max_retry_after);
+                let deadline = now.saturating_add(useful);
                 pacer.ask(&self.name.method, path, now, self.jitter.seed(), Some(deadline))
             }
         };
@@ -491,13 +471,13 @@ impl State {
     /// turn, if there is a pacer.
     fn leave_pacer<B>(&mut self, outcome: Option<&AuthOutcome<B>>) -> Option<Duration> {
         let Place::Going(permit) = std::mem::replace(&mut self.place, Place::None) else { return None };
-        let ticket = permit.on_answer(outcome?.into(), self.latest)?;
-        let turn = ticket.turn(self.latest);
+        let ticket = permit.on_answer(outcome?.into(), self.clock.given())?;
+        let turn = ticket.turn(self.clock.given());
         self.place = Place::Waiting(ticket);
         Some(turn)
     }
 
-    /// Whether there is another attempt; if so, `resume_at` says when.
+    /// Whether there is another attempt; if so, the clock has a pause.
     fn decide(&mut self, result: TryResult, server_wait: Option<Duration>, turn: Option<Duration>) -> bool {
         if self.attempts == 1 {
             self.policy.budget.deposit();
@@ -527,7 +507,7 @@ impl State {
         self.key_rotations = self.key_rotations.saturating_add(u32::from(reason == RetryReason::KeyRotated));
         let pause = at_least.saturating_add(self.jitter.below(jitter));
         self.reason = Some(reason);
-        self.resume_at = Some(self.latest.saturating_add(pause));
+        self.clock.pause_for(pause);
         self.telemetry.waits(pause, Some(reason), self.attempts);
         true
     }

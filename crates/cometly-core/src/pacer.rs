@@ -39,40 +39,46 @@ pub(crate) use window::Told;
 /// 5. When none is left, one call asks, once; its answer teaches when the window ends, and whether calls come back
 ///    one by one, as in a sliding window or a bucket.
 /// 6. Any 429 closes the endpoint for its `Retry-After`, at most an hour; without one, for a window.
-/// 7. Others are taken to call too for two windows after more was used than our calls explain, or after a refusal that
-///    they do not explain.
-/// 8. Meanwhile one call is under way or the calls are spaced, and a window is entered up to a second late, a second
-///    later by a process that had some of the last one; a process that had none takes one call a window for three.
-/// 9. After five refused windows in a row, up to eight whole windows are left out, drawn at random; a success ends it.
-/// 10. A call at its deadline goes, unless the server itself said no until later.
+/// 7. When more of the limit is used than this pacer's calls explain, or a refusal comes that they do not explain, other
+///    processes call too. The pacer takes that for true for two windows.
+/// 8. While other processes call, it sends one call at a time, or spaces them. It begins each window after a random delay of
+///    up to a second, and of one to two seconds if it got calls through in the window before. If it got none through, it sends
+///    one call in each of the next three windows.
+/// 9. After five windows in a row in which calls were refused and none got through, it sends nothing for a random number of
+///    windows, at most eight. The first success ends this.
+/// 10. A call that has no time left to wait goes at once, unless the server itself said no until later: then it fails with
+///     [`CallErrorKind::Paced`](crate::CallErrorKind::Paced).
 ///
-/// Waiters go first in, first out. One that polls more than a quarter of a second late is passed, and goes first when it
-/// polls.
+/// Waiting calls go first in, first out. A call that polls more than a quarter of a second late is passed by others, and goes
+/// first when it polls.
 ///
 /// # What it keeps to
 /// `cargo xtask simulate` measures each in virtual time on this code, beside the same callers without a pacer:
 ///
 /// | | |
 /// | --- | --- |
-/// | alive | a waiter is sent within two windows of the server's having room; after five refused windows in a row, nine more |
-/// | no worse than none | 99 % of the successes of the same callers without a pacer, at most 1.1 of their time |
-/// | unfelt | a burst that fits into what is left goes at once; alone, 1.1 of the shortest time there is |
-/// | fair | 2 to 10 equal processes, 100 windows: the least has a third of its share at half time, the median 0.85 |
-/// | polite | alone, at most 0.01 refusals a success; `Retry-After: 0` or none for ever: 40 calls an hour |
-/// | cheap | a poll and a cancellation in O(log waiters), 128 bytes and 20 polls a second a waiter, 256 idle endpoints |
+/// | alive | a waiting call is sent at most two windows after the server has room for it; after five refused windows in a row, at most eleven |
+/// | never worse than no pacer | at least 99 % as many successes as the same callers have without a pacer, in at most 1.1 of their time |
+/// | unfelt | a burst that fits into what is left goes at once; one process alone takes at most 1.1 of the shortest possible time |
+/// | fair | 2 to 10 equal processes and 100 windows of work: half-way, the process with the fewest calls has at least a third of an equal share, and the one in the middle at least 0.85 of it |
+/// | polite | alone, at most 0.01 refusals for each success; a server that says `Retry-After: 0`, or nothing, for ever gets at most 40 calls an hour |
+/// | cheap | joining, polling and leaving the line take O(log waiters); at most 128 bytes and 20 polls a second for each waiting call; of endpoints that are not in use, 256 are remembered |
 ///
 /// Where it comes to less:
-/// - A rival without a pacer takes 13 of 15 calls of each window: 97 % of the successes without one, within a minute.
-/// - A call each 5 s at a limit of 7, more than the limit allows, within a minute: 98 %.
-/// - Alone on a sliding log: 1.2 of the shortest time. On a sliding counter: no bound on it, and 0.02 refusals a success.
-/// - Alone on a bucket: up to 0.03 refusals a success.
-/// - Two or more processes on a sliding window: 1.2 of the time without a pacer, 1,000 of them 1.3; on a small bucket, 2.
-/// - 100 processes at a limit of 60: up to 1.5 refusals a success, and one in a hundred successes comes 20 windows after
-///   the one before.
+/// - Another process without a pacer takes 13 of the 15 calls of each window, and each call has a minute: 97 % as many successes
+///   as without a pacer.
+/// - One call every 5 s at a limit of 7 a minute, which is more than the limit, and each call has a minute: 98 % as many.
+/// - Alone against a sliding log: 1.2 of the shortest possible time. Against a sliding counter: no bound on the time, and 0.02
+///   refusals for each success.
+/// - Alone against a bucket: up to 0.03 refusals for each success.
+/// - Two or more processes against a sliding window: 1.2 of the time that they need without a pacer; 1,000 processes, 1.3;
+///   against a small bucket, 2.
+/// - 100 processes at a limit of 60: up to 1.5 refusals for each success, and in one of a hundred cases 20 windows between two
+///   successes of a process.
 ///
-/// It does not promise fairness on a sliding window or a bucket between processes that share nothing, since none sees that
-/// another lost; nor anything with a server that counts what it refuses. A time of the clock that jumps ahead counts as
-/// gone by.
+/// It promises no fairness on a sliding window or a bucket between processes that share nothing, since none sees that another
+/// one lost, and nothing at all with a server that counts the calls that it refuses. If the clock jumps ahead, that time counts
+/// as gone by.
 #[derive(Clone, Default)]
 pub struct Pacer {
     endpoints: Arc<Mutex<Endpoints>>,

@@ -11,4 +11,5 @@ pub(crate) use backoff::DOCUMENTED_WINDOW;
 pub use budget::RetryBudget;
 pub(crate) use decision::{Decision, Facts, TryResult};
 pub(crate) use jitter::Jitter;
+pub(crate) use policy::DEFAULT_TIMEOUT;
 pub use policy::{RetryPolicy, RetryReason};

@@ -57,7 +57,8 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
 
-    /// One of the three before, by its [`Delivery`].
+    /// The HTTP stack failed, and `delivery` says whether the request may have arrived: what [`not_sent`](Self::not_sent),
+    /// [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for.
     pub fn failed(delivery: Delivery, source: E) -> Self {
         Self::new(TransportFailure::Failed(delivery), source)
     }

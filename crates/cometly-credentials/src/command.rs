@@ -1,6 +1,9 @@
 //! A key that a program prints.
 
+#[cfg(unix)]
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{
+    io,
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -15,6 +18,57 @@ use crate::{content::MAX_SIZE, problem::Problem};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the end of the program, and of the watcher, is looked for.
 const STEP: Duration = Duration::from_millis(20);
+
+/// The groups of the programs that run now.
+#[cfg(unix)]
+static RUNNING: Mutex<Vec<rustix::process::Pid>> = Mutex::new(Vec::new());
+
+/// Kills the programs of `cmd:` references that run now, with what they started: for a process that is about to end at once, as by
+/// Ctrl-C. A [`Watcher`](crate::Watcher) that is dropped, and a read that gives up, do so by themselves. On Unix; elsewhere
+/// it does nothing.
+pub fn end_commands() {
+    #[cfg(unix)]
+    for group in running().drain(..) {
+        // Fails only if there is nothing left to end.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(unix)]
+fn running() -> MutexGuard<'static, Vec<rustix::process::Pid>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the program, so that it is known to [`end_commands`] from its first moment.
+#[cfg(unix)]
+fn start(command: &mut Command) -> io::Result<Child> {
+    let mut running = running();
+    let child = command.spawn()?;
+    running.push(rustix::process::Pid::from_child(&child));
+    Ok(child)
+}
+
+/// Whether it has ended. Its number is another program's from then on.
+#[cfg(unix)]
+fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    let mut running = running();
+    let pid = rustix::process::Pid::from_child(child);
+    let ended = child.try_wait();
+    if !matches!(ended, Ok(None)) {
+        running.retain(|group| *group != pid);
+    }
+    ended
+}
+
+#[cfg(not(unix))]
+fn start(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
+}
+
+#[cfg(not(unix))]
+fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    child.try_wait()
+}
 
 /// What the program prints on stdout; nothing else of it is kept. Gives up when `stop` is set.
 pub(crate) fn run(program: &str, arguments: &[String], stop: &AtomicBool) -> Result<Zeroizing<Vec<u8>>, Problem> {
@@ -33,7 +87,7 @@ fn run_within(
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let started = Instant::now();
-    let mut child = command.spawn().map_err(|error| Problem::Io(error.kind()))?;
+    let mut child = start(&mut command).map_err(|error| Problem::Io(error.kind()))?;
     let ended = output::Output::of(&mut child).and_then(|mut output| {
         let status = wait(&mut child, &mut output, started, timeout, stop)?;
         Ok((status, output))
@@ -58,7 +112,7 @@ fn wait(
     stop: &AtomicBool,
 ) -> Result<ExitStatus, Problem> {
     loop {
-        if let Some(status) = child.try_wait().map_err(|error| Problem::Io(error.kind()))? {
+        if let Some(status) = ended(child).map_err(|error| Problem::Io(error.kind()))? {
             return Ok(status);
         }
         if stop.load(Ordering::Relaxed) {
@@ -79,7 +133,7 @@ fn kill(child: &mut Child) {
     let _ = child.kill();
     let killed = Instant::now();
     // Not for ever: one that waits for a broken disk does not end.
-    while matches!(child.try_wait(), Ok(None)) && killed.elapsed() < Duration::from_secs(1) {
+    while matches!(ended(child), Ok(None)) && killed.elapsed() < Duration::from_secs(1) {
         thread::sleep(STEP);
     }
 }

@@ -15,13 +15,13 @@ impl KeyError {
         Self { inner: Box::new((reference, problem)) }
     }
 
-    /// Where the key was looked for.
+    /// The reference that no key could be read from.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.inner.0
     }
 
-    /// What is wrong there.
+    /// Why no key could be read from the [reference](Self::reference).
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.inner.1

@@ -41,7 +41,8 @@
 //! # Commands
 //! No shell: the text is split at white space, and `'…'` or `"…"` keep a part together; no other character is special. The
 //! program has no stdin, ten seconds, and 8 KiB of output. Its stderr is thrown away, since a key may be in it. On Unix, it
-//! leads a process group, which is killed when the time is up.
+//! leads a process group, which is killed when the time is up. Ctrl-C does not reach it: a program that handles signals calls
+//! [`end_commands`] before it ends.
 //!
 //! # In memory
 //! Each buffer that held a key is wiped. The pipe of a command is the kernel's.
@@ -61,6 +62,7 @@ mod watcher;
 pub use cometly_core;
 
 pub use chain::{FoundKey, KeyChain};
+pub use command::end_commands;
 pub use error::{KeyError, NoKey};
 pub use key_ref::{InvalidKeyRef, KeyRef};
 pub use problem::Problem;

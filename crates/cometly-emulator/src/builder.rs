@@ -101,22 +101,22 @@ impl EmulatorBuilder {
         self
     }
 
-    /// How many contacts there are before any is created: 250 by default, at most 100,000. They were created in the same 30
+    /// How many contacts there are before any is created: 250 by default, at most 100,000, beyond which it does not start. They were created in the same 30
     /// days as the [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
-    /// How many companies there are: 250 by default, at most 100,000. They were created in the same 30 days as the
+    /// How many companies there are: 250 by default, at most 10 million, beyond which it does not start. They were created in the same 30 days as the
     /// [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
     }
 
-    /// The number that the seeded data is drawn from, 0 by default. With a seed, dates are fixed too: the same seed gives the
-    /// same data on every machine and on every day.
+    /// The number that the example data is drawn from, and fixes its dates: the same number, 0 too, gives the same data on every
+    /// machine and on every day. Without this call the number is 0, and the dates end when the emulator starts.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self

@@ -37,10 +37,11 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator with the documented limits, 1000 seeded events and the system's clock.
+    /// Starts an emulator on a free port of 127.0.0.1, with the rate limits of Cometly's docs, 1000 example events and the
+    /// system's clock. It runs until it is dropped.
     ///
     /// # Errors
-    /// If the system gives no port, no thread or no event queue.
+    /// If the system gives it no port or no thread.
     pub fn start() -> io::Result<Self> {
         Self::builder().start()
     }
@@ -62,8 +63,9 @@ impl Emulator {
         self.address
     }
 
-    /// Where the page is that shows what it does: `http://127.0.0.1:PORT/_emulator`, with the token that the page wants where
-    /// others can reach it. The control API lies below it; see the [README](https://crates.io/crates/cometly-emulator).
+    /// The URL of the page that shows each call: `http://127.0.0.1:PORT/_emulator`. If the emulator listens beyond this machine,
+    /// the URL has a token in it, which the page asks for. The control API lies below the same path; see the
+    /// [README](https://crates.io/crates/cometly-emulator).
     #[must_use]
     pub fn page_url(&self) -> String {
         self.page_url.clone()
@@ -156,8 +158,8 @@ impl Emulator {
         self.backend.state().downloads.latest()
     }
 
-    /// Those of the [`download_requests`](Self::download_requests) that brought a key, or any `Authorization`,
-    /// `Proxy-Authorization` or `Cookie` header, to a host that must never see one. A test wants this to be empty.
+    /// The [`download_requests`](Self::download_requests) that carried a key, or any `Authorization`, `Proxy-Authorization` or
+    /// `Cookie` header. The host that keeps the files must never get one, so a test asserts that this is empty.
     #[must_use]
     pub fn leaked_keys(&self) -> Vec<ReceivedRequest> {
         self.backend.state().leaks.latest()

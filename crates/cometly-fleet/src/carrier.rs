@@ -33,6 +33,8 @@ struct State {
     problem: Option<String>,
     answered: u64,
     failed: u64,
+    /// How often the thread found nothing to carry.
+    idle_rounds: u64,
 }
 
 pub(crate) struct Carrier {
@@ -54,6 +56,7 @@ impl Post {
             problem: None,
             answered: 0,
             failed: 0,
+            idle_rounds: 0,
         };
         Self { state: Mutex::new(state) }
     }
@@ -83,6 +86,16 @@ impl Post {
             failed: state.failed,
             spaces: state.spaces.iter().map(space).collect(),
         }
+    }
+
+    fn idle(&self) {
+        let mut state = self.lock();
+        state.idle_rounds = state.idle_rounds.wrapping_add(1);
+    }
+
+    /// How often the thread found nothing to carry so far.
+    pub(crate) fn idle_rounds(&self) -> u64 {
+        self.lock().idle_rounds
     }
 
     /// The mailboxes of pacers in use; none if the thread is of no more use.
@@ -139,6 +152,7 @@ impl Carrier {
             }
             if is_idle {
                 drop(mailboxes);
+                self.post.idle();
                 let until_retry = self.retry_at.saturating_duration_since(Instant::now());
                 thread::park_timeout(if self.engine.is_some() { IDLE } else { until_retry });
             }

@@ -17,6 +17,7 @@ const ANSWER: Duration = Duration::from_millis(250);
 const FIRST_VERSION: u64 = 5;
 
 /// Where the engine is. Shown as host and port.
+#[derive(Clone)]
 pub(crate) struct Address {
     client: Client,
 }
@@ -116,6 +117,19 @@ impl Engine {
             }
             answer => answer,
         }
+    }
+
+    /// The time of the engine's clock, and what is under these keys: none if there is nothing, or another type.
+    pub(crate) fn look(&mut self, keys: &[String]) -> Result<(u64, Vec<Option<String>>), RedisError> {
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(&mut self.connection)?;
+        let mut held = Vec::with_capacity(keys.len());
+        for key in keys {
+            held.push(match redis::cmd("GET").arg(key).query(&mut self.connection) {
+                Err(error) if error.code() == Some("WRONGTYPE") => None,
+                text => text?,
+            });
+        }
+        Ok((seconds.saturating_mul(1_000).saturating_add(micros / 1_000), held))
     }
 
     fn run(&mut self, key: &str, events: &[u64]) -> Result<Vec<u64>, RedisError> {

@@ -44,6 +44,12 @@ pub enum FleetError {
         /// Its host and port.
         engine: String,
     },
+    /// The engine cannot be asked now; trying again may cure it. Only [`Fleet::endpoints`](crate::Fleet::endpoints) says so.
+    #[error("{problem}")]
+    Unavailable {
+        /// What failed, with the engine's host and port.
+        problem: String,
+    },
     /// The thread of the fleet cannot be started.
     #[error("the fleet's thread cannot be started: {0}")]
     Thread(#[source] io::Error),

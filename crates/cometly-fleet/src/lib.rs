@@ -34,6 +34,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod carrier;
+mod endpoint;
 mod engine;
 mod error;
 mod status;
@@ -43,14 +44,15 @@ use std::{
     sync::{Arc, mpsc},
     task::{Wake, Waker},
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use cometly_core;
 use cometly_core::{InvalidSpace, Pacer};
 
 use carrier::{Carrier, Post};
-use engine::Address;
+pub use endpoint::EndpointStatus;
+use engine::{Address, Trouble};
 pub use error::FleetError;
 pub use status::{FleetStatus, SpaceStatus};
 
@@ -66,6 +68,7 @@ pub struct Fleet {
 
 /// Ends the thread when the last clone is dropped, and the last pacer.
 struct Handle {
+    address: Address,
     post: Arc<Post>,
     waker: Waker,
 }
@@ -84,7 +87,7 @@ impl Fleet {
         let address = Address::read(url)?;
         let post = Arc::new(Post::new(address.to_string()));
         let (first, connected) = mpsc::sync_channel(1);
-        let carrier = Carrier::new(address, Arc::clone(&post));
+        let carrier = Carrier::new(address.clone(), Arc::clone(&post));
         let thread = thread::Builder::new()
             .name("cometly-fleet".into())
             .spawn(move || carrier.run(&first))
@@ -93,7 +96,7 @@ impl Fleet {
         if let Ok(Err(error)) = connected.recv_timeout(FIRST_CONNECTION) {
             return Err(error);
         }
-        Ok(Self { handle: Arc::new(Handle { post, waker }) })
+        Ok(Self { handle: Arc::new(Handle { address, post, waker }) })
     }
 
     /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer). All that use the same name share the limits of one Space.
@@ -114,6 +117,46 @@ impl Fleet {
     #[must_use]
     pub fn status(&self) -> FleetStatus {
         self.handle.post.status()
+    }
+
+    /// What the engine holds of endpoints of a Space: of each method and path, as `("GET", "contacts/{id}")`, in their order.
+    /// `None` if there was no call for two windows. Changes nothing there, and uses a connection of its own.
+    ///
+    /// # Errors
+    /// If the engine cannot be asked now.
+    pub fn endpoints(
+        &self,
+        space: &str,
+        endpoints: &[(&str, &str)],
+    ) -> Result<Vec<Option<EndpointStatus>>, FleetError> {
+        let address = &self.handle.address;
+        let error = |trouble| match trouble {
+            Trouble::Lasting(error) => error,
+            Trouble::Passing(problem) => FleetError::Unavailable { problem },
+        };
+        let keys: Vec<_> = endpoints.iter().map(|(method, path)| endpoint::key(space, method, path)).collect();
+        let mut engine = address.connect().map_err(error)?;
+        let (now, held) = engine.look(&keys).map_err(|failed| error(address.trouble(&failed)))?;
+        Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())
+    }
+
+    /// Waits until the engine has what the pacers had to tell it, for at most this long, and says whether it has. For the
+    /// end of a process: an answer that the engine does not hear of makes the next process find out what is left.
+    #[must_use]
+    pub fn settle(&self, at_most: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(1);
+
+        let (post, started) = (&self.handle.post, Instant::now());
+        // The round under way may have passed a pacer before it had something to tell.
+        let before = post.idle_rounds();
+        while post.idle_rounds().wrapping_sub(before) < 2 {
+            if started.elapsed() >= at_most {
+                return false;
+            }
+            self.handle.waker.wake_by_ref();
+            thread::sleep(STEP);
+        }
+        true
     }
 }
 

@@ -50,7 +50,7 @@ pub struct ListCompaniesBuilder {
 }
 
 impl ListCompanies {
-    /// Every company.
+    /// All companies, whenever they were created. It is still one page at a time: [`Pages`](cometly_core::Pages) gives all.
     pub fn all() -> ListCompaniesBuilder {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
@@ -216,7 +216,7 @@ pub struct ExportCompanies {
 }
 
 impl ExportCompanies {
-    /// Those created from `start` to `end`, both included.
+    /// The companies that were created from `start` to `end`, both included, to the second and by the Space's clock.
     ///
     /// # Errors
     /// [`InvalidRequest`] if a time cannot be read, or `end` is not after `start`.

@@ -94,7 +94,8 @@ pub struct ListContactsBuilder {
 }
 
 impl ListContacts {
-    /// Those created from `start` to `end`, both included.
+    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// [`build`](ListContactsBuilder::build) refuses a time that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -107,7 +108,8 @@ impl ListContacts {
         ListContactsBuilder { period, included: Query::default(), per_page: None, broken }
     }
 
-    /// Those created on one day.
+    /// The contacts that were created on one day of the Space's clock. [`build`](ListContactsBuilder::build) refuses a text that is
+    /// no day.
     pub fn created_on<D>(day: D) -> ListContactsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -132,7 +134,7 @@ impl ListContactsBuilder {
         self
     }
 
-    /// With every address, not the first alone.
+    /// Asks for all email addresses of each contact; without it, a contact has its first one only.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
@@ -364,19 +366,20 @@ impl CreateContact {
 }
 
 impl CreateContactBuilder {
-    /// Its numbers, each with its country code; the first is the primary one.
+    /// The contact's phone numbers, as texts with the country code; the first is the primary one. Called again, it replaces the
+    /// numbers given before.
     pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
         self.said.list("phones", phones);
         self
     }
 
-    /// Its names; the first is the primary one.
+    /// The contact's names; the first is the primary one. Called again, it replaces the names given before.
     pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.said.list("names", names);
         self
     }
 
-    /// Its places; the first is the primary one.
+    /// The contact's places, as free text; the first is the primary one. Called again, it replaces the places given before.
     pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
         self.said.list("locations", locations);
         self
@@ -540,7 +543,8 @@ pub struct ExportContactsBuilder {
 }
 
 impl ExportContacts {
-    /// Those created from `start` to `end`, both included.
+    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// [`build`](ExportContactsBuilder::build) refuses a time that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ExportContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -560,7 +564,7 @@ impl ExportContactsBuilder {
         self
     }
 
-    /// With every address, not the first alone.
+    /// Asks for all email addresses of each contact; without it, a contact has its first one only.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self

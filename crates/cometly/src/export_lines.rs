@@ -147,20 +147,21 @@ impl ExportLines {
         self.is_whole
     }
 
-    /// The next line; `None` if another piece is needed, or all were given.
+    /// The next line. `None` means: give another piece with [`push`](Self::push); or, after [`finish`](Self::finish), that all
+    /// lines were given. Blank lines are passed over.
     ///
     /// # Errors
-    /// [`ExportFileError`], and then always.
+    /// [`ExportFileError`]. Every later call fails in the same way.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, ExportFileError> {
         self.unpack()?;
         self.lines.next_line().map_err(ExportFileError::LineTooLong)
     }
 
-    /// The next row; `None` if another piece is needed, or all were given. A row that is not what was expected is an error
-    /// inside, and the rows behind it are still given.
+    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error, which
+    /// costs no other row.
     ///
     /// # Errors
-    /// [`ExportFileError`], and then always.
+    /// [`ExportFileError`]. Every later call fails in the same way.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, ExportFileError> {
         self.unpack()?;
         self.lines.next_row().map_err(ExportFileError::LineTooLong)

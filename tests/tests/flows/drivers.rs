@@ -27,8 +27,14 @@ pub(crate) trait Driver {
     fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>>;
     /// `Client::run`, to its end.
     fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F>;
-    /// `Client::download`, to its end: what was read, how it ended, and the download.
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download);
+    /// `Client::download`, to its end or to an error, piece by piece.
+    fn save(&self, api: &Api, download: Download, sink: impl FnMut(&Download, &[u8]) + Send) -> (Answer<()>, Download);
+    /// The same: what was read, how it ended, and the download.
+    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
+        let mut file = Vec::new();
+        let (end, download) = self.save(api, download, |_, piece| file.extend_from_slice(piece));
+        (file, end, download)
+    }
     /// `Client::stream`, with the body read to its end.
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>>;
 }
@@ -100,32 +106,36 @@ macro_rules! blocking_run {
 
 /// What is read of a file until its end or an error.
 macro_rules! blocking_read {
-    ($reader:expr) => {{
-        let mut reader = $reader;
-        let (mut file, mut buffer) = (Vec::new(), [0; 1500]);
+    ($reader:expr, |$this:ident, $piece:ident| $sink:expr) => {{
+        let (mut $this, mut buffer) = ($reader, [0; 1500]);
         let end = loop {
-            match reader.try_read(&mut buffer) {
+            match $this.try_read(&mut buffer) {
                 Ok(0) => break Ok(()),
-                Ok(len) => file.extend_from_slice(&buffer[..len]),
+                Ok(len) => {
+                    let $piece = &buffer[..len];
+                    $sink;
+                }
                 Err(error) => break same(Err(error)),
             }
         };
-        (file, end, reader)
+        (end, $this)
     }};
 }
 
 macro_rules! async_read {
-    ($reader:expr) => {{
-        let mut reader = $reader;
-        let mut file = Vec::new();
+    ($reader:expr, |$this:ident, $piece:ident| $sink:expr) => {{
+        let mut $this = $reader;
         let end = loop {
-            match reader.next_chunk().await {
+            match $this.next_chunk().await {
                 Ok(None) => break Ok(()),
-                Ok(Some(chunk)) => file.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => {
+                    let $piece: &[u8] = &chunk;
+                    $sink;
+                }
                 Err(error) => break same(Err(error)),
             }
         };
-        (file, end, reader)
+        (end, $this)
     }};
 }
 
@@ -160,16 +170,23 @@ impl Driver for Ureq {
         blocking_run!(self.0.run(api, flow))
     }
 
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        let (file, end, reader) = blocking_read!(self.0.download(api, download));
-        (file, end, reader.into_download())
+    fn save(
+        &self,
+        api: &Api,
+        download: Download,
+        mut sink: impl FnMut(&Download, &[u8]) + Send,
+    ) -> (Answer<()>, Download) {
+        let (end, reader) =
+            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
+        (end, reader.into_download())
     }
 
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
         let outcome = same(self.0.stream(call))?;
         Ok(outcome.map(|body| {
-            let (body, end, _) = blocking_read!(body);
-            (body, end)
+            let mut whole = Vec::new();
+            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
+            (whole, end)
         }))
     }
 }
@@ -195,16 +212,24 @@ impl Driver for Reqwest {
         self.1.block_on(async { async_run!(self.0.run(api, flow)) })
     }
 
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        let (file, end, reader) = self.1.block_on(async { async_read!(self.0.download(api, download)) });
-        (file, end, reader.into_download())
+    fn save(
+        &self,
+        api: &Api,
+        download: Download,
+        mut sink: impl FnMut(&Download, &[u8]) + Send,
+    ) -> (Answer<()>, Download) {
+        let (end, reader) = self.1.block_on(async {
+            async_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece))
+        });
+        (end, reader.into_download())
     }
 
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
         let outcome = same(self.1.block_on(self.0.stream(call)))?;
         Ok(outcome.map(|body| {
-            let (body, end, _) = self.1.block_on(async { async_read!(body) });
-            (body, end)
+            let mut whole = Vec::new();
+            let (end, _) = self.1.block_on(async { async_read!(body, |body, piece| whole.extend_from_slice(piece)) });
+            (whole, end)
         }))
     }
 }
@@ -232,16 +257,23 @@ impl Driver for ReqwestBlocking {
         blocking_run!(self.0.run(api, flow))
     }
 
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        let (file, end, reader) = blocking_read!(self.0.download(api, download));
-        (file, end, reader.into_download())
+    fn save(
+        &self,
+        api: &Api,
+        download: Download,
+        mut sink: impl FnMut(&Download, &[u8]) + Send,
+    ) -> (Answer<()>, Download) {
+        let (end, reader) =
+            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
+        (end, reader.into_download())
     }
 
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
         let outcome = same(self.0.stream(call))?;
         Ok(outcome.map(|body| {
-            let (body, end, _) = blocking_read!(body);
-            (body, end)
+            let mut whole = Vec::new();
+            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
+            (whole, end)
         }))
     }
 }
@@ -263,16 +295,24 @@ impl Driver for Isahc {
         block_on(async { async_run!(self.0.run(api, flow)) })
     }
 
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        let (file, end, reader) = block_on(async { async_read!(self.0.download(api, download)) });
-        (file, end, reader.into_download())
+    fn save(
+        &self,
+        api: &Api,
+        download: Download,
+        mut sink: impl FnMut(&Download, &[u8]) + Send,
+    ) -> (Answer<()>, Download) {
+        let (end, reader) = block_on(async {
+            async_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece))
+        });
+        (end, reader.into_download())
     }
 
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
         let outcome = same(block_on(self.0.stream(call)))?;
         Ok(outcome.map(|body| {
-            let (body, end, _) = block_on(async { async_read!(body) });
-            (body, end)
+            let mut whole = Vec::new();
+            let (end, _) = block_on(async { async_read!(body, |body, piece| whole.extend_from_slice(piece)) });
+            (whole, end)
         }))
     }
 }
@@ -296,16 +336,23 @@ impl Driver for IsahcBlocking {
         blocking_run!(self.0.run(api, flow))
     }
 
-    fn read_file(&self, api: &Api, download: Download) -> (Vec<u8>, Answer<()>, Download) {
-        let (file, end, reader) = blocking_read!(self.0.download(api, download));
-        (file, end, reader.into_download())
+    fn save(
+        &self,
+        api: &Api,
+        download: Download,
+        mut sink: impl FnMut(&Download, &[u8]) + Send,
+    ) -> (Answer<()>, Download) {
+        let (end, reader) =
+            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
+        (end, reader.into_download())
     }
 
     fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
         let outcome = same(self.0.stream(call))?;
         Ok(outcome.map(|body| {
-            let (body, end, _) = blocking_read!(body);
-            (body, end)
+            let mut whole = Vec::new();
+            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
+            (whole, end)
         }))
     }
 }

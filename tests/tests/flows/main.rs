@@ -11,6 +11,7 @@
 mod downloads;
 mod drivers;
 mod into_stream;
+mod kills;
 mod streams;
 
 use std::time::Duration;

@@ -3,10 +3,11 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    thread,
     time::Duration,
 };
 
-use cometly_core::{Api, ApiKey, Attempt, AuthOutcome, Moment, Next, Operation, RetryPolicy, TransportLimits};
+use cometly_core::{Api, ApiKey, Attempt, AuthOutcome, Call, Moment, Next, Operation, RetryPolicy, TransportLimits};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use zeroize::Zeroizing;
 
@@ -25,6 +26,9 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "calls, requests, copies, Debug", left: Nothing, play: described },
     Scene { name: "answers that quote the key", left: Nothing, play: quoted },
     Scene { name: "rotated out, the Api lives on", left: Nothing, play: rotated },
+    Scene { name: "rotated once, the Api is dropped", left: Nothing, play: rotated_and_dropped },
+    Scene { name: "rotated out under calls under way", left: Nothing, play: rotated_under_calls },
+    Scene { name: "rotated in and out under four threads", left: Nothing, play: rotated_under_threads },
     Scene { name: "a call by a client that wipes its buffer", left: Nothing, play: by_a_careful_client },
     Scene { name: "an answer that quotes it among escapes", left: Told, play: quoted_among_escapes },
 ];
@@ -76,7 +80,7 @@ fn described(stage: &mut Stage) -> Result<(), BoxError> {
     let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
     let _ = format!("{key:?} {api:?} {call:?} {request:?} {value:?} {map:?} {authorized:?} {attempt:?}");
     let _ = attempt.request();
-    let copies = std::thread::spawn({
+    let copies = thread::spawn({
         let (key, call) = (key.clone(), call.clone());
         move || (key.clone(), call.clone(), call.to_request())
     });
@@ -151,27 +155,123 @@ fn rotated(stage: &mut Stage) -> Result<(), BoxError> {
     let api = stage.api()?;
     let call = api.get("events");
     stage.alive()?;
-    // The last four are kept, to be masked.
+    rotate_out(&api)?;
+    stage.gone()?;
+    let _ = call.to_request()?;
+    Ok(())
+}
+
+/// Puts as many other keys in place as it takes for the first to be forgotten: the current one and the four before it are
+/// kept, to be masked.
+fn rotate_out(api: &Api) -> Result<(), BoxError> {
     for number in 0..5 {
         api.rotate(ApiKey::new(format!("7|another-{number}"))?);
     }
+    Ok(())
+}
+
+/// One of the last five keys is wiped with the `Api`.
+fn rotated_and_dropped(stage: &mut Stage) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let call = api.get("events");
+    api.rotate(ApiKey::new("7|another")?);
+    drop(call);
+    // Still there, to be masked.
+    stage.alive()?;
+    drop(api);
+    Ok(())
+}
+
+/// Attempts that left with the old key are its last users; what came of their calls, and the `Api`, live on.
+fn rotated_under_calls(stage: &mut Stage) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let now = Moment::since_origin(Duration::from_secs(1));
+    let mut under_way = Vec::new();
+    for _ in 0..COPIES {
+        let operation: Operation<Body, std::io::Error> =
+            api.get("events").start(&RetryPolicy::default(), &TransportLimits::default(), 1, now)?;
+        let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
+        under_way.push((attempt.request(), attempt));
+    }
+    rotate_out(&api)?;
+    stage.alive()?;
+    let mut outcomes = Vec::new();
+    for (number, (request, attempt)) in under_way.into_iter().enumerate() {
+        drop(request);
+        // A refused key is sent again as the new one; a 422 ends the call.
+        let is_refused = number % 2 == 0;
+        let operation: Operation<Body, std::io::Error> =
+            attempt.finish(Ok(quoting(stage, if is_refused { 401 } else { 422 })?), now);
+        outcomes.push(match operation.next(now) {
+            Next::Done(outcome) if !is_refused => outcome?.into_result().err().ok_or("422 is no success")?.to_string(),
+            Next::Send(attempt) if is_refused => {
+                let operation: Operation<Body, std::io::Error> =
+                    attempt.finish(Ok(Response::new(Zeroizing::new(b"{}".to_vec()))), now);
+                let Next::Done(outcome) = operation.next(now) else { return Err("200 ends a call".into()) };
+                outcome?.to_string()
+            }
+            other => return Err(format!("neither the end nor the new key: {other:?}").into()),
+        });
+    }
+    assert!(outcomes.iter().any(|outcome| outcome.contains("[redacted]")), "there was nothing to mask");
     stage.gone()?;
-    let _ = call.to_request()?;
+    drop((api, outcomes));
+    Ok(())
+}
+
+fn quoting(stage: &Stage, status: u16) -> Result<Response<Body>, BoxError> {
+    let mut response = Response::new(quote(stage, "Bad token "));
+    *response.status_mut() = status.try_into()?;
+    Ok(response)
+}
+
+/// The key comes and goes while calls are made without a pause.
+fn rotated_under_threads(stage: &mut Stage) -> Result<(), BoxError> {
+    let api = stage.api()?;
+    let call = || -> Result<(), BoxError> {
+        for _ in 0..20 {
+            send(api.get("events"))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..4).map(|_| scope.spawn(call)).collect();
+        stage.alive()?;
+        while callers.iter().any(|caller| !caller.is_finished()) {
+            rotate_out(&api)?;
+            api.rotate(ApiKey::new(stage.recipe.key())?);
+        }
+        callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| "a thread has panicked")?)
+    })?;
+    rotate_out(&api)?;
+    stage.gone()?;
+    drop(api);
     Ok(())
 }
 
 /// Shows that what the clients leave is theirs.
 fn by_a_careful_client(stage: &mut Stage) -> Result<(), BoxError> {
     let api = stage.api()?;
-    let now = Moment::since_origin(Duration::from_secs(1));
-    let operation: Operation<Vec<u8>, std::io::Error> =
-        api.get("events").start(&RetryPolicy::none(), &TransportLimits::default(), 1, now)?;
-    let Next::Send(attempt) = operation.next(now) else { return Err("nothing holds it back".into()) };
-    let response = exchange(&attempt)?;
+    send(api.get("events"))?;
     stage.alive()?;
-    match attempt.finish::<_, std::io::Error>(Ok(response), now).next(now) {
-        Next::Done(Ok(AuthOutcome::Unauthenticated(_))) => Ok(()),
-        other => Err(format!("the server does not know this key: {other:?}").into()),
+    Ok(())
+}
+
+/// One call, by a client that wipes its buffer.
+fn send(call: Call) -> Result<(), BoxError> {
+    let now = Moment::since_origin(Duration::from_secs(1));
+    let mut operation: Operation<Vec<u8>, std::io::Error> =
+        call.start(&RetryPolicy::none(), &TransportLimits::default(), 1, now)?;
+    loop {
+        operation = match operation.next(now) {
+            // Once more, if the key was another one meanwhile.
+            Next::Send(attempt) => {
+                let response = exchange(&attempt)?;
+                attempt.finish(Ok(response), now)
+            }
+            Next::Done(Ok(AuthOutcome::Unauthenticated(_))) => return Ok(()),
+            other => return Err(format!("the server does not know this key: {other:?}").into()),
+        };
     }
 }
 

@@ -49,6 +49,20 @@ pub(super) const JOBS: &[Job] = &[
 /// By how many instructions reading a success of 2 B and one of 1 MB may differ: not even one look at each byte.
 pub(super) const MOST_APART: f64 = 5.0;
 
+/// A page of a list with its checks, over the same rows read by `serde_json` alone.
+pub(super) const MOST_OF_A_PAGE: f64 = 1.15;
+
+/// The lines of a pacer that a call waits in and leaves.
+pub(super) const LINES: &[(&str, &str)] = &[
+    ("leave-1", "1 waits"),
+    ("leave-100", "100 wait"),
+    ("leave-10000", "10,000 wait"),
+    ("leave-300-endpoints", "300 endpoints"),
+];
+
+/// By how many instructions waiting in a long line may differ from a short one: a search in a tree, not a walk.
+pub(super) const MOST_OF_WAITERS: f64 = 1_000.0;
+
 /// One client, and how our `send` on it compares.
 pub(super) struct Stack {
     pub(super) name: &'static str,

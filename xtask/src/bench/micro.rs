@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, thread};
 use crate::Result;
 
 use super::{
-    job::{Allowance, JOBS, Job, MOST_APART},
+    job::{Allowance, JOBS, Job, LINES, MOST_APART, MOST_OF_A_PAGE, MOST_OF_WAITERS},
     program::{Program, Workspace},
     row::{Cost, Row},
 };
@@ -21,9 +21,23 @@ pub(super) fn rows(ours: &Workspace, peers: Option<&Workspace>) -> Result<Vec<Ro
     for job in JOBS {
         rows.push(row(job, &ours, &peers)?);
         if job.slug == "read-200-1mb" {
-            rows.push(apart(&ours)?);
+            rows.push(apart("1 MB and 2 B apart", &ours, ("read-200-1mb", "read-200-2b"), MOST_APART)?);
         }
     }
+    let page = ours.of("page", "ours")?.instructions / ours.of("page", "lean")?.instructions;
+    rows.push(Row {
+        job: "a page of 100 events to its rows, over serde_json alone".to_owned(),
+        ours: Some(page),
+        instructions: Some(ours.of("page", "ours")?.instructions),
+        bound: Some(MOST_OF_A_PAGE),
+        beside: vec![("lean".to_owned(), ours.of("page", "lean")?)],
+        ..Row::default()
+    });
+    for (slug, line) in LINES {
+        rows.push(explain(&format!("wait in a pacer's line and leave it, {line}"), ours.of(slug, "ours")?));
+    }
+    rows.push(apart("10,000 waiters and 1 apart", &ours, ("leave-10000", "leave-1"), MOST_OF_WAITERS)?);
+    rows.push(apart("300 endpoints and 1 apart", &ours, ("leave-300-endpoints", "leave-1"), MOST_OF_WAITERS)?);
     rows.push(explain("two more headers, by hand", ours.allowance("get", Allowance::Headers)?));
     for job in JOBS.iter().filter(|job| job.allowance == Allowance::Masking) {
         let name = format!("masking a message, by hand: {}", job.slug.trim_start_matches("read-"));
@@ -55,14 +69,14 @@ fn row(job: &Job, ours: &Costs, peers: &Costs) -> Result<Row> {
     })
 }
 
-/// How much more a large success takes than the smallest.
-fn apart(ours: &Costs) -> Result<Row> {
-    let difference = ours.of("read-200-1mb", "ours")?.without(ours.of("read-200-2b", "ours")?);
+/// By how many instructions two pieces differ.
+fn apart(job: &str, costs: &Costs, (one, other): (&str, &str), bound: f64) -> Result<Row> {
+    let difference = costs.of(one, "ours")?.without(costs.of(other, "ours")?);
     Ok(Row {
-        job: "1 MB and 2 B apart".to_owned(),
+        job: job.to_owned(),
         ours: Some(difference.instructions.abs()),
         instructions: Some(difference.instructions.abs()),
-        bound: Some(MOST_APART),
+        bound: Some(bound),
         ..Row::default()
     })
 }

@@ -25,6 +25,11 @@ Each day is an export of its own, one after the other, into one file.")]
   cometly events track --input events.ndjson
   export-events | cometly events track --input - --journal events.cometly-journal
 
+Fields: event_name, and one of email, comet_token, or fingerprint with ip; and any of tracking_id, full_name, \
+first_name, last_name, phone, user_agent, event_time, url, amount, order_id, order_name, checkout_token, is_upsell, \
+upsell_common_id, comet_source, comet_network, comet_campaign, comet_ad_group, comet_ad_id, comet_keyword, comet_type, \
+idempotency_key, do_not_capi.
+
 Run the same command again to go on: what was answered is in the journal and is not sent again.")]
     Track(TrackArguments),
 }
@@ -308,12 +313,15 @@ pub(crate) struct ShownArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct OutputArguments {
-    /// How rows are written [default: as the name of --output ends; else a table on a terminal, and ndjson elsewhere]
+    /// How rows are written [default: as --output ends, with .csv, .json, .ndjson or .jsonl; else a table on a terminal, and ndjson elsewhere]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// A file for the rows, which is there only once it is whole, readable by you alone; - for stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Put ' before texts in CSV that a spreadsheet runs as a formula: those that begin with = + - @, a tab or a carriage return
+    #[arg(long)]
+    pub(crate) escape_formulas: bool,
     /// Go on with what an earlier run of the same command left, or begin if there is nothing
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
@@ -327,21 +335,21 @@ impl OutputArguments {
         self.output.as_deref().filter(|path| path.as_os_str() != "-")
     }
 
-    pub(crate) fn format(&self, is_json: bool) -> Format {
-        if let Some(format) = self.format {
-            return format;
+    /// `None` if the file's name ends as that of another format.
+    pub(crate) fn format(&self, is_json: bool) -> Option<Format> {
+        if self.format.is_some() {
+            return self.format;
         }
-        match self.file() {
-            Some(path) => {
-                let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-                match extension {
-                    "csv" => Format::Csv,
-                    "json" => Format::Json,
-                    _ => Format::Ndjson,
-                }
-            }
-            None if !is_json && std::io::IsTerminal::is_terminal(&std::io::stdout()) => Format::Table,
-            None => Format::Ndjson,
+        let Some(path) = self.file() else {
+            let is_table = !is_json && std::io::IsTerminal::is_terminal(&std::io::stdout());
+            return Some(if is_table { Format::Table } else { Format::Ndjson });
+        };
+        match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
+            "csv" => Some(Format::Csv),
+            "json" => Some(Format::Json),
+            // A packed file is refused as such.
+            "" | "ndjson" | "jsonl" | "gz" => Some(Format::Ndjson),
+            _ => None,
         }
     }
 }

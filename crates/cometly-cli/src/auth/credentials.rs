@@ -51,6 +51,7 @@ pub(crate) struct Profile {
 }
 
 /// All stored keys by profile, and the profile that is used if none is named.
+#[derive(Default)]
 pub(crate) struct Credentials {
     pub(crate) current: String,
     pub(crate) profiles: BTreeMap<String, Profile>,
@@ -116,9 +117,9 @@ pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Credentials) -> T)
         Content::Broken => {
             // It may hold keys of other profiles, or be of a later version: kept under another name.
             fs::rename(&target, broken(&target)).map_err(failed)?;
-            Credentials { current: String::new(), profiles: BTreeMap::new() }
+            Credentials::default()
         }
-        Content::Absent => Credentials { current: String::new(), profiles: BTreeMap::new() },
+        Content::Absent => Credentials::default(),
     };
     let changed = change(&mut credentials);
     if credentials.profiles.is_empty() {

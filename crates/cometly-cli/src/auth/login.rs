@@ -40,12 +40,13 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
             .unwrap_or_default(),
     };
     console.note(format_args!("The key will be checked at {base_url} and kept as the profile {name}."));
+    session::remark_on(&base_url, console);
     let (key, kept) = match session::key_from(global)? {
         Some(_) if with_token => {
             return Err(Failure::usage("--key-from and --with-token each name a key: give one of them"));
         }
         Some(chain) => {
-            let found = chain.read().map_err(session::no_key)?;
+            let found = session::read(&chain)?;
             (found.key().clone(), StoredKey::At(from_any_folder(found.reference())?))
         }
         None => {

@@ -24,7 +24,7 @@ use crate::{
 const OLD_KEY_IN_USE_SECONDS: u32 = 120;
 
 pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
-    let session = Session::open(global)?;
+    let session = Session::find(global, console)?.ok_or_else(Session::missing)?;
     let place = Place::of(&session.source)?;
     console.note(format_args!("The new key will be checked at {} and put into {place}.", session.api.base_url()));
     let key = login::read_key(with_token)?;

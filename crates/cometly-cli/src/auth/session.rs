@@ -11,16 +11,19 @@
 //! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
 //! this machine.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{env, path::PathBuf};
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
-use cometly_credentials::{FoundKey, KeyChain, KeyRef, NoKey, Watcher};
+use cometly_credentials::{FoundKey, KeyChain, KeyRef, Watcher};
 
 use crate::{
     arguments::{self, Global},
     auth::credentials::{self, Credentials, Profile, StoredKey},
+    environment::variable,
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
+    fleet,
+    terminal::{console::Console, interrupt},
 };
 
 const PROFILE_VARIABLE: &str = "COMETLY_PROFILE";
@@ -40,6 +43,14 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
+    /// The profile whose key it is.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Profile { name, .. } => Some(name),
+            Self::Environment | Self::Reference(_) => None,
+        }
+    }
+
     /// The reference that had the key, if it came from one.
     pub(crate) fn found(&self) -> Option<&FoundKey> {
         match self {
@@ -52,6 +63,8 @@ impl KeySource {
 
 /// The API as the key of this command sees it.
 pub(crate) struct Session {
+    /// Dropped before the last clone of the pacer, for which it waits.
+    _member: Option<fleet::Member>,
     pub(crate) api: Api,
     pub(crate) source: KeySource,
     key: ApiKey,
@@ -61,10 +74,20 @@ pub(crate) struct Session {
     _watcher: Option<Watcher>,
 }
 
+/// A key, where it came from and where it may go.
+struct Found {
+    key: ApiKey,
+    base_url: BaseUrl,
+    source: KeySource,
+}
+
 impl Session {
-    /// The session of this command.
-    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
-        Self::find(global)?.ok_or_else(Self::missing)
+    /// The session of this command, whose calls wait for their turn among those of its fleet.
+    pub(crate) fn open(global: &Global, console: &Console) -> Result<Self, Failure> {
+        let Found { key, base_url, source } = Found::look(global, console)?.ok_or_else(Self::missing)?;
+        remark_on(&base_url, console);
+        let (pacer, member) = fleet::pacer(global, console)?;
+        Self::with_pacer(key, base_url, source, pacer, member)
     }
 
     pub(crate) fn missing() -> Failure {
@@ -76,20 +99,72 @@ impl Session {
         format!("run `cometly auth login`, or set {API_KEY_VARIABLE}; a key is made at {INTEGRATIONS}")
     }
 
-    /// As [`open`](Self::open); `None` if there is no key.
-    pub(crate) fn find(global: &Global) -> Result<Option<Self>, Failure> {
+    /// As [`open`](Self::open), without a fleet; `None` if there is no key.
+    pub(crate) fn find(global: &Global, console: &Console) -> Result<Option<Self>, Failure> {
+        let found = Found::look(global, console)?;
+        if let Some(found) = &found {
+            remark_on(&found.base_url, console);
+        }
+        found.map(|Found { key, base_url, source }| Self::new(key, base_url, source)).transpose()
+    }
+
+    pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
+        Self::with_pacer(key, base_url, source, Pacer::new(), None)
+    }
+
+    fn with_pacer(
+        key: ApiKey,
+        base_url: BaseUrl,
+        source: KeySource,
+        pacer: Pacer,
+        member: Option<fleet::Member>,
+    ) -> Result<Self, Failure> {
+        let key_ending = ending(&key);
+        let api = api(key.clone(), base_url, pacer)?;
+        let watch = |found: &FoundKey| Watcher::start(found.reference().clone(), &api);
+        let watcher = source.found().map(watch).transpose();
+        let watcher = watcher.map_err(|error| Failure::local(format!("cannot watch the key: {error}")))?;
+        Ok(Self { _member: member, api, source, key, key_ending, _watcher: watcher })
+    }
+
+    /// Whether the session began with this key.
+    pub(crate) fn is_key(&self, key: &ApiKey) -> bool {
+        self.key.expose_secret() == key.expose_secret()
+    }
+
+    /// The session of this command, or one without a key: for a call that is shown and not sent.
+    pub(crate) fn for_show(global: &Global, console: &Console) -> Result<Self, Failure> {
+        Self::find(global, console)?.map_or_else(|| Self::without_key(global), Ok)
+    }
+
+    /// A session without a key, for calls that are described and not sent.
+    pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
+        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+        Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
+    }
+}
+
+impl Found {
+    /// Looks for the key of this command.
+    fn look(global: &Global, console: &Console) -> Result<Option<Self>, Failure> {
         if let Some(chain) = key_from(global)? {
             if global.profile.is_some() {
                 return Err(Failure::usage("--key-from and --profile each name a key: give one of them"));
             }
-            let found = chain.read().map_err(no_key)?;
+            let found = read(&chain)?;
             let base_url = base_url(global)?.unwrap_or_default();
-            return Self::new(found.key().clone(), base_url, KeySource::Reference(found)).map(Some);
+            return Ok(Some(Self { key: found.key().clone(), base_url, source: KeySource::Reference(found) }));
         }
         if global.profile.is_none()
             && let Some(key) = environment_key()?
         {
-            return Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment).map(Some);
+            if let Some(name) = named_profile(global)? {
+                console.remark(format_args!(
+                    "{PROFILE_VARIABLE} names {name}, which is not used, since {API_KEY_VARIABLE} is set; --profile {name} uses it"
+                ));
+            }
+            let base_url = base_url(global)?.unwrap_or_default();
+            return Ok(Some(Self { key, base_url, source: KeySource::Environment }));
         }
         let wanted = match (&global.base_url, &global.profile) {
             (None, Some(_)) => None,
@@ -101,7 +176,8 @@ impl Session {
         let is_any = stored.is_some();
         let Some((name, profile)) = chosen(stored, named.as_deref()) else {
             return match named {
-                Some(name) => Err(no_such_profile(&name)),
+                Some(name) if global.profile.is_some() => Err(no_such_profile(&name)),
+                Some(name) => Err(named_by_variable(&name)),
                 None if is_any => Err(none_in_use()),
                 None => Ok(None),
             };
@@ -110,36 +186,11 @@ impl Session {
         let (key, found) = match profile.key {
             StoredKey::Here(key) => (key, None),
             StoredKey::At(reference) => {
-                let found = KeyChain::from(reference).read().map_err(no_key)?;
+                let found = read(&KeyChain::from(reference))?;
                 (found.key().clone(), Some(found))
             }
         };
-        Self::new(key, base_url, KeySource::Profile { name, file, found }).map(Some)
-    }
-
-    pub(crate) fn new(key: ApiKey, base_url: BaseUrl, source: KeySource) -> Result<Self, Failure> {
-        let key_ending = ending(&key);
-        let api = api(key.clone(), base_url)?;
-        let watch = |found: &FoundKey| Watcher::start(found.reference().clone(), &api);
-        let watcher = source.found().map(watch).transpose();
-        let watcher = watcher.map_err(|error| Failure::local(format!("cannot watch the key: {error}")))?;
-        Ok(Self { api, source, key, key_ending, _watcher: watcher })
-    }
-
-    /// Whether the session began with this key.
-    pub(crate) fn is_key(&self, key: &ApiKey) -> bool {
-        self.key.expose_secret() == key.expose_secret()
-    }
-
-    /// The session of this command, or one without a key: for a call that is shown and not sent.
-    pub(crate) fn for_show(global: &Global) -> Result<Self, Failure> {
-        Self::find(global)?.map_or_else(|| Self::without_key(global), Ok)
-    }
-
-    /// A session without a key, for calls that are described and not sent.
-    pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
-        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
-        Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
+        Ok(Some(Self { key, base_url, source: KeySource::Profile { name, file, found } }))
     }
 }
 
@@ -147,11 +198,42 @@ impl Session {
 pub(crate) fn key_from(global: &Global) -> Result<Option<KeyChain>, Failure> {
     let references: Result<Vec<KeyRef>, _> = global.key_from.iter().map(|text| text.parse()).collect();
     let references = references.map_err(|error| Failure::usage(format!("--key-from cannot be used: {error}")))?;
+    if references.iter().any(|reference| wants_shell(reference.text())) {
+        return Err(Failure::usage(
+            "--key-from cmd: runs a program without a shell, which a pipe or several commands need",
+        )
+        .advise("name the shell: --key-from \"cmd:sh -c 'PROGRAM | PROGRAM'\""));
+    }
     Ok(Some(references).filter(|references| !references.is_empty()).map(KeyChain::from))
 }
 
-pub(crate) fn no_key(error: NoKey) -> Failure {
-    Failure::new(Exit::Unauthenticated, error.to_string())
+/// Whether a command has an operator of a shell among its words, outside of quotation marks.
+fn wants_shell(reference: &str) -> bool {
+    let Some(command) = reference.strip_prefix("cmd:") else { return false };
+    let mut quote = None;
+    let plain: String = command
+        .chars()
+        .map(|char| match (quote, char) {
+            (None, '\'' | '"') => {
+                quote = Some(char);
+                '_'
+            }
+            (Some(open), _) => {
+                if open == char {
+                    quote = None;
+                }
+                '_'
+            }
+            (None, char) => char,
+        })
+        .collect();
+    plain.split_ascii_whitespace().any(|word| ["|", "||", "&&", ";", ">", "<", "&"].contains(&word))
+}
+
+/// The key of the first reference that has one.
+pub(crate) fn read(chain: &KeyChain) -> Result<FoundKey, Failure> {
+    interrupt::end_on_signal()?;
+    chain.read().map_err(|error| Failure::new(Exit::Unauthenticated, error.to_string()))
 }
 
 /// The profile that the command line or the environment names.
@@ -171,6 +253,12 @@ pub(crate) fn no_such_profile(name: &str) -> Failure {
     ))
 }
 
+/// As [`no_such_profile`], if the environment names it.
+pub(crate) fn named_by_variable(name: &str) -> Failure {
+    Failure::new(Exit::Unauthenticated, format!("{PROFILE_VARIABLE} names the profile {name}, which there is not"))
+        .advise(format!("set it to one that `cometly auth list` shows, or log in: cometly auth login --profile {name}"))
+}
+
 fn none_in_use() -> Failure {
     Failure::new(Exit::Unauthenticated, "the profile that was in use is gone")
         .advise("name another one with --profile, or choose one: cometly auth switch NAME")
@@ -183,11 +271,18 @@ fn chosen(stored: Option<Credentials>, named: Option<&str>) -> Option<(String, P
 }
 
 /// An API with our name on it, whose calls wait for their turn.
-fn api(key: ApiKey, base_url: BaseUrl) -> Result<Api, Failure> {
-    let builder = Api::builder(key).base_url(base_url).pacer(Pacer::new());
+fn api(key: ApiKey, base_url: BaseUrl, pacer: Pacer) -> Result<Api, Failure> {
+    let builder = Api::builder(key).base_url(base_url).pacer(pacer);
     // Our own name is plain ASCII.
     let builder = builder.user_agent(USER_AGENT).map_err(|error| Failure::local(error.to_string()))?;
     Ok(builder.build())
+}
+
+/// An address without a path is one from which the path was forgotten, or a server of the user's own.
+pub(crate) fn remark_on(base_url: &BaseUrl, console: &Console) {
+    if base_url.path().is_empty() {
+        console.remark(format_args!("{base_url} has no path; that of Cometly's API is {}", BaseUrl::default().path()));
+    }
 }
 
 /// Where calls go, if the command line or the environment says so.
@@ -222,12 +317,6 @@ fn parse(url: &str, insecure: &[String]) -> Result<BaseUrl, String> {
         return Ok(insecure_url);
     }
     Err(format!("{refused}; in a closed test network, --insecure-http {authority} allows it for this host"))
-}
-
-/// A variable of the environment; an empty one is none.
-fn variable(name: &str) -> Option<String> {
-    let value = env::var_os(name).filter(|value| !value.is_empty())?;
-    Some(value.into_string().unwrap_or_else(|value: OsString| value.to_string_lossy().into_owned()))
 }
 
 pub(crate) fn environment_key() -> Result<Option<ApiKey>, Failure> {
@@ -283,6 +372,16 @@ mod tests {
             ["https://app.cometly.com.example/public-api/v1", "http://127.0.0.1:1/", "https://app.cometly.com:444/"]
         {
             assert_eq!(bound("x", stored.clone(), Some(url(other))).unwrap_err().exit, Exit::Usage, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_operator_of_a_shell_is_seen_outside_of_quotation_marks() {
+        for command in ["cmd:pass show x | head -1", "cmd:a && b", "cmd:a 'b' ; c", "cmd:a > b"] {
+            assert!(wants_shell(command), "{command}");
+        }
+        for command in ["cmd:sh -c 'a | b'", "cmd:printf 12|abc", "cmd:a \"| b\" '&& c'", "file:a | b", "cmd:a '' b"] {
+            assert!(!wants_shell(command), "{command}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use cometly_core::{API_KEY_VARIABLE, Api, ApiError, AuthOutcome, Call, KeyStatus, bytes::Bytes};
+use cometly_core::{
+    API_KEY_VARIABLE, Api, ApiError, ApiErrorKind, AuthOutcome, Call, ForbiddenReason, KeyStatus, bytes::Bytes,
+};
 use cometly_credentials::FoundKey;
 use serde::Serialize;
 
@@ -17,6 +19,8 @@ use crate::{
     terminal::console::Console,
     transport::{Patience, Transport},
 };
+
+const SEE_PERMISSIONS: &str = "the key is right; see to its permissions and the subscription";
 
 /// The call that asks for least and needs no date.
 pub(crate) fn probe(api: &Api) -> Call {
@@ -67,7 +71,7 @@ struct Endpoint {
 
 pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
     credentials::remove_leftover(&credentials::path()?);
-    let status = match Session::find(global)? {
+    let status = match Session::find(global, console)? {
         None => KeyReport::without_key(),
         Some(session) => {
             let transport = Transport::new(global, Patience::Call, console)?;
@@ -75,6 +79,7 @@ pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Ex
             let mut status = KeyReport::of(&session, sent);
             if limits && matches!(status.key, "accepted" | "not_allowed") {
                 status.limits.extend(lists(&session.api).into_iter().map(|call| Endpoint::ask(&transport, call)));
+                status.judge_by_all();
             }
             status
         }
@@ -143,6 +148,22 @@ impl KeyReport {
         }
     }
 
+    /// A key that may read one list is accepted, though it may not read companies.
+    fn judge_by_all(&mut self) {
+        let names = |is_allowed: bool| {
+            let names = self.limits.iter().filter(|endpoint| endpoint.is_allowed() == is_allowed);
+            names.map(|endpoint| endpoint.call.trim_start_matches("GET ")).collect::<Vec<_>>().join(", ")
+        };
+        let (allowed, others) = (names(true), names(false));
+        if self.key == "not_allowed" && !allowed.is_empty() {
+            (self.key, self.exit) = ("accepted", Exit::Ok);
+            self.answer = format!("the API key is accepted; it may read {allowed}, and not {others}");
+            self.next = format!("nothing, unless it is to read {others}: then see to its permissions");
+        } else if self.key == "not_allowed" {
+            SEE_PERMISSIONS.clone_into(&mut self.next);
+        }
+    }
+
     fn lines(&self) -> Vec<String> {
         let source = match (self.source, &self.profile, &self.file) {
             (_, Some(name), Some(file)) if self.reference.is_some() => {
@@ -190,6 +211,10 @@ impl Endpoint {
         }
     }
 
+    fn is_allowed(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+
     fn words(&self) -> String {
         let status = self.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"));
         let left = match (self.remaining, self.limit) {
@@ -230,10 +255,18 @@ fn next(outcome: &AuthOutcome<Bytes>, source: &KeySource) -> String {
         }
         KeySource::Profile { name, .. } => format!("run `cometly auth login --profile {name}`"),
     };
+    let is_inactive = matches!(
+        outcome.error().map(ApiError::kind),
+        Some(ApiErrorKind::Forbidden(ForbiddenReason::InactiveSubscription))
+    );
     match (outcome.error().map(|error| Exit::from(error.kind())), key_status(outcome)) {
         (None, _) => "nothing; try `cometly request GET companies --paginate`".to_owned(),
         (Some(Exit::Unauthenticated), _) => format!("make a new key at {INTEGRATIONS} and {replace}"),
-        (Some(Exit::Forbidden), _) => "the key is right; see to its permissions and the subscription".to_owned(),
+        (Some(Exit::Forbidden), _) if is_inactive => SEE_PERMISSIONS.to_owned(),
+        (Some(Exit::Forbidden), _) => {
+            "the key is right; see to its permissions and the subscription, or ask for the other lists with --limits"
+                .to_owned()
+        }
         (Some(Exit::RateLimited), _) => "wait, then ask again".to_owned(),
         (_, KeyStatus::Accepted) => "the key is right; see the answer above".to_owned(),
         _ => "this says nothing of the key; see the answer above, then ask again".to_owned(),

@@ -138,10 +138,10 @@ fn one<E: Endpoint>(
     console: &Console,
 ) -> Result<Exit, Failure> {
     if shown.dry_run {
-        return dry_run::show(&request.call(&Session::for_show(global)?.api), console);
+        return dry_run::show(&request.call(&Session::for_show(global, console)?.api), console);
     }
     // Kept to the end, since it watches the key.
-    let session = Session::open(global)?;
+    let session = Session::open(global, console)?;
     let transport = Transport::new(global, Patience::Call, console)?;
     let progress = console.progress.begin(None, "");
     let sent = transport.send(request.call(&session.api));

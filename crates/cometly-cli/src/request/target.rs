@@ -9,9 +9,7 @@ const MAX_SEGMENTS: usize = 16;
 
 /// A call of `method` on `path`.
 pub(crate) fn call(api: &Api, method: Method, path: &str) -> Result<Call, Failure> {
-    if let Some((_, rest)) = path.split_once("://") {
-        return Err(whole_url(rest, api.base_url()));
-    }
+    let path = if is_whole_url(path) { within(path, api.base_url())? } else { path };
     let (template, values) = split(path, api.base_url().path())?;
     let call = api.request(method, template);
     Ok(values.into_iter().fold(call, Call::segment))
@@ -55,18 +53,20 @@ fn split<'p>(path: &'p str, base: &str) -> Result<(String, Vec<&'p str>), Failur
     Ok((segments.join("/"), values))
 }
 
-/// A URL copied from somewhere: it says where the key would go, which is not for a path to say. `rest` is what follows the
-/// scheme.
-fn whole_url(rest: &str, base: &BaseUrl) -> Failure {
-    let own = format!("{}{}", base.authority(), base.path());
-    let is_own = rest.strip_prefix(&own).is_some_and(|path| path.is_empty() || path.starts_with('/'));
-    let what = if is_own {
-        "the path is a whole URL".to_owned()
-    } else {
-        format!("the path is a whole URL, and not one of this API's address, {base}")
-    };
+/// Whether a path is a URL copied from somewhere.
+pub(crate) fn is_whole_url(path: &str) -> bool {
+    path.contains("://")
+}
+
+/// The path of a whole URL within the API's own address: where the key goes is not for a path to say.
+fn within<'p>(url: &'p str, base: &BaseUrl) -> Result<&'p str, Failure> {
+    let own = format!("{}://{}{}", base.scheme(), base.authority(), base.path());
     let start = if base.path().is_empty() { "the host" } else { base.path() };
-    Failure::usage(what).advise(format!("a path begins after {start}, as in contacts/42"))
+    match url.strip_prefix(&own).filter(|path| path.starts_with('/')) {
+        Some(path) => Ok(path),
+        None => Err(Failure::usage(format!("the path is a whole URL, and not one within this API's address, {base}"))
+            .advise(format!("a path begins after {start}, as in contacts/42"))),
+    }
 }
 
 /// What the API's own names look like; the rest are ids.
@@ -102,15 +102,23 @@ mod tests {
     #[test]
     fn a_whole_url_is_refused_without_advice_to_send_the_key_there() {
         let base = BaseUrl::default();
-        let foreign = whole_url("evil.example/canary?x", &base).to_string();
+        let refused = |url: &str| within(url, &base).unwrap_err().to_string();
+        let foreign = refused("https://evil.example/canary?x");
         assert!(
-            foreign.contains("not one of this API's address") && foreign.contains("after /public-api/v1"),
+            foreign.contains("not one within this API's address") && foreign.contains("after /public-api/v1"),
             "{foreign}"
         );
         assert!(!foreign.contains("COMETLY_BASE_URL") && !foreign.contains("canary"), "{foreign}");
-        for other in ["app.cometly.com.evil.example/public-api/v1/x", "app.cometly.com/public-api/v11", ""] {
-            assert!(whole_url(other, &base).to_string().contains("not one of"), "{other}");
+        for other in [
+            "https://app.cometly.com.evil.example/public-api/v1/x",
+            "https://app.cometly.com/public-api/v11",
+            "https://app.cometly.com/public-api/v1",
+            "http://app.cometly.com/public-api/v1/x",
+            "https://app.cometly.com@evil.example/public-api/v1/x",
+            "://",
+        ] {
+            assert!(refused(other).contains("not one within"), "{other}");
         }
-        assert!(!whole_url("app.cometly.com/public-api/v1/x", &base).to_string().contains("not one of"));
+        assert_eq!(within("https://app.cometly.com/public-api/v1/contacts/42", &base).unwrap(), "/contacts/42");
     }
 }

@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::{arguments::Format, exit::Exit, failure::Failure, rows::table::Table};
 
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 /// The most names of left out fields that are reported.
 const MAX_LEFT_OUT: usize = 20;
 
@@ -21,12 +23,25 @@ pub(crate) struct Writer {
     rows: u64,
     /// Fields that are in no column.
     left_out: BTreeSet<String>,
+    /// Whether texts in CSV are kept from being a formula, and how many were not.
+    escapes_formulas: bool,
+    formulas: u64,
 }
 
 impl Writer {
     pub(crate) fn new(format: Format, columns: Vec<String>) -> Self {
         let (table, left_out) = (Table::default(), BTreeSet::new());
-        Self { format, columns, table, has_begun: false, rows: 0, left_out }
+        Self { format, columns, table, has_begun: false, rows: 0, left_out, escapes_formulas: false, formulas: 0 }
+    }
+
+    /// Puts an apostrophe before texts in CSV that a spreadsheet would run.
+    pub(crate) fn escaping_formulas(self, escapes_formulas: bool) -> Self {
+        Self { escapes_formulas, ..self }
+    }
+
+    /// How many texts a spreadsheet would run.
+    pub(crate) fn formulas(&self) -> u64 {
+        self.formulas
     }
 
     /// Goes on behind what was written before.
@@ -36,7 +51,8 @@ impl Writer {
 
     /// What two runs must have in common to write one file.
     pub(crate) fn describe(&self) -> String {
-        format!("{:?} {}", self.format, self.columns.join(","))
+        let escaped = if self.escapes_formulas { " escaped" } else { "" };
+        format!("{:?} {}{escaped}", self.format, self.columns.join(","))
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -104,12 +120,27 @@ impl Writer {
                 self.left_out.insert(name.chars().take(40).collect());
             }
         }
-        Ok(self
-            .columns
-            .iter()
-            .map(|column| fields.get(column.as_str()).map(|raw| cell(raw)).unwrap_or_default())
-            .collect())
+        let mut cells = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let raw = fields.get(column.as_str());
+            let mut cell = raw.map(|raw| cell(raw)).unwrap_or_default();
+            let is_text = raw.is_some_and(|raw| raw.get().starts_with('"'));
+            if self.format == Format::Csv && is_text && cell.starts_with(FORMULA) {
+                if self.escapes_formulas {
+                    cell.insert(0, '\'');
+                } else if !is_number(&cell) {
+                    self.formulas = self.formulas.saturating_add(1);
+                }
+            }
+            cells.push(cell);
+        }
+        Ok(cells)
     }
+}
+
+/// A phone number, say: a spreadsheet reads another value, and runs nothing.
+fn is_number(cell: &str) -> bool {
+    cell.starts_with(['+', '-']) && cell.chars().all(|char| char.is_ascii_digit() || " +-.()".contains(char))
 }
 
 /// A value as a cell: a text as it reads, nothing for null, anything else as its JSON.
@@ -169,6 +200,24 @@ mod tests {
         let read: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
         assert!(read.len() == 2 && json.contains("1.50") && json.lines().count() == 4, "{json}");
         assert_eq!(written(Format::Table, &ROWS).lines().next(), Some("id    name    tags"));
+    }
+
+    #[test]
+    fn texts_that_a_spreadsheet_would_run_are_counted_or_escaped() {
+        let row = r#"{"id":-1.5,"name":"=HYPERLINK(\"x\")","tags":"+49 30 (1)"}"#;
+        let other = r#"{"id":"-x","name":"@SUM","tags":"\tx"}"#;
+        let columns = ["id", "name", "tags"].map(str::to_owned).to_vec();
+        let lines = |escapes: bool, format: Format| {
+            let mut writer = Writer::new(format, columns.clone()).escaping_formulas(escapes);
+            let rows: Vec<Box<RawValue>> = [row, other].map(|row| serde_json::from_str(row).unwrap()).to_vec();
+            let lines = writer.lines(&rows.iter().map(|row| &**row).collect::<Vec<_>>()).unwrap();
+            (String::from_utf8(lines.join(&b'\n')).unwrap(), writer.formulas())
+        };
+        let plain = "id,name,tags\n-1.5,\"=HYPERLINK(\"\"x\"\")\",+49 30 (1)\n-x,@SUM,\tx";
+        assert_eq!(lines(false, Format::Csv), (plain.to_owned(), 4));
+        let escaped = "id,name,tags\n-1.5,\"'=HYPERLINK(\"\"x\"\")\",'+49 30 (1)\n'-x,'@SUM,'\tx";
+        assert_eq!(lines(true, Format::Csv), (escaped.to_owned(), 0));
+        assert_eq!(lines(true, Format::Ndjson), ([row, other].join("\n"), 0));
     }
 
     #[test]

@@ -9,7 +9,8 @@ const KEY_OPTIONS: [&str; 8] =
     ["--key", "--api-key", "--apikey", "--api_key", "--token", "--secret", "--bearer", "--password"];
 
 /// The commands, so that none is taken for another's argument.
-const COMMANDS: [&str; 6] = ["auth", "request", "events", "emulator", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["auth", "request", "events", "contacts", "companies", "fleet", "emulator", "completions", "man"];
 
 const MASK: &str = "[hidden]";
 
@@ -49,12 +50,21 @@ pub(crate) fn mask(text: &str, arguments: &[OsString]) -> String {
     let mut masked = hide_keys(text);
     for argument in arguments.iter().skip(1) {
         let argument = argument.to_string_lossy();
+        if let Some(user) = user_of_url(&argument) {
+            masked = masked.replace(user, MASK);
+        }
         let parts = argument.split(is_between).chain([argument.as_ref()]);
         for part in parts.filter(|part| looks_like_a_key(part)) {
             masked = masked.replace(part, MASK);
         }
     }
     masked
+}
+
+/// What is before the host of a URL: a user, a password.
+fn user_of_url(argument: &str) -> Option<&str> {
+    let (user, _) = argument.split_once("://")?.1.rsplit_once('@')?;
+    Some(user).filter(|user| !user.is_empty())
 }
 
 /// `text` without what has the shape of a key: a number, a bar, and a secret.
@@ -116,6 +126,8 @@ mod tests {
         assert_eq!(mask(text, &line), "no [hidden], [hidden], contacts or --transprot");
         let line = ["cometly", "Authorization: Bearer abcdefghijklmnopqrstuvwxyz"].map(OsString::from);
         assert_eq!(mask("no Bearer abcdefghijklmnopqrstuvwxyz'", &line), "no Bearer [hidden]'");
+        let line = arguments("cometly redis://user:canary/@127.0.0.1");
+        assert_eq!(mask("no redis://user:canary/@127.0.0.1", &line), "no redis://[hidden]@127.0.0.1");
         assert_eq!(
             hide_keys("cannot read '12|canary' of a-long-file-name.ndjson"),
             "cannot read '[hidden]' of a-long-file-name.ndjson"

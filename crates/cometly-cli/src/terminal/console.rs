@@ -35,6 +35,15 @@ impl Console {
         }
     }
 
+    /// A note that a script may want to see: with `--json` an object, as errors are.
+    pub(crate) fn remark(&self, words: impl fmt::Display) {
+        if self.json {
+            self.note(serde_json::json!({ "warning": words.to_string() }));
+        } else {
+            self.note(words);
+        }
+    }
+
     /// Messages printed even with `--quiet`.
     pub(crate) fn warn(&self, words: impl fmt::Display) {
         self.styled("", words);

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: once to end in order, twice to end now. And the hidden prompt, which must leave the terminal as it was
+//! Ctrl-C and SIGTERM: once to end in order, twice to end now, with the programs that were started for a key. And the hidden prompt, which must leave the terminal as it was
 //! however it ends.
 
 use std::{
@@ -26,6 +26,11 @@ pub(crate) fn listen(notify: impl Fn() + Send + 'static) -> Result<(), Failure> 
         is_second = true;
         notify();
     })
+}
+
+/// Ends the process at a signal, and with it the programs of `cmd:` references, which a terminal's Ctrl-C does not reach.
+pub(crate) fn end_on_signal() -> Result<(), Failure> {
+    on_signal(|| end())
 }
 
 /// Asks on the terminal for what is not shown. While it waits the terminal has no echo, which a signal must not leave behind.
@@ -60,6 +65,7 @@ fn on_signal(action: impl FnMut() + Send + 'static) -> Result<(), Failure> {
 }
 
 fn end() -> ! {
+    cometly_credentials::end_commands();
     process::exit(Exit::Interrupted.code().into())
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -48,6 +48,8 @@ const HEADERS: [&str; 19] = [
 ];
 /// None of the headers needs more.
 const MAX_HEADER_LEN: usize = 100;
+/// This many characters of the key in a row are a piece of it.
+const PIECE: usize = 6;
 /// Of a larger body only the size is shown.
 const MAX_BODY: usize = 1 << 20;
 const MAX_FIELDS: usize = 64;
@@ -65,6 +67,8 @@ struct Inner {
 
 struct State {
     file: File,
+    /// Whether anything happened to a call.
+    has_calls: bool,
     /// The first failure to write.
     failed: Option<io::Error>,
 }
@@ -79,6 +83,10 @@ pub(crate) struct Answer<'a> {
 impl Trace {
     /// Begins a file that is not there yet, readable by its owner alone.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            return Err(Failure::usage("--trace - would mix the trace with the results")
+                .advise("name a file that is not there, as in --trace cometly-trace.ndjson"));
+        }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -86,14 +94,14 @@ impl Trace {
         let file = options.open(path).map_err(|error| {
             Failure::file("create", path, &error).advise("name a file that is not there with --trace FILE")
         })?;
-        let state = Mutex::new(State { file, failed: None });
+        let state = Mutex::new(State { file, has_calls: false, failed: None });
         let trace = Self(Arc::new(Inner { path: path.to_owned(), started: Instant::now(), state }));
-        trace.write(json!({"event": "start", "version": env!("CARGO_PKG_VERSION"), "system": std::env::consts::OS}));
+        trace.line(json!({"event": "start", "version": env!("CARGO_PKG_VERSION"), "system": std::env::consts::OS}));
         Ok(trace)
     }
 
     pub(crate) fn step(&self, call: &CallName, step: &Step) {
-        let (method, template) = (&call.method, template(&call.template));
+        let (method, template) = (method(&call.method), template(&call.template));
         self.write(match step {
             Step::Tried { number, result, time } => json!({
                 "event": "attempt", "method": method, "template": template, "attempt": number,
@@ -125,7 +133,7 @@ impl Trace {
         let answer = answer.map(|answer| {
             json!({"status": answer.status, "headers": headers(answer.headers, key), "body": body(&answer.body)})
         });
-        let mut line = json!({"event": "call", "method": call.method, "template": template(&call.template)});
+        let mut line = json!({"event": "call", "method": method(&call.method), "template": template(&call.template)});
         if let Some(line) = line.as_object_mut() {
             let parts = [("request", request), ("answer", answer), ("failure", failure.map(Value::from))];
             line.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?))));
@@ -133,15 +141,25 @@ impl Trace {
         self.write(line);
     }
 
-    /// What went wrong with the file, if anything did.
-    pub(crate) fn finish(&self) -> Result<(), Failure> {
-        match self.state().failed.take() {
-            None => Ok(()),
+    /// What went wrong with the file, if anything did. One that would tell of no call is removed, so that its name is free:
+    /// whether it was.
+    pub(crate) fn finish(&self) -> Result<bool, Failure> {
+        let mut state = self.state();
+        match state.failed.take() {
+            None if state.has_calls => Ok(false),
+            None => fs::remove_file(&self.0.path)
+                .map(|()| true)
+                .map_err(|error| Failure::file("remove", &self.0.path, &error)),
             Some(error) => Err(Failure::file("write", &self.0.path, &error)),
         }
     }
 
-    fn write(&self, mut line: Value) {
+    fn write(&self, line: Value) {
+        self.state().has_calls = true;
+        self.line(line);
+    }
+
+    fn line(&self, mut line: Value) {
         let at = seconds(self.0.started.elapsed());
         if let Some(line) = line.as_object_mut() {
             line.insert("at".to_owned(), json!(at));
@@ -169,6 +187,10 @@ fn template(path: &str) -> &str {
     if documented::PATHS.contains(&path) { path } else { "[not documented]" }
 }
 
+fn method(name: &str) -> &str {
+    if documented::METHODS.contains(&name) { name } else { "[not documented]" }
+}
+
 fn known(name: &str) -> &str {
     if documented::is_name(name) { name } else { "[hidden]" }
 }
@@ -191,10 +213,18 @@ fn headers(headers: &HeaderMap, key: Option<&str>) -> Map<String, Value> {
         let is_harmless = value.len() <= MAX_HEADER_LEN
             && !value.contains(['@', '?', '|'])
             && !value.contains("://")
-            && !key.is_some_and(|key| value.contains(key));
+            && !key.is_some_and(|key| has_piece(value, key));
         Some((name.as_str().to_owned(), json!(if is_harmless { value } else { "[hidden]" })))
     };
     headers.keys().filter(is_listed).filter_map(shown).collect()
+}
+
+/// Whether a value has a piece of the key in it, in letters of any case.
+fn has_piece(value: &str, key: &str) -> bool {
+    let (value, key) = (value.to_ascii_lowercase(), key.to_ascii_lowercase());
+    key.as_bytes()
+        .windows(PIECE.min(key.len()).max(1))
+        .any(|piece| value.as_bytes().windows(piece.len()).any(|part| part == piece))
 }
 
 fn body(body: &[u8]) -> Value {
@@ -263,16 +293,22 @@ mod tests {
             ("cf-ray", "canary-key"),
             ("content-type", "canary@example.com"),
             ("retry-after", "30"),
+            ("x-amzn-waf-action", "of NARY-K"),
+            ("cache-control", "max-age=1, key=cana"),
         ] {
             map.insert(name, value.parse().unwrap());
         }
         let shown = Value::Object(headers(&map, Some("canary-key"))).to_string();
-        assert_eq!(shown, r#"{"server":"nginx","cf-ray":"[hidden]","content-type":"[hidden]","retry-after":"30"}"#);
+        assert_eq!(
+            shown,
+            r#"{"server":"nginx","cf-ray":"[hidden]","content-type":"[hidden]","retry-after":"30","x-amzn-waf-action":"[hidden]","cache-control":"max-age=1, key=cana"}"#
+        );
     }
 
     #[test]
     fn parameters_are_told_by_their_documented_names() {
         assert_eq!(query("cursor=canary&event_names%5B%5D=x&canary=1"), ["cursor", "event_names[]", "[hidden]"]);
         assert_eq!(template("contacts/canary"), "[not documented]");
+        assert_eq!((method("GET"), method("CANARY")), ("GET", "[not documented]"));
     }
 }

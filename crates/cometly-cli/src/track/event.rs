@@ -95,6 +95,7 @@ pub(crate) fn check(line: &[u8]) -> Result<Event, Vec<Problem>> {
             }
         }
     }
+    problems.sort_by_key(|problem| problem.column);
     problems.truncate(MAX_PROBLEMS);
     Err(problems)
 }
@@ -309,6 +310,17 @@ mod tests {
             rows += 1;
         }
         assert!(rows > 350, "{rows}");
+    }
+
+    #[test]
+    fn the_help_names_each_field() {
+        let command = <crate::arguments::Arguments as clap::CommandFactory>::command();
+        let track = command.find_subcommand("events").and_then(|events| events.find_subcommand("track")).unwrap();
+        let help = track.get_after_help().unwrap().to_string();
+        let named: Vec<&str> = help.split(|char: char| !char.is_ascii_lowercase() && char != '_').collect();
+        for (field, _) in FIELDS {
+            assert!(named.contains(&field), "{field}");
+        }
     }
 
     #[test]

@@ -27,11 +27,53 @@ const VERSION: u32 = 1;
 /// The most records that are taken in: each line of the longest file, refused and sent again a few times.
 const MAX_RECORDS: usize = 8_000_000;
 
-#[derive(Deserialize, PartialEq, Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Header<'a> {
     cometly_journal: u32,
     #[serde(borrow)]
     base_url: Cow<'a, str>,
+    /// The name that `--space` gave.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    space: Option<Cow<'a, str>>,
+    /// The profile whose key was used.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    profile: Option<Cow<'a, str>>,
+}
+
+/// Where events go. A key does not tell its Space, so names do, as far as they are given.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) base_url: BaseUrl,
+    pub(crate) space: Option<String>,
+    pub(crate) profile: Option<String>,
+}
+
+impl Target {
+    fn header(&self) -> Header<'_> {
+        Header {
+            cometly_journal: VERSION,
+            base_url: self.base_url.to_string().into(),
+            space: self.space.as_deref().map(Cow::Borrowed),
+            profile: self.profile.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// What the journal with this header is about, if that is another Space for all that is known.
+    fn conflict(&self, header: &Header<'_>) -> Option<(String, &'static str)> {
+        const OTHER: &str = "begin another journal with --journal PATH, or go on with that one";
+        match ((&header.space, &self.space), (&header.profile, &self.profile)) {
+            ((Some(theirs), Some(ours)), _) if theirs == ours => None,
+            ((Some(theirs), Some(ours)), _) => Some((format!("the Space {theirs}, not {ours}"), OTHER)),
+            (_, (Some(theirs), Some(ours))) if theirs == ours => None,
+            (_, (Some(theirs), Some(ours))) => {
+                Some((format!("events sent with the key of the profile {theirs}, not {ours}"), OTHER))
+            }
+            ((Some(theirs), None), _) => {
+                Some((format!("the Space {theirs}"), "if the key is one of that Space, say so with --space"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What the server made of an event, for good.
@@ -106,14 +148,19 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens or begins a journal, and locks it until it is dropped or the process ends, however that comes about. Another file
     /// is left as it is, its mode too.
-    pub(crate) fn open(path: &Path, base_url: &BaseUrl) -> Result<(Self, HashMap<EventKey, Noted>), Failure> {
+    pub(crate) fn open(path: &Path, target: &Target) -> Result<(Self, HashMap<EventKey, Noted>), Failure> {
         let failed = |error: io::Error| Failure::file("open the journal", path, &error);
+        let shown = path.display();
         let elsewhere = |failure: Failure| failure.advise("name another place with --journal PATH");
         // To open a pipe or a device is to do something to it.
         let file = match path.metadata() {
             Ok(found) if !found.is_file() => return Err(foreign(&path.display().to_string())),
             Ok(_) => OpenOptions::new().read(true).append(true).open(path),
-            // Not through a symlink to where nothing is.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+                return Err(elsewhere(Failure::local(format!(
+                    "the journal {shown} is a symlink to where there is no file, and is not followed"
+                ))));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => private().open(path),
             Err(error) => Err(error),
         };
@@ -131,7 +178,14 @@ impl Journal {
         }
         let mut journal = Self { path: path.to_owned(), file, length: 0 };
         let mut fates = HashMap::new();
-        if journal.read_header(base_url)? {
+        #[cfg(unix)]
+        if let Some(mode) = journal.foreign_mode().map_err(failed)? {
+            return Err(Failure::local(format!(
+                "{shown} is an empty file that is no journal of cometly's: others can read it (mode {mode:03o})"
+            ))
+            .advise("remove it, or name another place with --journal PATH"));
+        }
+        if journal.read_header(target)? {
             journal.each(|record| {
                 let noted = Noted { fate: record.outcome, said: record.said };
                 fates.insert(EventKey::from(record.key.as_ref()), noted);
@@ -143,37 +197,50 @@ impl Journal {
         // Whatever was half written when the last run was broken off.
         journal.file.set_len(journal.length).map_err(|error| journal.failed("repair", &error))?;
         if journal.length == 0 {
-            journal.append(&Header { cometly_journal: VERSION, base_url: base_url.to_string().into() })?;
+            journal.append(&target.header())?;
         }
         Ok((journal, fates))
     }
 
+    /// The mode of an empty file that another program made: one of ours has our name, or is private.
+    #[cfg(unix)]
+    fn foreign_mode(&self) -> io::Result<Option<u32>> {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = self.file.metadata()?;
+        let mode = found.mode() & 0o777;
+        let is_named = self.path.extension().is_some_and(|extension| extension == "cometly-journal");
+        Ok(Some(mode).filter(|mode| found.len() == 0 && mode & 0o077 != 0 && !is_named))
+    }
+
     /// Whether there is one; half a one is taken for none.
-    fn read_header(&mut self, base_url: &BaseUrl) -> Result<bool, Failure> {
+    fn read_header(&mut self, target: &Target) -> Result<bool, Failure> {
         let path = self.path.display().to_string();
         let Some(line) = self.lines()?.next() else { return Ok(false) };
         let line = line.map_err(|error| self.failed("read", &error))?;
         let bytes = line.bytes.unwrap_or_default();
         let ends = line.offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)).saturating_add(1);
         let is_whole = self.file.metadata().is_ok_and(|metadata| metadata.len() >= ends);
-        let expected = Header { cometly_journal: VERSION, base_url: base_url.to_string().into() };
         if !is_whole {
-            let whole = serde_json::to_vec(&expected).unwrap_or_default();
+            let whole = serde_json::to_vec(&target.header()).unwrap_or_default();
             // A file that is not a journal is not overwritten.
             return if whole.starts_with(&bytes) { Ok(false) } else { Err(foreign(&path)) };
         }
         match serde_json::from_slice::<Header<'_>>(&bytes) {
-            Ok(header) if header == expected => {}
             Ok(header) if header.cometly_journal != VERSION => {
                 return Err(Failure::local(format!("the journal {path} is of another version of cometly"))
                     .advise("go on with the version that began it, or begin another with --journal PATH"));
             }
-            Ok(header) => {
+            Ok(header) if header.base_url != target.base_url.to_string() => {
                 return Err(Failure::usage(format!(
-                    "the journal {path} is about events sent to {}, not to {base_url}",
-                    header.base_url
+                    "the journal {path} is about events sent to {}, not to {}",
+                    header.base_url, target.base_url
                 ))
                 .advise("go on with the profile of that address, or begin another journal with --journal PATH"));
+            }
+            Ok(header) => {
+                if let Some((what, todo)) = target.conflict(&header) {
+                    return Err(Failure::usage(format!("the journal {path} is about {what}")).advise(todo));
+                }
             }
             Err(_) => return Err(foreign(&path)),
         }
@@ -262,8 +329,8 @@ mod tests {
 
     use super::*;
 
-    fn base_url() -> BaseUrl {
-        BaseUrl::default()
+    fn base_url() -> Target {
+        Target { base_url: BaseUrl::default(), space: None, profile: None }
     }
 
     fn record(key: &str) -> Record<'_> {
@@ -347,7 +414,14 @@ mod tests {
         }
         let (link, nowhere) = (folder.path().join("link"), folder.path().join("nowhere"));
         std::os::unix::fs::symlink(&nowhere, &link).unwrap();
-        assert!(Journal::open(&link, &base_url()).is_err() && !nowhere.exists());
+        let words = Journal::open(&link, &base_url()).err().unwrap().to_string();
+        assert!(words.contains("is a symlink to where there is no file") && !nowhere.exists(), "{words}");
+        let empty = folder.path().join("empty.txt");
+        fs::write(&empty, "").unwrap();
+        fs::set_permissions(&empty, fs::Permissions::from_mode(0o644)).unwrap();
+        let words = Journal::open(&empty, &base_url()).err().unwrap().to_string();
+        assert!(words.contains("an empty file") && words.contains("mode 644"), "{words}");
+        assert_eq!(fs::metadata(&empty).unwrap().permissions().mode() & 0o777, 0o644);
     }
 
     #[test]
@@ -375,7 +449,35 @@ mod tests {
         let first = Journal::open(&path, &base_url()).unwrap();
         assert!(Journal::open(&path, &base_url()).err().unwrap().to_string().contains("another process"));
         drop(first);
-        let other = "http://127.0.0.1:1/".parse().unwrap();
+        let other = Target { base_url: "http://127.0.0.1:1/".parse().unwrap(), ..base_url() };
         assert!(Journal::open(&path, &other).err().unwrap().to_string().contains("about events sent to"));
+    }
+
+    #[test]
+    fn a_journal_is_about_one_space_as_far_as_names_tell() {
+        let named = |space: Option<&str>, profile: Option<&str>| Target {
+            space: space.map(str::to_owned),
+            profile: profile.map(str::to_owned),
+            ..base_url()
+        };
+        for (begun, used, words) in [
+            ((None, None), (None, None), ""),
+            ((None, None), (Some("a"), Some("p")), ""),
+            ((None, Some("p")), (None, None), ""),
+            ((None, Some("p")), (Some("a"), Some("p")), ""),
+            ((None, Some("p")), (None, Some("q")), "the profile p, not q"),
+            ((None, Some("p")), (Some("a"), Some("q")), "the profile p, not q"),
+            ((Some("a"), Some("p")), (Some("a"), Some("q")), ""),
+            ((Some("a"), Some("p")), (Some("b"), Some("p")), "the Space a, not b"),
+            ((Some("a"), Some("p")), (None, Some("p")), ""),
+            ((Some("a"), Some("p")), (None, Some("q")), "the profile p, not q"),
+            ((Some("a"), None), (None, None), "the Space a; if the key is one of that Space, say so with --space"),
+        ] {
+            let (_folder, path) = path();
+            drop(Journal::open(&path, &named(begun.0, begun.1)).unwrap());
+            let failure = Journal::open(&path, &named(used.0, used.1)).err().map(|failure| failure.to_string());
+            let failure = failure.unwrap_or_default();
+            assert!(failure.contains(words) && failure.is_empty() == words.is_empty(), "{words}: {failure}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    failure::Failure,
     input::without_mark,
     track::{
         csv::Converted,
@@ -16,6 +17,7 @@ use crate::{
         event_key::{EventKey, Fingerprint, fingerprint},
         journal::Noted,
         lines::{self, Line, Lines, MAX_LINES},
+        skipped::Skipped,
     },
 };
 
@@ -54,17 +56,26 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads all of a file. A million lines and no more. `converted` says where they stood before they were lines.
-    pub(crate) fn read(reader: impl BufRead, batch: &str, converted: Option<&Converted>) -> io::Result<Self> {
+    /// Reads all of a file. A million lines and no more. `converted` says where they stood before they were lines. Lines that
+    /// are not sent go to `skipped`.
+    pub(crate) fn read(
+        reader: impl BufRead,
+        batch: &str,
+        converted: Option<&Converted>,
+        skipped: Option<&mut Skipped>,
+    ) -> io::Result<Self> {
         let mut planner = Planner {
             batch,
             plan: Self::default(),
             is_converted: false,
             keys: HashMap::new(),
             equal_lines: HashMap::new(),
+            skipped,
         };
+        let mut rows = Self::default();
         for (number, words) in converted.iter().flat_map(|converted| &converted.problems) {
-            planner.plan.refuse(*number, [Problem { column: 0, words: (*words).to_owned() }]);
+            let problems = vec![Problem { column: 0, words: (*words).to_owned() }];
+            rows.refuse(*number, problems, None, planner.skipped.as_deref_mut());
         }
         planner.is_converted = converted.is_some();
         for (place, line) in Lines::new(reader).enumerate() {
@@ -75,31 +86,46 @@ impl Plan {
                 return Err(io::Error::other(format!("it has more than {MAX_LINES} events; split it")));
             }
         }
-        Ok(planner.plan)
+        let mut plan = planner.plan;
+        plan.invalid_lines = plan.invalid_lines.saturating_add(rows.invalid_lines);
+        plan.invalid.extend(rows.invalid);
+        // In the order of the file, whatever found them.
+        plan.invalid.sort_by_key(|invalid| invalid.number);
+        plan.invalid.truncate(MAX_TOLD);
+        Ok(plan)
     }
 
     /// Takes out the events whose key the server has taken with another content: it would ignore them. The events that are
     /// taken out are the invalid lines of the plan that comes back.
-    pub(crate) fn split_conflicts(&mut self, noted: &HashMap<EventKey, Noted>) -> Self {
+    pub(crate) fn split_conflicts(
+        &mut self,
+        noted: &HashMap<EventKey, Noted>,
+        text: impl Fn(&Planned) -> Result<String, Failure>,
+        mut skipped: Option<&mut Skipped>,
+    ) -> Result<Self, Failure> {
         let mut conflicts = Self::default();
-        self.events.retain(|planned| {
-            let words = noted.get(&planned.key).and_then(|noted| noted.conflict(planned.content));
-            let is_free = words.is_none();
-            conflicts.refuse(planned.number, words.map(|words| Problem { column: 0, words }));
-            is_free
-        });
-        conflicts
+        let conflict = |planned: &Planned| {
+            let words = noted.get(&planned.key)?.conflict(planned.content)?;
+            Some(Problem { column: 0, words })
+        };
+        let taken_out: Vec<_> = self.events.extract_if(.., |planned| conflict(planned).is_some()).collect();
+        for planned in taken_out {
+            let problems: Vec<_> = conflict(&planned).into_iter().collect();
+            let text = skipped.is_some().then(|| text(&planned)).transpose()?;
+            let text = text.as_ref().map(String::as_bytes);
+            conflicts.refuse(planned.number, problems, text, skipped.as_deref_mut());
+        }
+        Ok(conflicts)
     }
 
-    /// Counts a line with problems; a line without any is none of those.
-    fn refuse(&mut self, number: u64, problems: impl IntoIterator<Item = Problem>) {
-        let mut problems = problems.into_iter().peekable();
-        if problems.peek().is_none() {
-            return;
+    /// Counts a line with problems.
+    fn refuse(&mut self, number: u64, problems: Vec<Problem>, text: Option<&[u8]>, skipped: Option<&mut Skipped>) {
+        if let Some(skipped) = skipped {
+            skipped.add(number, &problems, text);
         }
         self.invalid_lines = self.invalid_lines.saturating_add(1);
         let room = MAX_TOLD.saturating_sub(self.invalid.len());
-        self.invalid.extend(problems.take(room).map(|problem| Invalid { number, problem }));
+        self.invalid.extend(problems.into_iter().take(room).map(|problem| Invalid { number, problem }));
     }
 }
 
@@ -112,6 +138,7 @@ struct Planner<'a> {
     keys: HashMap<EventKey, (Fingerprint, u64)>,
     /// How often each line came so far, of those without a key.
     equal_lines: HashMap<Fingerprint, u64>,
+    skipped: Option<&'a mut Skipped>,
 }
 
 impl Planner<'_> {
@@ -119,7 +146,8 @@ impl Planner<'_> {
         let Line { number, offset, bytes } = line;
         let Some(bytes) = bytes else {
             let words = format!("the line is longer than the {} MiB that are expected", lines::MAX_LEN >> 20);
-            return self.plan.refuse(number, vec![Problem { column: lines::MAX_LEN, words }]);
+            let problems = vec![Problem { column: lines::MAX_LEN, words }];
+            return self.plan.refuse(number, problems, None, self.skipped.as_deref_mut());
         };
         // Some programs begin a file with it.
         let whole = if number == 1 && !self.is_converted { without_mark(&bytes) } else { &bytes };
@@ -149,7 +177,7 @@ impl Planner<'_> {
                 let column = |column| if self.is_converted { 0 } else { column };
                 let problems =
                     problems.into_iter().map(|problem| Problem { column: column(problem.column), ..problem });
-                self.plan.refuse(number, problems.collect::<Vec<_>>());
+                self.plan.refuse(number, problems.collect(), Some(text), self.skipped.as_deref_mut());
             }
         }
     }
@@ -203,7 +231,7 @@ mod tests {
     use super::*;
 
     fn plan(text: &str) -> Plan {
-        Plan::read(text.as_bytes(), "", None).unwrap()
+        Plan::read(text.as_bytes(), "", None, None).unwrap()
     }
 
     fn event(rest: &str) -> String {
@@ -221,7 +249,7 @@ mod tests {
         assert_eq!(first.len(), 3, "equal lines are different events");
         assert_eq!(keys(&format!("\u{feff}{b}\r\n\n  {a}\t\r\n{a}")), first);
         assert!(keys(&format!("{a}\n{b}\n{a}\n{a}")).is_superset(&first));
-        assert!(Plan::read(a.as_bytes(), "may", None).unwrap().events[0].key != plan(&a).events[0].key);
+        assert!(Plan::read(a.as_bytes(), "may", None, None).unwrap().events[0].key != plan(&a).events[0].key);
     }
 
     #[test]

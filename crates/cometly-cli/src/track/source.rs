@@ -13,7 +13,9 @@ use crate::{
     track::{
         csv::{self, Converted},
         event_key::fingerprint,
+        nameless::nameless,
         plan::{Plan, Planned},
+        skipped::Skipped,
     },
 };
 
@@ -89,10 +91,10 @@ impl Source {
         Ok(Self { file, name, is_file, converted: Some(converted) })
     }
 
-    pub(crate) fn plan(&self, batch: &str) -> Result<Plan, Failure> {
+    pub(crate) fn plan(&self, batch: &str, skipped: Option<&mut Skipped>) -> Result<Plan, Failure> {
         let failed = |error: io::Error| Failure::file("read", &self.name, &error);
         (&self.file).rewind().map_err(failed)?;
-        Plan::read(BufReader::new(&self.file), batch, self.converted.as_ref()).map_err(failed)
+        Plan::read(BufReader::new(&self.file), batch, self.converted.as_ref(), skipped).map_err(failed)
     }
 
     /// The text of an event, as it was checked.
@@ -133,17 +135,6 @@ fn spool(reader: impl io::Read, name: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-/// A file that is gone when it is closed, made with mode 0600: `tempfile()` would leave the mode to the umask.
-#[cfg(unix)]
-fn nameless() -> io::Result<File> {
-    Ok(tempfile::NamedTempFile::new()?.into_file())
-}
-
-#[cfg(not(unix))]
-fn nameless() -> io::Result<File> {
-    tempfile::tempfile()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs, io::Write as _};
@@ -157,7 +148,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "{LINE}").unwrap();
         let source = Source::open(file.path(), InputFormat::Auto).unwrap();
-        let plan = source.plan("").unwrap();
+        let plan = source.plan("", None).unwrap();
         writeln!(file, "{LINE}").unwrap();
         assert_eq!(source.text(&plan.events[0]).unwrap(), LINE);
         for changed in [LINE.replace("a@", "b@"), String::new()] {
@@ -173,7 +164,7 @@ mod tests {
         let file = spool(LINE.as_bytes(), Path::new("stdin")).unwrap();
         let source = Source::prepare(file, "stdin".into(), false, InputFormat::Auto).unwrap();
         assert_eq!(source.file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let plan = source.plan("").unwrap();
+        let plan = source.plan("", None).unwrap();
         assert_eq!(source.text(&plan.events[0]).unwrap(), LINE);
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Summary {
     repeated_lines: u64,
     blank_lines: u64,
     refused_file: Option<PathBuf>,
+    skipped_file: Option<PathBuf>,
 }
 
 /// An event of this file, and where its latest record is in the journal.
@@ -76,7 +77,13 @@ impl Summary {
             repeated_lines: plan.repeated_lines,
             blank_lines: plan.blank_lines,
             refused_file: (refused > 0).then(|| refused_path.to_owned()),
+            skipped_file: None,
         })
+    }
+
+    /// Names the file of the lines that were left out.
+    pub(crate) fn with_skipped(self, skipped_file: Option<PathBuf>) -> Self {
+        Self { skipped_file, ..self }
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -90,6 +97,7 @@ impl Summary {
             "repeated_lines": self.repeated_lines,
             "blank_lines": self.blank_lines,
             "refused_file": self.refused_file,
+            "skipped_file": self.skipped_file,
         })
     }
 }
@@ -133,6 +141,9 @@ impl fmt::Display for Summary {
         ];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, "; {count} {}: {what}", if count == 1 { "line" } else { "lines" })?;
+        }
+        if let Some(path) = &self.skipped_file {
+            write!(f, "\nThe lines that are not valid, and why, are in {}.", path.display())?;
         }
         match &self.refused_file {
             Some(path) => write!(f, "\nThe refused lines and the server's reasons are in {}.", path.display()),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use cometly_emulator::Emulator;
+use cometly_emulator::{Ability, Emulator};
 
 use crate::{
     program::{KEY, Program, mode},
@@ -44,6 +44,7 @@ fn a_key_is_checked_then_kept_for_its_owner_alone_then_used_then_forgotten() {
 
     program.run(&["auth", "logout"]).ends(0).says("forgotten");
     program.run(&["auth", "logout"]).ends(0).says("no stored key");
+    program.run(&["auth", "logout", "--profile", "staging"]).ends(3).says("no profile staging to forget");
     program.run(&["request", "GET", "companies"]).ends(3).says("auth login");
 }
 
@@ -72,6 +73,19 @@ fn a_key_without_permission_is_a_right_key() {
     let program = Program::new(emulator.base_url(), &key).without_key();
     program.run_with_input(&["auth", "login", "--with-token"], key.as_bytes()).ends(0).says("no permission");
     program.run(&["auth", "status"]).ends(4);
+}
+
+#[test]
+fn a_key_that_may_read_one_list_is_accepted_with_the_limits() {
+    let emulator = Emulator::builder().key("5|key-that-reads", &[Ability::EventsRead]).start().unwrap();
+    let program = Program::new(emulator.base_url(), "5|key-that-reads");
+    program.run(&["auth", "status"]).ends(4);
+    let ran = program.run(&["auth", "status", "--limits"]).ends(0);
+    assert!(ran.stdout.contains("accepted; it may read events, and not companies, contacts"), "{}", ran.stdout);
+    let told = program.run(&["auth", "status", "--limits", "--json"]).ends(0).json();
+    assert_eq!((&told["key"], &told["limits"][2]["status"]), (&"accepted".into(), &200.into()));
+    let program = Program::new(emulator.base_url(), &emulator.keys().no_permission);
+    program.run(&["auth", "status", "--limits"]).ends(4);
 }
 
 #[test]
@@ -266,6 +280,12 @@ fn profiles_hold_a_key_for_each_server() {
     let script = run(&["completions", "bash"], &[], "").ends(0).stdout;
     assert!(script.contains("one two") && script.contains("contacts/exports") && script.contains("PATCH"));
 
+    let ran = run(&["auth", "status"], &[key[0], key[1], ("COMETLY_PROFILE", "two")], "").ends(0);
+    ran.says("COMETLY_PROFILE names two, which is not used, since COMETLY_API_KEY is set");
+    for command in [&["auth", "status"][..], &["auth", "logout"], &["companies", "list"]] {
+        run(command, &[("COMETLY_PROFILE", "three")], "").ends(3).says("COMETLY_PROFILE names the profile three");
+    }
+    run(&["auth", "logout", "--profile", "three"], &[], "").ends(3).says("no profile three to forget");
     run(&["auth", "switch", "three"], &[], "").ends(3).says("no profile three");
     run(&["auth", "status", "--profile", "three"], &[], "").ends(3).says("auth list");
     run(&["auth", "status", "--profile", "1|x"], &[], "").ends(2).says("expected 1 to 32 letters");
@@ -275,5 +295,5 @@ fn profiles_hold_a_key_for_each_server() {
     run(&["auth", "logout", "--profile", "two"], &[], "").ends(0).says("Still stored: one.");
     run(&["auth", "logout"], &[], "").ends(0).says("the profile one is forgotten");
     assert!(!program.credentials().exists());
-    assert_eq!((first.request_count(), second.request_count()), (4, 4));
+    assert_eq!((first.request_count(), second.request_count()), (5, 4));
 }

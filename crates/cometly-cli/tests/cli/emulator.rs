@@ -106,6 +106,30 @@ fn one_in_the_background_of_a_shell_keeps_running() {
 }
 
 #[test]
+fn a_port_of_0_is_told_as_it_is_and_each_key_with_what_it_may_do() {
+    let arguments = ["emulator", "--port", "0", "--listen", "0.0.0.0", "--public-url", "http://emulator.test:8080"];
+    let keys = ["--key", "1|key-for-all", "--key", "2|key-that-reads=events:read", "--key", "3|key-for-none=none"];
+    let mut child = Program::alone().command(&[&arguments[..], &keys].concat()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("Ctrl-C") {
+        assert_ne!(stdout.read_line(&mut told).unwrap(), 0, "{told}");
+    }
+    let port = told.split("by 0.0.0.0:").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
+    let base_url = format!("http://127.0.0.1:{port}/public-api/v1");
+    Program::new(&base_url, "1|key-for-all").run(&["auth", "status"]).ends(0);
+    for line in [
+        "'1|key-for-all'  has all permissions",
+        "'2|key-that-reads'  has events:read",
+        "'3|key-for-none'  has no permission",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    signal(&child, "TERM");
+    Program::alone().finish(child).ends(0).says(&format!("Other machines can reach 0.0.0.0:{port}, over"));
+}
+
+#[test]
 fn a_team_reaches_it_by_the_name_and_the_keys_that_were_written_down() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let (all, reads) = ("1|key-of-the-compose-file", "2|key-that-only-reads");
@@ -123,6 +147,10 @@ fn a_team_reaches_it_by_the_name_and_the_keys_that_were_written_down() {
         &limited,
     ]);
     assert_eq!(text(&told["base_url"]), "http://emulator.test:8080/public-api/v1");
+    assert_eq!(text(&told["address"]), format!("0.0.0.0:{port}"));
+    let fixed = &told["fixed_keys"];
+    assert_eq!((&fixed[0]["key"], fixed[0]["abilities"].as_array().unwrap().len()), (&all.into(), 6));
+    assert_eq!(fixed[1], serde_json::json!({"key": reads, "abilities": ["companies:read", "contacts:read"]}));
     let here = format!("http://127.0.0.1:{port}/public-api/v1");
     Program::new(&here, all).run(&["auth", "status"]).ends(0);
     let program = Program::new(&here, reads);
@@ -140,6 +168,10 @@ fn a_team_reaches_it_by_the_name_and_the_keys_that_were_written_down() {
         (&["--listen", "everywhere"][..], "expected a number as 0.0.0.0"),
         (&["--listen", "127.0.0.1:1", "--port", "2"], "different ports"),
         (&["--key", "3|some-key=events:burn"], "expected events:read"),
+        (&["--key", ""], "4 to 512 printable ASCII characters"),
+        (&["--key", "3|some-key", "--key", "3|some-key=none"], "the same key twice"),
+        (&["--public-url", "foo"], "http://host:port"),
+        (&["--public-url", "foo", "--data-dir", "data"], "http://host:port"),
     ] {
         Program::alone().run(&[&["emulator"], more].concat()).ends(2).says(words);
     }

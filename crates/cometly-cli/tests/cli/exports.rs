@@ -165,7 +165,16 @@ fn an_export_that_fails_or_is_unknown_is_told_apart_and_ordered_again_on_demand(
     assert_eq!(files(&program), Vec::<String>::new());
     emulator.remove_fault(refused);
     let failed = emulator.inject(Fault::export_failed());
-    program.run(&export).ends(16).says("the export failed").says("--order-again");
+    program.run(&export).ends(16).says("the export failed").says("--resume --order-again");
+    let id = emulator
+        .received_requests()
+        .iter()
+        .rev()
+        .find_map(|request| Some(request.path.rsplit_once("exports/")?.1.to_owned()));
+    program
+        .run(&["events", "export", "--export-id", &id.unwrap()])
+        .ends(16)
+        .says("name the time instead of --export-id");
     emulator.remove_fault(failed);
     let orders_before = orders(&emulator);
     program.run(&[&export[..], &["--order-again"]].concat()).ends(0);

@@ -3,11 +3,13 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
+    thread,
+    time::{Duration, Instant},
 };
 
 use cometly_emulator::{Ability, Emulator};
 
-use crate::program::{Program, mode};
+use crate::program::{Program, mode, signal};
 
 const ROTATE: [&str; 3] = ["auth", "rotate", "--with-token"];
 
@@ -54,11 +56,44 @@ fn a_reference_without_a_key_is_told_by_kind_and_a_key_is_no_reference() {
         ("file:open", 3, "chmod 600"),
         ("cmd:sh -c 'echo other-canary >&2; exit 7'", 3, "exit code 7"),
         ("cmd:printf {other-canary}", 3, "JSON"),
+        ("cmd:echo 12|other-canary | head -1", 2, "cmd:sh -c 'PROGRAM | PROGRAM'"),
+        ("file:12|other-canary", 3, "not found"),
     ] {
         let ran = program.run(&["request", "GET", "companies", "--key-from", reference]).ends(code).says(words);
         assert!(!ran.stderr.contains("other-canary"), "{}", ran.stderr);
     }
     program.run(&["auth", "status", "--key-from", "env:A", "--profile", "a"]).ends(2).says("one of them");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_the_program_that_is_asked_for_a_key() {
+    let program = Program::alone();
+    // The second process is one that the first started.
+    program.write("helper", "sleep 60 & echo $$ $! > pids.new; mv pids.new pids; wait");
+    for (name, command) in
+        [("INT", &["request", "GET", "companies"][..]), ("TERM", &["auth", "login"]), ("HUP", &["companies", "list"])]
+    {
+        let child = program.command(&[command, &["--key-from", "cmd:sh helper"]].concat()).spawn().unwrap();
+        until("the program runs", || program.path("pids").exists());
+        signal(&child, name);
+        program.finish(child).ends(130);
+        for pid in program.read("pids").split_whitespace() {
+            until("it has ended", || {
+                let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                state.is_empty() || state.contains(") Z")
+            });
+        }
+        fs::remove_file(program.path("pids")).unwrap();
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(5), "not within 5 s: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

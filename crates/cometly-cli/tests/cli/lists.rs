@@ -32,6 +32,22 @@ fn files(program: &Program) -> Vec<String> {
 }
 
 #[test]
+fn the_name_of_a_file_tells_its_format_in_any_case() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = Program::new(emulator.base_url(), &emulator.keys().full);
+    for (name, more, first) in [
+        ("A.CSV", &[][..], "id,"),
+        ("a.Json", &[], "["),
+        ("a.jsonl", &[], "{"),
+        ("a", &[], "{"),
+        ("a.x", &["--format", "csv"], "id,"),
+    ] {
+        program.run(&[&["companies", "list", "--output", name], more].concat()).ends(0);
+        assert!(program.read(name).starts_with(first), "{name}");
+    }
+}
+
+#[test]
 fn each_row_comes_once_in_each_form() {
     let (emulator, program) = stage();
     let list = ["events", "list", "--from", "2026-01-01", "--to", "2026-01-31", "--per-page", "300"];
@@ -141,6 +157,7 @@ fn each_bad_argument_is_told_before_anything_is_sent() {
         ([&["events", "list", "--output", "a.ndjson.gz"], &day[..]].concat(), "without .gz"),
         ([&["events", "list", "--output", "a.txt", "--format", "table"], &day[..]].concat(), "a table is for people"),
         ([&["events", "list", "--output", "."], &day[..]].concat(), "is no file"),
+        ([&["events", "list", "--output", "a.xlsx"], &day[..]].concat(), "for a spreadsheet, csv"),
         (vec!["contacts", "list", "--include", "everything", "--on", "2026-01-02"], "possible values: comet-tokens"),
         (vec!["companies", "list", "--from", "2026-01-01"], "--from needs --to"),
         (vec!["contacts", "get", " 7"], "ID: expected"),

@@ -10,10 +10,12 @@
 mod auth;
 mod emulator;
 mod exports;
+mod fleet;
 mod key_from;
 mod killed;
 mod lists;
 mod manual;
+mod namespaces;
 mod pages;
 mod program;
 mod request;

@@ -123,7 +123,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     program.write("broken.json", "{\n \"a\": }");
     for (arguments, words) in [
         (&["request", "BREW", "x"][..], "GET, POST, PUT, PATCH or DELETE"),
-        (&["request", "GET", "https://evil.example/x"], "not one of this API's address"),
+        (&["request", "GET", "https://evil.example/x"], "not one within this API's address"),
         (&["request", "GET", "HTTPS://evil.example/x", "--json"], "after /public-api/v1"),
         (&["request", "GET", "//evil.example/x"], "a path segment is empty"),
         (&["request", "GET", "x?a=1"], "--query"),
@@ -314,4 +314,50 @@ fn a_trace_tells_what_happened_and_nothing_personal() {
     assert_eq!(mode(&program.path("trace.ndjson")), 0o600);
     program.run(&["request", "GET", "x", "--trace", "trace.ndjson"]).ends(1).says("trace.ndjson");
     assert_eq!(program.read("trace.ndjson"), trace);
+    program.run(&["request", "GET", "x", "--trace", "-"]).ends(2).says("--trace cometly-trace.ndjson");
+    assert!(!program.path("-").exists());
+}
+
+#[test]
+fn a_whole_url_of_the_own_address_is_a_path_and_what_cannot_be_reached_is_named() {
+    let server = Server::start(|_, _| json(200, GOOD));
+    let program = Program::new(&server.base_url, KEY);
+    program.run(&["request", "GET", &format!("{}/contacts/42", server.base_url)]).ends(0);
+    assert!(server.seen()[0].head.starts_with("GET /public-api/v1/contacts/42 "), "{:?}", server.seen());
+    for url in
+        [server.base_url.clone(), server.base_url.replace("http:", "https:") + "/x", server.base_url.clone() + "/x?a=b"]
+    {
+        program.run(&["request", "GET", &url]).ends(2);
+    }
+    // Of the profile's address, not that of the environment.
+    let login = ["auth", "login", "--with-token", "--base-url", &server.base_url];
+    program.run_with_input(&login, KEY.as_bytes()).ends(0);
+    let mut command =
+        program.command(&["request", "GET", &format!("{}/contacts/43", server.base_url), "--profile", "default"]);
+    program.finish(command.env_remove("COMETLY_BASE_URL").spawn().unwrap()).ends(0);
+    assert_eq!(server.seen().len(), 3);
+
+    let closed = Program::new("http://127.0.0.1:1/public-api/v1", KEY);
+    for command in
+        [&["request", "GET", "companies", "--query", "email=canary"][..], &["companies", "list", "--timeout", "1"]]
+    {
+        let ran = closed.run(command).ends(8).says("no connection to 127.0.0.1:1");
+        assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+    }
+    let ran = Program::new("http://127.0.0.1:1", KEY).run(&["request", "GET", "companies"]).ends(8);
+    ran.says("http://127.0.0.1:1 has no path; that of Cometly's API is /public-api/v1");
+}
+
+#[test]
+fn a_trace_of_no_call_leaves_its_name_free_and_a_piece_of_the_key_is_no_header() {
+    let server = Server::start(|_, _| {
+        answer(200, "Server: nginx\r\nCF-Ray: x-nary-canary-x\r\nCache-Control: key=canary\r\n", "{}")
+    });
+    let program = Program::new(&server.base_url, KEY);
+    let call = |path| program.run(&["request", "GET", path, "--trace", "trace"]);
+    call("a%2f").ends(2).says("No call was made, so there is no trace file.");
+    assert!(!program.path("trace").exists());
+    call("companies").ends(0);
+    let trace = program.read("trace");
+    assert!(trace.contains("nginx") && !trace.contains("canary"), "{trace}");
 }

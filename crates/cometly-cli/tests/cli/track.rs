@@ -400,6 +400,11 @@ fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
         .says("1 accepted (1 in this run)")
         .says("1 line: not valid");
     assert_eq!(numbers(&emulator), [0, 1, 3]);
+    let skipped: Value = serde_json::from_str(&program.read("events.ndjson.cometly-skipped")).unwrap();
+    assert_eq!((&skipped["line"], skipped["text"].as_str().unwrap()), (&3.into(), with("order-7", 2).as_str()));
+    program.write("events.ndjson", format!("{}\n", event(3)));
+    track(&program, &["--skip-invalid"]).ends(0);
+    assert!(!program.path("events.ndjson.cometly-skipped").exists(), "it would be out of date");
 }
 
 #[test]
@@ -453,6 +458,46 @@ fn a_file_may_have_a_mark_be_packed_or_be_csv_and_is_the_same_events() {
 }
 
 #[test]
+fn two_spaces_of_one_server_do_not_share_a_journal() {
+    let (emulator, program) = started(3);
+    for profile in ["one", "two"] {
+        let login = ["auth", "login", "--with-token", "--profile", profile];
+        let mut child = program.command(&login).env_remove("COMETLY_API_KEY").stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(emulator.keys().full.as_bytes()).unwrap();
+        program.finish(child).ends(0);
+    }
+    track(&program, &["--profile", "one"]).ends(0);
+    let ran = track(&program, &["--profile", "two"]).ends(2);
+    ran.says("is about events sent with the key of the profile one, not two; begin another journal");
+    track(&program, &["--profile", "one"]).ends(0);
+    let other = ["--journal", "other.cometly-journal"];
+    track(&program, &[&other[..], &["--space", "space-42"]].concat()).ends(0);
+    track(&program, &[&other[..], &["--space", "space-43"]].concat()).ends(2).says("the Space space-42, not space-43");
+    track(&program, &other).ends(2).says("say so with --space");
+    track(&program, &[&other[..], &["--space", "12|canary-canary"]].concat()).ends(2).says("looks like an API key");
+    let journal = program.read("other.cometly-journal");
+    assert!(journal.contains("space-42") && !journal.contains(&emulator.keys().full), "{journal}");
+}
+
+#[test]
+fn problems_come_in_the_order_of_the_file_and_of_the_line() {
+    let program = Program::alone();
+    program.write(
+        "rows.csv",
+        "event_name,email,amount\npurchase,a@example.com,x\npurchase\npurchase,b@example.com,y\npurchase,c\n",
+    );
+    program.write("rows.ndjson", r#"{"amount":"x","email":7,"event_name":"Purchase","amont":1}"#);
+    let numbers = |input: &str| -> Vec<(u64, Option<u64>)> {
+        let told = program.run(&["events", "track", "--input", input, "--dry-run", "--json"]).ends(6).json();
+        let problems = told["problems"].as_array().unwrap().clone();
+        problems.iter().map(|problem| (problem["line"].as_u64().unwrap(), problem["column"].as_u64())).collect()
+    };
+    assert_eq!(numbers("rows.csv").into_iter().map(|(line, _)| line).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    let columns: Vec<_> = numbers("rows.ndjson").into_iter().map(|(_, column)| column).collect();
+    assert!(columns.len() > 2 && columns.is_sorted(), "{columns:?}");
+}
+
+#[test]
 fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
     let (emulator, program) = started(0);
     program.write(
@@ -463,7 +508,14 @@ fn a_row_that_is_wrong_is_told_by_its_line_in_the_csv() {
     let ran =
         ran.says("line 4: event_name: expected a documented name").says("line 5: the row has another number of cells");
     assert!(!ran.stderr.contains("column"), "{}", ran.stderr);
-    program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0).says("2 lines: not valid");
+    let ran = program.run(&["events", "track", "--input", "rows.csv", "--skip-invalid"]).ends(0);
+    ran.says("2 lines: not valid").says("rows.csv.cometly-skipped");
+    let skipped = program.read("rows.csv.cometly-skipped");
+    let lines: Vec<Value> = skipped.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers_of: BTreeSet<_> = lines.iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers_of, BTreeSet::from([4, 5]));
+    assert!(skipped.contains("a1@example.com") && skipped.contains("expected a documented name"), "{skipped}");
+    assert_eq!(mode(&program.path("rows.csv.cometly-skipped")), 0o600);
     assert_eq!(numbers(&emulator), [0]);
     program.write("amonts.csv", "event_name,email,amont\npurchase,a2@example.com,1\n");
     program

@@ -7,15 +7,24 @@ use std::{net::TcpListener, path::Path};
 use cometly_emulator::Emulator;
 use trycmd::TestCases;
 
-use crate::program::KEY;
+use crate::{fleet::Redis, program::KEY};
 
 fn play(folder: &str, base_url: &str, key: Option<&str>) {
+    play_with(folder, base_url, key, None);
+}
+
+/// As [`play`], beside an engine at this `host:port`.
+fn play_with(folder: &str, base_url: &str, key: Option<&str>, engine: Option<&str>) {
     let home = tempfile::tempdir().unwrap();
     let home_path = home.path().to_str().unwrap().to_owned();
     let cases = TestCases::new();
     cases.register_bin("cometly", Path::new(env!("CARGO_BIN_EXE_cometly")));
     cases.env("HOME", &home_path).env("XDG_CONFIG_HOME", &home_path).env("COMETLY_BASE_URL", base_url);
     cases.env("COMETLY_API_KEY", key.unwrap_or_default()).env("COLUMNS", "100");
+    if let Some(engine) = engine {
+        cases.env("COMETLY_FLEET_URL", format!("redis://{engine}")).env("COMETLY_SPACE", "space-42");
+        cases.insert_var("[ENGINE]", engine.to_owned()).unwrap();
+    }
     cases.insert_var("[BASE_URL]", base_url.to_owned()).unwrap();
     cases.insert_var("[HOME]", home_path).unwrap();
     if let Some(key) = key.filter(|key| key.len() > 20) {
@@ -30,6 +39,14 @@ fn with_a_good_key() {
     // A seed fixes the dates of the data.
     let emulator = Emulator::builder().no_limits().seed(0).start().unwrap();
     play("full", emulator.base_url(), Some(&emulator.keys().full));
+}
+
+#[test]
+fn with_a_fleet() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let emulator = Emulator::builder().start().unwrap();
+    let engine = redis.url().replace("redis://", "");
+    play_with("fleet", emulator.base_url(), Some(&emulator.keys().full), Some(&engine));
 }
 
 #[test]

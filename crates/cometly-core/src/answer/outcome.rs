@@ -192,6 +192,14 @@ impl fmt::Display for UnexpectedCause {
 }
 
 impl ApiErrorKind {
+    /// Whether the call may have been carried out, for all that the answer says.
+    pub(crate) fn may_be_done(self) -> bool {
+        use UnexpectedCause::{Challenge, Proxy, Redirect};
+        // The others are refused by the API before any work, or by something in front of it.
+        matches!(self, Self::ServerError | Self::Unexpected(_))
+            && !matches!(self, Self::Unexpected(Challenge | Proxy | Redirect))
+    }
+
     /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
     /// `rejected`, `server_error`, or `unexpected.` and the cause.
     #[must_use]

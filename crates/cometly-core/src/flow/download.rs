@@ -9,12 +9,13 @@ use super::{Export, ExportId, ExportOrder, ExportStatus};
 use crate::{
     Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem,
     answer::{Wait, http_date},
+    clock::Clock,
 };
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
-/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https (or
-/// to this machine) only, and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
+/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https only (or
+/// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
 /// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
 ///
 /// ```text
@@ -68,6 +69,8 @@ pub struct Download {
     /// Where the API is, which has no files.
     api: BaseUrl,
     state: State,
+    /// Its pause is the wait before the file is opened again.
+    clock: Clock,
     position: u64,
     /// The whole length, once it is known.
     len: Option<u64>,
@@ -82,8 +85,8 @@ pub struct Download {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// To be opened at `position`, not before this moment.
-    Closed(Option<Moment>),
+    /// To be opened at `position`.
+    Closed,
     /// The URL has expired.
     Expired,
     Reading,
@@ -130,7 +133,8 @@ impl Download {
             renewal: E::status_call,
             url,
             origin,
-            state: State::Closed(None),
+            state: State::Closed,
+            clock: Clock::default(),
             position: 0,
             len: None,
             validator: None,
@@ -146,7 +150,7 @@ impl Download {
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
         self.validator = validator.and_then(|validator| HeaderValue::from_str(validator).ok()).filter(is_strong);
-        self.state = State::Closed(None);
+        self.reopen();
         self
     }
 
@@ -154,7 +158,12 @@ impl Download {
     pub fn restart(&mut self) {
         (self.position, self.len, self.validator) = (0, None, None);
         (self.vain, self.renewals) = (0, 0);
-        self.state = State::Closed(None);
+        self.reopen();
+    }
+
+    fn reopen(&mut self) {
+        self.clock.resume();
+        self.state = State::Closed;
     }
 
     /// How many bytes of the file were read: the sum of what was given to [`on_read`](Download::on_read).
@@ -181,6 +190,7 @@ impl Download {
     /// [`FlowError::FileChanged`] until [`restart`](Download::restart), [`FlowError::FileBroken`] after several breaks in a
     /// row; asked again after that, it goes on.
     pub fn next(&mut self, api: &Api, now: Moment) -> Result<Fetch, FlowError> {
+        self.clock.advance(now);
         match self.state {
             State::Changed => Err(FlowError::FileChanged),
             State::Done => Ok(Fetch::End),
@@ -190,9 +200,9 @@ impl Download {
                 Err(FlowError::FileBroken)
             }
             State::Expired => Ok(Fetch::Renew((self.renewal)(api, &self.id))),
-            State::Closed(until) => match until.map(|until| until.duration_since(now)) {
-                Some(pause) if pause > Duration::ZERO => Ok(Fetch::Wait(pause)),
-                _ => Ok(Fetch::Open(self.request())),
+            State::Closed => match self.clock.pause() {
+                Some(pause) => Ok(Fetch::Wait(pause)),
+                None => Ok(Fetch::Open(self.request())),
             },
         }
     }
@@ -229,6 +239,7 @@ impl Download {
             },
             // Nothing is behind what is there.
             416 if self.is_whole(headers) => {
+                self.len = Some(self.position);
                 self.state = State::Done;
                 Ok(())
             }
@@ -246,15 +257,11 @@ impl Download {
                 Ok(())
             }
             408 | 429 | 500..=599 => {
-                self.on_break(now);
-                let asked = Wait::read(headers).known().unwrap_or_default().min(MAX_RETRY_AFTER);
-                if let State::Closed(Some(until)) = &mut self.state {
-                    *until = (*until).max(now.saturating_add(asked));
-                }
+                self.break_off(now, Wait::read(headers).known().unwrap_or_default().min(MAX_RETRY_AFTER));
                 Ok(())
             }
             _ => {
-                self.state = State::Closed(None);
+                self.reopen();
                 Err(FlowError::FileRefused { status })
             }
         }
@@ -305,7 +312,7 @@ impl Download {
                 // It ended early.
                 (Some(end), _) if self.position < end => self.on_break(now),
                 // A part is read, and whether it was the last one shows what comes next.
-                (Some(_), whole) if whole != Some(self.position) => self.state = State::Closed(None),
+                (Some(_), whole) if whole != Some(self.position) => self.state = State::Closed,
                 _ => self.state = State::Done,
             }
             return Ok(());
@@ -322,9 +329,15 @@ impl Download {
     /// The request failed, or the body broke off: the download is resumed from [`position`](Download::position),
     /// after 1 s, 2 s and so on up to 30 s.
     pub fn on_break(&mut self, now: Moment) {
+        self.break_off(now, Duration::ZERO);
+    }
+
+    fn break_off(&mut self, now: Moment, at_least: Duration) {
         let wait = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.vain)).min(MAX_WAIT);
         self.vain = self.vain.saturating_add(1);
-        self.state = State::Closed(Some(now.saturating_add(wait)));
+        self.clock.advance(now);
+        self.clock.pause_for(wait.max(at_least));
+        self.state = State::Closed;
     }
 
     /// Takes the failure of a client to send [`Fetch::Open`] or to [`Fetch::Read`]: it is [`on_break`](Download::on_break),
@@ -343,7 +356,7 @@ impl Download {
         self.vain = 0;
         let is_final = error.is_final();
         if is_final {
-            self.state = State::Closed(None);
+            self.reopen();
         }
         let error = CallError::file(error, attempts);
         Err(if is_final { error } else { error.seen_by_flow(FlowError::FileBroken) })
@@ -364,7 +377,7 @@ impl Download {
             return Err(FlowError::Url(UrlProblem::OtherHost));
         }
         self.url = url;
-        self.state = State::Closed(None);
+        self.reopen();
         Ok(())
     }
 }
@@ -380,10 +393,15 @@ fn read_url(export: &Export, api: &BaseUrl) -> Result<(Uri, BaseUrl), FlowError>
     let url: Uri = text.parse().map_err(|_| malformed())?;
     let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(malformed()) };
     // As strict as with the base URL: a plain host that all clients read the same.
-    let origin = BaseUrl::new(&format!("{scheme}://{authority}")).map_err(|error| match error {
-        InvalidBaseUrl::InsecureHttp => FlowError::Url(UrlProblem::Insecure),
-        _ => malformed(),
-    })?;
+    let text = format!("{scheme}://{authority}");
+    let origin = match BaseUrl::new(&text) {
+        // The program has said that this host may be called over plain http.
+        Err(InvalidBaseUrl::InsecureHttp) => {
+            BaseUrl::insecure_http(&text).ok().filter(|origin| api.is_insecure() && origin.has_host_of(api))
+        }
+        other => Some(other.map_err(|_| malformed())?),
+    };
+    let origin = origin.ok_or(FlowError::Url(UrlProblem::Insecure))?;
     // Else a server could make this program ask services of its own machine.
     if origin.is_loopback() && !api.is_loopback() {
         return Err(FlowError::Url(UrlProblem::Insecure));
@@ -506,6 +524,7 @@ mod tests {
     fn open(download: &mut Download, now: u64) -> Request<()> {
         match download.next(&api(), at(now)).unwrap() {
             Fetch::Open(request) => request,
+            Fetch::Wait(pause) => open(download, now.saturating_add(pause.as_secs().max(1))),
             other => panic!("{other:?}"),
         }
     }
@@ -598,6 +617,7 @@ mod tests {
         let mut whole = download(FILE).unwrap().resume(10, None);
         open(&mut whole, 0);
         whole.on_head(StatusCode::RANGE_NOT_SATISFIABLE, &head(&[("content-range", "bytes */10")]), at(0)).unwrap();
+        assert_eq!(whole.total(), Some(10));
         assert!(matches!(whole.next(&api(), at(0)), Ok(Fetch::End)));
     }
 
@@ -680,14 +700,14 @@ mod tests {
                 Ok(Fetch::Open(_)) => download.on_break(at(0)),
                 Ok(Fetch::Wait(pause)) => {
                     waits.push(pause.as_secs());
-                    download.state = State::Closed(None);
+                    download.reopen();
                 }
                 Err(error) => break error,
                 Ok(other) => panic!("{other:?}"),
             }
         };
         assert_eq!((words(Err::<(), _>(error)), waits), (told(FlowError::FileBroken), vec![1, 2, 4, 8, 16]));
-        download.state = State::Closed(None);
+        download.reopen();
         for _ in 0..100 {
             open(&mut download, 1000);
             let range = format!("bytes {}-999/1000", download.position());
@@ -701,7 +721,7 @@ mod tests {
         }
         assert_eq!(download.position(), 100);
         // A server in trouble is a break as well.
-        download.state = State::Closed(None);
+        download.reopen();
         open(&mut download, 1000);
         download.on_head(StatusCode::SERVICE_UNAVAILABLE, &head(&[]), at(0)).unwrap();
         assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Wait(_))));
@@ -788,6 +808,33 @@ mod tests {
             let next = download.next(&api(), at(0));
             assert!(matches!(next, Ok(Fetch::Wait(wait)) if wait == Duration::from_secs(pause)), "{asked}: {next:?}");
         }
+    }
+
+    #[test]
+    fn a_file_goes_over_plain_http_only_to_the_host_that_the_program_allowed() {
+        let read = |base_url: BaseUrl, url: &str| {
+            let api = Api::builder(crate::ApiKey::new("12|abcdef").unwrap()).base_url(base_url).build();
+            words(Download::of::<Orders>(&serde_json::from_str(&body(url)).unwrap(), &api))
+        };
+        let insecure = || BaseUrl::insecure_http("http://cometly:8080/public-api/v1").unwrap();
+        let refused = told(FlowError::Url(UrlProblem::Insecure));
+        assert_eq!(read(insecure(), "http://cometly:8081/x"), "");
+        assert_eq!(read(insecure(), "https://files.example/x"), "");
+        assert_eq!(read(insecure(), "http://files.example/x"), refused);
+        assert_eq!(read(insecure(), "http://127.0.0.1:8081/x"), refused);
+        assert_eq!(read(insecure(), "http://cometly:8080/x"), told(FlowError::Url(UrlProblem::Api)));
+        let secure = BaseUrl::insecure_http("https://cometly:8080").unwrap();
+        assert_eq!(read(secure, "http://cometly:8081/x"), refused, "it is https that was asked for");
+        assert_eq!(read(BaseUrl::new("http://localhost:1").unwrap(), "http://cometly:8081/x"), refused);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_longer_wait() {
+        let mut download = download(FILE).unwrap();
+        open(&mut download, 9000);
+        download.on_break(at(9000));
+        assert!(matches!(download.next(&api(), at(5000)), Ok(Fetch::Wait(_))));
+        assert!(matches!(download.next(&api(), at(5001)), Ok(Fetch::Open(_))));
     }
 
     #[test]

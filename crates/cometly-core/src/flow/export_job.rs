@@ -10,7 +10,7 @@ use serde::{
 use bytes::Bytes;
 
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
-use crate::{Api, ApiErrorKind, Call, Moment, Reply};
+use crate::{Api, ApiErrorKind, Call, Moment, Reply, clock::Clock};
 
 /// What orders an export, and how to ask after it.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
@@ -63,7 +63,7 @@ impl ExportStatus {
     pub const QUEUED: Self = Self(Cow::Borrowed("queued"));
     /// It is being written.
     pub const PROCESSING: Self = Self(Cow::Borrowed("processing"));
-    /// It is a file.
+    /// The file is ready, and `download_url` names it.
     pub const COMPLETED: Self = Self(Cow::Borrowed("completed"));
     /// It will not be a file.
     pub const FAILED: Self = Self(Cow::Borrowed("failed"));
@@ -230,6 +230,8 @@ pub struct ExportJob<E> {
     patience: Duration,
     /// When it was asked for first.
     began: Option<Moment>,
+    /// Its pause is the wait before the export is asked after.
+    clock: Clock,
     /// Not given yet.
     news: Option<Export>,
 }
@@ -238,7 +240,7 @@ enum State {
     Ordered,
     Sent,
     Lost,
-    Waiting { id: ExportId, until: Option<Moment> },
+    Waiting(ExportId),
     Done(Export),
     Failed(ExportId),
 }
@@ -260,11 +262,11 @@ impl<E: ExportOrder> ExportJob<E> {
     /// API has none with this id.
     #[must_use]
     pub fn resume(id: ExportId) -> Self {
-        Self::begin(None, State::Waiting { id, until: None })
+        Self::begin(None, State::Waiting(id))
     }
 
     fn begin(order: Option<E>, state: State) -> Self {
-        Self { order, state, delay: FIRST_DELAY, patience: PATIENCE, began: None, news: None }
+        Self { order, state, delay: FIRST_DELAY, patience: PATIENCE, began: None, clock: Clock::default(), news: None }
     }
 
     /// How long the job waits for the export, counted from its first step; a day by default. Then it fails with
@@ -289,7 +291,7 @@ impl<E> ExportJob<E> {
     pub fn export_id(&self) -> Option<&ExportId> {
         match &self.state {
             State::Ordered | State::Sent | State::Lost => None,
-            State::Waiting { id, .. } | State::Failed(id) => Some(id),
+            State::Waiting(id) | State::Failed(id) => Some(id),
             State::Done(export) => Some(&export.export_id),
         }
     }
@@ -311,7 +313,8 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
         if let Some(news) = self.news.take() {
             return Ok(Step::Yield(news));
         }
-        let began = *self.began.get_or_insert(now);
+        self.clock.advance(now);
+        let waited = self.clock.now().duration_since(*self.began.get_or_insert(now));
         match &self.state {
             State::Ordered => match &self.order {
                 Some(order) => {
@@ -326,14 +329,14 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 self.state = State::Lost;
                 Err(FlowError::OrderLost)
             }
-            State::Waiting { .. } if now.duration_since(began) > self.patience => Err(FlowError::ExportTooSlow),
-            State::Waiting { id, until } => match until.map(|until| until.duration_since(now)) {
+            State::Waiting(_) if waited > self.patience => Err(FlowError::ExportTooSlow),
+            State::Waiting(id) => match self.clock.pause() {
                 // No longer than the export may take.
-                Some(pause) if pause > Duration::ZERO => {
-                    let left = self.patience.saturating_sub(now.duration_since(began));
+                Some(pause) => {
+                    let left = self.patience.saturating_sub(waited);
                     Ok(Step::Sleep(pause.min(left.saturating_add(Duration::from_millis(1)))))
                 }
-                _ => Ok(Step::Send(E::status_call(api, id))),
+                None => Ok(Step::Send(E::status_call(api, id))),
             },
             State::Done(export) => Ok(Step::End(export.clone())),
             State::Failed(_) => Err(FlowError::ExportFailed),
@@ -341,25 +344,25 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
     }
 
     fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError> {
-        let until = Some(now.saturating_add(self.pause(&reply)));
+        self.clock.advance(now);
+        let pause = self.pause(&reply);
+        self.clock.pause_for(pause);
         match &self.state {
             State::Sent => {
                 // If the answer cannot be read the order counts as lost: the next step finds it sent and unanswered.
                 let order = self.order.as_ref().ok_or(FlowError::OrderLost)?;
                 let ExportOrdered { export_id, status } = order.read(&reply)?;
-                self.state = State::Waiting { id: export_id.clone(), until };
+                self.state = State::Waiting(export_id.clone());
                 self.news = Some(Export::ordered(export_id, status));
                 Ok(())
             }
-            State::Waiting { id, .. } => {
-                let id = id.clone();
-                self.state = State::Waiting { id: id.clone(), until };
+            State::Waiting(id) => {
                 let export: Export = reply.json()?;
-                if export.export_id != id {
+                if export.export_id != *id {
                     return Err(FlowError::OtherExport);
                 }
                 if export.status == ExportStatus::FAILED {
-                    self.state = State::Failed(id);
+                    self.state = State::Failed(export.export_id.clone());
                 } else if export.status == ExportStatus::COMPLETED {
                     if export.download_url.is_none() {
                         return Err(FlowError::NoDownloadUrl);
@@ -384,7 +387,7 @@ impl<E: ExportOrder> Flow for ExportJob<E> {
                 Then::Halt
             }
             // Of the API itself: a proxy's page says nothing of the export.
-            State::Waiting { .. }
+            State::Waiting(_)
                 if failure.answer == Some(ApiErrorKind::Rejected)
                     && failure.status == Some(http::StatusCode::NOT_FOUND) =>
             {
@@ -401,7 +404,7 @@ impl<E> fmt::Debug for ExportJob<E> {
             State::Ordered => "not ordered",
             State::Sent => "order sent",
             State::Lost => "order lost",
-            State::Waiting { .. } => "waiting",
+            State::Waiting(_) => "waiting",
             State::Done(_) => "completed",
             State::Failed(_) => "failed",
         };
@@ -514,6 +517,16 @@ pub(super) mod tests {
         }
         assert_eq!(step(&mut job, now), "end completed");
         assert_eq!(step(&mut job, now), "end completed");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_longer_wait() {
+        let mut job = ExportJob::new(Orders);
+        assert_eq!(step(&mut job, 9000), ORDER);
+        job.on_reply(reply(ORDERED, &[]), at(9000)).unwrap();
+        assert_eq!(step(&mut job, 5000), "yield queued");
+        assert_eq!(step(&mut job, 5000), "sleep 2");
+        assert_eq!(step(&mut job, 5002), POLL);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct LineTooLong {
 debug_as_display!(LineTooLong);
 
 impl LineTooLong {
-    /// Its number, from 1, blank lines not counted.
+    /// The number of the line that is no row: from 1, and blank lines do not count.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
@@ -82,7 +82,7 @@ pub struct RowError {
 debug_as_display!(RowError);
 
 impl RowError {
-    /// Its number, from 1, blank lines not counted.
+    /// The number of the line that is no row: from 1, and blank lines do not count.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
@@ -136,10 +136,10 @@ impl Lines {
         self.is_whole = true;
     }
 
-    /// Whether there is a whole line to take: false if another piece is needed, or all were given.
+    /// Whether [`next_line`](Lines::next_line) has a line to give: false if it needs another piece, or all lines were given.
     ///
     /// # Errors
-    /// [`LineTooLong`], and then always.
+    /// [`LineTooLong`]. Every later call fails in the same way.
     pub fn has_line(&mut self) -> Result<bool, LineTooLong> {
         while self.found.is_none() {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
@@ -177,11 +177,12 @@ impl Lines {
         (self.start, self.searched, self.found) = (behind, behind, None);
     }
 
-    /// The next line that is whole, without its line break and the white space around; `None` if another piece is needed,
-    /// or all were given.
+    /// The next line, without its line break and the white space around it; blank lines are passed over. `None` means: give
+    /// another piece with [`push`](Lines::push); or, after [`finish`](Lines::finish), that all lines were given. The last line
+    /// needs no line break once `finish` was called.
     ///
     /// # Errors
-    /// [`LineTooLong`], and then always.
+    /// [`LineTooLong`]. Every later call fails in the same way.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         self.has_line()?;
         let Some((end, behind)) = self.found else { return Ok(None) };
@@ -191,11 +192,11 @@ impl Lines {
         Ok(Some(self.buffer.get(start..end).unwrap_or_default().trim_ascii()))
     }
 
-    /// The next line as a row. A row that is not what was expected is an error inside, and the rows behind it are still
-    /// given.
+    /// The next line, read as a `T`. `None` as for [`next_line`](Lines::next_line). A line that is no `T` is an inner error,
+    /// which costs no other row.
     ///
     /// # Errors
-    /// [`LineTooLong`], and then always.
+    /// [`LineTooLong`]. Every later call fails in the same way.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, LineTooLong> {
         let number = self.given.saturating_add(1);
         let Some(line) = self.next_line()? else { return Ok(None) };

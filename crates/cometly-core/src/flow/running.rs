@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 use super::{Failure, Flow, FlowError, Step, Then};
-use crate::{Api, Moment, Reply};
+use crate::{Api, Moment, Reply, clock::Clock};
 
 /// A flow under way: what it gave at its end, and how long it may take. For authors of clients.
 ///
@@ -15,13 +15,14 @@ pub struct Running<F: Flow> {
     output: Option<F::Output>,
     time: Option<Duration>,
     deadline: Option<Moment>,
+    clock: Clock,
 }
 
 impl<F: Flow> Running<F> {
     /// Begins.
     #[must_use]
     pub fn new(flow: F) -> Self {
-        Self { flow, output: None, time: None, deadline: None }
+        Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }
     }
 
     /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
@@ -32,13 +33,14 @@ impl<F: Flow> Running<F> {
         self
     }
 
-    /// The flow, to look at.
+    /// The flow, to read its place from.
     #[must_use]
     pub fn flow(&self) -> &F {
         &self.flow
     }
 
-    /// The flow, to be taken up again.
+    /// The flow, which goes on where it was when another client or process runs it. A call under way is dropped: it is sent
+    /// again, but an export's order is not ([`FlowError::OrderLost`]).
     #[must_use]
     pub fn into_flow(self) -> F {
         self.flow
@@ -60,10 +62,11 @@ impl<F: Flow> Flow for Running<F> {
         if self.output.is_some() {
             return Ok(Step::End(()));
         }
+        self.clock.advance(now);
         if let (None, Some(time)) = (self.deadline, self.time) {
-            self.deadline = Some(now.saturating_add(time));
+            self.deadline = Some(self.clock.now().saturating_add(time));
         }
-        let left = self.deadline.map(|deadline| deadline.duration_since(now));
+        let left = self.deadline.map(|deadline| deadline.duration_since(self.clock.now()));
         match (self.flow.next(api, now)?, left) {
             (Step::End(output), _) => {
                 self.output = Some(output);
@@ -127,13 +130,13 @@ mod tests {
         let mut running = Running::new(ExportJob::new(Orders)).within(Duration::from_secs(3));
         assert!(matches!(running.next(&api, at(10)), Ok(Step::Send(_))));
         running.on_reply(reply(), at(10)).unwrap();
-        assert!(matches!(running.next(&api, at(99)), Ok(Step::Yield(_))), "what is there costs no time");
+        assert!(matches!(running.next(&api, at(10)), Ok(Step::Yield(_))));
         assert!(matches!(running.next(&api, at(10)), Ok(Step::Sleep(_))));
         assert!(matches!(running.next(&api, at(12)), Ok(Step::Send(_))));
         assert!(matches!(running.next(&api, at(13)), Err(FlowError::OutOfTime)));
         let mut running = running.within(Duration::from_secs(1));
         running.on_reply(reply(), at(13)).unwrap();
-        assert!(matches!(running.next(&api, at(13)), Ok(Step::Yield(_))));
+        assert!(matches!(running.next(&api, at(99)), Ok(Step::Yield(_))), "what is there costs no time");
         assert!(matches!(running.next(&api, at(13)), Ok(Step::End(()))));
         assert!(matches!(running.next(&api, at(99)), Ok(Step::End(()))));
         assert_eq!(running.into_output().unwrap().export_id.to_string(), "x-1");
@@ -144,6 +147,14 @@ mod tests {
         running.on_reply(queued(), at(0)).unwrap();
         assert!(matches!(running.next(&api, at(0)), Ok(Step::Yield(_))));
         assert!(matches!(running.next(&api, at(0)), Err(FlowError::OutOfTime)));
+
+        // A clock that is set back gives the job no more time.
+        let mut running = Running::new(ExportJob::new(Orders)).within(Duration::from_secs(9));
+        assert!(matches!(running.next(&api, at(5000)), Ok(Step::Send(_))));
+        running.on_reply(queued(), at(5000)).unwrap();
+        assert!(matches!(running.next(&api, at(1000)), Ok(Step::Yield(_))));
+        assert!(matches!(running.next(&api, at(1000)), Ok(Step::Sleep(_))));
+        assert!(matches!(running.next(&api, at(1009)), Err(FlowError::OutOfTime)));
 
         // An order that was not sent for want of time is no order that was lost.
         let mut running = Running::new(ExportJob::new(Orders)).within(Duration::ZERO);

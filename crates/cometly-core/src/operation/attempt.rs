@@ -110,7 +110,7 @@ impl Attempt {
         answer: Result<Response<B>, TransportError<E>>,
         now: Moment,
     ) -> Operation<B, E> {
-        self.state.advance(now);
+        self.state.clock.advance(now);
         let stage = match answer {
             Ok(response) => self.state.take_answer(response),
             Err(error) => self.state.take_failure(error),

@@ -442,6 +442,38 @@ fn the_time_of_the_call_is_what_is_left_for_attempts_and_waits() {
 }
 
 #[test]
+fn the_nearest_time_that_is_set_bounds_a_call() {
+    let of_client = TransportLimits { timeout: Some(secs(30)), ..TransportLimits::default() };
+    let of_attempt = TransportLimits { attempt_timeout: Some(secs(5)), ..of_client };
+    let unset = TransportLimits::default();
+    for (own, call_timeout, limits, attempt, whole) in [
+        (None, None, unset, 30, 60),
+        (None, None, of_client, 30, 30),
+        (None, Some(90), of_client, 90, 90),
+        (Some(RetryPolicy::within(secs(300))), None, unset, 30, 300),
+        (Some(RetryPolicy::within(secs(300))), None, of_client, 30, 300),
+        (Some(RetryPolicy::within(secs(300))), None, of_attempt, 5, 300),
+        (Some(RetryPolicy::within(secs(300))), Some(90), of_client, 90, 90),
+        (Some(RetryPolicy::default().max_attempts(2)), None, of_client, 30, 30),
+        (Some(RetryPolicy::none()), None, of_client, 30, 30),
+    ] {
+        let name = format!("{own:?} {call_timeout:?} {limits:?}");
+        let mut call = api().get("a");
+        if let Some(policy) = own {
+            call = call.retry_policy(policy);
+        }
+        if let Some(timeout) = call_timeout {
+            call = call.timeout(secs(timeout));
+        }
+        let started = || -> Under { call.clone().start(&RetryPolicy::default(), &limits, 1, at(ZERO)).unwrap() };
+        assert_eq!(send(started(), at(ZERO)).timeout(), secs(attempt), "{name}");
+        let error = done(started(), at(secs(whole))).unwrap_err();
+        assert_eq!(error.limit(), Some(ReachedLimit::Timeout(secs(whole))), "{name}");
+        assert!(matches!(started().next(at(secs(whole - 1))), Next::Send(_)), "{name}");
+    }
+}
+
+#[test]
 fn a_call_without_time_is_not_sent() {
     let (_, operation) =
         wait(failed(start(&api().post("a"), &RetryPolicy::default()), Delivery::NotSent, at(ZERO)), at(ZERO));
@@ -464,6 +496,17 @@ fn a_clock_that_stands_makes_no_endless_loop() {
         };
     }
     panic!("it waits for ever");
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_longer_wait() {
+    let limits = TransportLimits::default();
+    let operation: Under = api().get("a").start(&RetryPolicy::default(), &limits, 1, at(secs(9000))).unwrap();
+    let operation = answered(operation, answer(429, Some(7)), at(secs(9000)));
+    let (_, operation) = wait(operation, at(secs(5000)));
+    let (pause, operation) = wait(operation, at(secs(5004)));
+    assert!(pause < secs(6), "{pause:?}");
+    assert_eq!(send(operation, at(secs(5010))).number(), 2);
 }
 
 #[test]

@@ -199,7 +199,8 @@ impl Mailbox {
         state.away_until = state.away_until.min(super::endpoint::clock(now));
     }
 
-    /// Whether the pacer, its clones and all their calls are dropped: there will be no more questions.
+    /// Whether the pacer is gone, with its clones and all calls that wait for it. There will be no further question to carry,
+    /// so the thread that carries them can end.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         Arc::strong_count(&self.post) == 1

@@ -1,6 +1,6 @@
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -255,9 +255,9 @@ fn a_waiter_polls_twenty_times_a_second_at_most_while_answers_hang() {
     assert!(most <= 20 * 20 + 1, "{most}");
 }
 
+/// What it costs is a row of `cargo xtask bench`.
 #[test]
-fn waiters_come_and_go_in_any_order_in_logarithmic_time() {
-    let started = Instant::now();
+fn the_last_of_200_000_waiters_that_leave_in_any_order_goes() {
     let pacer = seen(1, 0);
     let question = go(ask(&pacer, 0));
     let mut tickets: Vec<_> = (0..200_000_u64).map(|_| wait(ask(&pacer, 1)).2).collect();
@@ -268,7 +268,6 @@ fn waiters_come_and_go_in_any_order_in_logarithmic_time() {
     }
     drop(question);
     assert!(matches!(tickets.pop().unwrap().poll(at(61_000)), Turn::Go(_)));
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -64,10 +64,14 @@ pub(crate) struct Rules {
     pub(crate) max_backoff: Duration,
     pub(crate) max_retry_after: Duration,
     pub(crate) retry_server_errors: bool,
-    pub(crate) timeout: Duration,
+    /// `None` if it was not set.
+    pub(crate) timeout: Option<Duration>,
     /// Whether the call must get through: then it spreads over whole windows, and an empty budget only slows it.
     pub(crate) is_patient: bool,
 }
+
+/// The time for a whole call, if none is set.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A wait of zero, over and over, would be a busy loop.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -122,7 +126,7 @@ impl RetryPolicy {
 
     /// How long the whole call may take, all attempts and waits included; 60 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.rules.timeout = timeout;
+        self.rules.timeout = Some(timeout);
         self
     }
 
@@ -143,7 +147,7 @@ impl Default for RetryPolicy {
                 max_backoff: Duration::from_secs(20),
                 max_retry_after: Duration::from_secs(60),
                 retry_server_errors: true,
-                timeout: Duration::from_secs(60),
+                timeout: None,
                 is_patient: false,
             },
             budget: RetryBudget::new(),
@@ -202,9 +206,9 @@ mod tests {
     #[test]
     fn the_three_policies_are_what_their_table_says() {
         for (policy, tries, total, longest) in [
-            (RetryPolicy::default(), 3, secs(60), secs(60)),
-            (RetryPolicy::none(), 1, Duration::MAX, secs(60)),
-            (RetryPolicy::within(secs(7)), u32::MAX, secs(7), secs(7)),
+            (RetryPolicy::default(), 3, None, secs(60)),
+            (RetryPolicy::none(), 1, Some(Duration::MAX), secs(60)),
+            (RetryPolicy::within(secs(7)), u32::MAX, Some(secs(7)), secs(7)),
         ] {
             let rules = policy.rules;
             assert_eq!(

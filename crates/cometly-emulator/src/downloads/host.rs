@@ -21,12 +21,12 @@ use crate::store::exports::Export;
 
 pub(crate) struct Downloads {
     backend: Arc<Backend>,
-    files: Mutex<Files>,
+    files: Arc<Mutex<Files>>,
 }
 
 impl Downloads {
     pub(crate) fn new(backend: Arc<Backend>) -> Self {
-        Self { backend, files: Mutex::new(Files::new()) }
+        Self { backend, files: Arc::new(Mutex::new(Files::new())) }
     }
 
     /// Answers a request and remembers both.
@@ -67,18 +67,22 @@ impl Downloads {
     }
 
     async fn file(&self, parts: &Parts, export: &Export, fault: Option<&Fault>) -> Answer {
-        // One file is made at a time; other requests for the same one wait for it.
-        let mut files = self.files.lock().await;
+        // One file is made at a time, and other requests for the same one wait for it. It is made and kept even if the client
+        // that asked first has left, or a slow machine would begin anew with each.
+        let mut files = Arc::clone(&self.files).lock_owned().await;
         let mut file = if let Some(file) = files.get(&export.path()) {
+            drop(files);
             file
         } else {
             let (backend, ordered) = (Arc::downgrade(&self.backend), export.clone());
-            let made = spawn_blocking(move || file::make(&backend, &ordered)).await;
-            let Ok(Some(file)) = made else { return no_answer() };
-            files.keep(&export.path(), &file);
+            let made = spawn_blocking(move || {
+                let file = file::make(&backend, &ordered)?;
+                files.keep(&ordered.path(), &file);
+                Some(file)
+            });
+            let Ok(Some(file)) = made.await else { return no_answer() };
             file
         };
-        drop(files);
         if is(fault, &Kind::ChangedDownload) {
             file = File { tag: format!("{}-changed", file.tag), ..file };
         }

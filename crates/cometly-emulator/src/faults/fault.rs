@@ -281,7 +281,7 @@ impl Fault {
         Self::spoiled(Kind::IgnoredRange)
     }
 
-    /// The call is carried out, and its answer comes so much later: ten minutes at most.
+    /// The call is carried out, and its answer comes this much later. More than ten minutes count as ten.
     pub fn slow(pause: Duration) -> Self {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }

@@ -188,7 +188,7 @@ impl Wanted {
             }),
             events: one("events", self.events, 1000, 10_000_000)?,
             contacts: one("contacts", self.contacts, 250, 100_000)?,
-            companies: one("companies", self.companies, 250, 100_000)?,
+            companies: one("companies", self.companies, 250, 10_000_000)?,
         })
     }
 }

@@ -263,7 +263,8 @@ impl TrackEvent {
         if problems.is_empty() { Ok(Self { fields, key: own.or(key) }) } else { Err(problems) }
     }
 
-    /// What makes it one event, unless it was built without.
+    /// The idempotency key that the event is sent with: Cometly stores events with the same key once. `None` if it was built by
+    /// [`without_idempotency_key`](Self::without_idempotency_key).
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()

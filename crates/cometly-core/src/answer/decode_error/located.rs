@@ -1,7 +1,7 @@
 //! Where and why JSON does not fit a type: a second reading, after the first one failed, whose error keeps the path and no
 //! value. `serde_json`'s own error has values in its text, and no path.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{
     Deserialize,
@@ -248,6 +248,14 @@ fn number_or_word<'de, V: Visitor<'de>>(scalar: &[u8], visitor: V) -> Result<V::
     }
 }
 
+/// Reads a whole number as a `T`, if it is one.
+fn whole<T: FromStr>(json: &mut Json<'_>) -> Option<T> {
+    let mut ahead = json.clone();
+    let number = std::str::from_utf8(ahead.scalar().ok()?).ok()?.parse().ok()?;
+    *json = ahead;
+    Some(number)
+}
+
 /// The entries of an array or an object.
 struct List<'r, 'de> {
     json: &'r mut Json<'de>,
@@ -381,12 +389,13 @@ impl<'de> Deserializer<'de> for Reading<'_, 'de> {
                 }
                 let name = list.json.name()?.text();
                 let step = step(&name, variants);
-                let value =
-                    visitor.visit_enum(Variant { name, content: list.item() }).map_err(|error| match error {
+                let value = visitor.visit_enum(Variant { name, content: list.item() }).map_err(|error| {
+                    match (step, &error) {
                         // The name itself is wrong.
-                        Mismatch { problem: Problem::UnknownVariant(_), .. } => error,
-                        error => error.at(step),
-                    })?;
+                        (Step::Key, Mismatch { problem: Problem::UnknownVariant(_), .. }) => error,
+                        _ => error.at(step),
+                    }
+                })?;
                 list.end().map(|()| value)
             }
             _ => self.value(&[], visitor),
@@ -398,8 +407,23 @@ impl<'de> Deserializer<'de> for Reading<'_, 'de> {
         visitor.visit_unit()
     }
 
+    // `visit_u64` and `visit_i64` take all that fits them; these two hold more.
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match whole(self.json) {
+            Some(number) => visitor.visit_i128(number),
+            None => self.value(&[], visitor),
+        }
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match whole(self.json) {
+            Some(number) => visitor.visit_u128(number),
+            None => self.value(&[], visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string unit unit_struct seq tuple tuple_struct map
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string unit unit_struct seq tuple tuple_struct map
         identifier
     }
 }

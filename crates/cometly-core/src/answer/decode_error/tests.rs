@@ -79,6 +79,41 @@ fn mismatch<'a, T: Deserialize<'a>>(body: &'a str) -> String {
 }
 
 #[test]
+fn numbers_beyond_64_bits_are_numbers() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Long {
+        most: u128,
+        least: i128,
+        count: u8,
+    }
+    let long = |count: &str| {
+        mismatch::<Long>(&format!(
+            r#"{{"most":340282366920938463463374607431768211455,"least":-170141183460469231731687303715884105728,"count":{count}}}"#
+        ))
+    };
+    assert_eq!(long("true"), "count: expected a whole number (u8), found a boolean");
+}
+
+#[test]
+fn an_unknown_variant_within_a_known_one_has_the_path_of_both() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only read")]
+    enum Change {
+        Status(Status),
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Log {
+        change: Change,
+    }
+    let known = "unknown variant, expected one of \"queued\", \"done\"";
+    assert_eq!(mismatch::<Log>(r#"{"change":{"status":"lost"}}"#), format!("change.status: {known}"));
+    assert!(mismatch::<Log>(r#"{"change":{"kind":"lost"}}"#).starts_with("change: unknown variant"));
+}
+
+#[test]
 fn it_says_where_and_what() {
     for (row, expected) in [
         (r#"{"amount":"SECRET"}"#, "amount: expected a number, found a string"),

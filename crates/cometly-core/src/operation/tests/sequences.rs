@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::retry::DEFAULT_TIMEOUT;
 
 /// What one attempt comes to, and how the caller's clock moves during it.
 #[derive(Clone, Debug)]
@@ -107,7 +108,7 @@ proptest! {
     ) {
         let api = if is_paced { paced_api() } else { api() };
         let call = if is_get { api.get("events") } else { api.post("events") };
-        let (timeout, attempts) = (policy.rules.timeout, policy.rules.max_attempts);
+        let (timeout, attempts) = (policy.rules.timeout.unwrap_or(DEFAULT_TIMEOUT), policy.rules.max_attempts);
         let start = at(ZERO);
         let mut operation: Under = call.start(&policy, &TransportLimits::default(), seed, start).unwrap();
         // The caller's clock, which may step back; and the time that has gone by at least.
