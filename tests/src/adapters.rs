@@ -1,10 +1,10 @@
-//! The six flavours that this project ships.
+//! The six clients that this project ships.
 
 use std::sync::LazyLock;
 
 use ::tokio::runtime::{self, Runtime};
 
-use crate::{BoxError, Flavour};
+use crate::{BoxError, ClientUnderTest};
 
 mod isahc;
 mod reqwest;
@@ -13,7 +13,7 @@ mod ureq;
 
 /// reqwest async and blocking, ureq, isahc async and blocking, tower over hyper-util.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Flavour>> {
+pub fn all() -> Vec<Box<dyn ClientUnderTest>> {
     vec![
         Box::new(reqwest::Async),
         Box::new(reqwest::Blocking),

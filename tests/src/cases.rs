@@ -14,7 +14,7 @@ use std::{
 use cometly_core::{Api, ApiBuilder, ApiKey, Call};
 
 use crate::{
-    BoxError, Case, Stage, authority,
+    BoxError, Case, Scenario, authority,
     fault_server::{Answer, FaultServer, RawServer, Script},
 };
 
@@ -38,7 +38,7 @@ mod wire;
 /// Names a case after its function.
 macro_rules! cases {
     ($($case:ident),* $(,)?) => {
-        &[$(crate::Case { name: stringify!($case), play: $case }),*]
+        &[$(crate::Case { name: stringify!($case), run: $case }),*]
     };
 }
 use cases;
@@ -48,14 +48,14 @@ fn opened_by(key: &str, base_url: &str) -> Result<ApiBuilder, BoxError> {
     Ok(Api::builder(ApiKey::new(key)?).base_url(base_url.parse()?))
 }
 
-/// A fault server that speaks TLS under a certificate that every flavour trusts.
+/// A fault server that speaks TLS under a certificate that every client trusts.
 fn serve_tls(script: Script) -> Result<FaultServer, BoxError> {
     Ok(FaultServer::start_tls(&authority()?.issue(&["127.0.0.1"])?, script)?)
 }
 
 /// A call that may be sent twice, and one that may not.
-fn get_and_post(stage: &Stage<'_>, server: &FaultServer) -> Result<[Call; 2], BoxError> {
-    let api = stage.api(&server.base_url())?;
+fn get_and_post(scenario: &Scenario<'_>, server: &FaultServer) -> Result<[Call; 2], BoxError> {
+    let api = scenario.api(&server.base_url())?;
     Ok([api.get("events"), api.post("events/track").json("x")])
 }
 

@@ -4,7 +4,7 @@ use std::{io, sync::OnceLock};
 
 use crate::{BoxError, fault_server::Authority};
 
-/// Set in the process that plays the cases, to the file with the certificate authority that it trusts.
+/// Set in the process that runs the cases, to the file with the certificate authority that it trusts.
 pub(crate) const AUTHORITY_FILE: &str = "COMETLY_CONFORMANCE_AUTHORITY";
 
 /// What is set beside the variables that name a proxy.
@@ -12,7 +12,7 @@ pub(crate) const NO_PROXY: &str = ".internal.example, localhost\t10.0.0.0/8";
 
 static AUTHORITY: OnceLock<Authority> = OnceLock::new();
 
-/// The authority that every flavour trusts, as if it were in the system's store.
+/// The authority that every client trusts, as if it were in the system's store.
 ///
 /// # Errors
 /// Outside of [`run`](crate::run).

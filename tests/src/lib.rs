@@ -1,10 +1,10 @@
 //! One suite of cases that every transport of [`cometly_core`] must pass, over real sockets.
 //!
-//! Each case is played on a fresh key, against a [fault server](fault_server) or the emulator, and passes only if the key
+//! Each case is run with a fresh key, against a [fault server](fault_server) or the emulator, and passes only if the key
 //! is nowhere to be seen, in nothing that can be printed and in no log record, and if as many calls arrived as the
 //! transport did not say were never sent.
 //!
-//! To run it on a transport of your own, implement [`Flavour`] and [`Transport`] and make it the `main` of a test without
+//! To run it on a transport of your own, implement [`ClientUnderTest`] and [`Transport`] and make it the `main` of a test without
 //! a harness (`harness = false` in the manifest):
 //!
 //! ```no_run
@@ -24,14 +24,14 @@ mod case;
 pub mod cases;
 mod environment;
 pub mod fault_server;
-mod stage;
+mod scenario;
 mod suite;
 mod transport;
 
 pub use case::Case;
 pub use environment::authority;
-pub use stage::{Arrivals, Played, Stage, wait_until};
+pub use scenario::{Arrivals, CaseResult, Scenario, wait_until};
 pub use suite::run;
 pub use transport::{
-    BoxError, Downloaded, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+    BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
 };

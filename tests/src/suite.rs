@@ -1,4 +1,4 @@
-//! Runs every case on every flavour.
+//! Runs every case on every client.
 
 use std::{
     env, fs, io,
@@ -11,39 +11,39 @@ use std::{
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{
-    Case, Flavour,
+    Case, ClientUnderTest,
     canary::capture_logs,
     cases,
     environment::{AUTHORITY_FILE, NO_PROXY, trust},
     fault_server::Authority,
-    stage::{NotOffered, Stage},
+    scenario::{NotSupported, Scenario},
 };
 
 /// Every variable that names a proxy to one of the stacks.
 const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-/// Runs the suite as a test program does: a line for each flavour and case, filters and `--list` as arguments.
+/// Runs the suite as a test program does: a line for each client and case, filters and `--list` as arguments.
 ///
-/// The cases are played in a child process whose environment is hostile: each proxy variable names a port that is
+/// The cases run in a child process whose environment is hostile: each proxy variable names a port that is
 /// closed, so that a transport which reads them unasked reaches nothing; and the system's certificate store is one that
 /// trusts the suite's own authority.
 ///
 /// # Errors
 /// If the child cannot be prepared or started.
-pub fn run(flavours: Vec<Box<dyn Flavour>>) -> io::Result<ExitCode> {
+pub fn run(subjects: Vec<Box<dyn ClientUnderTest>>) -> io::Result<ExitCode> {
     match env::var_os(AUTHORITY_FILE) {
         Some(file) => {
             let authority = Authority::new().map_err(io::Error::other)?;
             fs::write(PathBuf::from(file), authority.pem())?;
             trust(authority)?;
             capture_logs();
-            Ok(play(flavours))
+            Ok(run_all(subjects))
         }
-        None => play_in_child(),
+        None => run_in_child(),
     }
 }
 
-fn play_in_child() -> io::Result<ExitCode> {
+fn run_in_child() -> io::Result<ExitCode> {
     let file = env::temp_dir().join(format!("cometly-conformance-{}.pem", std::process::id()));
     let closed = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
     let mut child = Command::new(env::current_exe()?);
@@ -62,30 +62,30 @@ fn play_in_child() -> io::Result<ExitCode> {
     Ok(status?.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn play(flavours: Vec<Box<dyn Flavour>>) -> ExitCode {
+fn run_all(subjects: Vec<Box<dyn ClientUnderTest>>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a socket, not for the processor.
     arguments.test_threads.get_or_insert(8);
     let mut trials = Vec::new();
-    for flavour in flavours.into_iter().map(Arc::<dyn Flavour>::from) {
+    for subject in subjects.into_iter().map(Arc::<dyn ClientUnderTest>::from) {
         for case in cases::all() {
-            let flavour = Arc::clone(&flavour);
-            let name = format!("{}::{}", flavour.name(), case.name);
-            trials.push(Trial::ignorable_test(name, move || play_one(flavour.as_ref(), case)));
+            let subject = Arc::clone(&subject);
+            let name = format!("{}::{}", subject.name(), case.name);
+            trials.push(Trial::ignorable_test(name, move || run_case(subject.as_ref(), case)));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn play_one(flavour: &dyn Flavour, case: Case) -> Result<Completion, Failed> {
-    let stage = Stage::new(flavour);
-    let arrivals = match (case.play)(&stage) {
+fn run_case(subject: &dyn ClientUnderTest, case: Case) -> Result<Completion, Failed> {
+    let scenario = Scenario::new(subject);
+    let arrivals = match (case.run)(&scenario) {
         Ok(arrivals) => arrivals,
         // Told apart from a case that was passed.
-        Err(error) if error.is::<NotOffered>() => return Ok(Completion::ignored_with(error)),
+        Err(error) if error.is::<NotSupported>() => return Ok(Completion::ignored_with(error)),
         // The Debug of our errors has the transport's own behind it.
         Err(error) => return Err(Failed::from(format!("{error:?}"))),
     };
-    stage.close(&arrivals).map_err(|error| Failed::from(error.to_string()))?;
+    scenario.close(&arrivals).map_err(|error| Failed::from(error.to_string()))?;
     Ok(Completion::Completed)
 }

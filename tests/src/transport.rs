@@ -143,8 +143,8 @@ pub trait Transport: fmt::Debug + Send + Sync {
     }
 }
 
-/// Makes clients of one kind.
-pub trait Flavour: Send + Sync {
+/// A client under test: how it is made with the settings of a case.
+pub trait ClientUnderTest: Send + Sync {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 

@@ -1,4 +1,4 @@
-//! The suite, on the six flavours that this project ships.
+//! The suite, on the six clients that this project ships.
 
 use std::{io, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! What the environment of a process does to its clients: each row is played in a process of its own, on every flavour.
+//! What the environment of a process does to its clients: each row runs in a process of its own, on every client.
 
 use std::{
     env,
@@ -9,56 +9,56 @@ use std::{
 };
 
 use cometly_conformance::{
-    BoxError, Flavour, Proxy, Settings, Transport, adapters,
+    BoxError, ClientUnderTest, Proxy, Settings, Transport, adapters,
     fault_server::{Answer, FaultServer, Script, ServerCertificate},
 };
 use cometly_core::{Api, ApiKey, CallErrorKind, Delivery};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Names the row that this process plays.
+/// Names the row that this process runs.
 const ROW: &str = "COMETLY_CONFORMANCE_ROW";
 
 /// A row: what is in the environment, and what must come of it.
 struct Row {
     name: &'static str,
     vars: &'static [(&'static str, &'static str)],
-    play: fn(&dyn Flavour) -> Result<(), BoxError>,
+    run: fn(&dyn ClientUnderTest) -> Result<(), BoxError>,
 }
 
 const ROWS: &[Row] = &[
     Row {
         name: "without_certificates_plain_http_works_and_https_says_what_to_set",
         vars: &[("SSL_CERT_FILE", "/nonexistent/file"), ("SSL_CERT_DIR", "/nonexistent")],
-        play: without_certificates,
+        run: without_certificates,
     },
     Row {
         name: "http_proxy_alone_is_not_for_https",
         vars: &[("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")],
-        play: is_direct,
+        run: is_direct,
     },
     Row {
         name: "no_proxy_covers_blocks_of_addresses",
         vars: &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", "10.0.0.0/8 127.0.0.0/8")],
-        play: is_direct,
+        run: is_direct,
     },
     Row {
         name: "no_proxy_covers_all",
         vars: &[("ALL_PROXY", "http://127.0.0.1:1"), ("no_proxy", "*")],
-        play: is_direct,
+        run: is_direct,
     },
     Row {
         name: "the_lower_case_name_wins",
         vars: &[("https_proxy", "http://127.0.0.1:1"), ("HTTPS_PROXY", "ftp://x")],
-        play: is_proxied,
+        run: is_proxied,
     },
-    Row { name: "all_proxy_is_the_last_resort", vars: &[("ALL_PROXY", "http://127.0.0.1:1")], play: is_proxied },
-    Row { name: "a_garbled_proxy_is_an_error", vars: &[("HTTPS_PROXY", "http://no proxy")], play: is_refused },
+    Row { name: "all_proxy_is_the_last_resort", vars: &[("ALL_PROXY", "http://127.0.0.1:1")], run: is_proxied },
+    Row { name: "a_garbled_proxy_is_an_error", vars: &[("HTTPS_PROXY", "http://no proxy")], run: is_refused },
     Row {
         name: "a_scheme_that_nobody_can_use_is_an_error",
         vars: &[("ALL_PROXY", "socks://127.0.0.1:1")],
-        play: is_refused,
+        run: is_refused,
     },
-    Row { name: "many_open_files_are_told", vars: &[], play: many_files },
+    Row { name: "many_open_files_are_told", vars: &[], run: many_files },
 ];
 
 /// Every variable that some stack reads.
@@ -80,16 +80,16 @@ fn main() -> Result<ExitCode, BoxError> {
     if let Ok(name) = env::var(ROW) {
         let row = ROWS.iter().find(|row| row.name == name).ok_or("no such row")?;
         // What is below cometly-tower has its own TLS, and its own proxies.
-        for flavour in adapters::all().into_iter().filter(|flavour| flavour.name() != "tower") {
-            (row.play)(&*flavour).map_err(|error| format!("{}: {error}", flavour.name()))?;
+        for subject in adapters::all().into_iter().filter(|subject| subject.name() != "tower") {
+            (row.run)(&*subject).map_err(|error| format!("{}: {error}", subject.name()))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let trials = ROWS.iter().map(|row| Trial::test(row.name, || play_in_child(row))).collect();
+    let trials = ROWS.iter().map(|row| Trial::test(row.name, || run_in_child(row))).collect();
     Ok(libtest_mimic::run(&Arguments::from_args(), trials).exit_code())
 }
 
-fn play_in_child(row: &Row) -> Result<(), Failed> {
+fn run_in_child(row: &Row) -> Result<(), Failed> {
     let mut child = Command::new(env::current_exe()?);
     for variable in READ {
         child.env_remove(variable);
@@ -102,8 +102,8 @@ fn api(base_url: &str) -> Result<Api, BoxError> {
     Ok(Api::builder(ApiKey::new("12|abcdefghijklmnop")?).base_url(base_url.parse()?).build())
 }
 
-fn connect(flavour: &dyn Flavour, settings: &Settings) -> Result<Box<dyn Transport>, BoxError> {
-    flavour.connect(settings)?.ok_or_else(|| "it has no such choice".into())
+fn connect(subject: &dyn ClientUnderTest, settings: &Settings) -> Result<Box<dyn Transport>, BoxError> {
+    subject.connect(settings)?.ok_or_else(|| "it has no such choice".into())
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
@@ -113,18 +113,18 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The call comes to the server, which speaks no TLS.
-fn is_direct(flavour: &dyn Flavour) -> Result<(), BoxError> {
+fn is_direct(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let server = FaultServer::start(Script::always(Answer::close()))?;
     let settings = Settings::default().proxy(Proxy::Environment).deadline(Duration::from_millis(500));
-    let client = connect(flavour, &settings)?;
+    let client = connect(subject, &settings)?;
     let sent = client.send(api(&server.base_url().replace("http://", "https://"))?.get("events"));
     if server.connections() == 0 { Err(format!("it went elsewhere: {sent:?}").into()) } else { Ok(()) }
 }
 
 /// The call does not come to the server.
-fn is_proxied(flavour: &dyn Flavour) -> Result<(), BoxError> {
+fn is_proxied(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let server = FaultServer::start(Script::always(Answer::close()))?;
-    let client = connect(flavour, &Settings::default().proxy(Proxy::Environment))?;
+    let client = connect(subject, &Settings::default().proxy(Proxy::Environment))?;
     let sent = client.send(api(&server.base_url().replace("http://", "https://"))?.get("events"));
     let error = sent.err().ok_or("the proxy is closed")?;
     let shown = chain(&error);
@@ -135,21 +135,21 @@ fn is_proxied(flavour: &dyn Flavour) -> Result<(), BoxError> {
         return Ok(());
     }
     // reqwest does not say at which of two closed ports it failed.
-    if server.connections() == 0 && flavour.name().starts_with("reqwest") { Ok(()) } else { Err(shown.into()) }
+    if server.connections() == 0 && subject.name().starts_with("reqwest") { Ok(()) } else { Err(shown.into()) }
 }
 
 /// No client is made.
-fn is_refused(flavour: &dyn Flavour) -> Result<(), BoxError> {
-    match flavour.connect(&Settings::default().proxy(Proxy::Environment)) {
+fn is_refused(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
+    match subject.connect(&Settings::default().proxy(Proxy::Environment)) {
         Err(error) if chain(&*error).contains("_PROXY") => Ok(()),
         Err(error) => Err(format!("the variable is not named: {}", chain(&*error)).into()),
         Ok(client) => Err(format!("it was made: {client:?}").into()),
     }
 }
 
-fn without_certificates(flavour: &dyn Flavour) -> Result<(), BoxError> {
+fn without_certificates(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let server = FaultServer::start(Script::always(Answer::json(200, "{}")))?;
-    let client = connect(flavour, &Settings::default())?;
+    let client = connect(subject, &Settings::default())?;
     if client.send(api(&server.base_url())?.get("events"))?.error().is_some() {
         return Err("plain http needs no certificates".into());
     }
@@ -161,9 +161,9 @@ fn without_certificates(flavour: &dyn Flavour) -> Result<(), BoxError> {
     if is_told && tls.arrivals() == 0 { Ok(()) } else { Err(shown.into()) }
 }
 
-fn many_files(flavour: &dyn Flavour) -> Result<(), BoxError> {
+fn many_files(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let server = FaultServer::start(Script::always(Answer::json(200, "{}")))?;
-    let client = connect(flavour, &Settings::default())?;
+    let client = connect(subject, &Settings::default())?;
     let mut held = Vec::new();
     for _ in 0..1_100 {
         match File::open(env::current_exe()?) {
@@ -174,7 +174,7 @@ fn many_files(flavour: &dyn Flavour) -> Result<(), BoxError> {
     }
     match client.send(api(&server.base_url())?.get("events")) {
         Ok(outcome) if outcome.error().is_none() => Ok(()),
-        Err(error) if flavour.name().starts_with("isahc") && chain(&error).contains("1,023 files") => Ok(()),
+        Err(error) if subject.name().starts_with("isahc") && chain(&error).contains("1,023 files") => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
-use cometly_conformance::{BoxError, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};
+use cometly_conformance::{BoxError, ClientUnderTest, Gap, HttpClient, Proxy, Sent, Settings, Source, Transport};
 use cometly_core::{Api, AuthOutcome, Call, CallError, TransportLimits};
 use cometly_tower::HttpService;
 use http::Request;
@@ -41,7 +41,7 @@ fn sent<E: Into<BoxError>>(outcome: Result<AuthOutcome<Bytes>, CallError<E>>) ->
 
 struct Hyper;
 
-impl Flavour for Hyper {
+impl ClientUnderTest for Hyper {
     fn name(&self) -> &'static str {
         "hyper"
     }
@@ -78,7 +78,7 @@ impl Transport for On<(on_hyper::Client, Runtime)> {
 
 struct Attohttpc;
 
-impl Flavour for Attohttpc {
+impl ClientUnderTest for Attohttpc {
     fn name(&self) -> &'static str {
         "attohttpc"
     }
@@ -109,7 +109,7 @@ impl Transport for On<on_attohttpc::Client> {
 
 struct Smol;
 
-impl Flavour for Smol {
+impl ClientUnderTest for Smol {
     fn name(&self) -> &'static str {
         "smol"
     }

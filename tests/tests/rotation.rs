@@ -108,10 +108,10 @@ fn rotate_under(send: Send<'_>) {
 }
 
 fn no_call_fails_on(client: &str) {
-    let flavours = cometly_conformance::adapters::all();
-    let flavour = flavours.iter().find(|flavour| flavour.name() == client).unwrap();
+    let subjects = cometly_conformance::adapters::all();
+    let subject = subjects.iter().find(|subject| subject.name() == client).unwrap();
     let settings = Settings::default().retry_policy(RetryPolicy::default());
-    let transport = flavour.connect(&settings).unwrap().unwrap();
+    let transport = subject.connect(&settings).unwrap().unwrap();
     rotate_under(&|call| match transport.send(call) {
         Ok(outcome) => outcome.error().map(ToString::to_string),
         Err(error) => Some(error.to_string()),

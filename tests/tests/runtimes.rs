@@ -16,15 +16,15 @@ fn emulated() -> (Emulator, Call) {
     (emulator, call)
 }
 
-fn tokio(flavour: fn() -> tokio::runtime::Builder) -> tokio::runtime::Runtime {
-    flavour().enable_all().build().unwrap()
+fn tokio(kind: fn() -> tokio::runtime::Builder) -> tokio::runtime::Runtime {
+    kind().enable_all().build().unwrap()
 }
 
 #[test]
 fn reqwest_runs_on_either_kind_of_tokio_and_across_its_threads() {
     let (_emulator, call) = emulated();
-    for flavour in [tokio::runtime::Builder::new_current_thread, tokio::runtime::Builder::new_multi_thread] {
-        let runtime = tokio(flavour);
+    for kind in [tokio::runtime::Builder::new_current_thread, tokio::runtime::Builder::new_multi_thread] {
+        let runtime = tokio(kind);
         let (client, call) = (cometly_reqwest::Client::new().unwrap(), call.clone());
         // `spawn` takes only a future that is `Send` and owns all it needs.
         let sent = runtime.block_on(async { tokio::spawn(async move { client.send(call).await }).await.unwrap() });

@@ -70,13 +70,13 @@ fn every_program_sends_the_headers_that_the_page_requires() -> Result<()> {
             None => writeln!(output, "{} was not run: there is no `{}`", sample.name, sample.probe.join(" "))?,
         }
     }
-    for flavour in adapters::all() {
+    for subject in adapters::all() {
         let emulator = emulator()?;
         let key = ApiKey::new(emulator.keys().full.as_str())?;
         let api = Api::builder(key).base_url(emulator.base_url().parse()?).build();
-        let client = flavour.connect(&Settings::default())?.ok_or("every stack has its default settings")?;
+        let client = subject.connect(&Settings::default())?.ok_or("every stack has its default settings")?;
         let _validated = client.send(api.get("events"))?;
-        seen.push((flavour.name(), Request::of(&emulator)?));
+        seen.push((subject.name(), Request::of(&emulator)?));
     }
     output.write_all(table(&seen).as_bytes())?;
     assert_eq!(differing(&seen), <[&str; 0]>::default(), "not the same everywhere");

@@ -30,8 +30,8 @@ fn main() -> io::Result<ExitCode> {
         let read = arguments.filter.as_deref().ok_or_else(|| "no client".into()).and_then(read);
         return read.map(|()| ExitCode::SUCCESS).map_err(|error| io::Error::other(error.to_string()));
     }
-    let trials = adapters::all().into_iter().map(|flavour| {
-        let client = flavour.name();
+    let trials = adapters::all().into_iter().map(|subject| {
+        let client = subject.name();
         let name = format!("{client}::the_work_of_reading_a_body_grows_as_its_size_does");
         Trial::ignorable_test(name, move || {
             the_work_of_reading_a_body_grows_as_its_size_does(client).map_err(Failed::from)
@@ -43,9 +43,9 @@ fn main() -> io::Result<ExitCode> {
 /// Reads the body as this client does.
 fn read(client: &str) -> Result<(), BoxError> {
     let size = env::var(SIZE)?;
-    let flavours = adapters::all();
-    let flavour = flavours.iter().find(|flavour| flavour.name() == client).ok_or("no such client")?;
-    let transport = flavour.connect(&Settings::default())?.ok_or("no client has these settings")?;
+    let subjects = adapters::all();
+    let subject = subjects.iter().find(|subject| subject.name() == client).ok_or("no such client")?;
+    let transport = subject.connect(&Settings::default())?.ok_or("no client has these settings")?;
     let api = Api::builder(ApiKey::new("12|abc")?).base_url(env::var(BASE_URL)?.parse()?).build();
     let reply = transport.send(api.get("events/{size}").segment(&size))?.into_result()?;
     assert_eq!(reply.body().len(), len(size.parse()?));

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use cometly_conformance::{BoxError, Flavour, Settings, adapters};
+use cometly_conformance::{BoxError, ClientUnderTest, Settings, adapters};
 use cometly_core::{Api, ApiKey, BaseUrl};
 
 mod calls;
@@ -64,7 +64,7 @@ fn say(text: &str) -> Result<()> {
     Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
-fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table> {
+fn on_the_emulator(flavours: &[Box<dyn ClientUnderTest>]) -> Result<Table> {
     let mut table = Table::new(flavours.iter().map(|flavour| flavour.name()));
     for row in calls::ROWS {
         table.begin(row.asked, Some(row.expected));
@@ -79,7 +79,7 @@ fn on_the_emulator(flavours: &[Box<dyn Flavour>]) -> Result<Table> {
     Ok(table)
 }
 
-fn on_a_server(flavours: &[Box<dyn Flavour>], base_url: BaseUrl) -> Result<Table> {
+fn on_a_server(flavours: &[Box<dyn ClientUnderTest>], base_url: BaseUrl) -> Result<Table> {
     let key = ApiKey::from_env()?;
     let api = Api::builder(key).base_url(base_url).build();
     let mut table = Table::new(flavours.iter().map(|flavour| flavour.name()));

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_conformance::{BoxError, Flavour, Sent, Settings, Transport, adapters};
+use cometly_conformance::{BoxError, ClientUnderTest, Sent, Settings, Transport, adapters};
 use cometly_core::{Api, ApiError, ApiKey, AuthOutcome, Call, RetryBudget, RetryPolicy};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ pub(crate) fn run(flavour: &str, time: Duration, seed: u64) -> Result<(), BoxErr
     Ok(())
 }
 
-fn connect(flavour: &dyn Flavour) -> Result<Box<dyn Transport>, BoxError> {
+fn connect(flavour: &dyn ClientUnderTest) -> Result<Box<dyn Transport>, BoxError> {
     let policy = RetryPolicy::default()
         .initial_backoff(Duration::from_millis(20))
         .max_backoff(Duration::from_millis(100))

@@ -18,7 +18,9 @@ use cometly_isahc::{Client, blocking};
 use futures_lite::future::block_on;
 use http::Request;
 
-use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
+use crate::{
+    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+};
 
 pub(super) struct Async;
 pub(super) struct Blocking;
@@ -49,7 +51,7 @@ fn client(settings: &Settings) -> Result<Client, BoxError> {
 #[derive(Debug)]
 struct AsyncTransport(Client);
 
-impl Flavour for Async {
+impl ClientUnderTest for Async {
     fn name(&self) -> &'static str {
         "isahc"
     }
@@ -101,7 +103,7 @@ impl Transport for AsyncTransport {
 #[derive(Debug)]
 struct BlockingTransport(blocking::Client);
 
-impl Flavour for Blocking {
+impl ClientUnderTest for Blocking {
     fn name(&self) -> &'static str {
         "isahc-blocking"
     }

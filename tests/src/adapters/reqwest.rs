@@ -9,8 +9,8 @@ use http::Request;
 use tokio::runtime::Runtime;
 
 use crate::{
-    BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, adapters::runtime,
-    piece,
+    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
+    adapters::runtime, piece,
 };
 
 pub(super) struct Async;
@@ -41,7 +41,7 @@ struct AsyncTransport {
     runtime: &'static Runtime,
 }
 
-impl Flavour for Async {
+impl ClientUnderTest for Async {
     fn name(&self) -> &'static str {
         "reqwest"
     }
@@ -88,7 +88,7 @@ impl Transport for AsyncTransport {
 #[derive(Debug)]
 struct BlockingTransport(blocking::Client);
 
-impl Flavour for Blocking {
+impl ClientUnderTest for Blocking {
     fn name(&self) -> &'static str {
         "reqwest-blocking"
     }

@@ -23,7 +23,7 @@ use tower::{
 };
 
 use crate::{
-    BoxError, Downloaded, Flavour, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
+    BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
     adapters::runtime,
 };
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for TowerTransport {
     }
 }
 
-impl Flavour for Tower {
+impl ClientUnderTest for Tower {
     fn name(&self) -> &'static str {
         "tower"
     }

@@ -5,14 +5,16 @@ use cometly_core::{Api, Call, Download, TransportLimits};
 use cometly_ureq::Client;
 use http::Request;
 
-use crate::{BoxError, Downloaded, Flavour, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece};
+use crate::{
+    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+};
 
 pub(super) struct Ureq;
 
 #[derive(Debug)]
 struct UreqTransport(Client);
 
-impl Flavour for Ureq {
+impl ClientUnderTest for Ureq {
     fn name(&self) -> &'static str {
         "ureq"
     }

@@ -7,9 +7,9 @@ use cometly_core::{
 use cometly_emulator::Emulator;
 use http::Request;
 
-use crate::stage::{key_status, kind, rate_limit};
+use crate::scenario::{key_status, kind, rate_limit};
 use crate::{
-    Arrivals, BoxError, Case, Played, Stage,
+    Arrivals, BoxError, Case, CaseResult, Scenario,
     cases::{cases, opened_by},
 };
 
@@ -28,11 +28,11 @@ fn list(api: &Api) -> Call {
     api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00")
 }
 
-fn every_key_of_the_authentication_page_gets_its_outcome(stage: &Stage<'_>) -> Played {
+fn every_key_of_the_authentication_page_gets_its_outcome(scenario: &Scenario<'_>) -> CaseResult {
     use ApiErrorKind::{Forbidden, Rejected, Unauthenticated};
 
     let emulator = Emulator::builder().no_limits().start()?;
-    let (keys, client) = (emulator.keys(), stage.client()?);
+    let (keys, client) = (emulator.keys(), scenario.client()?);
     let full = api(&emulator, &keys.full)?;
     let event = serde_json::json!({"event_name": "purchase", "email": "a@example.com"});
     let table = [
@@ -41,7 +41,7 @@ fn every_key_of_the_authentication_page_gets_its_outcome(stage: &Stage<'_>) -> P
         (full.get("events"), Some(Rejected), KeyStatus::Accepted),
         (full.get("unknown"), Some(Rejected), KeyStatus::Unknown),
         (full.put("events").json(&event), Some(Rejected), KeyStatus::Unknown),
-        (list(&api(&emulator, stage.secret())?), Some(Unauthenticated), KeyStatus::Refused),
+        (list(&api(&emulator, scenario.secret())?), Some(Unauthenticated), KeyStatus::Refused),
         (
             list(&api(&emulator, &keys.no_permission)?),
             Some(Forbidden(ForbiddenReason::Permission)),
@@ -55,35 +55,35 @@ fn every_key_of_the_authentication_page_gets_its_outcome(stage: &Stage<'_>) -> P
     ];
     for (call, expected, key) in table {
         let shown = format!("{call:?}");
-        let outcome = stage.noted(client.send(call))?;
+        let outcome = scenario.noted(client.send(call))?;
         assert_eq!((kind(&outcome), key_status(&outcome)), (expected, key), "{shown}: {outcome}");
     }
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
-fn without_json_in_accept_the_login_page_is_a_redirect(stage: &Stage<'_>) -> Played {
+fn without_json_in_accept_the_login_page_is_a_redirect(scenario: &Scenario<'_>) -> CaseResult {
     let emulator = Emulator::start()?;
-    let (api, client) = (api(&emulator, stage.secret())?, stage.client()?);
+    let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     // Not authorized, on purpose: as a caller who forgot to.
     let request = |accept: &str| {
         Request::get(format!("{}/events", emulator.base_url())).header("accept", accept).body(Bytes::new())
     };
-    let json = stage.send_request(&*client, request("application/json")?, &api)?;
+    let json = scenario.send_request(&*client, request("application/json")?, &api)?;
     assert_eq!(kind(&json), Some(ApiErrorKind::Unauthenticated));
-    let page = stage.send_request(&*client, request("text/html, application/json")?, &api)?;
+    let page = scenario.send_request(&*client, request("text/html, application/json")?, &api)?;
     assert_eq!(kind(&page), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)));
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
-fn a_rate_limit_is_told_before_and_when_it_is_reached(stage: &Stage<'_>) -> Played {
+fn a_rate_limit_is_told_before_and_when_it_is_reached(scenario: &Scenario<'_>) -> CaseResult {
     let emulator = Emulator::start()?;
-    let (api, client) = (api(&emulator, &emulator.keys().full)?, stage.client()?);
+    let (api, client) = (api(&emulator, &emulator.keys().full)?, scenario.client()?);
     for left in (0..7).rev() {
-        let outcome = stage.noted(client.send(list(&api)))?;
+        let outcome = scenario.noted(client.send(list(&api)))?;
         assert!(outcome.error().is_none(), "{outcome}");
         assert_eq!((rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()), (Some(7), Some(left)));
     }
-    let outcome = stage.noted(client.send(list(&api)))?;
+    let outcome = scenario.noted(client.send(list(&api)))?;
     assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
     let wait = outcome.error().and_then(ApiError::retry_after).ok_or("a 429 says when to come back")?.as_secs();
     assert!((1..=60).contains(&wait), "{wait}");
@@ -92,12 +92,12 @@ fn a_rate_limit_is_told_before_and_when_it_is_reached(stage: &Stage<'_>) -> Play
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
-fn a_revoked_key_is_refused_and_a_rotated_one_accepted(stage: &Stage<'_>) -> Played {
+fn a_revoked_key_is_refused_and_a_rotated_one_accepted(scenario: &Scenario<'_>) -> CaseResult {
     let emulator = Emulator::builder().no_limits().start()?;
-    let (api, client) = (api(&emulator, stage.secret())?, stage.client()?);
+    let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     let call = list(&api);
-    assert!(matches!(stage.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)));
+    assert!(matches!(scenario.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)));
     api.rotate(ApiKey::new(emulator.keys().full.as_str())?);
-    assert!(stage.noted(client.send(call))?.error().is_none());
+    assert!(scenario.noted(client.send(call))?.error().is_none());
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }

@@ -2,9 +2,9 @@
 
 use cometly_core::{ApiErrorKind, ForbiddenReason, UnexpectedCause};
 
-use crate::stage::kind;
+use crate::scenario::kind;
 use crate::{
-    Arrivals, Case, Played, Stage,
+    Arrivals, Case, CaseResult, Scenario,
     cases::cases,
     fault_server::{Answer, Script},
 };
@@ -17,7 +17,7 @@ const CHALLENGE: (&str, &str) = ("cf-mitigated", "challenge");
 const WAF: (&str, &str) = ("x-amzn-waf-action", "challenge");
 
 /// `docs/faults.md` 21 to 34.
-fn every_answer_has_the_same_outcome_on_every_stack(stage: &Stage<'_>) -> Played {
+fn every_answer_has_the_same_outcome_on_every_stack(scenario: &Scenario<'_>) -> CaseResult {
     use ApiErrorKind::{Forbidden, RateLimited, Rejected, ServerError, Unauthenticated, Unexpected};
     use UnexpectedCause::{Challenge, Empty, Encoded, NotJson, Proxy, Redirect, Status};
 
@@ -57,15 +57,15 @@ fn every_answer_has_the_same_outcome_on_every_stack(stage: &Stage<'_>) -> Played
         (999, None, JSON, Some(Unexpected(Status))),
         (200, Some(("content-encoding", "gzip")), "{}", Some(Unexpected(Encoded))),
     ];
-    let server = stage.serve(Script::by(move |_, request| {
+    let server = scenario.serve(Script::by(move |_, request| {
         let number = request.request_line();
         let number = number.rsplit('/').nth(1).and_then(|text| text.split(' ').next());
         let row = number.and_then(|number| number.parse::<usize>().ok()).and_then(|number| table.get(number));
         row.map_or_else(Answer::close, |(status, header, body, _)| Answer::whole(*status, header.as_slice(), body))
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for (number, (status, header, _, expected)) in table.iter().enumerate() {
-        let outcome = stage.send(&*client, api.get("{row}").segment(number))?;
+        let outcome = scenario.send(&*client, api.get("{row}").segment(number))?;
         assert_eq!(kind(&outcome), *expected, "{status} {header:?}: {outcome}");
         assert_eq!(outcome.status().as_u16(), *status);
     }

@@ -10,13 +10,13 @@ use std::{
 
 use cometly_core::{Delivery, RetryPolicy};
 
-use crate::stage::attempts;
+use crate::scenario::attempts;
 use crate::{
-    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::cases,
     environment::AUTHORITY_FILE,
     fault_server::{Answer, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
     wait_until,
 };
 
@@ -26,28 +26,28 @@ pub(super) const CASES: &[Case] = cases![
     idle_connections_are_closed_when_asked_for,
 ];
 
-fn the_second_try_is_made_on_a_new_connection(stage: &Stage<'_>) -> Played {
-    if stage.has_gap(Gap::FreshConnections) {
-        return Err(NotOffered.into());
+fn the_second_try_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::FreshConnections) {
+        return Err(NotSupported.into());
     }
     // The second request on a connection gets no answer: it went dark, as behind a NAT that forgot it.
     let seen = std::sync::Mutex::new(std::collections::HashSet::new());
-    let server = stage.serve(Script::by(move |_, request| {
+    let server = scenario.serve(Script::by(move |_, request| {
         let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(request.connection));
         if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { Answer::silence() }
     }))?;
     let settings = Settings::default().reuse(true).attempt_timeout(Duration::from_secs(1));
     let settings = settings.retry_policy(RetryPolicy::default());
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let client = &*client;
     let sent: Vec<Sent> = thread::scope(|scope| {
         let callers: Vec<_> = (0..4).map(|_| scope.spawn(|| client.send(api.get("events")))).collect();
         callers.into_iter().filter_map(|caller| caller.join().ok()).collect()
     });
     for sent in sent {
-        assert!(stage.noted(sent)?.error().is_none());
+        assert!(scenario.noted(sent)?.error().is_none());
     }
-    let outcome = stage.send(client, api.get("events"))?;
+    let outcome = scenario.send(client, api.get("events"))?;
     assert!(outcome.error().is_none() && attempts(&outcome) <= 2, "{outcome:?}");
     Ok(Arrivals::of(&server))
 }
@@ -78,22 +78,22 @@ impl Dark {
 const HAS_HOSTS: &str = "COMETLY_CONFORMANCE_HOSTS";
 
 /// `docs/faults.md` 106.
-fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let port = server.address().port();
     let resolved = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", port))?;
     let Some(other) = resolved.into_iter().find(SocketAddr::is_ipv6) else {
-        return with_two_addresses(stage);
+        return with_two_addresses(scenario);
     };
     let _dark = Dark::at(other)?;
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let begun = Instant::now();
-    let api = stage.api(&format!("http://localhost:{port}/public-api/v1"))?;
-    match stage.send(&*client, api.get("events")) {
+    let api = scenario.api(&format!("http://localhost:{port}/public-api/v1"))?;
+    match scenario.send(&*client, api.get("events")) {
         Ok(outcome) => assert!(outcome.error().is_none(), "{outcome}"),
         // Not one of ours: a stack of one's own may try one address after the other, and be late.
         Err(error) if error.delivery() == Some(Delivery::NotSent) && !client.close_idle() => {
-            return Err(NotOffered.into());
+            return Err(NotSupported.into());
         }
         Err(error) => return Err(error.into()),
     }
@@ -102,9 +102,9 @@ fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(stage: &Stage<'_>)
     Ok(Arrivals::of(&server))
 }
 
-/// Plays this case in a process with a hosts file of its own, where the machine's gives `localhost` one address only.
-fn with_two_addresses(stage: &Stage<'_>) -> Played {
-    let hosts = env::temp_dir().join(format!("cometly-conformance-hosts-{}-{}", process::id(), stage.flavour()));
+/// Runs this case in a process with a hosts file of its own, where the machine's gives `localhost` one address only.
+fn with_two_addresses(scenario: &Scenario<'_>) -> CaseResult {
+    let hosts = env::temp_dir().join(format!("cometly-conformance-hosts-{}-{}", process::id(), scenario.client_name()));
     let mount = || {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]);
@@ -113,21 +113,21 @@ fn with_two_addresses(stage: &Stage<'_>) -> Played {
     };
     fs::write(&hosts, "::1 localhost\n127.0.0.1 localhost\n")?;
     let is_permitted = mount().arg("true").output().is_ok_and(|output| output.status.success());
-    let name = format!("{}::a_new_connection_to_a_host_with_a_dark_address_is_not_late", stage.flavour());
-    let played = if is_permitted && env::var_os(HAS_HOSTS).is_none() {
+    let name = format!("{}::a_new_connection_to_a_host_with_a_dark_address_is_not_late", scenario.client_name());
+    let ran = if is_permitted && env::var_os(HAS_HOSTS).is_none() {
         let mut program = mount();
         program.arg(env::current_exe()?).args(["--exact", &name]).env(HAS_HOSTS, "1").env_remove(AUTHORITY_FILE);
         program.output()
     } else {
         let _ = fs::remove_file(&hosts);
         // `localhost` has no second address that could be dark, and this user may make no mount namespace.
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     };
     let _ = fs::remove_file(&hosts);
-    let output = played?;
+    let output = ran?;
     let shown = String::from_utf8_lossy(&output.stdout);
     if output.status.success() && shown.contains("1 ignored") {
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
     if output.status.success() && shown.contains("1 passed") {
         return Ok(Arrivals::checked_by_the_case());
@@ -135,15 +135,15 @@ fn with_two_addresses(stage: &Stage<'_>) -> Played {
     Err(format!("in a process where `localhost` has two addresses: {shown}").into())
 }
 
-fn idle_connections_are_closed_when_asked_for(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().reuse(true))?);
-    assert!(stage.send(&*client, api.get("events"))?.error().is_none());
+fn idle_connections_are_closed_when_asked_for(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().reuse(true))?);
+    assert!(scenario.send(&*client, api.get("events"))?.error().is_none());
     if !client.close_idle() {
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
     assert!(wait_until(|| server.open_connections() == 0), "a connection is still open");
-    assert!(stage.send(&*client, api.post("events/track").json("x"))?.error().is_none());
+    assert!(scenario.send(&*client, api.post("events/track").json("x"))?.error().is_none());
     assert_eq!(server.connections(), 2);
     Ok(Arrivals::of(&server))
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cometly_core::{Call, CallError, CallErrorKind, Delivery};
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Proxy, Settings, Source, Stage, Transport,
+    Arrivals, BoxError, Case, CaseResult, Proxy, Scenario, Settings, Source, Transport,
     cases::{cases, slow_reader, wait_for_bytes},
     fault_server::{Act, Answer, RawServer, Script},
 };
@@ -30,9 +30,9 @@ const DEADLINE: Duration = Duration::from_millis(800);
 /// The machines are noisy: this tells a deadline that holds from one that does not, and no more.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-fn ends_at_the_deadline(stage: &Stage<'_>, client: &dyn Transport, call: Call) -> Result<(), BoxError> {
+fn ends_at_the_deadline(scenario: &Scenario<'_>, client: &dyn Transport, call: Call) -> Result<(), BoxError> {
     let begun = Instant::now();
-    let sent = stage.send(client, call);
+    let sent = scenario.send(client, call);
     let took = begun.elapsed();
     match sent {
         Err(error) if error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown) => {}
@@ -46,62 +46,62 @@ fn slow(text: &'static [u8]) -> Act {
     Act::Repeat { bytes: Bytes::from_static(text), every: Duration::from_millis(100), times: 300 }
 }
 
-fn play(stage: &Stage<'_>, answer: Answer) -> Played {
-    let server = stage.serve(Script::always(answer))?;
-    let api = stage.api(&server.base_url())?;
-    let client = stage.connect(&Settings::default().deadline(DEADLINE))?;
-    ends_at_the_deadline(stage, &*client, api.get("events"))?;
-    ends_at_the_deadline(stage, &*client, api.post("events/track").json("x"))?;
+fn run(scenario: &Scenario<'_>, answer: Answer) -> CaseResult {
+    let server = scenario.serve(Script::always(answer))?;
+    let api = scenario.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().deadline(DEADLINE))?;
+    ends_at_the_deadline(scenario, &*client, api.get("events"))?;
+    ends_at_the_deadline(scenario, &*client, api.post("events/track").json("x"))?;
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 61.
-fn no_answer_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
-    play(stage, Answer::silence())
+fn no_answer_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, Answer::silence())
 }
 
 /// `docs/faults.md` 62.
-fn a_slow_head_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
-    play(stage, Answer::raw("HTTP/1.1 200 OK\r\nX: ").then(slow(b"x")))
+fn a_slow_head_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, Answer::raw("HTTP/1.1 200 OK\r\nX: ").then(slow(b"x")))
 }
 
 /// `docs/faults.md` 62.
-fn a_slow_body_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
-    play(stage, Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{").then(slow(b" ")))
+fn a_slow_body_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{").then(slow(b" ")))
 }
 
 /// `docs/faults.md` 63.
-fn a_server_that_stops_reading_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::new(vec![Act::Pause(AT_MOST)]).before_body()))?;
-    let api = stage.api(&server.base_url())?;
-    let client = stage.connect(&Settings::default().deadline(DEADLINE))?;
+fn a_server_that_stops_reading_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::new(vec![Act::Pause(AT_MOST)]).before_body()))?;
+    let api = scenario.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().deadline(DEADLINE))?;
     let body = Bytes::from(vec![b'7'; 32 << 20]);
-    ends_at_the_deadline(stage, &*client, api.post("events/track").body(body))?;
+    ends_at_the_deadline(scenario, &*client, api.post("events/track").body(body))?;
     Ok(Arrivals::of(&server))
 }
 
-fn a_connection_that_is_never_made_ends_at_its_own_time_out(stage: &Stage<'_>) -> Played {
+fn a_connection_that_is_never_made_ends_at_its_own_time_out(scenario: &Scenario<'_>) -> CaseResult {
     // To a client that wants TLS, a server that says nothing is one that it has not connected to yet.
-    let server = stage.serve(Script::always(Answer::silence()))?;
+    let server = scenario.serve(Script::always(Answer::silence()))?;
     let base_url = server.base_url().replace("http://", "https://");
     let mut settings = Settings::default();
     settings.limits.connect_timeout = DEADLINE;
-    let client = stage.connect(&settings)?;
+    let client = scenario.connect(&settings)?;
     let begun = Instant::now();
-    let sent = stage.send(&*client, stage.api(&base_url)?.post("events/track").json("x"));
+    let sent = scenario.send(&*client, scenario.api(&base_url)?.post("events/track").json("x"));
     assert!(matches!(&sent, Err(error) if error.kind() == CallErrorKind::Timeout), "{sent:?}");
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
     assert_eq!(server.arrivals(), 0);
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn an_upload_that_crawls_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
+fn an_upload_that_crawls_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
     // Each write makes some progress, and would have its whole time-out again.
     let (server, _) = slow_reader(16 * 1024, Duration::from_millis(300))?;
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let body = Bytes::from(vec![b'7'; 8 << 20]);
     let begun = Instant::now();
-    let sent = stage.send(&*client, stage.api(&server.base_url("http"))?.post("events/track").body(body));
+    let sent = scenario.send(&*client, scenario.api(&server.base_url("http"))?.post("events/track").body(body));
     let took = begun.elapsed();
     let is_late = |error: &CallError<Source>| {
         error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown)
@@ -111,7 +111,7 @@ fn an_upload_that_crawls_ends_at_the_deadline(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(stage: &Stage<'_>) -> Played {
+fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(scenario: &Scenario<'_>) -> CaseResult {
     let proxy = RawServer::start(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
@@ -123,21 +123,21 @@ fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(stage: 
     })?;
     let settings =
         Settings::default().connect_timeout(DEADLINE).proxy(Proxy::Named(format!("http://{}", proxy.address())));
-    let client = stage.connect(&settings)?;
+    let client = scenario.connect(&settings)?;
     let begun = Instant::now();
-    let sent = stage.send(&*client, stage.api("https://127.0.0.1:1/v1")?.post("events/track").json("x"));
+    let sent = scenario.send(&*client, scenario.api("https://127.0.0.1:1/v1")?.post("events/track").json("x"));
     let took = begun.elapsed();
     assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn a_time_out_without_end_is_taken_as_one(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+fn a_time_out_without_end_is_taken_as_one(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let mut settings = Settings::default().deadline(Duration::MAX);
     settings.limits.attempt_timeout = Some(Duration::MAX);
     settings.limits.connect_timeout = Duration::MAX;
-    let client = stage.connect(&settings)?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
+    let client = scenario.connect(&settings)?;
+    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     Ok(Arrivals::of(&server))
 }

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use cometly_core::{Api, ApiErrorKind, Call, CallErrorKind, Delivery, UnexpectedCause};
 
 use crate::{
-    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage, authority,
+    Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings, authority,
     canary::Canary,
     cases::{cases, dying, get_and_post, serve_tls, slow_reader, wait_for_bytes},
     fault_server::{Act, Answer, ClosedPort, FaultServer, RawServer, Script, ServerCertificate},
-    stage::{NotOffered, kind},
+    scenario::{NotSupported, kind},
     wait_until,
 };
 
@@ -54,67 +54,67 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
 }
 
 /// `docs/faults.md` 6.
-fn a_trusted_server_is_spoken_to_in_http_1_1(stage: &Stage<'_>) -> Played {
+fn a_trusted_server_is_spoken_to_in_http_1_1(scenario: &Scenario<'_>) -> CaseResult {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let client = stage.client()?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
+    let client = scenario.client()?;
+    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 6.
-fn a_users_client_speaks_http_1_1_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
+fn a_users_client_speaks_http_1_1_where_that_can_be_forced(scenario: &Scenario<'_>) -> CaseResult {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let client = stage.connect(&Settings::default().users_client())?;
+    let client = scenario.connect(&Settings::default().users_client())?;
     // A user's client has its own certificate store; the protocol is agreed on before it is asked.
-    let _ = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
+    let _ = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
     assert!(wait_until(|| !server.alpn().is_empty()), "there was a handshake");
     // reqwest has no switch on a request.
-    if !stage.flavour().starts_with("reqwest") {
+    if !scenario.client_name().starts_with("reqwest") {
         assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
     }
     Ok(Arrivals::checked_by_the_case())
 }
 
 /// `docs/faults.md` 53.
-fn a_refused_connection_was_not_sent(stage: &Stage<'_>) -> Played {
+fn a_refused_connection_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     let closed = ClosedPort::bind()?;
-    let (api, client) = (stage.api(&closed.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&closed.base_url())?, scenario.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        let error = stage.send(&*client, call).err().ok_or("the port is closed")?;
+        let error = scenario.send(&*client, call).err().ok_or("the port is closed")?;
         assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     }
     Ok(Arrivals::counted(0))
 }
 
 /// `docs/faults.md` 53.
-fn an_unknown_host_was_not_sent(stage: &Stage<'_>) -> Played {
+fn an_unknown_host_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     // RFC 6761 §6.4: `.invalid` never has an address.
-    let (api, client) = (stage.api("https://cometly.invalid/v1")?, stage.client()?);
-    let error = stage.send(&*client, api.post("events/track").json("x")).err().ok_or("there is no such host")?;
+    let (api, client) = (scenario.api("https://cometly.invalid/v1")?, scenario.client()?);
+    let error = scenario.send(&*client, api.post("events/track").json("x")).err().ok_or("there is no such host")?;
     assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     Ok(Arrivals::counted(0))
 }
 
 /// Nothing was sent, and the transport says so if it can.
-fn not_sent(stage: &Stage<'_>, sent: Sent) -> Result<(), BoxError> {
+fn not_sent(scenario: &Scenario<'_>, sent: Sent) -> Result<(), BoxError> {
     match sent {
         Err(error) if error.delivery() == Some(Delivery::NotSent) => Ok(()),
-        Err(error) if stage.has_gap(Gap::FailurePlaces) && error.delivery() == Some(Delivery::Unknown) => Ok(()),
+        Err(error) if scenario.has_gap(Gap::FailurePlaces) && error.delivery() == Some(Delivery::Unknown) => Ok(()),
         other => Err(format!("expected a call that was not sent, got {other:?}").into()),
     }
 }
 
-fn an_unreachable_network_was_not_sent(stage: &Stage<'_>) -> Played {
+fn an_unreachable_network_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     // No TCP connection can be made to a broadcast address, whatever the network of the machine.
-    let (api, client) = (stage.api("https://255.255.255.255/v1")?, stage.client()?);
+    let (api, client) = (scenario.api("https://255.255.255.255/v1")?, scenario.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
-        not_sent(stage, stage.send(&*client, call))?;
+        not_sent(scenario, scenario.send(&*client, call))?;
     }
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
+fn a_tls_handshake_that_is_cut_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     let close = RawServer::start(|mut stream, _| wait_for_bytes(&mut stream))?;
     let reset = RawServer::start(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
@@ -131,26 +131,26 @@ fn a_tls_handshake_that_is_cut_was_not_sent(stage: &Stage<'_>) -> Played {
         wait_for_bytes(&mut stream)?;
         stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
     })?;
-    let client = stage.client()?;
+    let client = scenario.client()?;
     for (kind, server) in [("closed", close), ("reset", reset), ("ended", fin), ("refused", alert)] {
-        let api = stage.api(&server.base_url("https"))?;
+        let api = scenario.api(&server.base_url("https"))?;
         for call in [api.get("events"), api.post("events/track").json("x")] {
-            not_sent(stage, stage.send(&*client, call)).map_err(|error| format!("{kind}: {error}"))?;
+            not_sent(scenario, scenario.send(&*client, call)).map_err(|error| format!("{kind}: {error}"))?;
         }
     }
     Ok(Arrivals::checked_by_the_case())
 }
 
 /// `docs/faults.md` 54.
-fn a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played {
-    let client = stage.client()?;
+fn a_certificate_that_is_not_trusted_stops_the_call(scenario: &Scenario<'_>) -> CaseResult {
+    let client = scenario.client()?;
     for (kind, certificate) in [
         ("self-signed", ServerCertificate::self_signed(&["127.0.0.1"])?),
         ("for another name", authority()?.issue(&["other.example"])?),
         ("expired", authority()?.issue_expired(&["127.0.0.1"])?),
     ] {
         let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
-        let error = stage.send(&*client, stage.api(&server.base_url())?.post("events/track").json("x"));
+        let error = scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").json("x"));
         let error = error.err().ok_or_else(|| format!("a certificate was trusted: {kind}"))?;
         assert_eq!(error.delivery(), Some(Delivery::Untrusted), "{kind}: {error:?}");
         assert_eq!((server.arrivals(), server.connections()), (0, 1), "{kind}");
@@ -159,11 +159,11 @@ fn a_certificate_that_is_not_trusted_stops_the_call(stage: &Stage<'_>) -> Played
 }
 
 /// `docs/faults.md` 54.
-fn tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::silence()))?;
+fn tls_to_a_plain_port_ends(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::silence()))?;
     let base_url = server.base_url().replace("http://", "https://");
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
-    let error = stage.send(&*client, stage.api(&base_url)?.post("events/track").json("x")).err();
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let error = scenario.send(&*client, scenario.api(&base_url)?.post("events/track").json("x")).err();
     let error = error.ok_or("that server speaks no TLS")?;
     assert!(matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Unknown)), "{error:?}");
     // Whatever is said, nothing came.
@@ -172,51 +172,51 @@ fn tls_to_a_plain_port_ends(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 55.
-fn a_connection_closed_without_an_answer_is_unknown(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::close()))?;
-    let client = stage.client()?;
-    for call in get_and_post(stage, &server)? {
-        unknown(stage.send(&*client, call))?;
+fn a_connection_closed_without_an_answer_is_unknown(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::close()))?;
+    let client = scenario.client()?;
+    for call in get_and_post(scenario, &server)? {
+        unknown(scenario.send(&*client, call))?;
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 55.
-fn twenty_posts_on_dying_connections_arrive_twenty_times(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::by(|number, _| match number % 2 {
+fn twenty_posts_on_dying_connections_arrive_twenty_times(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::by(|number, _| match number % 2 {
         0 => Answer::close(),
         _ => Answer::reset(),
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for number in 0..20 {
-        unknown(stage.send(&*client, api.post("events/track").json(&number)))?;
+        unknown(scenario.send(&*client, api.post("events/track").json(&number)))?;
     }
     assert_eq!(server.arrivals(), 20);
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 56.
-fn a_kept_connection_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
-    dying_kept_connection(stage, &Settings::default(), |api| api.post("events/track").json("x"))
+fn a_kept_connection_that_dies_under_a_post_repeats_nothing(scenario: &Scenario<'_>) -> CaseResult {
+    dying_kept_connection(scenario, &Settings::default(), |api| api.post("events/track").json("x"))
 }
 
 /// `docs/faults.md` 56.
-fn a_connection_kept_on_purpose_that_dies_under_a_post_repeats_nothing(stage: &Stage<'_>) -> Played {
-    dying_kept_connection(stage, &Settings::default().reuse(true), |api| api.post("events/track").json("x"))
+fn a_connection_kept_on_purpose_that_dies_under_a_post_repeats_nothing(scenario: &Scenario<'_>) -> CaseResult {
+    dying_kept_connection(scenario, &Settings::default().reuse(true), |api| api.post("events/track").json("x"))
 }
 
 /// `docs/faults.md` 56.
-fn a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing(stage: &Stage<'_>) -> Played {
+fn a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing(scenario: &Scenario<'_>) -> CaseResult {
     let mut arrived = 0_usize;
     for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
-        let server = stage.serve(dying())?;
-        let api = stage.api(&server.base_url())?;
-        let client = match stage.connect(&settings) {
-            Err(error) if error.is::<NotOffered>() => continue,
+        let server = scenario.serve(dying())?;
+        let api = scenario.api(&server.base_url())?;
+        let client = match scenario.connect(&settings) {
+            Err(error) if error.is::<NotSupported>() => continue,
             client => client?,
         };
-        assert!(stage.send(&*client, api.post("contacts/archive"))?.error().is_none());
-        unknown(stage.send(&*client, api.post("contacts/archive")))?;
+        assert!(scenario.send(&*client, api.post("contacts/archive"))?.error().is_none());
+        unknown(scenario.send(&*client, api.post("contacts/archive")))?;
         assert_eq!(server.arrivals(), 2, "{settings:?}");
         arrived = arrived.saturating_add(2);
     }
@@ -224,27 +224,27 @@ fn a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing(stage
 }
 
 /// `docs/faults.md` 56.
-fn a_kept_connection_that_dies_under_a_get_repeats_nothing(stage: &Stage<'_>) -> Played {
-    dying_kept_connection(stage, &Settings::default(), |api| api.get("events"))
+fn a_kept_connection_that_dies_under_a_get_repeats_nothing(scenario: &Scenario<'_>) -> CaseResult {
+    dying_kept_connection(scenario, &Settings::default(), |api| api.get("events"))
 }
 
-fn dying_kept_connection(stage: &Stage<'_>, settings: &Settings, call: fn(&Api) -> Call) -> Played {
-    let server = stage.serve(dying())?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(settings)?);
+fn dying_kept_connection(scenario: &Scenario<'_>, settings: &Settings, call: fn(&Api) -> Call) -> CaseResult {
+    let server = scenario.serve(dying())?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(settings)?);
     for _ in 0..3 {
-        assert!(stage.send(&*client, call(&api))?.error().is_none());
-        unknown(stage.send(&*client, call(&api)))?;
+        assert!(scenario.send(&*client, call(&api))?.error().is_none());
+        unknown(scenario.send(&*client, call(&api)))?;
     }
     assert_eq!(server.arrivals(), 6);
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 57.
-fn an_idle_connection_that_was_closed_cleanly_is_replaced(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}").then_close()))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+fn an_idle_connection_that_was_closed_cleanly_is_replaced(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}").then_close()))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..3 {
-        assert!(stage.send(&*client, api.post("events/track").json("x"))?.error().is_none());
+        assert!(scenario.send(&*client, api.post("events/track").json("x"))?.error().is_none());
         // Until the client has seen the end of its idle connection.
         thread::sleep(Duration::from_millis(100));
     }
@@ -252,10 +252,10 @@ fn an_idle_connection_that_was_closed_cleanly_is_replaced(stage: &Stage<'_>) -> 
 }
 
 /// `docs/faults.md` 58.
-fn a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
+fn a_reset_is_unknown_wherever_it_comes(scenario: &Scenario<'_>) -> CaseResult {
     let then_reset =
         |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50))).then(Act::Reset);
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let mut arrived = 0_usize;
     for answer in [
         Answer::reset(),
@@ -263,9 +263,9 @@ fn a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
         then_reset("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":"),
         then_reset("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n"),
     ] {
-        let server = stage.serve(Script::always(answer))?;
-        for call in get_and_post(stage, &server)? {
-            unknown(stage.send(&*client, call))?;
+        let server = scenario.serve(Script::always(answer))?;
+        for call in get_and_post(scenario, &server)? {
+            unknown(scenario.send(&*client, call))?;
         }
         arrived = arrived.saturating_add(server.arrivals());
     }
@@ -273,14 +273,14 @@ fn a_reset_is_unknown_wherever_it_comes(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 59.
-fn a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
+fn a_torn_head_is_never_a_success(scenario: &Scenario<'_>) -> CaseResult {
     let torn = |text: &'static str| Answer::raw(text).then_close();
     let answers =
         [torn("HTTP/1.1 20"), torn("HTTP/1.1 200 OK\r\nContent-Le"), torn("HTTP/1.1 200 OK\r\n"), torn("HTT")];
-    let server = stage.serve(Script::sequence(answers))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let server = scenario.serve(Script::sequence(answers))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..4 {
-        match stage.send(&*client, api.post("events/track").json("x")) {
+        match scenario.send(&*client, api.post("events/track").json("x")) {
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
             // libcurl takes a torn head for a whole one; the core takes no empty success.
             Ok(outcome) => {
@@ -292,16 +292,16 @@ fn a_torn_head_is_never_a_success(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 60.
-fn a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::silence()))?;
+fn a_dropped_future_sends_nothing_more(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::silence()))?;
     // Some clients notice a dropped future only at the time-out.
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
-    let api = stage.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let api = scenario.api(&server.base_url())?;
     if !client.send_and_drop(api.post("events/track").json("x"), Duration::from_millis(300)) {
         // Blocking: there is no future to drop.
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
-    stage.count_given_up();
+    scenario.count_given_up();
     assert!(wait_until(|| server.open_connections() == 0), "the connection outlives its call");
     assert_eq!(server.arrivals(), 1);
     Ok(Arrivals::of(&server))
@@ -310,29 +310,29 @@ fn a_dropped_future_sends_nothing_more(stage: &Stage<'_>) -> Played {
 /// What goes out of a call that is over: what the kernel and the stack had buffered by then, and no more.
 const MOST_BUFFERED: usize = 24 << 20;
 
-fn a_dropped_upload_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
-    if stage.has_gap(Gap::GivenUpUploads) {
-        return Err(NotOffered.into());
+fn a_dropped_upload_ends_with_what_was_buffered(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::GivenUpUploads) {
+        return Err(NotSupported.into());
     }
     let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
-    let call = stage.api(&server.base_url("http"))?.post("events/track").body(body);
+    let call = scenario.api(&server.base_url("http"))?.post("events/track").body(body);
     if !client.send_and_drop(call, Duration::from_millis(200)) {
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
     ends_with_what_was_buffered(&read);
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn an_upload_that_is_late_ends_with_what_was_buffered(stage: &Stage<'_>) -> Played {
-    if stage.has_gap(Gap::GivenUpUploads) {
-        return Err(NotOffered.into());
+fn an_upload_that_is_late_ends_with_what_was_buffered(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::GivenUpUploads) {
+        return Err(NotSupported.into());
     }
     let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
-    let client = stage.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
-    let sent = stage.send(&*client, stage.api(&server.base_url("http"))?.post("events/track").body(body));
+    let sent = scenario.send(&*client, scenario.api(&server.base_url("http"))?.post("events/track").body(body));
     assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
     ends_with_what_was_buffered(&read);
     Ok(Arrivals::checked_by_the_case())
@@ -348,14 +348,14 @@ fn ends_with_what_was_buffered(read: &AtomicUsize) {
 }
 
 /// `docs/faults.md` 64.
-fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(stage: &Stage<'_>) -> Played {
+fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(scenario: &Scenario<'_>) -> CaseResult {
     let too_large = || Answer::json(413, r#"{"message":"The POST data is too large."}"#).before_body();
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let mut arrived = 0_usize;
     for answer in [too_large().then_close(), too_large().then(Act::Pause(Duration::from_millis(50))).then(Act::Reset)] {
-        let server = stage.serve(Script::always(answer))?;
+        let server = scenario.serve(Script::always(answer))?;
         let body = Bytes::from(vec![b'7'; 8 << 20]);
-        match stage.send(&*client, stage.api(&server.base_url())?.post("events/track").body(body)) {
+        match scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").body(body)) {
             Ok(outcome) => assert_eq!(kind(&outcome), Some(ApiErrorKind::Rejected), "{outcome}"),
             Err(error) if error.kind() == CallErrorKind::Timeout => return Err("it hung until the deadline".into()),
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
@@ -365,11 +365,11 @@ fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(stage: &Stage<'_>
     Ok(Arrivals::counted(arrived))
 }
 
-fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
+fn no_error_shows_a_query_or_a_body(scenario: &Scenario<'_>) -> CaseResult {
     // In place of the personal data of a customer: as a query, as what is sent, as what comes back.
     let personal = Canary::new();
     let quote = |head: &str| format!("HTTP/1.1 {head}\r\n\r\n{{\"email\":\"{}\"", personal.secret());
-    let server = stage.serve(Script::sequence([
+    let server = scenario.serve(Script::sequence([
         Answer::close(),
         Answer::reset(),
         Answer::raw(quote("200 OK\r\nContent-Length: 1000")).then_close(),
@@ -380,11 +380,12 @@ fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
     let tls =
         FaultServer::start_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
     let closed = ClosedPort::bind()?;
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let mut errors = 0_usize;
     for base_url in [closed.base_url(), tls.base_url()].into_iter().chain(vec![server.base_url(); 6]) {
-        let call = stage.api(&base_url)?.post("events/track").query("email", personal.secret()).json(personal.secret());
-        if let Err(error) = stage.send(&*client, call) {
+        let call =
+            scenario.api(&base_url)?.post("events/track").query("email", personal.secret()).json(personal.secret());
+        if let Err(error) = scenario.send(&*client, call) {
             personal.check_error(&error)?;
             errors = errors.saturating_add(1);
         }
@@ -394,20 +395,20 @@ fn no_error_shows_a_query_or_a_body(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 65.
-fn late_bytes_are_never_the_next_calls_answer(stage: &Stage<'_>) -> Played {
+fn late_bytes_are_never_the_next_calls_answer(scenario: &Scenario<'_>) -> CaseResult {
     const FORGED: &[u8] =
         b"{}HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"forged\":true}";
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let mut arrived = 0_usize;
     for delay in [0, 20, 100] {
         let first = Answer::json(200, r#"{"n":0}"#)
             .then(Act::Pause(Duration::from_millis(delay)))
             .then(Act::Write(Bytes::from_static(FORGED)));
-        let server = stage.serve(Script::sequence([first, Answer::json(200, r#"{"n":1}"#)]))?;
-        let api = stage.api(&server.base_url())?;
-        let _ = stage.send(&*client, api.get("events"))?.into_result()?;
+        let server = scenario.serve(Script::sequence([first, Answer::json(200, r#"{"n":1}"#)]))?;
+        let api = scenario.api(&server.base_url())?;
+        let _ = scenario.send(&*client, api.get("events"))?.into_result()?;
         thread::sleep(Duration::from_millis(200));
-        match stage.send(&*client, api.get("events")) {
+        match scenario.send(&*client, api.get("events")) {
             Ok(outcome) => {
                 let body = outcome.into_result()?.into_body();
                 assert_eq!(body, r#"{"n":1}"#, "an answer that belongs to no call was taken");

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use cometly_core::{ApiErrorKind, AuthOutcome, CallErrorKind, DecodeCategory, Delivery, UnexpectedCause};
 
-use crate::stage::{kind, rate_limit};
+use crate::scenario::{kind, rate_limit};
 use crate::{
-    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::{cases, serve_tls},
     fault_server::{Act, Answer, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -55,81 +55,81 @@ fn not_a_success(sent: Sent) -> Result<(), BoxError> {
 }
 
 /// `docs/faults.md` 32.
-fn informational_answers_are_passed_over(stage: &Stage<'_>) -> Played {
+fn informational_answers_are_passed_over(scenario: &Scenario<'_>) -> CaseResult {
     const HINT: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
     let hints = |times| Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::ZERO, times };
     let last = Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     let answer = Answer::new(vec![hints(100), Act::Write(last)]);
-    let server = stage.serve(Script::always(answer))?;
-    let client = stage.client()?;
-    let sent = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
-    if stage.has_gap(Gap::InformationalAnswers) {
+    let server = scenario.serve(Script::always(answer))?;
+    let client = scenario.client()?;
+    let sent = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
+    if scenario.has_gap(Gap::InformationalAnswers) {
         not_a_success(sent)?;
     } else {
         assert!(sent?.error().is_none());
     }
 
     let slowly = Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::from_millis(5), times: 4000 };
-    let endless = stage.serve(Script::always(Answer::new(vec![slowly])))?;
-    let client = stage.connect(&Settings::default().deadline(Duration::from_secs(1)))?;
-    not_a_success(stage.send(&*client, stage.api(&endless.base_url())?.get("events")))?;
+    let endless = scenario.serve(Script::always(Answer::new(vec![slowly])))?;
+    let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(1)))?;
+    not_a_success(scenario.send(&*client, scenario.api(&endless.base_url())?.get("events")))?;
     Ok(Arrivals::counted(server.arrivals().saturating_add(endless.arrivals())))
 }
 
 /// `docs/faults.md` 45.
-fn an_unreadable_header_spoils_nothing(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::raw(
+fn an_unreadable_header_spoils_nothing(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::raw(
         &b"HTTP/1.1 200 OK\r\nX-RateLimit-Limit: \xff\xfe\r\nX-RateLimit-Remaining: 3\r\nContent-Length: 2\r\n\r\n{}"[..],
     )))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    let outcome = stage.send(&*client, api.get("events"))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
+    let outcome = scenario.send(&*client, api.get("events"))?;
     assert!(outcome.error().is_none(), "{outcome}");
     assert_eq!((rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()), (None, Some(3)));
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 66.
-fn a_body_over_the_cap_is_too_large_and_not_read_on(stage: &Stage<'_>) -> Played {
+fn a_body_over_the_cap_is_too_large_and_not_read_on(scenario: &Scenario<'_>) -> CaseResult {
     let body = |len: usize| format!("[{}]", "1".repeat(len.saturating_sub(2)));
     let chunk = format!("1000\r\n{}\r\n", "1".repeat(0x1000));
     let endless = Act::Repeat { bytes: chunk.into(), every: Duration::ZERO, times: 100_000 };
-    let server = stage.serve(Script::sequence([
+    let server = scenario.serve(Script::sequence([
         Answer::json(200, &body(CAP)),
         Answer::json(200, &body(CAP.saturating_add(1))),
         Answer::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").then(endless),
     ]))?;
-    let api = stage.api(&server.base_url())?;
-    let client = stage.connect(&Settings::default().max_body_size(CAP))?;
-    let outcome = stage.send(&*client, api.get("events"))?;
+    let api = scenario.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().max_body_size(CAP))?;
+    let outcome = scenario.send(&*client, api.get("events"))?;
     assert_eq!(outcome.into_result()?.body().len(), CAP);
-    too_large(stage.send(&*client, api.get("events")), Some(200))?;
-    too_large(stage.send(&*client, api.get("events")), Some(200))?;
+    too_large(scenario.send(&*client, api.get("events")), Some(200))?;
+    too_large(scenario.send(&*client, api.get("events")), Some(200))?;
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 67.
-fn a_length_that_lies_allocates_nothing(stage: &Stage<'_>) -> Played {
+fn a_length_that_lies_allocates_nothing(scenario: &Scenario<'_>) -> CaseResult {
     let claim = |len: u64| Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{{}}")).then_close();
-    let server = stage.serve(Script::sequence([claim(9_000_000_000_000), claim((1 << 63) - 1), claim(u64::MAX)]))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let server = scenario.serve(Script::sequence([claim(9_000_000_000_000), claim((1 << 63) - 1), claim(u64::MAX)]))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..3 {
-        not_a_success(stage.send(&*client, api.get("events")))?;
+        not_a_success(scenario.send(&*client, api.get("events")))?;
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 68.
-fn a_cut_body_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+fn a_cut_body_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
     let cut = |text: &'static str| Answer::raw(text).then_close();
-    let server = stage.serve(Script::sequence([
+    let server = scenario.serve(Script::sequence([
         cut("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
         cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
         cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{}"),
         cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}"),
     ]))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..4 {
-        let error = stage.send(&*client, api.get("events")).err().ok_or("half a body was taken for a whole one")?;
+        let error = scenario.send(&*client, api.get("events")).err().ok_or("half a body was taken for a whole one")?;
         assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}");
     }
     Ok(Arrivals::of(&server))
@@ -142,9 +142,9 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
     }
 }
 
-fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
-    if stage.has_gap(Gap::BrokenEnds) {
-        return Err(NotOffered.into());
+fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::BrokenEnds) {
+        return Err(NotSupported.into());
     }
     let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
     let answers = || {
@@ -154,19 +154,19 @@ fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(stage: 
             half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
         ]
     };
-    let reset = stage.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
+    let reset = scenario.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
     let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
-    let client = stage.client()?;
+    let client = scenario.client()?;
     for server in [&reset, &cut] {
-        let api = stage.api(&server.base_url())?;
+        let api = scenario.api(&server.base_url())?;
         for _ in answers() {
-            unknown(stage.send(&*client, api.post("events/track").json("x")))?;
+            unknown(scenario.send(&*client, api.post("events/track").json("x")))?;
         }
     }
     Ok(Arrivals::counted(reset.arrivals().saturating_add(cut.arrivals())))
 }
 
-fn a_head_that_is_cut_behind_its_length_is_no_answer(stage: &Stage<'_>) -> Played {
+fn a_head_that_is_cut_behind_its_length_is_no_answer(scenario: &Scenario<'_>) -> CaseResult {
     let heads = [
         "HTTP/1.1 401 Unauthorized\r\nContent-Length: 30\r\n",
         "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n",
@@ -175,20 +175,20 @@ fn a_head_that_is_cut_behind_its_length_is_no_answer(stage: &Stage<'_>) -> Playe
         "HTTP/1.1 500 Error\r\nContent-Type: text/html\r\n",
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 30",
     ];
-    let server = stage
+    let server = scenario
         .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for head in heads {
-        unknown(stage.send(&*client, api.get("events"))).map_err(|error| format!("{head:?}: {error}"))?;
+        unknown(scenario.send(&*client, api.get("events"))).map_err(|error| format!("{head:?}: {error}"))?;
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 69.
-fn json_cut_by_the_end_of_the_connection_does_not_decode(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::raw("HTTP/1.0 200 OK\r\n\r\n{\"data\":[1,").then_close()))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    let reply = stage.send(&*client, api.get("events"))?.into_result()?;
+fn json_cut_by_the_end_of_the_connection_does_not_decode(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::raw("HTTP/1.0 200 OK\r\n\r\n{\"data\":[1,").then_close()))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
+    let reply = scenario.send(&*client, api.get("events"))?.into_result()?;
     let error = reply.json::<serde_json::Value>().err().ok_or("half a JSON was read")?;
     assert_eq!(error.category(), DecodeCategory::Eof);
     Ok(Arrivals::of(&server))
@@ -207,37 +207,37 @@ pub(super) fn packed(encoding: &str, body: &[u8]) -> Answer {
 }
 
 /// `docs/faults.md` 70.
-fn a_compressed_answer_is_not_decompressed(stage: &Stage<'_>) -> Played {
+fn a_compressed_answer_is_not_decompressed(scenario: &Scenario<'_>) -> CaseResult {
     let encodings = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"];
-    let server = stage.serve(Script::by(move |number, _| {
+    let server = scenario.serve(Script::by(move |number, _| {
         // Invalid gzip makes a decompressing client fail; valid gzip exposes one that decompresses silently.
         encodings.get(number).map_or_else(|| packed("gzip", GZIP), |encoding| packed(encoding, b"not packed at all"))
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..=encodings.len() {
-        let outcome = stage.send(&*client, api.get("events"))?;
+        let outcome = scenario.send(&*client, api.get("events"))?;
         assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 70.
-fn a_users_client_decompresses_nothing_where_that_can_be_forced(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(packed("gzip", b"not packed at all")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
-    match stage.send(&*client, api.get("events")) {
+fn a_users_client_decompresses_nothing_where_that_can_be_forced(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(packed("gzip", b"not packed at all")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().users_client())?);
+    match scenario.send(&*client, api.get("events")) {
         Ok(outcome) => {
             assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
         }
         // reqwest has no switch on a request: a client that its user told to unpack does so.
-        Err(_) if stage.flavour().starts_with("reqwest") => {}
+        Err(_) if scenario.client_name().starts_with("reqwest") => {}
         Err(error) => return Err(error.into()),
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 71.
-fn the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
+fn the_limits_of_a_head_are_the_same_on_every_stack(scenario: &Scenario<'_>) -> CaseResult {
     let many = |count: usize| {
         let lines = "X-Line: 1\r\n".repeat(count.saturating_sub(1));
         Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{lines}\r\n{{}}"))
@@ -247,7 +247,7 @@ fn the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played
         Answer::raw(format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\n{{}}"))
     };
     let long = |len| lines(1, len);
-    let server = stage.serve(Script::sequence([
+    let server = scenario.serve(Script::sequence([
         many(100),
         lines(4, 15_000),
         long(60_000),
@@ -259,12 +259,12 @@ fn the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played
         long(120_000),
         long(500_000),
     ]))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for number in 0..10 {
-        match stage.send(&*client, api.get("events")) {
+        match scenario.send(&*client, api.get("events")) {
             Ok(outcome) if number < 3 => assert!(outcome.error().is_none(), "head {number}: {outcome}"),
             Err(error) if error.kind() == CallErrorKind::TooLarge && number >= 3 => {}
-            sent if number >= 2 && stage.has_gap(Gap::LargeHeads) => not_a_success(sent)?,
+            sent if number >= 2 && scenario.has_gap(Gap::LargeHeads) => not_a_success(sent)?,
             other => return Err(format!("head {number}: its size is not told: {other:?}").into()),
         }
     }
@@ -272,7 +272,7 @@ fn the_limits_of_a_head_are_the_same_on_every_stack(stage: &Stage<'_>) -> Played
 }
 
 /// `docs/faults.md` 72.
-fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
+fn contradicting_lengths_have_a_typed_end(scenario: &Scenario<'_>) -> CaseResult {
     let heads = [
         "Content-Length: 2\r\nContent-Length: 3\r\n",
         "Content-Length: -2\r\n",
@@ -280,31 +280,31 @@ fn contradicting_lengths_have_a_typed_end(stage: &Stage<'_>) -> Played {
         "Content-Length: 2, 3\r\n",
         "Content-Length: 99999999999999999999999999\r\n",
     ];
-    let server = stage.serve(Script::by(move |number, _| {
+    let server = scenario.serve(Script::by(move |number, _| {
         let head = heads.get(number).copied().unwrap_or_default();
         Answer::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{{}}")).then_close()
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for head in heads {
         // RFC 9112 §6.3: an invalid Content-Length makes the answer unusable.
-        let sent = stage.send(&*client, api.get("events"));
+        let sent = scenario.send(&*client, api.get("events"));
         not_a_success(sent).map_err(|error| format!("{head:?}: {error}"))?;
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 72, 135. RFC 9110 §8.6 lets a client take them for one or refuse the answer.
-fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> Played {
+fn the_same_length_told_twice_is_one_length_or_no_answer(scenario: &Scenario<'_>) -> CaseResult {
     let heads = ["Content-Length: 2\r\nContent-Length: 2\r\n", "Content-Length: 2, 2\r\n", "Content-Length: 2,2,2\r\n"];
-    let server = stage.serve(Script::by(move |number, _| {
+    let server = scenario.serve(Script::by(move |number, _| {
         let head = heads.get(number / 2).copied().unwrap_or_default();
         Answer::raw(format!("HTTP/1.1 200 OK\r\n{head}\r\n{{}}"))
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for head in heads {
-        let whole = stage.send(&*client, api.get("events"));
+        let whole = scenario.send(&*client, api.get("events"));
         let streamed = client.stream(api.get("events"), usize::MAX).map(|streamed| streamed.sent);
-        let again = stage.noted(streamed.unwrap_or_else(|| client.send(api.get("events"))));
+        let again = scenario.noted(streamed.unwrap_or_else(|| client.send(api.get("events"))));
         for sent in [whole, again] {
             match sent {
                 Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "{head:?}"),
@@ -316,18 +316,18 @@ fn the_same_length_told_twice_is_one_length_or_no_answer(stage: &Stage<'_>) -> P
 }
 
 /// `docs/faults.md` 72, 135. RFC 9112 §6.3 lets a client take the chunks or refuse the answer.
-fn chunks_beside_a_length_count_or_the_answer_is_refused(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::by(|number, _| {
+fn chunks_beside_a_length_count_or_the_answer_is_refused(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::by(|number, _| {
         let length = ["1", "2", "100"].get(number / 2).copied().unwrap_or_default();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n");
         Answer::raw(format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).then_close()
     }))?;
-    let api = stage.api(&server.base_url())?;
+    let api = scenario.api(&server.base_url())?;
     for number in 0..6 {
         // A client for each, or it might send the next call on a connection that is about to be closed.
-        let client = stage.client()?;
+        let client = scenario.client()?;
         let streamed = if number % 2 == 1 { client.stream(api.get("events"), usize::MAX) } else { None };
-        let sent = stage.noted(streamed.map_or_else(|| client.send(api.get("events")), |streamed| streamed.sent));
+        let sent = scenario.noted(streamed.map_or_else(|| client.send(api.get("events")), |streamed| streamed.sent));
         match sent {
             Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "answer {number}"),
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "answer {number}: {error}"),
@@ -337,7 +337,7 @@ fn chunks_beside_a_length_count_or_the_answer_is_refused(stage: &Stage<'_>) -> P
 }
 
 /// `docs/faults.md` 73.
-fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
+fn malformed_http_has_a_typed_end(scenario: &Scenario<'_>) -> CaseResult {
     let heads: [&[u8]; 8] = [
         b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
         b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
@@ -348,12 +348,12 @@ fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
         b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         b"SSH-2.0-OpenSSH_9.2\r\n",
     ];
-    let server = stage
+    let server = scenario
         .serve(Script::by(move |number, _| Answer::raw(heads.get(number).copied().unwrap_or_default()).then_close()))?;
-    let api = stage.api(&server.base_url())?;
+    let api = scenario.api(&server.base_url())?;
     for _ in heads {
         // A client for each, or it might send the next call on a connection that is about to be closed.
-        match stage.send(&*stage.client()?, api.get("events")) {
+        match scenario.send(&*scenario.client()?, api.get("events")) {
             Ok(outcome) => {
                 assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}");
             }
@@ -364,17 +364,17 @@ fn malformed_http_has_a_typed_end(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 83.
-fn an_unread_body_disturbs_no_later_call(stage: &Stage<'_>) -> Played {
+fn an_unread_body_disturbs_no_later_call(scenario: &Scenario<'_>) -> CaseResult {
     let body = format!("[{}]", "1".repeat(1 << 20));
-    let server = stage.serve(Script::by(move |number, _| match number % 2 {
+    let server = scenario.serve(Script::by(move |number, _| match number % 2 {
         0 => Answer::json(200, &body),
         _ => Answer::json(200, "{}"),
     }))?;
-    let api = stage.api(&server.base_url())?;
-    let client = stage.connect(&Settings::default().max_body_size(1000))?;
+    let api = scenario.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().max_body_size(1000))?;
     for _ in 0..3 {
-        too_large(stage.send(&*client, api.get("events")), Some(200))?;
-        assert!(stage.send(&*client, api.get("events"))?.error().is_none());
+        too_large(scenario.send(&*client, api.get("events")), Some(200))?;
+        assert!(scenario.send(&*client, api.get("events"))?.error().is_none());
     }
     Ok(Arrivals::of(&server))
 }

@@ -16,10 +16,10 @@ use cometly_core::{Api, AuthOutcome, Call, Delivery};
 
 use super::hostile_plan::{Fault, LARGE, Plan, body};
 use crate::{
-    Arrivals, BoxError, Case, Gap, Played, Sent, Settings, Stage,
+    Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::cases,
     fault_server::{Answer, Received, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -54,23 +54,25 @@ enum Way {
 }
 
 /// `docs/faults.md` 136.
-fn a_server_of_random_faults_gets_no_call_twice_where_connections_are_kept(stage: &Stage<'_>) -> Played {
-    play(stage, true, Way::Send)
+fn a_server_of_random_faults_gets_no_call_twice_where_connections_are_kept(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, true, Way::Send)
 }
 
 /// `docs/faults.md` 136.
-fn a_server_of_random_faults_gets_no_call_twice_where_none_is_kept(stage: &Stage<'_>) -> Played {
-    play(stage, false, Way::Send)
+fn a_server_of_random_faults_gets_no_call_twice_where_none_is_kept(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, false, Way::Send)
 }
 
 /// `docs/faults.md` 136.
-fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_connections_are_kept(stage: &Stage<'_>) -> Played {
-    play(stage, true, Way::Stream)
+fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_connections_are_kept(
+    scenario: &Scenario<'_>,
+) -> CaseResult {
+    run(scenario, true, Way::Stream)
 }
 
 /// `docs/faults.md` 136.
-fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_none_is_kept(stage: &Stage<'_>) -> Played {
-    play(stage, false, Way::Stream)
+fn a_server_of_random_faults_breaks_no_streamed_body_unseen_where_none_is_kept(scenario: &Scenario<'_>) -> CaseResult {
+    run(scenario, false, Way::Stream)
 }
 
 /// How many calls are made, and by which seed.
@@ -83,27 +85,27 @@ pub(super) fn calls_and_seed() -> Result<(usize, u64), BoxError> {
 }
 
 /// What the stack is known to take for an answer.
-fn spared(stage: &Stage<'_>, reuse: bool) -> Vec<Fault> {
+fn spared(scenario: &Scenario<'_>, reuse: bool) -> Vec<Fault> {
     let mut spared = Vec::new();
-    if stage.has_gap(Gap::InformationalAnswers) {
+    if scenario.has_gap(Gap::InformationalAnswers) {
         spared.push(Fault::Informational);
     }
-    if stage.has_gap(Gap::BrokenEnds) {
+    if scenario.has_gap(Gap::BrokenEnds) {
         spared.push(Fault::ResetUntilClose);
     }
     // libcurl takes what comes late for the next answer, where it keeps connections; the docs of cometly-isahc say so.
-    if stage.flavour().starts_with("isahc") && reuse {
+    if scenario.client_name().starts_with("isahc") && reuse {
         spared.extend([Fault::Unsolicited, Fault::ForgedBehindNoContent]);
     }
     spared
 }
 
-fn play(stage: &Stage<'_>, reuse: bool, way: Way) -> Played {
+fn run(scenario: &Scenario<'_>, reuse: bool, way: Way) -> CaseResult {
     let (calls, seed) = calls_and_seed()?;
-    let spared = spared(stage, reuse);
+    let spared = spared(scenario, reuse);
     let planned = move |id| Plan::of(seed, id, &spared);
     let script = planned.clone();
-    let server = stage
+    let server = scenario
         .serve(Script::by(move |_, request| id(request).map_or_else(Answer::close, |id| script(id).answer(id))))?;
     let settings = Settings::default().reuse(reuse).deadline(DEADLINE).max_body_size(LARGE);
     let grace = if calls < ALONE { GRACE_BESIDE_OTHERS } else { GRACE };
@@ -112,7 +114,7 @@ fn play(stage: &Stage<'_>, reuse: bool, way: Way) -> Played {
         Way::Send => (settings, DEADLINE.saturating_add(grace)),
         Way::Stream => (settings.attempt_timeout(IDLE), DEADLINE.saturating_add(IDLE).saturating_add(grace)),
     };
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let client = &*client;
     let is_over = AtomicBool::new(false);
     let (sent, lateness) = thread::scope(|scope| {
@@ -136,7 +138,7 @@ fn play(stage: &Stage<'_>, reuse: bool, way: Way) -> Played {
         (sent, watch.join().unwrap_or_default())
     });
     if sent.is_empty() {
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
     assert_eq!(sent.len(), calls, "a call panicked");
     let mut arrivals: HashMap<usize, usize> = HashMap::new();
@@ -154,10 +156,10 @@ fn play(stage: &Stage<'_>, reuse: bool, way: Way) -> Played {
         let shown = shown.get(..1_000).unwrap_or(&shown);
         // A body in pieces ends at its cap, and until then each piece has its own time.
         let most = if way == Way::Stream && plan.is_endless() { most.saturating_mul(10) } else { most };
-        check(id, &plan, stage.noted(sent), arrived, late, most)
+        check(id, &plan, scenario.noted(sent), arrived, late, most)
             .map_err(|error| format!("seed {seed}, call {id}, {plan:?}: {error}: {shown}"))?;
     }
-    figures.write(&format!("{}, {way:?}, reuse {reuse}, seed {seed}, {calls} calls", stage.flavour()))?;
+    figures.write(&format!("{}, {way:?}, reuse {reuse}, seed {seed}, {calls} calls", scenario.client_name()))?;
     Ok(Arrivals::checked_by_the_case())
 }
 

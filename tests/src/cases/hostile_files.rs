@@ -15,10 +15,10 @@ use super::{
     hostile_plan::{below, mixed},
 };
 use crate::{
-    Arrivals, BoxError, Case, Downloaded, Gap, Played, Settings, Stage,
+    Arrivals, BoxError, Case, CaseResult, Downloaded, Gap, Scenario, Settings,
     cases::cases,
     fault_server::{Act, Answer, Received, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -133,12 +133,12 @@ fn answer(id: usize, start: usize, chance: u64, is_sound: bool, may_break: bool)
 }
 
 /// `docs/faults.md` 68, 134.
-fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -> Played {
+fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(scenario: &Scenario<'_>) -> CaseResult {
     let (calls, seed) = calls_and_seed()?;
     let files = calls.div_ceil(CALLS_FOR_A_FILE);
-    let may_break = !stage.has_gap(Gap::BrokenEnds);
+    let may_break = !scenario.has_gap(Gap::BrokenEnds);
     let asked: Mutex<HashMap<usize, u64>> = Mutex::default();
-    let host = stage.serve(Script::by(move |_, request| {
+    let host = scenario.serve(Script::by(move |_, request| {
         let Some(id) = id(request, "/files/") else { return Answer::close() };
         let number = asked.lock().map_or(0, |mut asked| {
             let number = asked.entry(id).or_default();
@@ -150,11 +150,11 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -
         answer(id, start(request), chance, number > FAULTS, may_break)
     }))?;
     let origin = host.origin();
-    let server = stage.serve(Script::by(move |_, request| {
+    let server = scenario.serve(Script::by(move |_, request| {
         id(request, "/exports/x-").map_or_else(Answer::close, |id| Answer::json(200, &export(&origin, id)))
     }))?;
     let settings = Settings::default().attempt_timeout(Duration::from_millis(800));
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let (client, origin) = (&*client, host.origin());
     let read = |id: usize| -> Option<(usize, Result<Downloaded, BoxError>, Duration)> {
         let begun = Instant::now();
@@ -173,7 +173,7 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -
         callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect()
     });
     if all.is_empty() {
-        return Err(NotOffered.into());
+        return Err(NotSupported.into());
     }
     assert_eq!(all.len(), files, "a download panicked");
     let mut whole = 0_usize;
@@ -187,22 +187,22 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(stage: &Stage<'_>) -
     }
     // A change of the file and a redirect are final; all else is got over.
     assert!(whole.saturating_mul(2) > files, "{whole} of {files} files came whole");
-    let given_away = host.requests().iter().filter(|request| request.count(stage.secret()) > 0).count();
+    let given_away = host.requests().iter().filter(|request| request.count(scenario.secret()) > 0).count();
     assert_eq!(given_away, 0, "the host was given the key");
     Ok(Arrivals::checked_by_the_case())
 }
 
 /// `docs/faults.md` 111, 133.
-fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(stage: &Stage<'_>) -> Played {
+fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(scenario: &Scenario<'_>) -> CaseResult {
     let cut = |head: &'static str| Answer::raw(head).then_close();
-    let host = stage.serve(Script::sequence([
+    let host = scenario.serve(Script::sequence([
         cut("HTTP/1.1 200 OK\r\nETag: \"1\"\r\n"),
         cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"),
         Answer::raw("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 4\r\n\r\nfile"),
     ]))?;
-    let (api, client) = (stage.api(&host.base_url().replace("127.0.0.1", "127.0.0.2"))?, stage.client()?);
+    let (api, client) = (scenario.api(&host.base_url().replace("127.0.0.1", "127.0.0.2"))?, scenario.client()?);
     let download = Download::of::<Orders>(&serde_json::from_str(&export(&host.origin(), 1))?, &api)?;
-    let read = client.download(&api, download).ok_or(NotOffered)?;
+    let read = client.download(&api, download).ok_or(NotSupported)?;
     read.end?;
     assert_eq!((read.file.as_slice(), host.arrivals()), (&b"file"[..], 3));
     Ok(Arrivals::checked_by_the_case())

@@ -6,7 +6,7 @@ use cometly_core::Api;
 use cometly_emulator::Emulator;
 
 use crate::{
-    Arrivals, BoxError, Case, Played, Sent, Stage,
+    Arrivals, BoxError, Case, CaseResult, Scenario, Sent,
     canary::Canary,
     cases::{cases, opened_by},
     fault_server::{Answer, Script},
@@ -15,11 +15,11 @@ use crate::{
 pub(super) const CASES: &[Case] =
     cases![two_keys_through_one_client_are_never_mixed, ten_thousand_calls_64_at_once_each_get_their_own_answer,];
 
-fn two_keys_through_one_client_are_never_mixed(stage: &Stage<'_>) -> Played {
+fn two_keys_through_one_client_are_never_mixed(scenario: &Scenario<'_>) -> CaseResult {
     let (first, second) = (Canary::new(), Canary::new());
     let expected = [first.secret().to_owned(), second.secret().to_owned()];
     // Tells, of each request, whether the key is the one that belongs to its path.
-    let server = stage.serve(Script::by(move |_, request| {
+    let server = scenario.serve(Script::by(move |_, request| {
         let line = request.request_line();
         let owner = expected.iter().position(|key| request.header("authorization") == [format!("Bearer {key}")]);
         match owner {
@@ -27,7 +27,7 @@ fn two_keys_through_one_client_are_never_mixed(stage: &Stage<'_>) -> Played {
             _ => Answer::json(401, r#"{"message":"mixed"}"#),
         }
     }))?;
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let api = |key: &Canary| Ok::<_, BoxError>(opened_by(key.secret(), &server.base_url())?.build());
     let apis = [api(&first)?, api(&second)?];
     let client = &*client;
@@ -49,18 +49,18 @@ fn two_keys_through_one_client_are_never_mixed(stage: &Stage<'_>) -> Played {
     });
     assert_eq!(results.len(), 200);
     for (owner, sent) in results {
-        assert_eq!(stage.noted(sent)?.into_result()?.into_body(), format!("[{owner}]"));
+        assert_eq!(scenario.noted(sent)?.into_result()?.into_body(), format!("[{owner}]"));
     }
     assert_eq!([first.leaks(), second.leaks()].concat(), <[String; 0]>::default());
     Ok(Arrivals::of(&server))
 }
 
-fn ten_thousand_calls_64_at_once_each_get_their_own_answer(stage: &Stage<'_>) -> Played {
+fn ten_thousand_calls_64_at_once_each_get_their_own_answer(scenario: &Scenario<'_>) -> CaseResult {
     const CALLERS: usize = 64;
     const CALLS: usize = 157;
     let emulator = Emulator::builder().no_limits().seeded_events(1).keep_requests(0).start()?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.build();
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let client = &*client;
     // Each asks for a page of a size that no other call asks for at that time, and looks for it in the answer.
     let own_answers: usize = thread::scope(|scope| {

@@ -5,9 +5,9 @@ use std::{thread, time::Duration};
 use cometly_core::{AuthOutcome, CallErrorKind, Pacer, RetryPolicy};
 use cometly_emulator::Emulator;
 
-use crate::stage::attempts;
+use crate::scenario::attempts;
 use crate::{
-    Arrivals, Case, Played, Settings, Stage,
+    Arrivals, Case, CaseResult, Scenario, Settings,
     cases::{cases, opened_by},
 };
 
@@ -15,13 +15,13 @@ pub(super) const CASES: &[Case] =
     cases![five_hundred_jobs_of_64_callers_wait_for_their_turn, a_turn_that_comes_too_late_ends_the_call_at_once];
 
 /// `docs/faults.md` 47.
-fn five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Played {
+fn five_hundred_jobs_of_64_callers_wait_for_their_turn(scenario: &Scenario<'_>) -> CaseResult {
     const CALLERS: usize = 64;
     const JOBS: usize = 500;
     let emulator =
         Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0).start()?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
-    let client = stage.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(60))))?;
+    let client = scenario.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(60))))?;
     let client = &*client;
     let results: Vec<_> = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
@@ -38,7 +38,7 @@ fn five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Pla
     assert_eq!(results.len(), JOBS);
     let mut tries = 0_u64;
     for sent in results {
-        let outcome = stage.noted(sent)?;
+        let outcome = scenario.noted(sent)?;
         assert!(outcome.error().is_none(), "{outcome}");
         tries = tries.saturating_add(attempts(&outcome).into());
     }
@@ -48,16 +48,16 @@ fn five_hundred_jobs_of_64_callers_wait_for_their_turn(stage: &Stage<'_>) -> Pla
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
-fn a_turn_that_comes_too_late_ends_the_call_at_once(stage: &Stage<'_>) -> Played {
+fn a_turn_that_comes_too_late_ends_the_call_at_once(scenario: &Scenario<'_>) -> CaseResult {
     let emulator = Emulator::start()?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client =
-        stage.connect(&Settings::default().retry_policy(RetryPolicy::none()).deadline(Duration::from_secs(20)))?;
+        scenario.connect(&Settings::default().retry_policy(RetryPolicy::none()).deadline(Duration::from_secs(20)))?;
     let call = || api.get("events").query("start_date", "2026-01-01 00:00:00").query("end_date", "2026-02-01 00:00:00");
     let mut wait = None;
     // Seven are let through; the eighth may be the one that asks how long the window is.
     for _ in 0..9 {
-        match stage.noted(client.send(call())) {
+        match scenario.noted(client.send(call())) {
             Ok(outcome) if outcome.error().is_none() || matches!(outcome, AuthOutcome::RateLimited(_)) => {}
             Err(error) if error.kind() == CallErrorKind::Paced && error.attempts() == 0 => wait = error.retry_after(),
             other => return Err(format!("expected a success or a wait, got {other:?}").into()),

@@ -3,11 +3,11 @@
 use cometly_core::{Delivery, RetryPolicy};
 
 use crate::{
-    Arrivals, Case, Played, Proxy, Settings, Stage, authority,
+    Arrivals, Case, CaseResult, Proxy, Scenario, Settings, authority,
     cases::{cases, serve_tls},
     environment::NO_PROXY,
     fault_server::{Answer, ClosedPort, ConnectProxy, FaultServer, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -24,34 +24,34 @@ pub(super) const CASES: &[Case] = cases![
 ];
 
 /// `docs/faults.md` 19.
-fn no_proxy_of_the_environment_is_used(stage: &Stage<'_>) -> Played {
-    without_proxy(stage, &Settings::default())
+fn no_proxy_of_the_environment_is_used(scenario: &Scenario<'_>) -> CaseResult {
+    without_proxy(scenario, &Settings::default())
 }
 
 /// `docs/faults.md` 19.
-fn a_users_client_uses_no_proxy_of_the_environment(stage: &Stage<'_>) -> Played {
-    without_proxy(stage, &Settings::default().users_client())
+fn a_users_client_uses_no_proxy_of_the_environment(scenario: &Scenario<'_>) -> CaseResult {
+    without_proxy(scenario, &Settings::default().users_client())
 }
 
-fn without_proxy(stage: &Stage<'_>, settings: &Settings) -> Played {
+fn without_proxy(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
     for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         assert!(std::env::var_os(variable).is_some(), "the suite sets {variable} to a closed port");
     }
-    let plain = stage.serve(Script::always(Answer::json(200, "{}")))?;
+    let plain = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let tls = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let client = stage.connect(settings)?;
-    assert!(stage.send(&*client, stage.api(&plain.base_url())?.get("events"))?.error().is_none());
+    let client = scenario.connect(settings)?;
+    assert!(scenario.send(&*client, scenario.api(&plain.base_url())?.get("events"))?.error().is_none());
     // A user's client has its own certificate store: it is enough that it did not go through a proxy.
-    let answer = stage.send(&*client, stage.api(&tls.base_url())?.get("events"));
+    let answer = scenario.send(&*client, scenario.api(&tls.base_url())?.get("events"));
     assert_eq!(tls.connections(), 1, "{answer:?}");
     assert_eq!(plain.arrivals(), 1);
     Ok(Arrivals::checked_by_the_case())
 }
 
-fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
+fn the_environments_proxy_is_used_when_asked_for(scenario: &Scenario<'_>) -> CaseResult {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
-    let answer = stage.send(&*client, stage.api(&server.base_url())?.get("events"));
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
+    let answer = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
     let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
     assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
     assert_eq!(server.connections(), 0);
@@ -59,49 +59,50 @@ fn the_environments_proxy_is_used_when_asked_for(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 20.
-fn no_proxy_gets_to_read_what_is_not_encrypted(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
+fn no_proxy_gets_to_read_what_is_not_encrypted(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
-        let client = stage.connect(&Settings::default().proxy(choice))?;
-        assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
+        let client = scenario.connect(&Settings::default().proxy(choice))?;
+        assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     }
     assert!(proxy.heads().is_empty());
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 20.
-fn a_named_proxy_gets_connect_and_not_the_key(stage: &Stage<'_>) -> Played {
+fn a_named_proxy_gets_connect_and_not_the_key(scenario: &Scenario<'_>) -> CaseResult {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     let proxy = ConnectProxy::start()?;
-    let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     // The environment's NO_PROXY is not asked for either.
-    let local = stage.send(&*client, stage.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
+    let local =
+        scenario.send(&*client, scenario.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
     assert_eq!(proxy.heads().len(), 1, "{local:?}");
     let proxy = ConnectProxy::start()?;
-    let client = stage.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
-    assert!(stage.send(&*client, stage.api(&server.base_url())?.get("events"))?.error().is_none());
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
+    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
     assert_eq!(head.request_line(), format!("CONNECT {} HTTP/1.1", server.address()));
     assert_eq!(head.header("authorization"), <[String; 0]>::default());
-    assert_eq!(head.count(stage.secret()), 0);
+    assert_eq!(head.count(scenario.secret()), 0);
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 3.
-fn a_proxys_password_is_not_shown(stage: &Stage<'_>) -> Played {
-    let password = stage.secret().rsplit('|').next().unwrap_or_default();
-    let closed = stage.serve(Script::always(Answer::close()))?.origin();
+fn a_proxys_password_is_not_shown(scenario: &Scenario<'_>) -> CaseResult {
+    let password = scenario.secret().rsplit('|').next().unwrap_or_default();
+    let closed = scenario.serve(Script::always(Answer::close()))?.origin();
     let url = closed.replace("http://", &format!("http://user:{password}@"));
     // `connect` looks at the client's Debug, `send` at the error.
-    let client = stage.connect(&Settings::default().proxy(Proxy::Named(url)))?;
-    let error = stage.send(&*client, stage.api("https://127.0.0.1/v1")?.get("events")).err();
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Named(url)))?;
+    let error = scenario.send(&*client, scenario.api("https://127.0.0.1/v1")?.get("events")).err();
     assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent));
     Ok(Arrivals::counted(0))
 }
 
-fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
-    let password = stage.secret().rsplit('|').next().unwrap_or_default();
+fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
+    let password = scenario.secret().rsplit('|').next().unwrap_or_default();
     for (status, answer) in [
         ("407", "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"),
         ("403", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nno!!!"),
@@ -109,18 +110,19 @@ fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
         let proxy = ConnectProxy::refusing(answer)?;
         let place = proxy.url().replace("http://", "");
         let settings = Settings::default().retry_policy(RetryPolicy::default());
-        let client = stage.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
-        let api = stage.api("https://127.0.0.1:1/v1")?;
+        let client = scenario.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
+        let api = scenario.api("https://127.0.0.1:1/v1")?;
         for (number, call) in [api.get("events"), api.post("events/track").json("x")].into_iter().enumerate() {
             // `send` looks for the password.
-            let error = stage.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
+            let error = scenario.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
             assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
             assert_eq!(proxy.heads().len(), number.saturating_add(1), "{status}: asked again");
             let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let shown = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
             assert!(shown.contains(&place) && shown.contains("proxy"), "{shown}");
             // isahc and reqwest show no status but, reqwest, that one.
-            let is_told = stage.flavour() == "ureq" || (status == "407" && stage.flavour().starts_with("reqwest"));
+            let is_told =
+                scenario.client_name() == "ureq" || (status == "407" && scenario.client_name().starts_with("reqwest"));
             assert!(!is_told || shown.contains(status), "{shown}");
         }
         let asked = proxy.heads().into_iter().flat_map(|head| head.header("proxy-authorization")).count();
@@ -129,17 +131,17 @@ fn a_proxy_that_refuses_is_asked_once(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::counted(0))
 }
 
-fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(stage: &Stage<'_>) -> Played {
+fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scenario<'_>) -> CaseResult {
     let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
     for scheme in ["socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "quic", "HTTPX", "file"] {
         let closed = ClosedPort::bind()?;
         let url = format!("{scheme}://{}", closed.address());
-        match stage.connect(&Settings::default().proxy(Proxy::Named(url))) {
-            Err(error) if error.is::<NotOffered>() => return Err(error),
+        match scenario.connect(&Settings::default().proxy(Proxy::Named(url))) {
+            Err(error) if error.is::<NotSupported>() => return Err(error),
             Err(_) => {}
             // One that can be used is used.
             Ok(client) => {
-                let error = stage.send(&*client, stage.api(&server.base_url())?.get("events")).err();
+                let error = scenario.send(&*client, scenario.api(&server.base_url())?.get("events")).err();
                 assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent), "{scheme}");
             }
         }
@@ -148,19 +150,19 @@ fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(stage: &Stage<'_
     Ok(Arrivals::of(&server))
 }
 
-fn the_environments_no_proxy_is_read_with_blanks_and_dots(stage: &Stage<'_>) -> Played {
+fn the_environments_no_proxy_is_read_with_blanks_and_dots(scenario: &Scenario<'_>) -> CaseResult {
     assert_eq!(std::env::var("NO_PROXY").as_deref(), Ok(NO_PROXY));
     let server = FaultServer::start_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
-    let client = stage.connect(&Settings::default().proxy(Proxy::Environment))?;
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
     let base_url = server.base_url().replace("127.0.0.1", "localhost");
-    assert!(stage.send(&*client, stage.api(&base_url)?.get("events"))?.error().is_none());
+    assert!(scenario.send(&*client, scenario.api(&base_url)?.get("events"))?.error().is_none());
     Ok(Arrivals::of(&server))
 }
 
-fn a_proxy_that_is_none_is_refused_before_anything_is_sent(stage: &Stage<'_>) -> Played {
+fn a_proxy_that_is_none_is_refused_before_anything_is_sent(scenario: &Scenario<'_>) -> CaseResult {
     let proxy = Proxy::Named("http://not a proxy".to_owned());
-    match stage.connect(&Settings::default().proxy(proxy)) {
-        Err(error) if error.is::<NotOffered>() => Err(error),
+    match scenario.connect(&Settings::default().proxy(proxy)) {
+        Err(error) if error.is::<NotSupported>() => Err(error),
         Err(_) => Ok(Arrivals::counted(0)),
         Ok(client) => Err(format!("white space is in no URL: {client:?}").into()),
     }

@@ -8,12 +8,12 @@ use std::{
 use bytes::Bytes;
 use cometly_core::{ApiErrorKind, CallErrorKind, Delivery, UnexpectedCause};
 
-use crate::stage::{key_status, kind};
+use crate::scenario::{key_status, kind};
 use crate::{
-    Arrivals, Case, Gap, Played, Sent, Settings, Stage,
+    Arrivals, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::{cases, framing, serve_tls},
     fault_server::{Act, Answer, Script},
-    stage::NotOffered,
+    scenario::NotSupported,
     wait_until,
 };
 
@@ -55,7 +55,7 @@ fn endless_chunks() -> Act {
 }
 
 /// `docs/faults.md` 129.
-fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(scenario: &Scenario<'_>) -> CaseResult {
     const IDLE: Duration = Duration::from_millis(800);
     /// libcurl's own guard against a body that was dropped would end it, some seconds later.
     const AT_MOST: Duration = Duration::from_secs(5);
@@ -77,11 +77,12 @@ fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>
             Answer::raw(format!("{digits}0\r\n")).then(trailers.clone()),
         ]
     };
-    let server = stage.serve(Script::sequence(answers()))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().attempt_timeout(IDLE))?);
+    let server = scenario.serve(Script::sequence(answers()))?;
+    let (api, client) =
+        (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().attempt_timeout(IDLE))?);
     for (number, answer) in answers().into_iter().enumerate() {
         let begun = Instant::now();
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         let took = begun.elapsed();
         let (kind, delivery) = kind_and_delivery(&sent).ok_or("it has no end, and was taken for whole")?;
         // What is no chunk's size may be refused before the time is over.
@@ -97,15 +98,15 @@ fn a_streamed_body_that_falls_silent_ends_at_its_idle_time_out(stage: &Stage<'_>
 }
 
 /// `docs/faults.md` 130.
-fn a_streamed_body_that_is_slow_has_no_time_out_of_its_own(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_that_is_slow_has_no_time_out_of_its_own(scenario: &Scenario<'_>) -> CaseResult {
     const IDLE: Duration = Duration::from_secs(1);
     let blank = Act::Repeat { bytes: Bytes::from_static(b" "), every: Duration::from_millis(20), times: 75 };
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n{";
-    let server = stage.serve(Script::always(Answer::raw(head).then(blank).then(Act::Write("}".into()))))?;
+    let server = scenario.serve(Script::always(Answer::raw(head).then(blank).then(Act::Write("}".into()))))?;
     let settings = Settings::default().attempt_timeout(IDLE).deadline(IDLE);
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let begun = Instant::now();
-    let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert!(sent?.error().is_none());
     assert_eq!(body.len(), 77);
     assert!(begun.elapsed() > IDLE, "the server is too fast: {:?}", begun.elapsed());
@@ -113,31 +114,31 @@ fn a_streamed_body_that_is_slow_has_no_time_out_of_its_own(stage: &Stage<'_>) ->
 }
 
 /// `docs/faults.md` 71.
-fn a_streamed_answer_has_the_limits_of_any_head(stage: &Stage<'_>) -> Played {
+fn a_streamed_answer_has_the_limits_of_any_head(scenario: &Scenario<'_>) -> CaseResult {
     let head = |lines: &str| Answer::raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{lines}\r\n{{}}"));
     let long = format!("X-Long: {}\r\n", "v".repeat(15_000));
-    let server = stage.serve(Script::sequence([
+    let server = scenario.serve(Script::sequence([
         head(&"X-Line: 1\r\n".repeat(99)),
         head(&"X-Line: 1\r\n".repeat(100)),
         head(&long.repeat(5)),
     ]))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
-    assert!(stage.stream(&*client, api.get("events"), ALL)?.0?.error().is_none());
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
+    assert!(scenario.stream(&*client, api.get("events"), ALL)?.0?.error().is_none());
     for _ in 0..2 {
-        let (sent, _) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, _) = scenario.stream(&*client, api.get("events"), ALL)?;
         assert_eq!(kind_and_delivery(&sent), Some((CallErrorKind::TooLarge, Some(Delivery::Unknown))), "{sent:?}");
     }
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 18.
-fn a_streamed_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::by(|_, request| {
+fn a_streamed_answer_behind_a_redirect_is_never_a_success(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::by(|_, request| {
         let is_followed = request.request_line().contains("/elsewhere");
         if is_followed { Answer::json(200, "{}") } else { Answer::redirect(302, "/elsewhere") }
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().users_client())?);
-    let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().users_client())?);
+    let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     let outcome = sent?;
     assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)), "{outcome}");
     assert!(body.is_empty());
@@ -146,30 +147,30 @@ fn a_streamed_answer_behind_a_redirect_is_never_a_success(stage: &Stage<'_>) -> 
 }
 
 /// `docs/faults.md` 70.
-fn a_streamed_body_that_is_compressed_is_no_success(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_that_is_compressed_is_no_success(scenario: &Scenario<'_>) -> CaseResult {
     let encodings = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"];
-    let server = stage.serve(Script::by(move |number, _| match encodings.get(number) {
+    let server = scenario.serve(Script::by(move |number, _| match encodings.get(number) {
         Some(encoding) => framing::packed(encoding, b"not packed at all"),
         // Valid gzip exposes a client that decompresses silently.
         None if number == encodings.len() => framing::packed("gzip", framing::GZIP),
         None => framing::packed("identity", b"{}"),
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..=encodings.len() {
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         let outcome = sent?;
         assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
         assert!(body.is_empty());
     }
-    let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert!(sent?.error().is_none() && body == "{}");
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 110.
-fn a_streamed_body_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
-    if stage.has_gap(Gap::BrokenEnds) {
-        return Err(NotOffered.into());
+fn a_streamed_body_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::BrokenEnds) {
+        return Err(NotSupported.into());
     }
     let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
     let answers = || {
@@ -179,14 +180,14 @@ fn a_streamed_body_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'
             half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
         ]
     };
-    let reset = stage.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
+    let reset = scenario.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
     // Without a `close_notify`.
     let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
-    let client = stage.client()?;
+    let client = scenario.client()?;
     for server in [&reset, &cut] {
-        let api = stage.api(&server.base_url())?;
+        let api = scenario.api(&server.base_url())?;
         for answer in answers() {
-            let (sent, _) = stage.stream(&*client, api.post("events/track").json("x"), ALL)?;
+            let (sent, _) = scenario.stream(&*client, api.post("events/track").json("x"), ALL)?;
             assert_cut(&sent, &format!("{answer:?}"));
         }
     }
@@ -194,7 +195,7 @@ fn a_streamed_body_that_ends_by_a_break_is_never_taken_for_whole(stage: &Stage<'
 }
 
 /// `docs/faults.md` 68.
-fn a_streamed_body_that_is_cut_is_never_taken_for_whole(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_that_is_cut_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
     let answers = [
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}",
         "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{\"data\":[1,2",
@@ -205,12 +206,12 @@ fn a_streamed_body_that_is_cut_is_never_taken_for_whole(stage: &Stage<'_>) -> Pl
         "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n",
         "HTTP/1.1 500 Error\r\nContent-Type: text/html\r\n",
     ];
-    let server = stage.serve(Script::by(move |number, _| {
+    let server = scenario.serve(Script::by(move |number, _| {
         Answer::raw(answers.get(number).copied().unwrap_or_default()).then_close()
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for answer in answers {
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         assert_cut(&sent, answer);
         assert!(body.starts_with(b"{") || body.is_empty(), "{answer}: {body:?}");
     }
@@ -218,19 +219,19 @@ fn a_streamed_body_that_is_cut_is_never_taken_for_whole(stage: &Stage<'_>) -> Pl
 }
 
 /// `docs/faults.md` 65.
-fn a_streamed_body_ends_at_its_length_whatever_comes_behind_it(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_ends_at_its_length_whatever_comes_behind_it(scenario: &Scenario<'_>) -> CaseResult {
     const FORGED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"forged\":true}";
     let longer = format!("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{{\"n\":0}}]]]{FORGED}");
     let chunked = format!("{CHUNKED}7\r\n{{\"n\":0}}\r\n0\r\n\r\n{FORGED}");
-    let client = stage.client()?;
+    let client = scenario.client()?;
     let mut arrived = 0_usize;
     for answer in [longer, chunked] {
-        let server = stage.serve(Script::sequence([Answer::raw(answer), Answer::json(200, r#"{"n":1}"#)]))?;
-        let api = stage.api(&server.base_url())?;
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let server = scenario.serve(Script::sequence([Answer::raw(answer), Answer::json(200, r#"{"n":1}"#)]))?;
+        let api = scenario.api(&server.base_url())?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         assert!(sent?.error().is_none() && body == r#"{"n":0}"#, "{body:?}");
         thread::sleep(Duration::from_millis(100));
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         match sent {
             Ok(_) => assert_eq!(body, r#"{"n":1}"#, "an answer that belongs to no call was taken"),
             Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
@@ -241,7 +242,7 @@ fn a_streamed_body_ends_at_its_length_whatever_comes_behind_it(stage: &Stage<'_>
 }
 
 /// `docs/faults.md` 66.
-fn a_streamed_body_is_cut_at_the_cap(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_is_cut_at_the_cap(scenario: &Scenario<'_>) -> CaseResult {
     let body = |len: usize| format!("[{}]", "1".repeat(len.saturating_sub(2)));
     let over = [
         Answer::json(200, &body(CAP.saturating_add(1))),
@@ -249,12 +250,12 @@ fn a_streamed_body_is_cut_at_the_cap(stage: &Stage<'_>) -> Played {
         Answer::raw("HTTP/1.1 200 OK\r\n\r\n[").then(endless_chunks()),
     ];
     let [first, second, third] = over;
-    let server = stage.serve(Script::sequence([Answer::json(200, &body(CAP)), first, second, third]))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&Settings::default().max_body_size(CAP))?);
-    let (sent, read) = stage.stream(&*client, api.get("events"), ALL)?;
+    let server = scenario.serve(Script::sequence([Answer::json(200, &body(CAP)), first, second, third]))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().max_body_size(CAP))?);
+    let (sent, read) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert!(sent?.error().is_none() && read.len() == CAP);
     for _ in 0..3 {
-        let (sent, read) = stage.stream(&*client, api.get("events"), ALL)?;
+        let (sent, read) = scenario.stream(&*client, api.get("events"), ALL)?;
         let error = sent.err().ok_or("a body over the cap was read whole")?;
         assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (CallErrorKind::TooLarge, Some(200)));
         assert!(!read.is_empty() && read.len() <= CAP, "{} bytes", read.len());
@@ -263,7 +264,7 @@ fn a_streamed_body_is_cut_at_the_cap(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 132.
-fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
+fn a_refusal_is_the_same_streamed_or_not(scenario: &Scenario<'_>) -> CaseResult {
     let answers = || {
         [
             Answer::json(401, r#"{"message":"Unauthenticated."}"#),
@@ -286,13 +287,13 @@ fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
                 .then(Act::Write("}".into())),
         ]
     };
-    let server = stage.serve(Script::by(move |number, _| {
+    let server = scenario.serve(Script::by(move |number, _| {
         answers().into_iter().nth(number / 2).unwrap_or_else(|| Answer::json(200, "{}"))
     }))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for answer in answers() {
-        let whole = stage.send(&*client, api.get("events"))?;
-        let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+        let whole = scenario.send(&*client, api.get("events"))?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         let streamed = sent?;
         assert!(kind(&whole).is_some() && body.is_empty(), "{answer:?} is no refusal");
         assert_eq!((kind(&whole), key_status(&whole)), (kind(&streamed), key_status(&streamed)), "{answer:?}");
@@ -303,41 +304,41 @@ fn a_refusal_is_the_same_streamed_or_not(stage: &Stage<'_>) -> Played {
 }
 
 /// `docs/faults.md` 132.
-fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(stage: &Stage<'_>) -> Played {
+fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(scenario: &Scenario<'_>) -> CaseResult {
     let head = "HTTP/1.1 422 Unprocessable\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
     let drip = Act::Repeat { bytes: "1\r\n \r\n".into(), every: Duration::from_millis(20), times: 1_000 };
-    let server =
-        stage.serve(Script::sequence([Answer::raw(head).then(drip), Answer::raw(head).then(endless_chunks())]))?;
-    let api = stage.api(&server.base_url())?;
-    let client = stage.connect(&Settings::default().attempt_timeout(Duration::from_secs(1)).max_body_size(CAP))?;
+    let large = Answer::json(422, &format!("{{\"message\":\"{}\"}}", "1".repeat(CAP)));
+    let server = scenario.serve(Script::sequence([Answer::raw(head).then(drip), large]))?;
+    let api = scenario.api(&server.base_url())?;
+    let client = scenario.connect(&Settings::default().attempt_timeout(Duration::from_secs(2)).max_body_size(CAP))?;
     let begun = Instant::now();
-    let (slow, _) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (slow, _) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert_eq!(kind_and_delivery(&slow), Some((CallErrorKind::Timeout, Some(Delivery::Unknown))), "{slow:?}");
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
-    let (large, _) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (large, _) = scenario.stream(&*client, api.get("events"), ALL)?;
     let error = large.err().ok_or("a refusal over the cap was read")?;
     assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (CallErrorKind::TooLarge, Some(422)));
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 83, 131.
-fn a_streamed_body_that_is_dropped_closes_its_connection(stage: &Stage<'_>) -> Played {
+fn a_streamed_body_that_is_dropped_closes_its_connection(scenario: &Scenario<'_>) -> CaseResult {
     // libcurl, which learns nothing of it, looks at the speed of the last five seconds once a second.
     const PATIENCE: u32 = 4;
     let endless = || Answer::raw(CHUNKED_LIST).then(endless_chunks());
     let silent = Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n[")
         .then(Act::Write("1".repeat(10_000).into()))
         .then(Act::Hold(Duration::from_secs(60)));
-    let server = stage.serve(Script::sequence([endless(), silent, endless(), Answer::json(200, "{}")]))?;
+    let server = scenario.serve(Script::sequence([endless(), silent, endless(), Answer::json(200, "{}")]))?;
     let settings = Settings::default().reuse(true).attempt_timeout(Duration::from_secs(1));
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(&settings)?);
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     for number in 0..3 {
-        let (sent, body) = stage.stream(&*client, api.get("events"), 8_192)?;
+        let (sent, body) = scenario.stream(&*client, api.get("events"), 8_192)?;
         assert!(sent?.error().is_none() && body.len() >= 8_192, "{} bytes", body.len());
         let is_closed = (0..PATIENCE).any(|_| wait_until(|| server.open_connections() == 0));
         assert!(is_closed, "connection {number} is still open");
     }
-    let (sent, body) = stage.stream(&*client, api.get("events"), ALL)?;
+    let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert!(sent?.error().is_none() && body == "{}", "{body:?}");
     Ok(Arrivals::of(&server))
 }

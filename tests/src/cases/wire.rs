@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 
 use crate::{
-    Arrivals, Case, HttpClient, Played, Settings, Stage,
+    Arrivals, Case, CaseResult, HttpClient, Scenario, Settings,
     cases::cases,
     fault_server::{Answer, FaultServer, Received, Script},
 };
@@ -18,22 +18,22 @@ pub(super) const CASES: &[Case] = cases![
 ];
 
 /// `docs/faults.md` 4, 8, 81.
-fn each_header_is_sent_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
-    headers(stage, &Settings::default())
+fn each_header_is_sent_once_and_the_key_nowhere_else(scenario: &Scenario<'_>) -> CaseResult {
+    headers(scenario, &Settings::default())
 }
 
 /// `docs/faults.md` 4, 8, 81.
-fn a_users_client_sends_each_header_once_and_the_key_nowhere_else(stage: &Stage<'_>) -> Played {
-    headers(stage, &Settings::default().users_client())
+fn a_users_client_sends_each_header_once_and_the_key_nowhere_else(scenario: &Scenario<'_>) -> CaseResult {
+    headers(scenario, &Settings::default().users_client())
 }
 
-fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.connect(settings)?);
-    assert!(stage.send(&*client, api.get("events").query("a", 1))?.error().is_none());
-    assert!(stage.send(&*client, api.post("events/track").json(&[1]))?.error().is_none());
-    assert!(stage.send(&*client, api.post("events/track"))?.error().is_none());
-    assert!(stage.send(&*client, api.request(http::Method::DELETE, "events/1"))?.error().is_none());
+fn headers(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(settings)?);
+    assert!(scenario.send(&*client, api.get("events").query("a", 1))?.error().is_none());
+    assert!(scenario.send(&*client, api.post("events/track").json(&[1]))?.error().is_none());
+    assert!(scenario.send(&*client, api.post("events/track"))?.error().is_none());
+    assert!(scenario.send(&*client, api.request(http::Method::DELETE, "events/1"))?.error().is_none());
     let [get, post, empty_post, delete] = server.requests().try_into().map_err(|_| "four requests were sent")?;
     for bodiless in [&get, &delete] {
         assert_eq!(bodiless.header("content-length"), <[String; 0]>::default(), "no body is announced");
@@ -43,14 +43,14 @@ fn headers(stage: &Stage<'_>, settings: &Settings) -> Played {
     assert!(announced == ["0"] || (settings.client == HttpClient::Users && announced == ["chunked"]), "{announced:?}");
     assert_eq!(post.header("content-length"), ["3"]);
     for request in [get, post, empty_post, delete] {
-        check_headers(stage, &request, &server);
+        check_headers(scenario, &request, &server);
     }
     Ok(Arrivals::of(&server))
 }
 
-fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
+fn check_headers(scenario: &Scenario<'_>, request: &Received, server: &FaultServer) {
     let host = server.address().to_string();
-    let bearer = format!("Bearer {}", stage.secret());
+    let bearer = format!("Bearer {}", scenario.secret());
     for (name, value) in [
         ("authorization", bearer.as_str()),
         ("accept", "application/json"),
@@ -62,7 +62,7 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
     }
     let agent = request.header("user-agent");
     assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "{agent:?}");
-    assert_eq!(request.count(stage.secret()), 1, "the key is in Authorization and nowhere else");
+    assert_eq!(request.count(scenario.secret()), 1, "the key is in Authorization and nowhere else");
     // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
     let mut others: Vec<_> =
@@ -80,9 +80,9 @@ fn check_headers(stage: &Stage<'_>, request: &Received, server: &FaultServer) {
 }
 
 /// `docs/faults.md` 74, 75, 76.
-fn the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+fn the_request_line_is_the_same_on_every_stack(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     let calls = [
         (api.get("events"), "GET /public-api/v1/events HTTP/1.1"),
         (api.get("a/{b}").segment("/?#% é\u{1}"), "GET /public-api/v1/a/%2F%3F%23%25%20%C3%A9%01 HTTP/1.1"),
@@ -97,19 +97,19 @@ fn the_request_line_is_the_same_on_every_stack(stage: &Stage<'_>) -> Played {
         (api.request(http::Method::PATCH, "a").json("x"), "PATCH /public-api/v1/a HTTP/1.1"),
     ];
     for (call, expected) in calls {
-        assert!(stage.send(&*client, call)?.error().is_none());
+        assert!(scenario.send(&*client, call)?.error().is_none());
         assert_eq!(server.requests().last().map(Received::request_line).as_deref(), Some(expected));
     }
     Ok(Arrivals::of(&server))
 }
 
-fn a_body_arrives_whole_under_its_length(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(202, "{}")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+fn a_body_arrives_whole_under_its_length(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(202, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     // The last is beyond the size at which libcurl would first ask with `Expect`.
     for len in [1, 1000, 60_000, 2 << 20] {
         let body = Bytes::from(vec![b'7'; len]);
-        assert!(stage.send(&*client, api.post("events/track").body(body))?.error().is_none());
+        assert!(scenario.send(&*client, api.post("events/track").body(body))?.error().is_none());
         let request = server.requests().pop().ok_or("a request was sent")?;
         assert_eq!(request.header("content-length"), [len.to_string()]);
         assert_eq!(request.body_len, len);
@@ -119,21 +119,21 @@ fn a_body_arrives_whole_under_its_length(stage: &Stage<'_>) -> Played {
     Ok(Arrivals::of(&server))
 }
 
-fn an_authorized_request_is_sent_as_a_call_is(stage: &Stage<'_>) -> Played {
-    let server = stage.serve(Script::always(Answer::json(200, "{}")))?;
-    let (api, client) = (stage.api(&server.base_url())?, stage.client()?);
+fn an_authorized_request_is_sent_as_a_call_is(scenario: &Scenario<'_>) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     let request = Request::post(format!("{}/events/track?a=b", server.base_url())).body(Bytes::from("[1]"))?;
     let request = api.authorize(request)?;
-    assert!(stage.send_request(&*client, request, &api)?.error().is_none());
+    assert!(scenario.send_request(&*client, request, &api)?.error().is_none());
     let [request] = server.requests().try_into().map_err(|_| "one request was sent")?;
     assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
     assert_eq!(request.body, b"[1]");
-    check_headers(stage, &request, &server);
+    check_headers(scenario, &request, &server);
     // A body that the API would ignore is the caller's affair, and goes out as any other.
     let request = Request::get(server.base_url()).body(Bytes::from(vec![b'7'; 2 << 20]))?;
-    assert!(stage.send_request(&*client, api.authorize(request)?, &api)?.error().is_none());
+    assert!(scenario.send_request(&*client, api.authorize(request)?, &api)?.error().is_none());
     let request = server.requests().pop().ok_or("a request was sent")?;
     assert_eq!((request.body_len, request.header("content-length")), (2 << 20, vec![(2 << 20).to_string()]));
-    check_headers(stage, &request, &server);
+    check_headers(scenario, &request, &server);
     Ok(Arrivals::of(&server))
 }

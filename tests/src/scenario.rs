@@ -1,4 +1,4 @@
-//! What a case is played on: one flavour, one canary key, and the bookkeeping that every case gets.
+//! What a case is run with: one client under test, one canary key, and the bookkeeping that every case gets.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,14 +11,14 @@ use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Deliv
 use http::Request;
 
 use crate::{
-    BoxError, Flavour, Gap, Sent, Settings, Transport,
+    BoxError, ClientUnderTest, Gap, Sent, Settings, Transport,
     canary::{Canary, Leak},
     fault_server::{FaultServer, Script},
 };
 
-/// What a case is played on. Every call that goes through it is counted and looked at for the canary key.
-pub struct Stage<'a> {
-    flavour: &'a dyn Flavour,
+/// What a case is run with. Every call that goes through it is counted and looked at for the canary key.
+pub struct Scenario<'a> {
+    subject: &'a dyn ClientUnderTest,
     canary: Canary,
     /// Tries of which the transport did not say that they never left.
     sent: Cell<usize>,
@@ -26,7 +26,7 @@ pub struct Stage<'a> {
 }
 
 /// How a case ends.
-pub type Played = Result<Arrivals, BoxError>;
+pub type CaseResult = Result<Arrivals, BoxError>;
 
 /// How many calls arrived, as the servers of a case counted them. The suite compares it with how many were sent.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ impl Arrivals {
     }
 }
 
-impl<'a> Stage<'a> {
-    pub(crate) fn new(flavour: &'a dyn Flavour) -> Self {
-        Self { flavour, canary: Canary::new(), sent: Cell::new(0), leaks: RefCell::default() }
+impl<'a> Scenario<'a> {
+    pub(crate) fn new(subject: &'a dyn ClientUnderTest) -> Self {
+        Self { subject, canary: Canary::new(), sent: Cell::new(0), leaks: RefCell::default() }
     }
 
     /// The key text of this case.
@@ -63,16 +63,16 @@ impl<'a> Stage<'a> {
         self.canary.secret()
     }
 
-    /// The name of the flavour.
+    /// The name of the client.
     #[must_use]
-    pub fn flavour(&self) -> &'static str {
-        self.flavour.name()
+    pub fn client_name(&self) -> &'static str {
+        self.subject.name()
     }
 
-    /// Whether the flavour says that the stack below cannot do this.
+    /// Whether the client says that the stack below cannot do this.
     #[must_use]
     pub fn has_gap(&self, gap: Gap) -> bool {
-        self.flavour.gaps().contains(&gap)
+        self.subject.gaps().contains(&gap)
     }
 
     /// A fault server on loopback.
@@ -92,18 +92,18 @@ impl<'a> Stage<'a> {
         Ok(Api::builder(key).base_url(base_url.parse()?).build())
     }
 
-    /// A client of this flavour with these settings; an error that ends the case, as ignored, if it has no such
+    /// A client with these settings; an error that ends the case, as ignored, if it has no such
     /// choice.
     ///
     /// # Errors
     /// If the client cannot be made.
     pub fn connect(&self, settings: &Settings) -> Result<Box<dyn Transport>, BoxError> {
-        let transport = self.flavour.connect(settings)?.ok_or(NotOffered)?;
+        let transport = self.subject.connect(settings)?.ok_or(NotSupported)?;
         self.look("the client's Debug", &format!("{transport:?} {transport:#?}"));
         Ok(transport)
     }
 
-    /// A client of this flavour with the settings that most cases use.
+    /// A client with the settings that most cases use.
     ///
     /// # Errors
     /// If the client cannot be made.
@@ -135,7 +135,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// If the transport has no such call.
     pub fn stream(&self, transport: &dyn Transport, call: Call, at_most: usize) -> Result<(Sent, Bytes), BoxError> {
-        let streamed = transport.stream(call, at_most).ok_or(NotOffered)?;
+        let streamed = transport.stream(call, at_most).ok_or(NotSupported)?;
         Ok((self.noted(streamed.sent), streamed.body))
     }
 
@@ -237,17 +237,17 @@ pub(crate) fn rate_limit(outcome: &AuthOutcome<Bytes>) -> RateLimit {
     }
 }
 
-/// The flavour has no such choice.
+/// The client under test has no such choice.
 #[derive(Debug)]
-pub(crate) struct NotOffered;
+pub(crate) struct NotSupported;
 
-impl std::fmt::Display for NotOffered {
+impl std::fmt::Display for NotSupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the transport has no such choice")
     }
 }
 
-impl std::error::Error for NotOffered {}
+impl std::error::Error for NotSupported {}
 
 /// Waits until `done`, at most 5 s: for what a server sees a moment after its client.
 #[must_use]
