@@ -232,7 +232,7 @@ fn survives(emulator: EmulatorBuilder, faults: Vec<Fault>, job: fn(&Api, &Folder
     let folder = tempfile::tempdir().unwrap();
     let (mut seed, mut kills, begun) = (u64::from(size.rows), 0, Instant::now());
     // A job of the whole size takes longer, so it is killed later.
-    let longest = if size.kills == 20 { 4000 } else { 250 };
+    let longest = if size.kills == 20 { 1500 } else { 250 };
     loop {
         let mut child = start(&name, &emulator, folder.path());
         let until = Instant::now() + Duration::from_millis(30 + below(&mut seed, longest));
