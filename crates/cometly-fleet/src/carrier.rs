@@ -11,6 +11,7 @@ use cometly_core::{Mailbox, Moment, Question};
 use crate::{
     FleetError, FleetStatus, SpaceStatus,
     engine::{Address, Engine, Trouble},
+    telemetry,
 };
 
 /// A connection that failed is made anew at once, and then after 1, 2, 4 … 30 s.
@@ -44,6 +45,8 @@ pub(crate) struct Carrier {
     /// Failures since the last answer, and when to connect again.
     failures: u32,
     retry_at: Instant,
+    /// Whether the engine is gone, and telemetry has it.
+    is_missed: bool,
 }
 
 impl Post {
@@ -119,7 +122,7 @@ impl State {
 
 impl Carrier {
     pub(crate) fn new(address: Address, post: Arc<Post>) -> Self {
-        Self { address, post, engine: None, failures: 0, retry_at: Instant::now() }
+        Self { address, post, engine: None, failures: 0, retry_at: Instant::now(), is_missed: false }
     }
 
     /// Says on `first` how the first connection went, and carries until all pacers are gone.
@@ -202,7 +205,13 @@ impl Carrier {
 
     fn connected(&mut self, engine: Engine) {
         self.engine = Some(engine);
-        self.post.lock().is_connected = true;
+        let mut state = self.post.lock();
+        state.is_connected = true;
+        let engine = state.engine.clone();
+        drop(state);
+        if std::mem::take(&mut self.is_missed) {
+            telemetry::back(&engine);
+        }
     }
 
     /// Whatever failed, the next question goes by a new connection: after a failover it may lead to another server.
@@ -215,6 +224,12 @@ impl Carrier {
         self.retry_at = Instant::now().checked_add(pause).unwrap_or(self.retry_at);
         let mut state = self.post.lock();
         state.is_connected = false;
-        state.problem = Some(trouble.to_string());
+        let (engine, problem) = (state.engine.clone(), trouble.to_string());
+        state.problem = Some(problem.clone());
+        drop(state);
+        // Once for each time that it is gone, however often it is tried meanwhile.
+        if !std::mem::replace(&mut self.is_missed, true) {
+            telemetry::gone(&engine, &problem);
+        }
     }
 }

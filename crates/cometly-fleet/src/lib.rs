@@ -38,6 +38,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod status;
+mod telemetry;
 
 use std::{
     fmt,

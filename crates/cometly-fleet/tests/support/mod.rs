@@ -113,6 +113,10 @@ impl Server {
         panic!("redis-server does not start: {:?}", fs::read_to_string(folder.path().join("log")));
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
