@@ -10,7 +10,7 @@
 mod support;
 
 use std::{
-    fmt::Debug,
+    fmt::{Debug, Write as _},
     sync::{Mutex, PoisonError},
 };
 
@@ -39,7 +39,7 @@ struct Fields(String);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0 += &format!("{field}={value:?} ");
+        let _ = write!(self.0, "{field}={value:?} ");
     }
 }
 
