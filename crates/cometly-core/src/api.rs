@@ -58,12 +58,12 @@ impl Api {
         Self::builder(key).build()
     }
 
-    /// The API as the environment names it: the key in `COMETLY_API_KEY` and, if it is set, the base URL in
+    /// The API with the key in the environment variable `COMETLY_API_KEY` and, if it is set, the base URL in
     /// `COMETLY_BASE_URL`.
     ///
-    /// The environment may name `https` hosts of `cometly.com`, and loopback, as the emulator's
-    /// (see [`BaseUrl::from_untrusted`]): a stray `.env` file must not carry the key away. Any other host is named in
-    /// code, by [`ApiBuilder::base_url`].
+    /// The base URL may be `https` to a host of `cometly.com`, or loopback, as the emulator's (see
+    /// [`BaseUrl::from_untrusted`]): a stray `.env` file must not carry the key away. Any other host is named in code, by
+    /// [`ApiBuilder::base_url`].
     ///
     /// ```no_run
     /// # use cometly_core::Api;
@@ -219,7 +219,7 @@ impl fmt::Debug for Api {
     }
 }
 
-/// Makes an [`Api`]; from [`Api::builder`].
+/// The settings of an [`Api`]; from [`Api::builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct ApiBuilder {
@@ -262,7 +262,7 @@ impl ApiBuilder {
         self
     }
 
-    /// The finished [`Api`].
+    /// Makes the [`Api`].
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;

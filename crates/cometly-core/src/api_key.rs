@@ -56,7 +56,8 @@ impl ApiKey {
     /// The longest key that is accepted: 4096 bytes.
     pub const MAX_LEN: usize = 4096;
 
-    /// Checks a key and takes it over; the memory of `key` is wiped.
+    /// Checks that a text is a key, and takes it over: the memory of `key` is wiped before this returns, also on an error.
+    /// Nothing is trimmed.
     ///
     /// # Errors
     /// [`InvalidApiKey`] says what is wrong and where, and never shows the key.

@@ -54,8 +54,9 @@ impl BaseUrl {
         Ok(base)
     }
 
-    /// Reads a base URL from a place that others may write to, such as the environment: a stray `.env` file must not
-    /// carry the key to another host. [`Api::from_env`](crate::Api::from_env) uses it.
+    /// Reads a base URL from a source that others may write to, such as the environment: `https` to `cometly.com` or a
+    /// subdomain, or loopback. A stray `.env` file then cannot send the key to another host.
+    /// [`Api::from_env`](crate::Api::from_env) uses it.
     ///
     /// ```
     /// # use cometly_core::{BaseUrl, InvalidBaseUrl};
@@ -65,8 +66,7 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and
-    /// loopback.
+    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and loopback.
     pub fn from_untrusted(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.is_loopback() {

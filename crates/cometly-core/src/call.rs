@@ -377,7 +377,8 @@ impl Call {
         self.idempotent || self.has_idempotency_key() || self.method.is_idempotent()
     }
 
-    /// The request to send, with the key that is current now. The body is shared, not copied.
+    /// The HTTP request of this call, with the key that is current now, for one attempt on an HTTP client of your own. The body
+    /// is shared, not copied.
     ///
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.

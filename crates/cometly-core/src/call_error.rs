@@ -51,7 +51,7 @@ enum Cause<E> {
     Decode(DecodeError),
 }
 
-/// What kind of failure a [`CallError`] is.
+/// The kind of failure that a [`CallError`] is, to branch on; from [`CallError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallErrorKind {
@@ -329,8 +329,9 @@ impl<E> CallError<E> {
         }
     }
 
-    /// A word for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
-    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or the word of the [`ApiErrorKind`].
+    /// A short name for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
+    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or that of the [`ApiErrorKind`], as
+    /// `rate_limited`.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match (self.0.kind, &self.0.cause) {

@@ -4,7 +4,7 @@ use std::{env, fmt, time::Duration};
 
 use crate::{CallError, InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
 
-/// What [`ClientBuilder`] needs of a client. For authors of clients.
+/// A client that a [`ClientBuilder`] can make. For authors of clients.
 pub trait BuildClient: Sized {
     /// The client of the HTTP stack, which a user may bring by [`ClientBuilder::http_client`].
     type HttpClient;
@@ -36,7 +36,7 @@ pub struct ClientSettings<H> {
     pub limits: TransportLimits,
     /// When a call is sent again; a call can have a policy of its own.
     pub retry_policy: RetryPolicy,
-    /// Which URLs are reached through a proxy.
+    /// The proxy for each URL; no proxy by default.
     pub proxies: ProxyRules,
     /// Whether connections are kept for the next call. It does not count for an `http_client` of the user's.
     pub reuse_connections: bool,

@@ -29,10 +29,10 @@ pub use lines::{LineTooLong, Lines, RowError};
 pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
 pub use running::Running;
 
-/// One call with the type of its answer: what an SDK is made of.
+/// One call with the type of its answer, as an SDK offers it.
 ///
-/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its
-/// own can also read an answer in its own way:
+/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its own
+/// can also read an answer in its own way:
 ///
 /// ```
 /// use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};

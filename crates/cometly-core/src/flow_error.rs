@@ -15,10 +15,10 @@ pub(crate) const MAX_CURSOR_LEN: usize = 2048;
 pub enum FlowError {
     /// An answer could not be read. A later step sends the same call again.
     Decode(DecodeError),
-    /// The server gave a cursor for the second time, so the list would never end. A page that came back by a new cursor was
-    /// given twice: only the cursor after it shows that.
+    /// The server gave a cursor of the list for the second time, so the list would never end. If it led back to a page that was
+    /// given before, that page was given twice.
     RepeatedCursor,
-    /// The server did not know the cursor and answered with the first page, which was not given.
+    /// The server did not know the cursor and answered with the first page of the list. That page was not given.
     BackAtFirstPage,
     /// A page of a list does not say where the next one begins, nor that it is the last.
     MissingCursor,
@@ -29,11 +29,12 @@ pub enum FlowError {
     },
     /// More than 1,000,000 pages of one list were asked for.
     TooManyPages,
-    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again.
+    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again until
+    /// [`ExportJob::order_again`](crate::ExportJob::order_again).
     OrderLost,
-    /// The API has no export with this id.
+    /// The API has no export with this id (404), as when the key is of another Space.
     UnknownExport,
-    /// The API answered with another export than was asked for.
+    /// The API answered with another export than the one that was asked for.
     OtherExport,
     /// The API says that the export failed. Order a new one.
     ExportFailed,
@@ -51,8 +52,8 @@ pub enum FlowError {
         /// The HTTP status of that answer.
         status: StatusCode,
     },
-    /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning.
-    /// [`Download::restart`](crate::Download::restart) begins anew.
+    /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning only.
+    /// [`Download::restart`](crate::Download::restart) begins again at the first byte.
     FileChanged,
     /// The server sent more bytes of the file than it said that it has. What was written is not the file.
     FileTooLong,

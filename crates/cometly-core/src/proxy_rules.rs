@@ -125,7 +125,7 @@ impl ProxyRules {
         self.proxy.as_ref()
     }
 
-    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` one is.
+    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` URL is.
     #[must_use]
     pub fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
         let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;

@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::TransportError;
 
-/// What a call and each of its attempts may use of time and memory: the same on every client, whatever its HTTP stack's
-/// own limits are.
+/// How much time and memory a call and each of its attempts may take: the same on every client, whatever its HTTP stack's own
+/// limits are.
 ///
 /// The core sets no timer and reads no socket; a client keeps to what an [`Attempt`](crate::Attempt) says.
 ///
@@ -27,8 +27,8 @@ pub struct TransportLimits {
     /// [`RetryPolicy`](crate::RetryPolicy), which says 60 s by default. [`Call::timeout`](crate::Call::timeout) sets another
     /// for one call.
     pub timeout: Option<Duration>,
-    /// How long one attempt may take, connecting and the body included. `None`, the default, means what the call may take,
-    /// if a time-out is set for the call, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
+    /// How long one attempt may take, connecting and the body included. `None`, the default, means as long as the call may take
+    /// if `timeout` or [`Call::timeout`](crate::Call::timeout) is set, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
     pub attempt_timeout: Option<Duration>,
     /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
     pub connect_timeout: Duration,
@@ -39,7 +39,8 @@ pub struct TransportLimits {
 impl TransportLimits {
     /// How long an attempt may take if no time-out is set at all: 30 s.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// The longest time-out that makes a difference: a hundred years. Some HTTP stacks panic at [`Duration::MAX`].
+    /// The longest time-out of an attempt: a hundred years. A longer one counts as this, since some HTTP stacks panic at
+    /// [`Duration::MAX`].
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     /// The most header lines that an answer may have: 100.
     pub const MAX_HEADERS: usize = 100;

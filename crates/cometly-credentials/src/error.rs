@@ -15,7 +15,7 @@ impl KeyError {
         Self { inner: Box::new((reference, problem)) }
     }
 
-    /// The reference that no key could be read from.
+    /// The reference from which no key could be read.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.inner.0

@@ -118,7 +118,7 @@ pub enum InvalidKeyRef {
     Path,
     /// There is no program after `cmd:`.
     Program,
-    /// A quotation mark in a command is not closed.
+    /// A quotation mark in the command after `cmd:` is not closed.
     Quote,
     /// The text holds a NUL character.
     Nul,

@@ -16,7 +16,8 @@ use crate::store::persistence::Store;
 use crate::store::row::Kept;
 use crate::store::seeds::Wanted;
 
-/// Settings for an [`Emulator`](crate::Emulator); made by [`Emulator::builder`](crate::Emulator::builder).
+/// The settings of an [`Emulator`](crate::Emulator); from [`Emulator::builder`](crate::Emulator::builder). A setter that is
+/// called twice replaces the value, except for [`limit`](Self::limit) and [`key`](Self::key).
 ///
 /// ```
 /// use std::time::Duration;

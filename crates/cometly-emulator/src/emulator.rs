@@ -119,7 +119,7 @@ impl Emulator {
         self.backend.state().faults.list()
     }
 
-    /// Switches a fault off; says whether it was on.
+    /// Switches this fault off, and says whether it was on. The other faults stay on.
     #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.backend.change().faults.remove(id)

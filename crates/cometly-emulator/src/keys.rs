@@ -10,8 +10,8 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
-/// is changed in one is not changed in another.
+/// A Space (workspace), to which keys, rate limits and data belong. Every Space of an emulator begins with the same seeded
+/// data, and what is changed in one is not changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
@@ -19,7 +19,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// A new Space whose subscription is active.
+    /// A new Space whose subscription is active. [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it.
     #[must_use]
     pub fn active() -> Self {
         Self { id: next_number(), active: true }

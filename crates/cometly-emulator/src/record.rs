@@ -25,7 +25,7 @@ const SLACK: usize = 1024;
 /// How much is kept of the body of an answer.
 const ANSWER_BYTES: usize = 4096;
 
-/// A request that the emulator answered.
+/// A request that the emulator answered, with the beginning of its answer.
 ///
 /// The key is in [`headers`](Self::headers), but marked as sensitive: `Debug` shows `Sensitive` in its place.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ const ANSWER_BYTES: usize = 4096;
 pub struct ReceivedRequest {
     /// The HTTP method.
     pub method: Method,
-    /// The path as it was written, still percent-encoded.
+    /// The path as the client wrote it: whole, as `/public-api/v1/events`, and still percent-encoded.
     pub path: String,
     /// The query after the `?`, still percent-encoded; `None` if there is no `?`.
     pub query: Option<String>,

@@ -44,13 +44,14 @@ pub enum FleetError {
         /// The host and port of the engine.
         engine: String,
     },
-    /// The engine cannot be asked now; trying again may cure it. Only [`Fleet::endpoints`](crate::Fleet::endpoints) says so.
+    /// The engine cannot be asked now; trying again may cure it. Only [`Fleet::endpoints`](crate::Fleet::endpoints) gives this
+    /// error.
     #[error("{problem}")]
     Unavailable {
         /// What failed, with the host and port of the engine, for logs.
         problem: String,
     },
-    /// The thread of the fleet cannot be started.
+    /// The operating system gave no thread for the fleet.
     #[error("the fleet's thread cannot be started: {0}")]
     Thread(#[source] io::Error),
 }

@@ -25,9 +25,9 @@ pub enum ClientError {
     Tls(Arc<reqwest::Error>),
     /// The feature `rustls-no-provider` is on, and no crypto provider was installed.
     NoCryptoProvider,
-    /// The call was not made within a tokio runtime.
+    /// The call was made outside a tokio runtime.
     NoRuntime,
-    /// The runtime of the blocking client cannot be started.
+    /// The runtime of the blocking client cannot be started, or has ended.
     Runtime(io::Error),
 }
 

@@ -6,7 +6,7 @@ use cometly_core::{Moment, TransportError};
 
 use crate::ServiceError;
 
-/// Where a client runs: its clock, its sleep, its random numbers, and what it knows of the service's errors.
+/// The surroundings of a client: its clock, its sleep, its random numbers, and what it knows of the service's errors.
 ///
 /// The [front page](crate) has the one for tokio. Where std has no clock (`wasm32-unknown-unknown`), [`now`](Self::now) is
 /// [`Moment::since_origin`] of the host's own.

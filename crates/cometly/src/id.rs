@@ -12,7 +12,8 @@ use serde::{
 
 use crate::InvalidRequest;
 
-/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal.
+/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and
+/// `"007"` are not.
 #[derive(Clone)]
 pub struct Id(Repr);
 

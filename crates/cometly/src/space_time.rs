@@ -62,7 +62,7 @@ impl SpaceDate {
         }
     }
 
-    /// The year, the month from 1 to 12, the day from 1.
+    /// The year (1 to 9999), the month (1 to 12) and the day of the month (from 1).
     #[must_use]
     pub fn parts(&self) -> (u16, u8, u8) {
         (self.year, self.month, self.day)

@@ -73,7 +73,7 @@ impl ApiError {
         Wait::read(self.headers())
     }
 
-    /// What the answer says of the key.
+    /// What the answer says of the key that the call carried.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.kind().key_status(self.status(), || self.rate_limit())

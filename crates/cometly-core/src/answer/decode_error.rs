@@ -29,7 +29,7 @@ struct Details {
     attempts: u32,
 }
 
-/// What kind of thing is wrong with the JSON.
+/// The kind of thing that is wrong with the JSON; from [`DecodeError::category`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeCategory {

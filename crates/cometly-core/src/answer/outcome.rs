@@ -73,7 +73,7 @@ pub enum ForbiddenReason {
     Permission,
     /// The Space's Cometly subscription is inactive.
     InactiveSubscription,
-    /// One of the two; the message does not say which.
+    /// The permission or the subscription; the message does not say which.
     Unspecified,
 }
 
@@ -81,19 +81,19 @@ pub enum ForbiddenReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnexpectedCause {
-    /// A redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
+    /// The answer is a redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
     Redirect,
-    /// A bot challenge or block of Cloudflare or AWS WAF in front of the API.
+    /// Cloudflare or AWS WAF in front of the API answered, with a challenge for bots or a block.
     Challenge,
-    /// A proxy on the way asks for credentials (407).
+    /// A proxy on the way answered 407: it asks for credentials.
     Proxy,
-    /// Content other than the API's JSON: a page, or a proxy's own error.
+    /// The body is not the API's JSON but a page, or a proxy's own error.
     NotJson,
-    /// A success without a body. Whether the call was carried out is not known.
+    /// The answer is a success without a body. Whether the call was carried out is not known.
     Empty,
-    /// A body in a `Content-Encoding` that was not asked for.
+    /// The body has a `Content-Encoding` that was not asked for.
     Encoded,
-    /// A status that the API does not use: 1xx, 304, 600 and beyond.
+    /// The status is one that the API does not use: 1xx, 304, 600 and beyond.
     Status,
 }
 
@@ -116,7 +116,8 @@ pub enum KeyStatus {
     Unknown,
 }
 
-/// The kind of an answer that is no success: [`AuthOutcome`] without its [`ApiError`](crate::ApiError). Two kinds keep their reason.
+/// The kind of an answer that is no success: an [`AuthOutcome`] without its [`ApiError`](crate::ApiError). `Forbidden` and
+/// `Unexpected` keep their reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
@@ -200,8 +201,8 @@ impl ApiErrorKind {
             && !matches!(self, Self::Unexpected(Challenge | Proxy | Redirect))
     }
 
-    /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
-    /// `rejected`, `server_error`, or `unexpected.` and the cause.
+    /// A short name for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
+    /// `rejected`, `server_error`, or `unexpected.` and the cause, as `unexpected.not_json`.
     #[must_use]
     pub fn error_type(self) -> &'static str {
         match self {

@@ -40,7 +40,7 @@ impl<B> Reply<B> {
         RateLimit::read(&self.headers)
     }
 
-    /// What a success says of the key: [`KeyStatus::Accepted`].
+    /// Always [`KeyStatus::Accepted`], since a success shows that the key opened the API.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         KeyStatus::Accepted
@@ -52,7 +52,7 @@ impl<B> Reply<B> {
         self.attempts
     }
 
-    /// The body as it came.
+    /// The body as it came, not yet read as JSON.
     #[must_use]
     pub fn body(&self) -> &B {
         &self.body

@@ -131,9 +131,9 @@ impl fmt::Debug for RequestError {
     }
 }
 
-/// Why a value could not be written as JSON, in serde's words; from [`RequestError::Json`].
+/// Why a value could not be written as JSON, in serde's words: the source of [`RequestError::Json`].
 ///
-/// Two are equal if they say the same.
+/// Two are equal if their texts are.
 #[derive(Clone)]
 pub struct EncodeError(Arc<serde_json::Error>);
 

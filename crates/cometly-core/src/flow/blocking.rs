@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// What a flow needs of a client that waits for its answers. For authors of clients: with these three functions a client has
-/// [`BlockingRun`].
+/// A client that waits for its answers, as [`BlockingRun`] needs it: with these three functions a client can run any
+/// [`Flow`](crate::Flow). For authors of clients.
 pub trait BlockingClient {
     /// The client's own error: the source of its [`CallError`]s.
     type Source;

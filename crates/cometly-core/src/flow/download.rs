@@ -372,11 +372,12 @@ impl Download {
         Err(if is_final { error } else { error.seen_by_flow(FlowError::FileBroken) })
     }
 
-    /// Takes the answer to [`Fetch::Renew`].
+    /// Takes the answer to [`Fetch::Renew`], and goes on at the [position](Download::position) with its fresh URL.
     ///
     /// # Errors
-    /// [`FlowError::Decode`] if it cannot be read, [`FlowError::OtherExport`], [`FlowError::NoDownloadUrl`], and
-    /// [`FlowError::Url`] if the fresh URL may not be fetched, as when it names another host than before.
+    /// [`FlowError::Decode`] if the answer cannot be read, [`FlowError::OtherExport`], [`FlowError::NoDownloadUrl`], and
+    /// [`FlowError::Url`] if the fresh URL may not be fetched, as when it names another host than before. A later step asks
+    /// again.
     pub fn on_renewed(&mut self, reply: &Reply<Bytes>) -> Result<(), FlowError> {
         let export: Export = reply.json()?;
         if export.export_id != self.id {

@@ -23,7 +23,7 @@ pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportId(Box<str>);
 
-/// A text that is no [`ExportId`].
+/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no export id: expected 1 to 128 letters, digits, - and _")]
 pub struct InvalidExportId(());
@@ -97,7 +97,7 @@ impl fmt::Debug for ExportStatus {
 pub struct DownloadUrl(Box<str>);
 
 impl DownloadUrl {
-    /// The URL, to be handled like a secret.
+    /// The URL as text. Handle it like a secret: it opens the file without a key.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0

@@ -134,7 +134,7 @@ impl Lines {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// Says that there is no further piece, so that the last line need not end in a line break.
+    /// Says that there is no further piece. The last line is then given even if it has no line break.
     pub fn finish(&mut self) {
         self.is_whole = true;
     }

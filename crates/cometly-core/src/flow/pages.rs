@@ -26,7 +26,7 @@ use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
-/// A text that is no [`Cursor`]: empty, or too long to be sent.
+/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no cursor: expected 1 to {} bytes, found {found}", Cursor::MAX_LEN)]
 pub struct InvalidCursor {
@@ -114,7 +114,7 @@ impl<T> Page<T> {
         self.rows
     }
 
-    /// Where the next page begins; `None` on the last page, and if the page does not say.
+    /// Where the next page begins; `None` on the last page, and if the page does not say or its cursor is too long.
     #[must_use]
     pub fn next_cursor(&self) -> Option<&Cursor> {
         match &self.next {

@@ -48,7 +48,7 @@ impl<F: Flow> Running<F> {
         self.flow
     }
 
-    /// What the flow gave at its end; `None` before [`next`](Flow::next) has given [`Step::End`].
+    /// The output of the flow; `None` before [`next`](Flow::next) has given [`Step::End`].
     #[must_use]
     pub fn into_output(self) -> Option<F::Output> {
         self.output
@@ -57,7 +57,7 @@ impl<F: Flow> Running<F> {
 
 impl<F: Flow> Flow for Running<F> {
     type Item = F::Item;
-    /// The output of the flow is kept: [`Running::into_output`].
+    /// Nothing: the flow's own output is kept for [`Running::into_output`].
     type Output = ();
 
     fn next(&mut self, api: &Api, now: Moment) -> Result<Step<F::Item, ()>, FlowError> {

@@ -8,11 +8,13 @@ use http::{Method, Request, Response, Uri};
 use super::{Attributes, Operation, State};
 use crate::{Moment, RetryReason, TransportError, TransportLimits};
 
-/// One attempt of an [`Operation`]: the request to send, and what may be spent on it.
+/// One attempt of an [`Operation`]: the request to send, and how much time and memory it may take; from
+/// [`Next::Send`](crate::Next::Send).
 ///
 /// A client sends [`request`](Self::request) within [`timeout`](Self::timeout) and [`limits`](Self::limits), inside
-/// [`instrument`](Self::instrument) or [`in_scope`](Self::in_scope), and gives what came of it to
-/// [`finish`](Self::finish). Dropped instead, the call counts as one that may have arrived.
+/// [`instrument`](Self::instrument) or [`in_scope`](Self::in_scope), and gives the answer or the failure to
+/// [`finish`](Self::finish). If the attempt is dropped instead, the call ends, and the [`Pacer`](crate::Pacer) counts it as one
+/// that got no answer.
 #[must_use = "an attempt does nothing until its request is sent"]
 pub struct Attempt {
     pub(super) state: Box<State>,

@@ -8,7 +8,8 @@ use http::{Method, Uri};
 
 use crate::call_name::CallName;
 
-/// What is known of an attempt before it is sent: names and values after OpenTelemetry's HTTP client conventions.
+/// The attributes of an attempt that are known before it is sent, named and valued after OpenTelemetry's conventions for HTTP
+/// clients; from [`Attempt::attributes`](crate::Attempt::attributes).
 ///
 /// ```
 /// # use cometly_core::{Api, ApiKey, Moment, Next, RetryPolicy, TransportLimits, bytes::Bytes};

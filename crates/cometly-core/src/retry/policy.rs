@@ -172,9 +172,9 @@ impl fmt::Debug for RetryPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryReason {
-    /// 401 to a key that was replaced while the call was under way: sent again with the new one.
+    /// 401 to a key that was replaced while the call was under way: the call is sent again with the new one.
     KeyRotated,
-    /// 429: the limit is used up.
+    /// 429: the rate limit is used up.
     RateLimited,
     /// 502, 503 or 504: the server could not serve the call.
     Unavailable,

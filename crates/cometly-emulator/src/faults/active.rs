@@ -27,7 +27,7 @@ pub struct InjectedFault {
     pub id: FaultId,
     /// The fault, as it was injected.
     pub fault: Fault,
-    /// How many calls it has struck.
+    /// How many calls the fault has struck so far.
     pub struck: u64,
     /// How many calls it might have struck, if it had struck all.
     met: u64,

@@ -107,9 +107,9 @@ impl Fault {
         Self { carried_out: true, ..Self::instead(kind) }
     }
 
-    /// An answer of your own: any status from 200 to 599 (500 otherwise), without a body and with no header but those that
-    /// [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that the emulator
-    /// does not serve.
+    /// Answers as you say, with any status from 200 to 599 (500 for any other number), without a body and with no header but
+    /// those that [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, the path may be one that the
+    /// emulator does not serve, and the call is not carried out.
     ///
     /// ```
     /// use cometly_emulator::{Emulator, Fault};
@@ -154,7 +154,7 @@ impl Fault {
     }
 
     /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. With
-    /// [`after`](Self::after), a key that is revoked in the middle of the work.
+    /// [`after`](Self::after), this is a key that is revoked in the middle of the work.
     pub fn revoked_key() -> Self {
         Self::instead(Kind::RevokedKey)
     }

@@ -220,8 +220,8 @@ open_set! {
 }
 
 open_set! {
-    /// A column of a listed event. Which ones there are is not documented in full, so [`FromStr`](std::str::FromStr)
-    /// takes any name of lower case letters, digits and underscores.
+    /// A column of a listed event. Not all columns are documented, so [`FromStr`](std::str::FromStr) takes any name of lower
+    /// case letters, digits and underscores.
     EventField, "fields", "expected a name of lower case letters, digits and underscores, as event_time_utc",
     fits: |field| !field.is_empty() && field.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')),
     /// The column `id`, which is there by default.

@@ -225,8 +225,8 @@ impl SharedLane {
     }
 
     /// Takes the events of a [`Question`](super::Question) and gives the answer for
-    /// [`Mailbox::answer`](super::Mailbox::answer). `now` is the engine's clock in milliseconds, for instance since the Unix epoch. The same
-    /// state, time and events give the same answer.
+    /// [`Mailbox::answer`](super::Mailbox::answer). `now` is the engine's clock in milliseconds, for instance since the Unix
+    /// epoch. The same state, time and events give the same answer.
     pub fn answer(&mut self, now: u64, events: &[u64]) -> [u64; Self::ANSWER] {
         let now = self.begin(now.min(MOST_TIME));
         let mut said = Said::default();
