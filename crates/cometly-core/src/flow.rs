@@ -239,8 +239,8 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a [`Flow`] learns of a call that was no success: of an answer its kind, status and message; of none, whether the call
-/// may have arrived.
+/// What a [`Flow`] learns of a call that was no success: the kind, status and message of its answer, or, if no answer came,
+/// whether the call may have arrived.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {

@@ -43,44 +43,45 @@ impl<E> TransportError<E> {
         Self { failure, source: source.into() }
     }
 
-    /// The connection failed before anything of the request was sent.
+    /// For an attempt whose connection failed before anything of the request was sent.
     pub fn not_sent(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::NotSent), source)
     }
 
-    /// The server's certificate was refused; nothing was sent.
+    /// For an attempt that refused the server's certificate; nothing was sent.
     pub fn untrusted(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Untrusted), source)
     }
 
-    /// The request may have arrived, and no whole answer came.
+    /// For an attempt whose request may have arrived, and that got no whole answer.
     pub fn unknown(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
 
-    /// The HTTP stack failed, and `delivery` says whether the request may have arrived: what [`not_sent`](Self::not_sent),
-    /// [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for.
+    /// For an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived.
+    /// [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for it.
     pub fn failed(delivery: Delivery, source: E) -> Self {
         Self::new(TransportFailure::Failed(delivery), source)
     }
 
-    /// The HTTP stack cannot be used as it is set up; nothing was sent.
+    /// For an HTTP stack that cannot be used as it is set up; nothing was sent.
     pub fn setup(source: E) -> Self {
         Self::new(TransportFailure::Setup, source)
     }
 
-    /// A proxy refused to connect, with this status; `None` if the stack does not report one. Nothing reached the server.
+    /// For an attempt whose proxy refused to connect, with this status; `None` if the stack does not report one. Nothing
+    /// reached the server.
     pub fn proxy_refused(status: Option<StatusCode>, source: E) -> Self {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
 
-    /// The attempt took longer than its time-out; `delivery` says whether the request may have arrived.
+    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived.
     pub fn timed_out(delivery: Delivery) -> Self {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// The answer is larger than allowed, and was not read further. `status` is that of the answer; `None` if its head is too
-    /// large to have one.
+    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its head
+    /// is too large to have one.
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }

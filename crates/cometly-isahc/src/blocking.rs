@@ -52,7 +52,7 @@ impl Client {
         block_on(self.client.send(call))
     }
 
-    /// Sends a call and reads its answer, a success, as a `T` from JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
     /// As [`json`](crate::Client::json) of the async client.

@@ -8,7 +8,8 @@ use cometly_core::{Api, AsyncClient, AsyncRun, AuthOutcome, Call, Endpoint, Flow
 use crate::{Client, ClientError, Error};
 
 impl Client {
-    /// Sends the call of an [`Endpoint`] and reads the answer, a success, as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).

@@ -92,7 +92,7 @@ impl<S: HttpService, H: Host> Client<S, H> {
         async move { drive(service, clock, operation?).await }
     }
 
-    /// Sends a call and reads its answer, a success, as a `T` from JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a

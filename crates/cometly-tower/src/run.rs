@@ -7,7 +7,8 @@ use cometly_core::{Api, Endpoint, Flow, FlowError, Running, Step};
 use crate::{Client, Error, Host, HttpService, clock::Clock};
 
 impl<S: HttpService, H: Host> Client<S, H> {
-    /// Sends the call of an [`Endpoint`] and reads the answer, a success, as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).

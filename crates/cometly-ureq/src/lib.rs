@@ -106,7 +106,7 @@ impl Client {
         self.drive(call.start(&self.retry_policy, &self.limits, seed(), Moment::now())?)
     }
 
-    /// Sends a call and reads its answer, a success, as a `T` from JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
     /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a

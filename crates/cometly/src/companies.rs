@@ -28,8 +28,8 @@ row! {
     }
 }
 
-/// `GET /companies`: the companies, in pages, given to [`Pages::of`](cometly_core::Pages::of). Calls to a client with it alone
-/// give the first page.
+/// `GET /companies`: the companies, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page.
 ///
 /// ```
 /// # use cometly::companies::ListCompanies;

@@ -76,8 +76,8 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). Calls to
-/// a client with it alone give the first page.
+/// `GET /contacts`: the contacts created between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;

@@ -36,7 +36,7 @@ pub struct SpaceTime {
 /// A day on the calendar of the Space: `2026-11-24`.
 ///
 /// It is read from text of that form with [`FromStr`]; with the feature `jiff` also from a `jiff::civil::Date`, and
-/// [`yesterday`](SpaceDate::yesterday) is there.
+/// `SpaceDate::yesterday` gives the day before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceDate {
     year: u16,

@@ -251,8 +251,8 @@ impl Fault {
         Self::spoiled(Kind::CursorLong)
     }
 
-    /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, ten minutes at most. It strikes
-    /// downloads.
+    /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, and closes the connection after ten
+    /// minutes in all. It strikes downloads.
     pub fn slow_download(pause: Duration) -> Self {
         Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
     }
@@ -262,8 +262,8 @@ impl Fault {
         Self::spoiled(Kind::CutDownload { bytes: None })
     }
 
-    /// Closes the connection after the first `bytes` bytes of the file of an export, counted in each answer, if the answer has
-    /// more. It strikes downloads.
+    /// Closes the connection after the first `bytes` bytes of a download's answer; after half of it, if it has no more than
+    /// that. It strikes downloads.
     pub fn cut_download_after(bytes: u64) -> Self {
         Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
     }
@@ -290,7 +290,8 @@ impl Fault {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }
 
-    /// Carries the call out, and sends the body of its answer byte by byte with this pause before each, ten minutes at most.
+    /// Carries the call out, and sends the body of its answer byte by byte with this pause before each, and closes the
+    /// connection after ten minutes in all.
     pub fn trickle(pause: Duration) -> Self {
         Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
     }
@@ -300,7 +301,7 @@ impl Fault {
         Self::spoiled(Kind::CutBody)
     }
 
-    /// Carries the call out, and sends a body that does not end, for ten minutes or a GiB.
+    /// Carries the call out, and sends a body that does not end, 1024 bytes every 10 ms, for ten minutes or a GiB.
     pub fn endless() -> Self {
         Self::spoiled(Kind::Endless)
     }
@@ -315,7 +316,7 @@ impl Fault {
         Self::spoiled(Kind::Reset)
     }
 
-    /// Sends nothing for ten minutes. The call is not carried out.
+    /// Sends nothing for ten minutes, and then closes the connection. The call is not carried out.
     pub fn silence() -> Self {
         Self::instead(Kind::Silence)
     }
@@ -354,8 +355,9 @@ impl Fault {
     }
 
     /// Sets whether the backend carries the call out before the fault takes the place of its answer, for instance a 502 in
-    /// place of a 202. It has no effect on faults that spoil an answer, [`slow`](Self::slow) to [`endless`](Self::endless), and
-    /// on those that the backend itself gives (a revoked key, the 403s, exports, cursors, downloads).
+    /// place of a 202; without it, the constructor's docs say which. It has no effect on faults that spoil an answer,
+    /// [`slow`](Self::slow) to [`endless`](Self::endless), and on those that the backend itself gives (a revoked key, the 403s,
+    /// exports, cursors, downloads).
     pub fn carried_out(mut self, carried_out: bool) -> Self {
         if !self.kind.is_settled() {
             self.carried_out = carried_out;

@@ -9,7 +9,8 @@ use super::Client;
 use crate::{ClientError, Error};
 
 impl Client {
-    /// Sends the call of an [`Endpoint`] and reads the answer, a success, as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).

@@ -10,8 +10,8 @@ use crate::{
     query::{self, Broken, Period, Query},
 };
 
-/// `GET /events`: the events between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). Calls to a client
-/// with it alone give the first page. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
+/// `GET /events`: the events between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
 ///
 /// ```
 /// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};

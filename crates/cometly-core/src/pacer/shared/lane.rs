@@ -7,7 +7,8 @@
 //!   strangers call too, which share no engine, a window opens late, and its first half goes one by one.
 //! - Processes wait in a line of numbers. `issued` counts those given out and `served` those that went, so a place is one
 //!   subtraction, and the line takes two integers however long it is. A number that does not come is passed.
-//! - A process that waits learns one time at which to ask again: its place in the window, or half a window before, if it is far back.
+//! - A process that waits learns one time at which to ask again: its place in the window, or half a window before, if it is
+//!   far back.
 //!
 //! A lease of a crashed process ends with its window, and counts as used until then; 30 s after the last call, where no
 //! window is known. Times are milliseconds of the engine's clock. `rule.lua` in the crate `cometly-fleet` is this file in
