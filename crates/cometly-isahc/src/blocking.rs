@@ -1,4 +1,4 @@
-//! The same client without async.
+//! A client that waits for its answers instead of giving futures.
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call};

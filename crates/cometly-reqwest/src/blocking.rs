@@ -1,4 +1,4 @@
-//! The same client without async, on a runtime of its own.
+//! A client that waits for its answers instead of giving futures, on a tokio runtime of its own.
 
 use std::{
     fmt,

@@ -337,7 +337,7 @@ impl Download {
     }
 
     /// Says that the request failed or that the body broke off. The download is resumed at its [position](Download::position),
-    /// after 1 s, then 2 s and so on up to 30 s for each break without a byte of progress.
+    /// after 1 s, 2 s, 4 s and so on up to 30 s for each break in a row without a byte of progress.
     pub fn on_break(&mut self, now: Moment) {
         self.break_off(now, Duration::ZERO);
     }

@@ -240,8 +240,8 @@ impl Fault {
         Self::spoiled(Kind::CursorEmpty)
     }
 
-    /// Leaves out `next_cursor` and `next_page_url` of a page, so that neither is there nor null. It strikes calls that list
-    /// something.
+    /// Leaves out `next_cursor` and `next_page_url` of a page, which the API always sends, as null if there is no next page. It
+    /// strikes calls that list something.
     pub fn cursor_missing() -> Self {
         Self::spoiled(Kind::CursorMissing)
     }
