@@ -104,8 +104,7 @@ impl Call {
     /// # Errors
     /// When built or sent:
     /// - [`RequestError::Segment`] for an empty text, and for one that is or holds a dot segment (`.`, `..`, `a/../b`), which
-    ///   HTTP
-    /// clients and servers read in different ways, encoded or not.
+    ///   HTTP clients and servers read in different ways, encoded or not.
     /// - [`RequestError::SurplusSegment`] if there is no placeholder left, [`RequestError::MissingSegment`] if one is left
     ///   unfilled.
     /// - [`RequestError::TooLong`], [`RequestError::Value`] if the `Display` of `value` fails.

@@ -78,10 +78,10 @@ impl Api {
     /// `send_request`.
     ///
     /// # Errors
-    /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port.
-    /// Its path may be any path of that origin, under the base URL's or not.
-    /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP
-    /// client resolves it and another does not, so it is not known which resource the key goes to.
+    /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port. Its
+    ///   path may be any path of that origin, under the base URL's or not.
+    /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP client
+    ///   resolves it and another does not, so it is not known which resource the key goes to.
     /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection.
     /// - [`RequestError::TooManyHeaders`] if there is no room left for ours in its [`http::HeaderMap`].
     /// - [`RequestError::Method`] for a method that the API does not have.
