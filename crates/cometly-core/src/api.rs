@@ -13,15 +13,16 @@ use crate::{
     key_ring::Keys, uri_cache::UriCache,
 };
 
-/// The environment variable that [`Api::from_env`] reads for the base URL.
+/// The environment variable that [`Api::from_env`] reads for the base URL: `COMETLY_BASE_URL`.
 pub const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 
 pub(crate) const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
 
-/// The Cometly API as one key sees it: the key, the base URL and our `User-Agent`.
+/// The Cometly API as one key sees it: the key, the base URL and the `User-Agent` header.
 ///
-/// Makes [`Call`](crate::Call)s and reads answers. Cheap to clone; all clones share the key, so [`rotate`](Api::rotate) reaches
-/// each of them. A program may hold many, one for each Space, and send them all through one client.
+/// It makes [`Call`](crate::Call)s and reads answers. It is cheap to clone; all clones share the key, so
+/// [`rotate`](Api::rotate) reaches each of them. A program may hold many, one for each Space, and send them all through one
+/// client.
 ///
 /// ```
 /// use cometly_core::{Api, ApiKey, AuthOutcome, http};
@@ -51,18 +52,18 @@ struct Shared {
 }
 
 impl Api {
-    /// The API at its [default address](BaseUrl), opened by `key`.
+    /// The API at its [default address](BaseUrl), `https://app.cometly.com/public-api/v1`, with this key.
     #[must_use]
     pub fn new(key: ApiKey) -> Self {
         Self::builder(key).build()
     }
 
-    /// The API as the environment names it: the key in `COMETLY_API_KEY` and, if it is set, the base URL in
+    /// The API with the key in the environment variable `COMETLY_API_KEY` and, if it is set, the base URL in
     /// `COMETLY_BASE_URL`.
     ///
-    /// The environment may name `https` hosts of `cometly.com`, and loopback, as the emulator's
-    /// (see [`BaseUrl::from_untrusted`]): a stray `.env` file must not carry the key away. Any other host is named in
-    /// code, by [`ApiBuilder::base_url`].
+    /// The base URL may be `https` to a host of `cometly.com`, or loopback, as the emulator's (see
+    /// [`BaseUrl::from_untrusted`]): a stray `.env` file must not carry the key away. Any other host is named in code, by
+    /// [`ApiBuilder::base_url`].
     ///
     /// ```no_run
     /// # use cometly_core::Api;
@@ -77,8 +78,9 @@ impl Api {
         Ok(Self::builder(key).base_url_from_env()?.build())
     }
 
-    /// The API opened by `key`, with a base URL or a `User-Agent` of your own. It reads nothing from the environment:
-    /// a program that takes its key there, or from a file, says [`base_url_from_env`](ApiBuilder::base_url_from_env) too.
+    /// A builder for an API with this key and a base URL, `User-Agent` or [`Pacer`] of your own. It reads nothing from the
+    /// environment: a program that takes its key there, or from a file, says
+    /// [`base_url_from_env`](ApiBuilder::base_url_from_env) too.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -96,19 +98,20 @@ impl Api {
         ApiBuilder { key, base_url: BaseUrl::default(), user_agent: HeaderValue::from_static(USER_AGENT), pacer: None }
     }
 
-    /// Where calls go.
+    /// The address under which the calls are made.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.shared.base_url
     }
 
-    /// The pacer that all calls of this API ask, if it has one.
+    /// The pacer that all calls of this API ask before each attempt; `None` if it has none.
     #[must_use]
     pub fn pacer(&self) -> Option<&Pacer> {
         self.shared.pacer.as_ref()
     }
 
-    /// Puts another key in place of the one in use, for every clone; the next request built uses it.
+    /// Replaces the key, for every clone: each request that is built from now on has the new one. The same key again changes
+    /// nothing.
     ///
     /// The last few keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
@@ -125,7 +128,7 @@ impl Api {
     }
 
     /// The [generation](Api::key_generation) of the latest key that an [`Operation`](crate::Operation) sent and the API
-    /// answered with 401. Equal to the current one, a new key is needed:
+    /// answered with 401; `None` if there was no such answer. If it is the current one, a new key is needed:
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -149,9 +152,9 @@ impl Api {
         *refused = (*refused).max(Some(generation));
     }
 
-    /// Reads an answer: what it says of the key and of the call.
+    /// Says what an answer means for the call and for the key.
     ///
-    /// Needs no socket, so it is also the double for your tests: feed it a response that you made.
+    /// It needs no socket, so it serves tests too: give it a response that you made.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, AuthOutcome, ForbiddenReason, http};
@@ -204,7 +207,7 @@ impl fmt::Debug for Api {
     }
 }
 
-/// Makes an [`Api`]; from [`Api::builder`].
+/// The settings of an [`Api`]; from [`Api::builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct ApiBuilder {
@@ -215,7 +218,7 @@ pub struct ApiBuilder {
 }
 
 impl ApiBuilder {
-    /// Where calls go, by default [`BaseUrl::default`].
+    /// The address under which the calls are made; [`BaseUrl::default`] by default. A second call replaces it.
     pub fn base_url(mut self, base_url: BaseUrl) -> Self {
         self.base_url = base_url;
         self
@@ -247,11 +250,13 @@ impl ApiBuilder {
         }
     }
 
-    /// Names your program or SDK before ours, most significant first
-    /// ([RFC 9110 §10.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.5)): `my-sdk/1.2`.
+    /// Puts the name of your program or SDK, such as `my-sdk/1.2`, before ours in the `User-Agent` header ([RFC 9110
+    /// §10.1.5](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.5)). By default the header has ours alone. A second call
+    /// replaces the name.
     ///
     /// # Errors
-    /// [`InvalidUserAgent`] if it is empty, padded, longer than 256 bytes or not visible ASCII and spaces.
+    /// [`InvalidUserAgent`] if it is empty, begins or ends with a space, is longer than 256 bytes, or holds anything but
+    /// visible ASCII and spaces.
     pub fn user_agent(mut self, product: &str) -> Result<Self, InvalidUserAgent> {
         let plain = product.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
         if product.is_empty() || product.trim() != product || product.len() > 256 || !plain {
@@ -261,16 +266,17 @@ impl ApiBuilder {
         Ok(self)
     }
 
-    /// Lets every call of this API wait for its turn rather than be refused; by default none does.
+    /// Makes every call of this API wait for its turn, so that the rate limit does not refuse it; by default none waits. A
+    /// second call replaces the pacer.
     ///
-    /// Limits are per Space: all keys of one Space should share a pacer (give each [`Api`] a clone), and keys of
-    /// different Spaces should not.
+    /// Limits are per Space: all keys of one Space should share a pacer (give each [`Api`] a clone), and keys of different
+    /// Spaces should not.
     pub fn pacer(mut self, pacer: Pacer) -> Self {
         self.pacer = Some(pacer);
         self
     }
 
-    /// The finished [`Api`].
+    /// Makes the [`Api`].
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;
@@ -287,14 +293,14 @@ impl ApiBuilder {
     }
 }
 
-/// Why [`Api::from_env`] gives no [`Api`]. Names the variable and what is wrong with it, never its value.
+/// Why [`Api::from_env`] fails. It names the variable and what is wrong with it, never its value.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromEnvError {
-    /// `COMETLY_API_KEY` is not set, or is no key.
+    /// `COMETLY_API_KEY` is not set, or its value is not a key.
     #[error(fmt = name_key_variable)]
     ApiKey(InvalidApiKey),
-    /// `COMETLY_BASE_URL` is set and is no base URL, or names a host that the environment may not name.
+    /// `COMETLY_BASE_URL` is set, and its value is not a base URL, or names a host that the environment may not name.
     #[error("{BASE_URL_VARIABLE}: {_0}")]
     BaseUrl(InvalidBaseUrl),
 }
@@ -309,7 +315,7 @@ fn name_key_variable(error: &InvalidApiKey, f: &mut fmt::Formatter<'_>) -> fmt::
     }
 }
 
-/// A `User-Agent` that cannot be sent.
+/// The text given to [`ApiBuilder::user_agent`] cannot be sent: 1 to 256 visible ASCII characters are expected.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the User-Agent is not a product name: expected 1 to 256 visible ASCII characters as in my-sdk/1.2")]
 pub struct InvalidUserAgent(pub(crate) ());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-/// The environment variable that [`ApiKey::from_env`] reads.
+/// The environment variable that [`ApiKey::from_env`] reads: `COMETLY_API_KEY`.
 pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 
 const SCHEME: &str = "Bearer ";
@@ -53,10 +53,11 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The longest key that is accepted, in bytes.
+    /// The longest key that is accepted: 4096 bytes.
     pub const MAX_LEN: usize = 4096;
 
-    /// Checks a key and takes it over; the memory of `key` is wiped.
+    /// Checks that a text is a key, and takes it over: the memory of `key` is wiped before this returns, also on an error.
+    /// Nothing is trimmed.
     ///
     /// # Errors
     /// [`InvalidApiKey`] says what is wrong and where, and never shows the key.
@@ -98,7 +99,7 @@ impl ApiKey {
         }
     }
 
-    /// The key itself. Every use of it is a place where it can leak.
+    /// The key as text. Each use of it is a place where the key can leak.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         let key = self.header.as_bytes().get(SCHEME.len()..);
@@ -156,11 +157,11 @@ struct Misuse;
 
 debug_as_display!(InvalidApiKey);
 
-/// Why a text is not an API key. Names the kind and the position (a byte offset), never the text.
+/// Why a text is not an API key: what is wrong with it and where (a byte offset from 0), never the text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {
-    /// The environment variable is not set.
+    /// The environment variable `COMETLY_API_KEY` is not set.
     #[error("the environment variable {API_KEY_VARIABLE} is not set: put the key there, or give it to `ApiKey::new`")]
     NotSet,
     /// The text is empty.
@@ -168,13 +169,13 @@ pub enum InvalidApiKey {
         "the API key is empty: copy it from https://app.cometly.com/integrations, where it is shown when generated"
     )]
     Empty,
-    /// It begins or ends with a quotation mark of any kind, which `docker --env-file` and the like keep.
+    /// The text begins or ends with a quotation mark of any kind, which `docker --env-file` and the like keep.
     #[error("the API key is in quotation marks (at byte {position}): give it without them; `--env-file` keeps them")]
     Quoted {
-        /// Byte offset of the first such character.
+        /// The byte offset of the first such quotation mark.
         position: usize,
     },
-    /// It begins with `Bearer` or `Authorization:`.
+    /// The text begins with `Bearer` or `Authorization:`.
     #[error(
         "the API key begins with the name of a scheme or header, as in `Bearer KEY`: give what comes after it alone"
     )]
@@ -182,54 +183,54 @@ pub enum InvalidApiKey {
     /// The text is an assignment, such as `COMETLY_API_KEY=KEY`, and not the key alone.
     #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
     Assignment,
-    /// It is a variable that was not expanded, or the placeholder of an example: `$NAME`, `${NAME}`, `<key>`, `***`.
+    /// The text is a variable that was not expanded, or the placeholder of an example: `$NAME`, `${NAME}`, `<key>`, `***`.
     #[error(
         "the API key is a placeholder or a variable that was not expanded, as in `$NAME`, `<key>` or `***`: put the key in its place"
     )]
     Placeholder,
-    /// It is a URL.
+    /// The text is a URL.
     #[error("the API key is a URL: copy the key itself from https://app.cometly.com/integrations")]
     Url,
-    /// It begins or ends with white space.
+    /// The text begins or ends with white space.
     #[error("the API key has white space around it, at byte {position}: remove it, nothing is trimmed silently")]
     Padded {
-        /// Byte offset of the first such character.
+        /// The byte offset of the first such white space.
         position: usize,
     },
-    /// It holds a line break, usually a line feed pasted or read along with it.
+    /// The text holds a line break, usually a line feed that was pasted or read along with the key.
     #[error("the API key has a line break at byte {position}: trim what was pasted or read from a file")]
     LineBreak {
-        /// Byte offset of the first line break.
+        /// The byte offset of the first line break.
         position: usize,
     },
-    /// It holds white space within.
+    /// The text holds white space within.
     #[error("the API key has white space within, at byte {position}: is it one key, whole?")]
     Space {
-        /// Byte offset of the white space.
+        /// The byte offset of the white space.
         position: usize,
     },
-    /// It holds a comma, at which Cometly's backend would cut it.
+    /// The text holds a comma, at which Cometly's backend would cut it.
     #[error("the API key has a comma at byte {position}: the server would cut it there")]
     Comma {
-        /// Byte offset of the comma.
+        /// The byte offset of the first comma.
         position: usize,
     },
-    /// It holds a control character.
+    /// The text holds a control character.
     #[error("the API key has a control character at byte {position}: copy it again as plain text")]
     Control {
-        /// Byte offset of the character.
+        /// The byte offset of the first control character.
         position: usize,
     },
-    /// It holds a character beyond ASCII.
+    /// The text holds a character beyond ASCII.
     #[error("the API key has a non-ASCII character at byte {position}: copy it again as plain text")]
     NonAscii {
-        /// Byte offset of the character.
+        /// The byte offset of the first such character.
         position: usize,
     },
-    /// It is longer than [`ApiKey::MAX_LEN`].
+    /// The text is longer than [`ApiKey::MAX_LEN`].
     #[error("the API key is {length} bytes long, at most {} are expected: is it the key, not a file?", ApiKey::MAX_LEN)]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text in bytes.
         length: usize,
     },
 }

@@ -10,14 +10,15 @@ use http::uri::{Authority, Scheme};
 
 /// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
 ///
-/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts), no
-/// userinfo, query or fragment, a plain host name or address, a possible port. One slash at the end is dropped.
+/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts), no userinfo,
+/// query or fragment, a plain host name or address, a port from 1 to 65535 or none, a path of letters, digits, `-`, `.`, `_`
+/// and `~`, and at most [`MAX_LEN`](BaseUrl::MAX_LEN) bytes. One slash at the end is dropped; two are an error.
 ///
 /// | the URL comes from | read it with | hosts |
 /// | --- | --- | --- |
 /// | the program's own code, or a person who typed it for this call | [`new`](BaseUrl::new), [`FromStr`] | any, over `https`; loopback |
 /// | the environment, a `.env` file | [`from_untrusted`](BaseUrl::from_untrusted) | `cometly.com` and its subdomains over `https`; loopback |
-/// | the program's own code, for a closed network without TLS | [`insecure_http`](BaseUrl::insecure_http) | any but those of `cometly.com` |
+/// | the program's own code, for a closed network without TLS | [`insecure_http`](BaseUrl::insecure_http) | any over `https`; over `http` any but `cometly.com` and its subdomains |
 ///
 /// ```
 /// # use cometly_core::BaseUrl;
@@ -35,15 +36,16 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The longest URL that is accepted, in bytes.
+    /// The longest URL that is accepted: 2048 bytes.
     pub const MAX_LEN: usize = 2048;
 
     pub(crate) const DEFAULT_PATH: &'static str = "/public-api/v1";
 
-    /// Reads a base URL; the same as [`FromStr`].
+    /// Reads a base URL: `https` to any host, or `http` to `localhost`, 127.0.0.0/8 or `[::1]`. The same as [`FromStr`].
     ///
     /// # Errors
-    /// [`InvalidBaseUrl`] says what was found and what was expected.
+    /// [`InvalidBaseUrl`] says what is wrong and what was expected; [`InvalidBaseUrl::InsecureHttp`] for `http` to any other
+    /// host.
     pub fn new(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && !base.is_loopback() {
@@ -52,8 +54,9 @@ impl BaseUrl {
         Ok(base)
     }
 
-    /// Reads a base URL from a place that others may write to, such as the environment: a stray `.env` file must not
-    /// carry the key to another host. [`Api::from_env`](crate::Api::from_env) uses it.
+    /// Reads a base URL from a source that others may write to, such as the environment: `https` to `cometly.com` or a
+    /// subdomain, or loopback. A stray `.env` file then cannot send the key to another host.
+    /// [`Api::from_env`](crate::Api::from_env) uses it.
     ///
     /// ```
     /// # use cometly_core::{BaseUrl, InvalidBaseUrl};
@@ -63,8 +66,7 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and
-    /// loopback.
+    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and loopback.
     pub fn from_untrusted(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.is_loopback() {
@@ -76,8 +78,8 @@ impl BaseUrl {
         if base.scheme == Scheme::HTTP { Err(InvalidBaseUrl::InsecureHttp) } else { Ok(base) }
     }
 
-    /// Reads a base URL and lets plain `http` through to any host but those of `cometly.com`, for instance inside a
-    /// closed test network. Everything on the way can then read the key.
+    /// Reads a base URL and accepts plain `http` to any host except `cometly.com` and its subdomains, for instance inside a
+    /// closed test network. Every machine on the way can then read the key. `https` is accepted as by [`new`](BaseUrl::new).
     ///
     /// ```
     /// # use cometly_core::{BaseUrl, InvalidBaseUrl};
@@ -86,7 +88,7 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`]; [`InvalidBaseUrl::InsecureHttp`] only for `http` to `cometly.com` or a subdomain of it.
+    /// As [`BaseUrl::new`], but [`InvalidBaseUrl::InsecureHttp`] only for `http` to `cometly.com` or a subdomain of it.
     pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && base.is_cometly() {
@@ -129,19 +131,20 @@ impl BaseUrl {
         Ok(Self { authority: read_authority(authority)?, scheme, path: path.into() })
     }
 
-    /// `https`, or `http` where that was allowed.
+    /// The scheme: `https`, or `http` where that was accepted.
     #[must_use]
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
-    /// Host and, if it was given, port.
+    /// The host in lower case and, if the URL names one, the port.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The path before that of each call: empty, or `/public-api/v1`.
+    /// The path that comes before the path of each call: empty, or such as `/public-api/v1`, with a slash at its beginning and
+    /// none at its end.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -226,58 +229,58 @@ impl fmt::Debug for BaseUrl {
 
 debug_as_display!(InvalidBaseUrl);
 
-/// What is wrong with a base URL and what was expected. Never shows the text, which may hold a password.
+/// Why a text is not a base URL: what is wrong and what was expected. It never shows the text, which may hold a password.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// The text is empty.
     #[error("the base URL is empty: expected a URL as https://app.cometly.com/public-api/v1")]
     Empty,
-    /// It is longer than [`BaseUrl::MAX_LEN`].
+    /// The text is longer than [`BaseUrl::MAX_LEN`].
     #[error("the base URL is {length} bytes long: expected at most {}", BaseUrl::MAX_LEN)]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text in bytes.
         length: usize,
     },
-    /// White space, a control character, a backslash or something beyond ASCII.
+    /// The text holds white space, a control character, a backslash or a character beyond ASCII.
     #[error(
         "the base URL has white space or another character that no URL has at byte {position}: expected visible ASCII (a name beyond it in its xn-- form)"
     )]
     Character {
-        /// Byte offset of the character.
+        /// The byte offset of the first such character, from 0.
         position: usize,
     },
-    /// Neither `https://` nor `http://`.
+    /// The text begins neither with `https://` nor with `http://`.
     #[error("the base URL has no scheme that is known: expected https://")]
     Scheme,
-    /// `http` to a host that is not this machine.
+    /// The URL is `http` to a host that is not this machine; after [`BaseUrl::insecure_http`], to a host of `cometly.com`.
     #[error(
         "the base URL is http, which shows the key to every machine on the way: expected https (http only for localhost, \
          127.0.0.0/8 and [::1], or in code by `BaseUrl::insecure_http`, never for cometly.com)"
     )]
     InsecureHttp,
-    /// A host that a URL from the environment may not name; see [`BaseUrl::from_untrusted`].
+    /// The URL names a host that a URL from the environment may not name; see [`BaseUrl::from_untrusted`].
     #[error(
         "the base URL names a host that is neither cometly.com nor this machine: expected an https host of cometly.com, or \
          loopback; for any other host give a `BaseUrl` in code"
     )]
     ForeignHost,
-    /// `user@` or `user:password@`: the key would go to the host behind the `@`.
+    /// The URL has `user@` or `user:password@`: the key would go to the host behind the `@`.
     #[error("the base URL has userinfo before an '@': expected the host alone")]
     UserInfo,
-    /// A host that is empty or not a plain name or address.
+    /// The host is empty, or not a plain name or address.
     #[error("the base URL's host is not a name or an address: expected as app.cometly.com, 127.0.0.1 or [::1]")]
     Host,
-    /// A port that is empty, not a number, or not within 1 to 65535.
+    /// The port is empty, not a number, or not within 1 to 65535.
     #[error("the base URL's port is empty or impossible: expected none, or 1 to 65535")]
     Port,
-    /// A path with an empty or dot segment, or with characters that need encoding.
+    /// The path has an empty or dot segment, or a character that is none of letters, digits, `-`, `.`, `_` and `~`.
     #[error("the base URL's path is not plain: expected segments of letters, digits and - . _ ~ only")]
     Path,
-    /// A `?` and what follows.
+    /// The URL has a `?`.
     #[error("the base URL has a query: expected none, each call brings its own")]
     Query,
-    /// A `#` and what follows.
+    /// The URL has a `#`.
     #[error("the base URL has a fragment: expected none")]
     Fragment,
 }

@@ -77,11 +77,11 @@ pub(crate) struct Prepared {
 }
 
 impl Call {
-    /// The longest path and query that is sent, in bytes: what every server should take
-    /// ([RFC 9110 §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)).
+    /// The longest path and query together that is sent: 8000 bytes, which every server should take ([RFC 9110
+    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)).
     pub const MAX_TARGET_LEN: usize = 8000;
 
-    /// The most headers that a call can have of its own.
+    /// The most headers of the caller's own that a call can have: 64.
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
@@ -99,22 +99,27 @@ impl Call {
         call
     }
 
-    /// Fills the next `{placeholder}` of the path with `value`, percent-encoded.
+    /// Fills the next `{placeholder}` of the path with `value`, percent-encoded: the first call fills the first one, and so on.
     ///
     /// # Errors
-    /// When built: [`RequestError::Segment`] for the empty text, and for one that is or holds a dot segment (`.`, `..`, `a/../b`), which HTTP clients and servers read in
-    /// different ways, encoded or not; [`RequestError::SurplusSegment`] if there is no placeholder left.
+    /// When built or sent:
+    /// - [`RequestError::Segment`] for an empty text, and for one that is or holds a dot segment (`.`, `..`, `a/../b`), which
+    ///   HTTP clients and servers read in different ways, encoded or not.
+    /// - [`RequestError::SurplusSegment`] if there is no placeholder left, [`RequestError::MissingSegment`] if one is left
+    ///   unfilled.
+    /// - [`RequestError::TooLong`], [`RequestError::Value`] if the `Display` of `value` fails.
     pub fn segment(mut self, value: impl Display) -> Self {
         let written = self.target.segment(&value);
         self.note(written);
         self
     }
 
-    /// Adds `name=value` to the query, both percent-encoded. An empty value is sent as such; a bool is written as `true`
-    /// or `false`, while Cometly's flags are `1` and `0`.
+    /// Adds `name=value` to the query, both percent-encoded. A name that is given twice is sent twice. An empty value is sent
+    /// as `name=`; a bool is written as `true` or `false`, while Cometly's flags are `1` and `0`.
     ///
     /// # Errors
-    /// When built: [`RequestError::TooLong`], [`RequestError::Value`].
+    /// When built or sent: [`RequestError::TooLong`] if path and query are then longer than
+    /// [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), [`RequestError::Value`] if the `Display` of `value` fails.
     pub fn query(mut self, name: &str, value: impl Display) -> Self {
         let written = self.target.query(&self.api, name, &value);
         self.note(written);
@@ -131,6 +136,9 @@ impl Call {
     /// assert_eq!(call.to_request()?.uri().query(), Some("per_page=50"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Call::query).
     pub fn query_opt(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.query(name, value),
@@ -138,8 +146,8 @@ impl Call {
         }
     }
 
-    /// Adds one `name=value` for each value, as Cometly reads a list; its names for lists end in `[]`. An empty
-    /// iterator adds nothing.
+    /// Adds one `name=value` for each value, as Cometly reads a list. `name` is sent as it is given, and Cometly's names for
+    /// lists end in `[]`. An empty iterator adds nothing.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -148,12 +156,15 @@ impl Call {
     /// assert_eq!(call.to_request()?.uri().query(), Some("event_names%5B%5D=purchase&event_names%5B%5D=sign_up"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`query`](Call::query).
     pub fn query_all<T: Display>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         values.into_iter().fold(self, |call, value| call.query(name, value))
     }
 
-    /// Adds one `name=value` for each field of a flat struct or map, in its order. `None` is left out, a bool is written
-    /// as `1` or `0` (as Cometly's flags are), a unit variant as its name.
+    /// Adds one `name=value` for each field of a flat struct or map, in its order. `None` is left out, a bool is written as `1`
+    /// or `0` (as Cometly's flags are), a unit variant as its name.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -172,8 +183,9 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built: [`RequestError::QueryField`] for a field that holds a list, a struct or a number that is not finite;
-    /// [`RequestError::QueryShape`] if `fields` has no named fields; [`RequestError::Value`] if its `Serialize` fails.
+    /// When built or sent: [`RequestError::QueryField`] for a field that holds a list, a struct or a number that is not finite;
+    /// [`RequestError::QueryShape`] if `fields` has no named fields; [`RequestError::Value`] if its `Serialize` fails;
+    /// [`RequestError::TooLong`].
     pub fn query_from<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
         let Self { api, target, .. } = &mut self;
         let written = query::pairs(fields, &mut |name, value| target.query(api, name, value));
@@ -218,10 +230,11 @@ impl Call {
         headers.try_append(name, value).map(|_| ()).map_err(|_| RequestError::TooManyHeaders)
     }
 
-    /// Bounds this call, all its attempts and the waits between them included, in place of what the policy says.
+    /// How long this call may take, all its attempts and the waits between them included, in place of the client's time-out and
+    /// of what the policy says. A second call replaces it.
     ///
     /// # Errors
-    /// When built: [`RequestError::Timeout`] if it is zero.
+    /// When built or sent: [`RequestError::Timeout`] if it is zero.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let checked = if timeout.is_zero() { Err(RequestError::Timeout) } else { Ok(()) };
         self.note(checked);
@@ -229,14 +242,14 @@ impl Call {
         self
     }
 
-    /// Sends this call by `policy` in place of the client's. A [time](RetryPolicy::timeout) that `policy` sets bounds the call,
-    /// in place of the client's time-out.
+    /// The retry policy for this call, in place of the client's. A [time](RetryPolicy::timeout) that `policy` sets bounds the
+    /// call, in place of the client's time-out. A second call replaces the policy.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.options().retry_policy = Some(policy);
         self
     }
 
-    /// Sets the body to `value` as JSON.
+    /// Sets the body to `value` as JSON, in place of an earlier body.
     ///
     /// Cometly's backend reads `""` as null and [trims](backend_trim) texts.
     ///
@@ -252,8 +265,9 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built: [`RequestError::Json`], with serde's error as its source, if `value` holds a number that is NaN or
-    /// infinite (which JSON does not have) or a map key that is not text, or if its `Serialize` fails.
+    /// When built or sent: [`RequestError::Json`], with serde's error as its source, if `value` holds a number that is NaN or
+    /// infinite (which JSON does not have) or a map key that is not text, or if its `Serialize` fails; [`RequestError::Body`]
+    /// on a GET or DELETE.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match json::to_vec(value) {
             Ok(body) => self.set_body(body.into()),
@@ -262,8 +276,11 @@ impl Call {
         self
     }
 
-    /// Sets the body, which must be JSON and is sent as it is: a number keeps all its digits. Whether it is JSON is not
-    /// checked, unless the call has an [idempotency key](Call::idempotency_key).
+    /// Sets the body to these bytes, in place of an earlier body. They must be JSON and are sent as they are: a number keeps
+    /// all its digits. Whether they are JSON is not checked, unless the call has an [idempotency key](Call::idempotency_key).
+    ///
+    /// # Errors
+    /// When built or sent: [`RequestError::Body`] on a GET or DELETE.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.set_body(body.into());
         self
@@ -320,26 +337,27 @@ impl Call {
         self.options.get_or_insert_default()
     }
 
-    /// Says that sending this call twice does the same as once
-    /// ([RFC 9110 §9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), though its method does not promise it.
+    /// Declares that sending this call twice does the same as sending it once ([RFC 9110
+    /// §9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), though its method does not promise it. It is then sent
+    /// again when its answer is lost.
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// The API that this call is of.
+    /// The API that this call belongs to.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
     }
 
-    /// The HTTP method.
+    /// The HTTP method of the call.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The path as it was given, without values: fit for logs and for grouping by endpoint.
+    /// The path as it was given, with `{placeholders}` instead of their values, so that it can be logged and grouped by.
     #[must_use]
     pub fn path_template(&self) -> &str {
         self.target.template()
@@ -351,13 +369,15 @@ impl Call {
         CallName { method: self.method.clone(), template, is_idempotent: self.is_idempotent() }
     }
 
-    /// Whether it may be sent twice: by its method, by its idempotency key, or because it was [marked](Call::idempotent).
+    /// Whether the call may be sent twice: its method is idempotent, or it has an [idempotency key](Call::idempotency_key), or
+    /// it was [marked](Call::idempotent).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.idempotent || self.has_idempotency_key() || self.method.is_idempotent()
     }
 
-    /// The request to send, with the key that is current now. The body is shared, not copied.
+    /// The HTTP request of this call, with the key that is current now, for one attempt on an HTTP client of your own. The body
+    /// is shared, not copied.
     ///
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.

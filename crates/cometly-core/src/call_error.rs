@@ -51,47 +51,53 @@ enum Cause<E> {
     Decode(DecodeError),
 }
 
-/// What kind of failure a [`CallError`] is.
+/// The kind of failure that a [`CallError`] is, to branch on; from [`CallError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallErrorKind {
-    /// The call could not be built; nothing was sent. The [`RequestError`] is [`CallError::request_error`].
+    /// The call could not be built, as with a missing path value; nothing was sent. [`CallError::request_error`] says what is
+    /// wrong.
     Request,
-    /// The HTTP client could not be made or used as it is set up; nothing was sent.
+    /// The HTTP client could not be made, or cannot be used as it is set up, as without any trusted certificate; nothing was
+    /// sent.
     Setup,
-    /// A proxy refused to connect, with this status if the stack tells it; nothing reached the API.
+    /// A proxy refused to connect, with this HTTP status; `None` if the HTTP stack does not report one. Nothing reached the
+    /// API.
     Proxy(Option<StatusCode>),
-    /// The HTTP stack failed.
+    /// The HTTP stack failed: no connection, or one that broke before the whole answer came. [`CallError::delivery`] says
+    /// whether the request may have arrived.
     Transport,
-    /// The call, or its last attempt, took longer than its time-out.
+    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long
+    /// it was.
     Timeout,
-    /// The answer is larger than allowed, and was not read further.
+    /// The head or body of the answer is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
+    /// further.
     TooLarge,
     /// The rate limit is used up, and the wait for the next turn does not fit the call's time: the call was not sent, or not
     /// again.
     Paced,
-    /// The API answered with something else than a success: [`CallError::api_error`].
+    /// The API, or something in front of it, answered with something else than a success: see [`CallError::api_error`].
     Api,
-    /// A success of another shape than expected: [`CallError::decode_error`].
+    /// The API answered with a success whose JSON has another shape than expected: see [`CallError::decode_error`].
     Decode,
-    /// A [`Flow`](crate::Flow) cannot go on: [`CallError::flow_error`].
+    /// A [`Flow`](crate::Flow), a job of several calls, cannot go on: see [`CallError::flow_error`].
     Flow,
 }
 
-/// The limit that ended a call.
+/// The limit that ended a call; from [`CallError::limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReachedLimit {
-    /// The time for the whole call, attempts and waits included.
+    /// The time for the whole call was over, attempts and waits included. It holds that time.
     Timeout(Duration),
-    /// The time for one attempt.
+    /// The time for one attempt was over, and no other attempt followed. It holds that time.
     AttemptTimeout(Duration),
-    /// The bytes of a body.
+    /// The body of the answer is longer than this many bytes.
     BodySize(usize),
-    /// The lines or bytes of a head: [`TransportLimits::MAX_HEADERS`](crate::TransportLimits::MAX_HEADERS) and
-    /// [`MAX_HEADER_SIZE`](crate::TransportLimits::MAX_HEADER_SIZE).
+    /// The answer has more header lines than [`TransportLimits::MAX_HEADERS`](crate::TransportLimits::MAX_HEADERS), or more
+    /// bytes of them than [`MAX_HEADER_SIZE`](crate::TransportLimits::MAX_HEADER_SIZE).
     HeadSize,
-    /// The rate limit; the next turn comes after this time.
+    /// The rate limit is used up. It holds how long it is until the call's next turn, which is more than the call may wait.
     RateLimit(Duration),
 }
 
@@ -112,7 +118,8 @@ impl History {
 }
 
 impl<E> CallError<E> {
-    /// The HTTP client could not be made: for clients, from their `build`.
+    /// The error of a client's `build`: the HTTP client could not be made. Its kind is [`Setup`](CallErrorKind::Setup), its
+    /// attempts are 0. For authors of clients.
     pub fn setup(source: E) -> Self {
         Self::new(CallErrorKind::Setup, Some(Delivery::NotSent), Cause::Stack(source))
     }
@@ -206,43 +213,46 @@ impl<E> CallError<E> {
         self
     }
 
-    /// What kind of failure it is: to branch on.
+    /// What kind of failure this is, to branch on.
     #[must_use]
     pub fn kind(&self) -> CallErrorKind {
         self.0.kind
     }
 
-    /// The HTTP method of the call; `None` if it is not known, as for a client that could not be made.
+    /// The HTTP method of the call; `None` if the error belongs to no call, as when the client could not be made.
     #[must_use]
     pub fn method(&self) -> Option<&Method> {
         self.0.call.as_ref().map(|call| &call.method)
     }
 
-    /// The path of the call as it was given, without values: fit for logs. A request of the caller's own has none.
+    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged. `None`
+    /// for a request of the caller's own, from [`Api::authorize`](crate::Api::authorize), and if the error belongs to no call.
     #[must_use]
     pub fn path_template(&self) -> Option<&str> {
         self.0.call.as_ref()?.template.as_deref()
     }
 
-    /// How many attempts were made; 0 if nothing was tried.
+    /// How many attempts were made, the first included; 0 if none was.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether the call may have arrived, if its last attempt got no answer that could be read; `None` if it got one.
+    /// Whether the API may have carried the call out, over all its attempts. [`Delivery::Unknown`] if at least one of them got
+    /// no whole answer or a 5xx; otherwise [`Delivery::NotSent`], also if attempts were refused by 429, or
+    /// [`Delivery::Untrusted`].
     ///
-    /// It speaks of the whole call: [`Delivery::NotSent`] if no attempt was sent, [`Delivery::Unknown`] as soon as one of them
-    /// may have arrived.
+    /// `None` if the call ended with an answer that was read ([`Api`](CallErrorKind::Api), [`Decode`](CallErrorKind::Decode)),
+    /// and for an error that a flow raised itself.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         self.0.delivery
     }
 
-    /// Whether sending the call again does no harm: nothing of it was carried out, or it is
+    /// Whether it does no harm to send the call again: the API did not carry it out, or it is
     /// [idempotent](crate::Call::is_idempotent).
     ///
-    /// True says nothing of whether it helps: a refused key stays refused.
+    /// True does not mean that it helps: a refused key stays refused.
     #[must_use]
     pub fn is_safe_to_resend(&self) -> bool {
         let is_idempotent = self.0.call.as_ref().is_some_and(|call| call.is_idempotent);
@@ -254,49 +264,53 @@ impl<E> CallError<E> {
         is_idempotent || was_not_carried_out
     }
 
-    /// The API's answer, if it was not a success.
+    /// The answer of the API, if there was one and it was no success; else `None`.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         if let Cause::Api(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// What is wrong with the JSON of a success.
+    /// What is wrong with the JSON of a success; `None` unless the kind is [`Decode`](CallErrorKind::Decode).
     #[must_use]
     pub fn decode_error(&self) -> Option<&DecodeError> {
         if let Cause::Decode(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// The same, taken out: the reply can be had back from it.
+    /// As [`decode_error`](Self::decode_error), by value: [`DecodeError::into_reply`] then gives the reply that could not be
+    /// read.
     #[must_use]
     pub fn into_decode_error(self) -> Option<DecodeError> {
         if let Cause::Decode(error) = self.0.cause { Some(error) } else { None }
     }
 
-    /// What is wrong with the call as it was built.
+    /// What is wrong with the call as it was built; `None` unless the kind is [`Request`](CallErrorKind::Request).
     #[must_use]
     pub fn request_error(&self) -> Option<&RequestError> {
         if let Cause::Request(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// Why a [`Flow`](crate::Flow) cannot go on.
+    /// Why a [`Flow`](crate::Flow) cannot go on; `None` unless the kind is [`Flow`](CallErrorKind::Flow).
     #[must_use]
     pub fn flow_error(&self) -> Option<&FlowError> {
         self.0.flow.as_ref()
     }
 
-    /// The limit that was reached: a time-out, a size, or the rate limit's wait.
+    /// The limit that was reached: a time-out, a size, or the wait for the rate limit. `None` for other failures, and for those
+    /// of a [`Download`](crate::Download).
     #[must_use]
     pub fn limit(&self) -> Option<ReachedLimit> {
         self.0.limit
     }
 
-    /// The status of the answer, if one came.
+    /// The HTTP status of an answer that was no success, of one that was too large, or of a proxy that refused to connect.
+    /// `None` for every other failure, also for [`Decode`](CallErrorKind::Decode), and if it is not known.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.api_error().map(ApiError::status).or(self.0.status)
     }
 
-    /// Whether the API says that there is no such thing: a 404 of its own.
+    /// Whether the API itself answered 404: what the call names does not exist. False for a 404 of a proxy or a web server,
+    /// which has no error JSON.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         let is_missing =
@@ -304,7 +318,8 @@ impl<E> CallError<E> {
         self.api_error().is_some_and(is_missing)
     }
 
-    /// How long the server, or the [`Pacer`](crate::Pacer), asks to wait, if it does.
+    /// How long to wait before the next call, as the server ([`ApiError::retry_after`]) or the [`Pacer`](crate::Pacer) asks;
+    /// `None` if neither does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match (&self.0.cause, self.0.limit) {
@@ -314,8 +329,9 @@ impl<E> CallError<E> {
         }
     }
 
-    /// A word for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
-    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or the word of the [`ApiErrorKind`].
+    /// A short name for logs and metrics, after OpenTelemetry's `error.type`: one of `request`, `setup`, `proxy`, `not_sent`,
+    /// `untrusted`, `no_answer`, `timeout`, `too_large`, `paced`, `decode`, `flow`, or that of the [`ApiErrorKind`], as
+    /// `rate_limited`.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match (self.0.kind, &self.0.cause) {
@@ -336,7 +352,8 @@ impl<E> CallError<E> {
         }
     }
 
-    /// The same error with another type for the stack's part, as to box it.
+    /// The same error with another type for the HTTP stack's own error, for instance to box it. `map` is called at most once,
+    /// and not at all if the error holds none.
     pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> CallError<U> {
         let Details { kind, call, attempts, delivery, last_answer, limit, status, cause, flow } = *self.0;
         let cause = match cause {

@@ -4,46 +4,47 @@ use std::{env, fmt, time::Duration};
 
 use crate::{CallError, InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
 
-/// What [`ClientBuilder`] needs of a client. For authors of clients.
+/// A client that a [`ClientBuilder`] can make. For authors of clients.
 pub trait BuildClient: Sized {
-    /// The client of the HTTP stack, which a user may bring.
+    /// The client of the HTTP stack, which a user may bring by [`ClientBuilder::http_client`].
     type HttpClient;
     /// The client's own error: the source of its [`CallError`]s.
     type Source;
 
-    /// The proxies that the stack can speak to.
+    /// The kinds of proxy that the stack can speak to; any other fails [`ClientBuilder::build`].
     const PROXIES: &'static [ProxyScheme];
 
-    /// Whether connections are kept for the next call if nothing is said of it.
+    /// Whether connections are kept for the next call unless [`ClientBuilder::reuse_connections`] says otherwise.
     const REUSES_CONNECTIONS: bool;
 
-    /// A client with these settings.
+    /// Makes a client with these settings.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) if the stack cannot be set up.
     fn build(settings: ClientSettings<Self::HttpClient>) -> Result<Self, CallError<Self::Source>>;
 
-    /// The client's own error for a proxy that cannot be read or used.
+    /// Turns a proxy that cannot be read or used into the client's own error.
     fn invalid_proxy(error: InvalidProxy) -> Self::Source;
 }
 
-/// What a client is set up with; from a [`ClientBuilder`]. For authors of clients.
+/// The settings that a [`ClientBuilder`] gives to [`BuildClient::build`]. `H` is the client of the HTTP stack. For authors of
+/// clients.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientSettings<H> {
-    /// The time-outs and sizes.
+    /// The time-outs, and the largest body of an answer.
     pub limits: TransportLimits,
-    /// When a call is sent again.
+    /// When a call is sent again; a call can have a policy of its own.
     pub retry_policy: RetryPolicy,
-    /// Which URLs are reached through a proxy.
+    /// The proxy for each URL; no proxy by default.
     pub proxies: ProxyRules,
-    /// Whether connections are kept for the next call.
+    /// Whether connections are kept for the next call. It does not count for an `http_client` of the user's.
     pub reuse_connections: bool,
-    /// The client that the user brought.
+    /// The client that the user brought; `None` if one is to be made.
     pub http_client: Option<H>,
 }
 
-/// Makes a client `C`; from its `builder`.
+/// The settings of a client `C`; from the `builder` of that client. Each setter replaces what an earlier call of it set.
 #[must_use]
 pub struct ClientBuilder<C: BuildClient> {
     settings: ClientSettings<C::HttpClient>,
@@ -52,49 +53,59 @@ pub struct ClientBuilder<C: BuildClient> {
 
 impl<C: BuildClient> ClientBuilder<C> {
     /// How long a whole call may take, all attempts and waits included; then it fails with
-    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). Without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
-    /// [`Call::timeout`](crate::Call::timeout) sets another for one call.
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). Without it, as long as the [retry policy](Self::retry_policy)
+    /// says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`](crate::Call::timeout) sets another for one
+    /// call. Zero fails every call before it is sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.timeout = Some(timeout);
         self
     }
 
-    /// How long one attempt may take, connecting and the body included. Without it, as long as the call may take if
-    /// [`timeout`](Self::timeout) says so, else 30 s.
+    /// How long one attempt may take, connecting and the body included; what is left of the call's time if that is less.
+    /// Without it, as long as the call may take if [`timeout`](Self::timeout) says so, else 30 s. A piece of a streamed body or
+    /// of a file may take as long too, 30 s if this is not set.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self
     }
 
     /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
+    /// [`Call::retry_policy`](crate::Call::retry_policy) sets another for one call.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry_policy = policy;
         self
     }
 
-    /// How long connecting may take; 10 s by default.
+    /// How long it may take to connect, proxy and TLS included; 10 s by default. On a client of your own, from
+    /// [`http_client`](Self::http_client), reqwest cannot be made to keep to it: there it has no effect.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
     }
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
-    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again.
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again. It does not bound the file of
+    /// an export.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.settings.limits.max_body_size = bytes;
         self
     }
 
     /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, an `https` one, or a SOCKS one if
-    /// [the client speaks it](BuildClient::PROXIES). By default there is none, whatever the environment says. It gets to see no
-    /// plain `http`, which is for this machine.
+    /// [the client speaks it](BuildClient::PROXIES). A URL that names no such proxy makes [`build`](Self::build) fail. Plain
+    /// `http` calls, which are for this machine, never go through it. By default there is no proxy, whatever the environment
+    /// says; of several calls of this and [`proxy_from_env`](Self::proxy_from_env), the last one counts.
+    ///
+    /// On a client of your own, from [`http_client`](Self::http_client), reqwest cannot be made to use it: there it has no
+    /// effect.
     pub fn proxy(self, url: &str) -> Self {
         let proxy = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(C::PROXIES));
         self.proxies(proxy.map(ProxyRules::https))
     }
 
-    /// Takes the proxy from the environment, which is read now and by [`ProxyRules`].
+    /// Takes the proxy, and the hosts that are reached without it, from the environment variables that [`ProxyRules`] lists, as
+    /// they are at this call. A variable that names no proxy makes [`build`](Self::build) fail. What [`proxy`](Self::proxy)
+    /// says of a client of your own holds here too.
     pub fn proxy_from_env(self) -> Self {
         let rules = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
             rules.https_proxy().cloned().map(|proxy| proxy.usable(C::PROXIES)).transpose()?;
@@ -111,25 +122,26 @@ impl<C: BuildClient> ClientBuilder<C> {
         self
     }
 
-    /// Whether connections are kept for the next call; the client's docs say what it does by default. Not for an HTTP client that
-    /// you bring.
+    /// Whether connections are kept for the next call; the docs of the client's own `ClientBuilder` say what it does by
+    /// default. It has no effect on a client of your own, from [`http_client`](Self::http_client).
     pub fn reuse_connections(mut self, reuse: bool) -> Self {
         self.settings.reuse_connections = reuse;
         self
     }
 
-    /// Sends through a client of your own of the HTTP stack, with its TLS and its connections. Some stacks let its other settings be
-    /// forced on each request, and some do not: the front page of this client's crate says which.
+    /// Sends through a client of your own of the HTTP stack, with its TLS and its connections; by default one is made. Some
+    /// stacks let the other settings be forced on each request, and some do not: the front page of this client's crate says
+    /// which.
     pub fn http_client(mut self, http: C::HttpClient) -> Self {
         self.settings.http_client = Some(http);
         self
     }
 
-    /// The finished client.
+    /// Makes the client.
     ///
     /// # Errors
-    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy that cannot be read or used, or if the HTTP stack cannot be
-    /// set up. Missing certificates are an error of the first call to an `https` URL.
+    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy that cannot be read or used, or if the HTTP stack
+    /// cannot be set up. Missing certificates are an error of the first call to an `https` URL.
     pub fn build(self) -> Result<C, CallError<C::Source>> {
         match self.invalid_proxy {
             Some(error) => Err(CallError::setup(C::invalid_proxy(error))),

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// What is known of a call that got no answer: whether it may be sent again.
+/// Whether a call that got no answer may have arrived, and so whether it may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// The server never got it: safe to send again, whatever the method.
+    /// The call did not reach the server, or was not carried out there: safe to send again, whatever the method.
     NotSent,
     /// The server's certificate was refused, before anything was sent. Trying again does not help.
     Untrusted,
-    /// It may have arrived and been carried out. Safe to send again only if the call is
+    /// The call may have arrived and been carried out. Safe to send again only if it is
     /// [idempotent](crate::Call::is_idempotent).
     Unknown,
 }

@@ -29,10 +29,10 @@ pub use lines::{LineTooLong, Lines, RowError};
 pub use pages::{Cursor, InvalidCursor, Lossy, Page, Pages, PagesEnd, Rows};
 pub use running::Running;
 
-/// One call with the type of its answer: what an SDK is made of.
+/// One call with the type of its answer, as an SDK offers it.
 ///
-/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its
-/// own can also read an answer in its own way:
+/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its own
+/// can also read an answer in its own way:
 ///
 /// ```
 /// use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
@@ -55,20 +55,20 @@ pub use running::Running;
 /// ```
 #[must_use = "an endpoint does nothing until a client sends its call"]
 pub trait Endpoint {
-    /// What the answer is read as.
+    /// The type that the answer is read as.
     type Output;
 
-    /// The call to send.
+    /// The call to send, made anew each time it is asked for.
     fn call(&self, api: &Api) -> Call;
 
-    /// Reads a success.
+    /// Reads the answer, which is a success; other answers are errors of the client and never come here.
     ///
     /// # Errors
-    /// [`DecodeError`] if the answer is not what was expected.
+    /// [`DecodeError`] if the JSON is not what was expected.
     fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError>;
 }
 
-/// A reference is as good.
+/// A reference to an endpoint is an endpoint too.
 impl<E: Endpoint + ?Sized> Endpoint for &E {
     type Output = E::Output;
 
@@ -81,7 +81,7 @@ impl<E: Endpoint + ?Sized> Endpoint for &E {
     }
 }
 
-/// The endpoint of a call whose answer is JSON.
+/// An [`Endpoint`] for a call whose answer is JSON: `call` makes the call, and the body of a success is read as a `T`.
 ///
 /// ```
 /// use cometly_core::{Endpoint, Page, endpoint};
@@ -121,8 +121,9 @@ impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
     }
 }
 
-/// A job of many calls, by `&mut`: a future that is dropped in the middle loses nothing, and the next step asks for the
-/// same call again.
+/// A job of many calls, as a value that a client drives step by step. All steps take `&mut self`, so a future that is dropped
+/// in the middle loses nothing: the next step asks for the same call again (but for the order of an [export](ExportJob), which
+/// may have arrived).
 ///
 /// ```text
 ///            ┌────────────── on_reply ◄── a success
@@ -153,34 +154,36 @@ impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
 /// }
 /// ```
 pub trait Flow {
-    /// What it gives on its way.
+    /// What the flow gives on its way, one at a time: a page, a row, the state of an export.
     type Item;
-    /// What it gives at its end.
+    /// What the flow gives once, at its end.
     type Output;
 
-    /// The next thing to do.
+    /// The next step for the driver: to send a call, to sleep, to hand on an item, or to end.
     ///
     /// # Errors
-    /// [`FlowError`] if the job cannot go on.
+    /// [`FlowError`] if the job cannot go on. The flow keeps its place, and a later `next` tries again.
     fn next(&mut self, api: &Api, now: Moment) -> Result<Step<Self::Item, Self::Output>, FlowError>;
 
-    /// Takes the success of the call that it gave last.
+    /// Takes the success that answers the call of the latest [`Step::Send`].
     ///
     /// # Errors
-    /// [`FlowError`] if it is not what was expected; the flow stays where it was.
+    /// [`FlowError`] if the answer is not what was expected; the flow stays where it was.
     fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError>;
 
-    /// Takes the failure of the call that it gave last, and says what becomes of it. By default the job halts where it
-    /// is, and goes on when it is asked for the next step.
+    /// Takes the failure of the call of the latest [`Step::Send`], and says what becomes of it. By default [`Then::Halt`]: the
+    /// caller gets the error, and a later [`next`](Flow::next) sends the same call again.
     fn on_failure(&mut self, failure: Failure<'_>, now: Moment) -> Then {
         let _ = (failure, now);
         Then::Halt
     }
 
-    /// Takes what became of the call that it gave last: the one line between an [`Operation`](crate::Operation) and a flow.
+    /// Takes the result of the call of the latest [`Step::Send`] and hands it to [`on_reply`](Flow::on_reply) or
+    /// [`on_failure`](Flow::on_failure): the one line between an [`Operation`](crate::Operation) and a flow.
     ///
     /// # Errors
-    /// [`CallError`] if the job halts; asked for the next step, it goes on where it was.
+    /// [`CallError`] if the job halts, be it for a failed call or for an answer that the flow refuses. A later
+    /// [`next`](Flow::next) goes on where the flow was.
     fn settle<E>(&mut self, answer: Result<AuthOutcome<Bytes>, CallError<E>>, now: Moment) -> Result<(), CallError<E>>
     where
         Self: Sized,
@@ -203,7 +206,7 @@ pub trait Flow {
     }
 }
 
-/// A reference is as good.
+/// A mutable reference to a flow is a flow too.
 impl<F: Flow> Flow for &mut F {
     type Item = F::Item;
     type Output = F::Output;
@@ -221,37 +224,38 @@ impl<F: Flow> Flow for &mut F {
     }
 }
 
-/// What a [`Flow`] wants next.
+/// What a [`Flow`] wants its driver to do next.
 #[derive(Debug)]
 #[must_use = "a flow goes on only if its step is done"]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
 pub enum Step<I, O> {
-    /// This call is to be sent.
+    /// Send this call, and give its result to [`Flow::settle`].
     Send(Call),
-    /// This much time has to pass.
+    /// Let this much time pass, then call [`Flow::next`] again.
     Sleep(Duration),
-    /// Here is an item.
+    /// Hand on this item, then call [`Flow::next`] again.
     Yield(I),
-    /// The job is done.
+    /// The job is done, with this output.
     End(O),
 }
 
-/// What a flow learns of a call that was no success.
+/// What a [`Flow`] learns of a call that was no success: the kind, status and message of its answer, or, if no answer came,
+/// whether the call may have arrived.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
-    /// The kind of answer, if there was one.
+    /// The kind of the answer; `None` if none came.
     pub answer: Option<ApiErrorKind>,
-    /// The status of the answer, if there was one.
+    /// The HTTP status of the answer; `None` if none came.
     pub status: Option<StatusCode>,
-    /// If there was no answer: whether the call may have arrived.
+    /// Whether the call may have arrived; `None` if an answer came.
     pub delivery: Option<Delivery>,
-    /// The API's message, if there was one.
+    /// The API's message, as [`ApiError::message`](crate::ApiError::message) gives it; `None` without an answer or a message.
     pub message: Option<&'a str>,
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow learns of an error.
+    /// What a flow learns of a [`CallError`].
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {
@@ -260,19 +264,20 @@ impl<'a> Failure<'a> {
         }
     }
 
-    /// The API answered, and not with a success.
+    /// A failure with an answer of this kind and status.
     #[must_use]
     pub fn answered(answer: ApiErrorKind, status: StatusCode, message: Option<&'a str>) -> Self {
         Self { answer: Some(answer), status: Some(status), delivery: None, message }
     }
 
-    /// There was no answer.
+    /// A failure without an answer.
     #[must_use]
     pub fn unanswered(delivery: Delivery) -> Self {
         Self { answer: None, status: None, delivery: Some(delivery), message: None }
     }
 
-    /// Whether the call may have been carried out: no answer came to what may have arrived, or one that does not say.
+    /// Whether the API may have carried the call out: it got no answer and may have arrived, or its answer is a 5xx or an
+    /// unexpected one that does not rule it out.
     #[must_use]
     pub fn may_be_done(&self) -> bool {
         match self.answer {
@@ -282,14 +287,14 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// What becomes of a failure.
+/// What becomes of the failure of a flow's call; from [`Flow::on_failure`].
 #[derive(Debug)]
 pub enum Then {
-    /// The caller gets it. The flow stays where it is.
+    /// The caller gets the call's error. The flow stays where it is.
     Halt,
-    /// The flow has dealt with it and goes on.
+    /// The flow has dealt with the failure, and its next step comes without an error.
     GoOn,
-    /// The caller gets this error instead.
+    /// The caller gets this error instead, with what is known of the call.
     Fail(FlowError),
 }
 

@@ -9,67 +9,70 @@ use crate::DecodeError;
 /// The longest cursor, in bytes.
 pub(crate) const MAX_CURSOR_LEN: usize = 2048;
 
-/// Why a flow cannot go on, beside the failure of a call.
+/// Why a [`Flow`](crate::Flow) or a [`Download`](crate::Download) cannot go on, beside the failure of a call. From
+/// [`CallError::flow_error`](crate::CallError::flow_error).
 #[non_exhaustive]
 pub enum FlowError {
-    /// An answer could not be read. Asked for the next step, the flow sends the same call again.
+    /// An answer could not be read. A later step sends the same call again.
     Decode(DecodeError),
-    /// The server gave a cursor for the second time, so the list would never end. A page that came back by a new cursor was
-    /// given twice: only the cursor after it shows that.
+    /// The server gave a cursor of the list for the second time, so the list would never end. If it led back to a page that was
+    /// given before, that page was given twice.
     RepeatedCursor,
-    /// The server did not know the cursor and answered with the first page, which was not given.
+    /// The server did not know the cursor and answered with the first page of the list. That page was not given.
     BackAtFirstPage,
-    /// The page does not say where the next one begins, nor that it is the last.
+    /// A page of a list does not say where the next one begins, nor that it is the last.
     MissingCursor,
-    /// The next cursor is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN).
+    /// The server gave a next cursor that is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN).
     CursorTooLong {
-        /// Its bytes.
+        /// The length of that cursor in bytes.
         found: usize,
     },
-    /// The list has more pages than any: 1,000,000.
+    /// More than 1,000,000 pages of one list were asked for.
     TooManyPages,
-    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again.
+    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again until
+    /// [`ExportJob::order_again`](crate::ExportJob::order_again).
     OrderLost,
-    /// The API has no export with this id.
+    /// The API has no export with this id (404), as when the key is of another Space.
     UnknownExport,
-    /// The API answered with another export than was asked for.
+    /// The API answered with another export than the one that was asked for.
     OtherExport,
-    /// The export failed.
+    /// The API says that the export failed. Order a new one.
     ExportFailed,
-    /// The export is completed and has no URL.
+    /// The export is not completed, or it is and the answer has no URL of the file.
     NoDownloadUrl,
-    /// The export was not completed in the time that it was given.
+    /// The export was not completed in the time of [`ExportJob::within`](crate::ExportJob::within), a day by default. Its id
+    /// stays valid.
     ExportTooSlow,
-    /// The flow was not done in the time that it was given. Its place is kept.
+    /// The flow was not done in the time that its run was given by `within`. It keeps its place.
     OutOfTime,
-    /// The URL of the file is none that may be fetched.
+    /// The URL of the export's file may not be fetched, for this reason.
     Url(UrlProblem),
-    /// The server of the file answered with another status than 200 or 206.
+    /// The server of the file answered with another status than 200 or 206, and trying again or a fresh URL did not help.
     FileRefused {
-        /// The status.
+        /// The HTTP status of that answer.
         status: StatusCode,
     },
-    /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning.
-    /// [`Download::restart`](crate::Download::restart) begins anew.
+    /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning only.
+    /// [`Download::restart`](crate::Download::restart) begins again at the first byte.
     FileChanged,
-    /// The server sent more of the file than it said.
+    /// The server sent more bytes of the file than it said that it has. What was written is not the file.
     FileTooLong,
-    /// The download broke off several times in a row without a byte of progress.
+    /// The download broke off six times in a row without a byte of progress. A later step tries again.
     FileBroken,
 }
 
-/// Why the `download_url` of an export is not fetched.
+/// Why the `download_url` of an export is not fetched; from [`FlowError::Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UrlProblem {
-    /// It is no URL that every client reads the same.
+    /// The text is no URL with a plain host that every client reads the same, or it is longer than 8000 bytes.
     Malformed,
-    /// It is plain http to another machine, and not to the host of a base URL from
-    /// [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http); or to this machine, from an API elsewhere.
+    /// The URL is plain `http` to another machine, and not to the host of a base URL from
+    /// [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http); or it leads to this machine while the API is elsewhere.
     Insecure,
-    /// It names the API itself, which has no files.
+    /// The URL has the scheme, host and port of the API itself, which has no files.
     Api,
-    /// It names another host than the file had before.
+    /// A fresh URL has another scheme, host or port than the first one of the file.
     OtherHost,
 }
 

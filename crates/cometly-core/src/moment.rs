@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A point in time on the caller's clock: the time since an origin that all who share a [`Pacer`](crate::Pacer) share.
+/// A point in time on the caller's clock: the time since an origin that the caller chooses. All that share a
+/// [`Pacer`](crate::Pacer) need the same origin.
 ///
-/// The core reads no clock; each step takes the current moment as an argument. An earlier moment than the latest one seen
-/// counts as the latest.
+/// The core reads no clock; each step takes the current moment as an argument. A moment that is earlier than the latest one
+/// seen counts as the latest.
 ///
 /// | where | a moment comes from |
 /// | --- | --- |
@@ -48,7 +49,7 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// This moment and `time`; the last moment there is if that is out of range.
+    /// The moment that is `time` after this one; the last moment there is if that is out of range.
     #[must_use]
     pub const fn saturating_add(self, time: Duration) -> Self {
         Self(self.0.saturating_add(time))

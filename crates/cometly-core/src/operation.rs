@@ -28,7 +28,8 @@ pub use stream::BodyMeter;
 pub use telemetry::Attributes;
 use telemetry::Telemetry;
 
-/// One call under way, with its attempts, its waits and its end.
+/// One call under way, with its attempts, its waits and its end; from [`Call::start`]. `B` is the type of the answer's body,
+/// `E` the HTTP stack's own error.
 ///
 /// ```text
 ///  Call::start
@@ -74,9 +75,9 @@ use telemetry::Telemetry;
 /// # assert!(send(api.get("events"), &RetryPolicy::default(), 1).is_ok());
 /// ```
 ///
-/// What the [policy](RetryPolicy) allows is decided by the table in its docs. How long all of it takes is bounded by the first
-/// of these that is set: [`Call::timeout`], the time of the call's own [policy](Call::retry_policy),
-/// [`TransportLimits::timeout`], the time of the client's policy. If none is, it is 60 s.
+/// The table in the docs of [`RetryPolicy`] decides what the policy allows. How long all of it takes is bounded by the first of
+/// these that is set: [`Call::timeout`], the time of the call's own [policy](Call::retry_policy), [`TransportLimits::timeout`],
+/// the time of the client's policy. If none is, it is 60 s.
 #[must_use = "an operation does nothing until it is driven"]
 pub struct Operation<B, E> {
     stage: Stage<B, E>,
@@ -91,16 +92,16 @@ enum Stage<B, E> {
 /// What [`Operation::next`] asks of the client: to sleep, to send a request, or to return the call's result.
 #[must_use = "it is the call's result, or the rest of the call"]
 pub enum Next<B, E> {
-    /// Sleep, then ask `operation` again.
+    /// Sleep, then call [`Operation::next`] again.
     Wait {
         /// How long to sleep.
         pause: Duration,
-        /// What to go on with.
+        /// The operation to go on with after the sleep.
         operation: Operation<B, E>,
     },
     /// Send [`Attempt::request`] and give its answer to [`Attempt::finish`].
     Send(Attempt),
-    /// The call has ended.
+    /// The call has ended, with this result.
     Done(Result<AuthOutcome<B>, CallError<E>>),
 }
 
@@ -164,8 +165,8 @@ enum Place {
 const MAX_KEY_ROTATIONS: u32 = 16;
 
 impl Call {
-    /// Begins the call. Use another `seed` for each call, from whatever source of random numbers there is: it spreads the
-    /// waits of many callers.
+    /// Begins the call. `policy` and `limits` are the client's; those that the call has of its own come first. `seed` should be
+    /// another random number for each call: it spreads the waits of many callers. Nothing is sent before [`Operation::next`].
     ///
     /// # Errors
     /// [`CallErrorKind::Request`](crate::CallErrorKind::Request) with the first thing that is wrong with the call.
@@ -201,10 +202,11 @@ impl Call {
 }
 
 impl<B, E> Operation<B, E> {
-    /// Begins a call with a request that came from [`Api::authorize`]: idempotent by its method alone, paced by its path.
+    /// Begins a call with a request of the caller's own, from [`Api::authorize`]. It is idempotent by its method alone, and the
+    /// [`Pacer`](crate::Pacer) takes its path for the endpoint.
     ///
-    /// Each attempt has the headers that were given; the key among them is replaced by the one that is current then, if the
-    /// request goes to the API at all.
+    /// Each attempt has the headers that were given. The key among them is replaced by the one that is current then, if the
+    /// request goes to the API's scheme, host and port; otherwise it is sent as it is.
     pub fn from_request(
         request: Request<Bytes>,
         api: &Api,
@@ -260,7 +262,8 @@ impl<B, E> Operation<B, E> {
         Self { stage: Stage::Open(Box::new(state)) }
     }
 
-    /// What comes next at the moment `now`.
+    /// The next step for the client, at the moment `now`: to sleep, to send, or to end. An error that ends the call is in
+    /// [`Next::Done`].
     pub fn next(self, now: Moment) -> Next<B, E> {
         let mut state = match self.stage {
             Stage::Open(state) => state,

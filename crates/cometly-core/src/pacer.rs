@@ -22,31 +22,34 @@ use endpoints::{Endpoints, SharedEndpoint};
 pub use shared::{BadAnswer, InvalidSpace, Mailbox, Question, lane::SharedLane};
 pub(crate) use window::Told;
 
-/// Lets calls wait for their turn instead of being refused: one for each Space, shared by all who call it.
+/// Makes calls wait for their turn, so that the rate limit does not refuse them: one for each Space, shared by all calls to it.
 ///
-/// Cometly allows 5 to 60 calls a minute for each endpoint, to a whole Space. A pacer learns each endpoint's limit and
-/// window from the answers, sends as many calls as get through, and tells each of the others how long to sleep. It does
-/// no IO and reads no clock. Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked before each attempt, and
-/// there is nothing more to do. Clones share what was learned.
+/// Cometly allows 5 to 60 calls a minute for each endpoint, to a whole Space. A pacer learns each endpoint's limit and window
+/// from the answers, sends as many calls as get through, and tells each of the others how long to sleep. It does no IO and
+/// reads no clock. Given to [`ApiBuilder::pacer`](crate::ApiBuilder::pacer), it is asked before each attempt, and there is
+/// nothing more to do. Clones share what was learned.
 ///
 /// # The rule
 /// 1. An endpoint is a method and a path template; a window is a minute until the endpoint shows another length.
 /// 2. One call opens an unknown endpoint; while no answer tells a limit, the calls under way double with each round trip.
-/// 3. No more calls are under way than the lowest `Remaining` of the window; an answer to a call that was sent before the
-///    last answer came never raises it.
-/// 4. Calls that fit into what is left go at once; when more wait, half of the limit goes at once and the rest is spaced
-///    over the window, so that other processes get in.
-/// 5. When none is left, one call asks, once; its answer teaches when the window ends, and whether calls come back
-///    one by one, as in a sliding window or a bucket.
-/// 6. Any 429 closes the endpoint for its `Retry-After`, at most an hour; without one, for a window.
+/// 3. No more calls are under way than the lowest `Remaining` of the window; an answer to a call that was sent before the last
+///    answer came never raises it.
+/// 4. Calls that fit into what is left go at once; when more wait, half of the limit goes at once and the rest is spaced over
+///    the window, so that other processes get in.
+/// 5. When none is left, one call asks, once; its answer teaches when the window ends, and whether calls come back one by one,
+///    as in a sliding window or a bucket.
+/// 6. Any 429 closes the endpoint for its `Retry-After`, at most an hour; without one, for a window. After several short waits in
+///    a row it stays closed longer, up to a window.
 /// 7. When more of the limit is used than this pacer's calls explain, or a refusal comes that they do not explain, other
 ///    processes call too. The pacer takes that for true for two windows.
-/// 8. While other processes call, it sends one call at a time, or spaces them. It begins each window after a random delay of
-///    up to a second, and of one to two seconds if it got calls through in the window before. If it got none through, it sends
-///    one call in each of the next three windows.
+/// 8. While other processes call, it sends one call at a time, or spaces them. It begins each window after a random delay of up
+///    to a second, and of one to two seconds if it got calls through in the window before. If a call was refused and none got
+///    through, it sends one call in each of the next three windows.
 /// 9. After five windows in a row in which calls were refused and none got through, it sends nothing for a random number of
 ///    windows, at most eight. The first success ends this.
-/// 10. A call that has no time left to wait goes at once, unless the server itself said no until later: then it fails with
+/// 10. A call waits until a second before its time is over ([`Operation`](crate::Operation) says what that time is; 60 s by
+///     default), and no longer than [`RetryPolicy::max_retry_after`](crate::RetryPolicy::max_retry_after). Then it goes without
+///     its turn. If the server itself said no until later, it does not wait but fails at once with
 ///     [`CallErrorKind::Paced`](crate::CallErrorKind::Paced).
 ///
 /// Waiting calls go first in, first out. A call that polls more than a quarter of a second late is passed by others, and goes
@@ -65,8 +68,8 @@ pub(crate) use window::Told;
 /// | cheap | joining, polling and leaving the line take O(log waiters); at most 128 bytes and 20 polls a second for each waiting call; of endpoints that are not in use, 256 are remembered |
 ///
 /// Where it comes to less:
-/// - Another process without a pacer takes 13 of the 15 calls of each window, and each call has a minute: 97 % as many successes
-///   as without a pacer.
+/// - Another process without a pacer takes 13 of the 15 calls of each window, and each call has a minute: 97 % as many
+///   successes as without a pacer.
 /// - One call every 5 s at a limit of 7 a minute, which is more than the limit, and each call has a minute: 98 % as many.
 /// - Alone against a sliding log: 1.2 of the shortest possible time. Against a sliding counter: no bound on the time, and 0.02
 ///   refusals for each success.
@@ -119,7 +122,7 @@ struct Seat {
 }
 
 impl Pacer {
-    /// A pacer that knows nothing yet.
+    /// A pacer that has learned no limit yet, for this process alone; [`shared`](Pacer::shared) makes one for many processes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

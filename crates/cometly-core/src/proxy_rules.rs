@@ -11,7 +11,8 @@ use std::{
 use http::{Uri, uri::Scheme};
 use percent_encoding::percent_decode_str;
 
-/// Which proxy a URL is reached through. Clients hand the environment in, once, when they are built:
+/// The rules by which a URL is reached through a proxy or directly. [`Default`] has no proxy. Clients hand the environment in,
+/// once, when they are built:
 ///
 /// ```
 /// # use cometly_core::{ProxyRules, http::Uri};
@@ -30,10 +31,10 @@ use percent_encoding::percent_decode_str;
 /// | `no_proxy`, `NO_PROXY` | hosts that are reached directly, separated by commas or blanks |
 /// | `http_proxy`, `HTTP_PROXY` | not read |
 ///
-/// A plain `http` URL has no proxy, which would read the key. It is for this machine, or for a host that the program named
-/// with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
+/// A plain `http` URL never goes through a proxy, which would read the key. It is for this machine, or for a host that the
+/// program named with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
 ///
-/// The lower-case name wins, and an empty value is none, as with curl. An entry of `NO_PROXY` is `*` for all hosts; a
+/// The lower-case name wins, and an empty value counts as not set, as with curl. An entry of `NO_PROXY` is `*` for all hosts; a
 /// name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of addresses in CIDR
 /// notation. A port may follow a name or an address. An entry of another form covers nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,8 @@ pub struct ProxyRules {
     direct: Vec<Direct>,
 }
 
-/// A proxy: `[scheme://][user:password@]host[:port]`. Its `Debug` and `Display` leave out the user and the password.
+/// The URL of a proxy: `[scheme://][user:password@]host[:port]`, read by [`FromStr`]. `http` is the scheme if there is none,
+/// and a user or password may be percent-encoded. `Debug` and `Display` leave both out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,
@@ -52,25 +54,26 @@ pub struct ProxyUrl {
     credentials: Option<(String, String)>,
 }
 
-/// How a proxy is spoken to.
+/// How a client speaks to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyScheme {
-    /// `http`, which is meant if there is none: `CONNECT` in the clear.
+    /// `http`, also if a proxy's URL has no scheme: `CONNECT` without TLS to the proxy.
     Http,
-    /// `https`: `CONNECT` within TLS.
+    /// `https`: `CONNECT` within TLS to the proxy.
     Https,
-    /// `socks4`.
+    /// `socks4`: the client looks up the name of the server.
     Socks4,
-    /// `socks4a`: the proxy looks up the name.
+    /// `socks4a`: the proxy looks up the name of the server.
     Socks4a,
-    /// `socks5`.
+    /// `socks5`: the client looks up the name of the server.
     Socks5,
-    /// `socks5h`: the proxy looks up the name.
+    /// `socks5h`: the proxy looks up the name of the server.
     Socks5h,
 }
 
-/// A text that names no proxy, or none that this client can use. Never shows the text, which may hold a password.
+/// A text that is not the URL of a proxy, or one of a proxy that this client cannot use. It never shows the text, which may
+/// hold a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidProxy {
     variable: Option<&'static str>,
@@ -87,10 +90,10 @@ enum Direct {
 }
 
 impl ProxyRules {
-    /// Reads the variables of an environment: [`std::env::vars_os`], or any other list.
+    /// Reads the variables of an environment, [`std::env::vars_os`] or any other list. All other names are ignored.
     ///
     /// # Errors
-    /// [`InvalidProxy`] names the variable that is in effect and names no proxy.
+    /// [`InvalidProxy`] names the variable that is in effect and holds no URL of a proxy.
     pub fn from_vars<N: AsRef<OsStr>, V: AsRef<OsStr>>(
         vars: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, InvalidProxy> {
@@ -110,19 +113,19 @@ impl ProxyRules {
         })
     }
 
-    /// Every `https` URL through this proxy.
+    /// Rules that send every `https` URL through this proxy.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
         Self { proxy: Some(proxy), ..Self::default() }
     }
 
-    /// The proxy for `https` URLs that no entry of `NO_PROXY` covers.
+    /// The proxy for `https` URLs that no entry of `NO_PROXY` covers; `None` if there is no proxy.
     #[must_use]
     pub fn https_proxy(&self) -> Option<&ProxyUrl> {
         self.proxy.as_ref()
     }
 
-    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` one is.
+    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` URL is.
     #[must_use]
     pub fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
         let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
@@ -245,31 +248,31 @@ impl ProxyUrl {
         Some(Self { scheme, host, port, credentials })
     }
 
-    /// How it is spoken to.
+    /// How a client speaks to this proxy.
     #[must_use]
     pub fn scheme(&self) -> ProxyScheme {
         self.scheme
     }
 
-    /// Its name or address, without the brackets of an IPv6 address.
+    /// The name of the proxy in lower case, or its address; an IPv6 address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Its port: the scheme's own (80, 443, 1080) if none was named.
+    /// The port of the proxy. If the URL names none: 80 for `http`, 443 for `https`, 1080 for SOCKS.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The user and the password, decoded.
+    /// The user and the password for the proxy, percent-decoded; `None` if the URL has none.
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
-    /// The proxy itself, if its scheme is one of `usable`.
+    /// This proxy again, if its scheme is one of `usable`.
     ///
     /// # Errors
     /// [`InvalidProxy`] names the scheme.

@@ -6,8 +6,8 @@ use http::StatusCode;
 
 use crate::Delivery;
 
-/// Why an attempt has no answer: what a client gives to [`Attempt::finish`](crate::Attempt::finish). `E` is the error of
-/// its HTTP stack.
+/// Why an attempt has no answer: what a client gives to [`Attempt::finish`](crate::Attempt::finish). `E` is the error of its
+/// HTTP stack. For authors of clients.
 ///
 /// | constructor | the client knows that | the call is sent again |
 /// | --- | --- | --- |
@@ -19,7 +19,8 @@ use crate::Delivery;
 /// | [`proxy_refused`](Self::proxy_refused) | a proxy refused to connect (407, or any answer to CONNECT but 2xx) | no |
 /// | [`setup`](Self::setup) | the stack cannot be used as it is set up | no |
 ///
-/// The place of the failure (name, connection, TLS) says whether something was sent, never the words of an error.
+/// Whether something was sent is to be seen from the place of the failure (name, connection, TLS), never from the words of an
+/// error.
 #[derive(Debug)]
 #[must_use = "it ends the attempt when it is given to `finish`"]
 pub struct TransportError<E> {
@@ -42,43 +43,45 @@ impl<E> TransportError<E> {
         Self { failure, source: source.into() }
     }
 
-    /// The connection failed before anything of the request was sent.
+    /// For an attempt whose connection failed before anything of the request was sent.
     pub fn not_sent(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::NotSent), source)
     }
 
-    /// The server's certificate was refused; nothing was sent.
+    /// For an attempt that refused the server's certificate; nothing was sent.
     pub fn untrusted(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Untrusted), source)
     }
 
-    /// The request may have arrived, and no whole answer came.
+    /// For an attempt whose request may have arrived, and that got no whole answer.
     pub fn unknown(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
 
-    /// The HTTP stack failed, and `delivery` says whether the request may have arrived: what [`not_sent`](Self::not_sent),
-    /// [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for.
+    /// For an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived.
+    /// [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for it.
     pub fn failed(delivery: Delivery, source: E) -> Self {
         Self::new(TransportFailure::Failed(delivery), source)
     }
 
-    /// The HTTP stack cannot be used as it is set up; nothing was sent.
+    /// For an HTTP stack that cannot be used as it is set up; nothing was sent.
     pub fn setup(source: E) -> Self {
         Self::new(TransportFailure::Setup, source)
     }
 
-    /// A proxy refused to connect; nothing reached the server. `None` if the stack does not tell the status.
+    /// For an attempt whose proxy refused to connect, with this status; `None` if the stack does not report one. Nothing
+    /// reached the server.
     pub fn proxy_refused(status: Option<StatusCode>, source: E) -> Self {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
 
-    /// The attempt took longer than its time-out.
+    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived.
     pub fn timed_out(delivery: Delivery) -> Self {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// The answer is larger than allowed, and was not read further. `None` if its head is too large to have a status.
+    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its head
+    /// is too large to have one.
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }
@@ -87,17 +90,17 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::HeadTooLarge(status), None)
     }
 
-    /// The same failure with the error of the HTTP stack behind it.
+    /// The same failure with the error of the HTTP stack as its source, in place of an earlier one.
     pub fn with_source(self, source: E) -> Self {
         Self { source: Some(source), ..self }
     }
 
-    /// The same failure with another type for the stack's error, as to box it.
+    /// The same failure with another type for the HTTP stack's error, for instance to box it.
     pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> TransportError<U> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }
 
-    /// Whether something was sent.
+    /// Whether the request may have arrived at the API.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()

@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::TransportError;
 
-/// What a call and each of its attempts may use of time and memory: the same on every client, whatever its HTTP stack's
-/// own limits are.
+/// How much time and memory a call and each of its attempts may take: the same on every client, whatever its HTTP stack's own
+/// limits are.
 ///
 /// The core sets no timer and reads no socket; a client keeps to what an [`Attempt`](crate::Attempt) says.
 ///
@@ -23,29 +23,31 @@ use crate::TransportError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportLimits {
-    /// How long a whole call may take, all attempts and waits included; `None`, the default, leaves it to the
-    /// [`RetryPolicy`](crate::RetryPolicy). [`Call::timeout`](crate::Call::timeout) sets another for one call.
+    /// How long a whole call may take, all attempts and waits included. `None`, the default, leaves it to the
+    /// [`RetryPolicy`](crate::RetryPolicy), which says 60 s by default. [`Call::timeout`](crate::Call::timeout) sets another
+    /// for one call.
     pub timeout: Option<Duration>,
-    /// How long one attempt may take, connecting and the body included. `None`, the default, means what the call may take,
-    /// if a time-out is set for the call, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
+    /// How long one attempt may take, connecting and the body included. `None`, the default, means as long as the call may take
+    /// if `timeout` or [`Call::timeout`](crate::Call::timeout) is set, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
     pub attempt_timeout: Option<Duration>,
     /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
     pub connect_timeout: Duration,
-    /// The most bytes of body that are read; 32 MiB by default.
+    /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call.
     pub max_body_size: usize,
 }
 
 impl TransportLimits {
-    /// How long an attempt may take if no time-out is set at all.
+    /// How long an attempt may take if no time-out is set at all: 30 s.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// The longest time-out that makes a difference: a hundred years. Some HTTP stacks panic at [`Duration::MAX`].
+    /// The longest time-out of an attempt: a hundred years. A longer one counts as this, since some HTTP stacks panic at
+    /// [`Duration::MAX`].
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    /// The most header lines of an answer.
+    /// The most header lines that an answer may have: 100.
     pub const MAX_HEADERS: usize = 100;
-    /// The most bytes of header lines of an answer.
+    /// The most bytes that the header lines of an answer may have together: 64 KiB.
     pub const MAX_HEADER_SIZE: usize = 64 * 1024;
 
-    /// Checks the head of an answer.
+    /// Checks the head of an answer against [`MAX_HEADERS`](Self::MAX_HEADERS) and [`MAX_HEADER_SIZE`](Self::MAX_HEADER_SIZE).
     ///
     /// # Errors
     /// [`TransportError::too_large`] if it has more than 100 header lines or 64 KiB of them.
@@ -61,10 +63,10 @@ impl TransportLimits {
         Ok(())
     }
 
-    /// Adds what was read to a body.
+    /// Appends the bytes `read` to `body`, if the limit allows it.
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if it is then longer than `max_body_size`; nothing is added.
+    /// [`TransportError::too_large`] if the body is then longer than `max_body_size`; nothing is appended.
     pub fn extend_body<E>(&self, status: StatusCode, body: &mut Vec<u8>, read: &[u8]) -> Result<(), TransportError<E>> {
         if read.len() > self.max_body_size.saturating_sub(body.len()) {
             return Err(TransportError::too_large(Some(status)));

@@ -6,17 +6,18 @@ use cometly_core::ApiKey;
 
 use crate::{KeyError, KeyRef, NoKey};
 
-/// References that are tried in order until one has a key.
+/// References to a key, tried in order until one has a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChain {
     references: Vec<KeyRef>,
 }
 
 impl KeyChain {
-    /// The first key that there is. Blocks as [`KeyRef::read`] does, once for each reference.
+    /// Reads the key of the first reference that has one; the references after it are not read. It blocks as [`KeyRef::read`]
+    /// does, once for each reference that it tries.
     ///
     /// # Errors
-    /// [`NoKey`] if there is none, with one error for each reference.
+    /// [`NoKey`] if no reference has a key, with one error for each; also if the chain is empty.
     pub fn read(&self) -> Result<FoundKey, NoKey> {
         let mut errors = Vec::new();
         for reference in &self.references {
@@ -41,7 +42,8 @@ impl From<Vec<KeyRef>> for KeyChain {
     }
 }
 
-/// A key, the reference that has it, and why those before it have none. `Display` shows all but the key.
+/// A key from [`KeyChain::read`], with the reference that has it and why those before it have none. `Display` shows all but the
+/// key.
 #[derive(Clone, Debug)]
 pub struct FoundKey {
     key: ApiKey,
@@ -50,19 +52,19 @@ pub struct FoundKey {
 }
 
 impl FoundKey {
-    /// The key.
+    /// The key that was found.
     #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.key
     }
 
-    /// The reference that has it.
+    /// The reference that has the key.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.reference
     }
 
-    /// Why the references before it have none, in order.
+    /// Why the references before it have no key: one error for each, in order; empty if the first one has it.
     #[must_use]
     pub fn passed_over(&self) -> &[KeyError] {
         &self.passed_over

@@ -23,9 +23,9 @@ const STEP: Duration = Duration::from_millis(20);
 #[cfg(unix)]
 static RUNNING: Mutex<Vec<rustix::process::Pid>> = Mutex::new(Vec::new());
 
-/// Kills the programs of `cmd:` references that run now, with what they started: for a process that is about to end at once, as by
-/// Ctrl-C. A [`Watcher`](crate::Watcher) that is dropped, and a read that gives up, do so by themselves. On Unix; elsewhere
-/// it does nothing.
+/// Kills the programs of `cmd:` references that run now, with the processes that they started. It is for a process that is
+/// about to end at once, as by Ctrl-C: a [`Watcher`](crate::Watcher) that is dropped, and a read that gives up, end their
+/// program by themselves. Outside Unix this does nothing.
 pub fn end_commands() {
     #[cfg(unix)]
     for group in running().drain(..) {

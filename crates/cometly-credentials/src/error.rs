@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{KeyRef, Problem};
 
-/// Why a reference has no key: which one, and what is wrong there. Never holds what was read.
+/// Why a reference has no key: the reference, and what is wrong where it leads. It never holds what was read.
 #[derive(Clone)]
 pub struct KeyError {
     inner: Box<(KeyRef, Problem)>,
@@ -15,7 +15,7 @@ impl KeyError {
         Self { inner: Box::new((reference, problem)) }
     }
 
-    /// The reference that no key could be read from.
+    /// The reference from which no key could be read.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.inner.0
@@ -34,14 +34,14 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// Why no reference of a [`KeyChain`](crate::KeyChain) has a key: one error for each, in order.
+/// Why no reference of a [`KeyChain`](crate::KeyChain) has a key.
 #[derive(Clone)]
 pub struct NoKey {
     pub(crate) errors: Vec<KeyError>,
 }
 
 impl NoKey {
-    /// One error for each reference, in order.
+    /// One error for each reference of the chain, in its order; empty for an empty chain.
     #[must_use]
     pub fn errors(&self) -> &[KeyError] {
         &self.errors

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// Where a key is: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`.
+/// A reference to a key, that is, where a key is to be read: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`. Parsing it reads
+/// nothing; [`read`](KeyRef::read) does.
 ///
 /// ```
 /// use cometly_credentials::KeyRef;
@@ -27,7 +28,8 @@ pub(crate) enum Place {
 }
 
 impl KeyRef {
-    /// The reference as it was written, fit for a configuration file. A command's arguments are in it.
+    /// The reference as it was written, to be stored in a configuration file. It holds the arguments of a command, which may be
+    /// secret.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -86,7 +88,7 @@ fn split(text: &str) -> Result<Vec<String>, InvalidKeyRef> {
     Ok(words)
 }
 
-/// Shows a command's program alone: an argument may be a secret.
+/// Shows the program of a command without its arguments, one of which may be a secret.
 impl fmt::Display for KeyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
@@ -104,21 +106,21 @@ impl fmt::Debug for KeyRef {
     }
 }
 
-/// Why a text is no reference to a key. Does not show the text, which may be the key itself.
+/// Why a text is not a reference to a key. It does not hold the text, which may be the key itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidKeyRef {
-    /// It begins with none of `env:`, `file:`, `cmd:`.
+    /// The text begins with none of `env:`, `file:` and `cmd:`.
     Scheme,
-    /// What follows `env:` is not the name of a variable.
+    /// The text after `env:` is not the name of a variable: letters, digits and `_`, no digit first.
     Variable,
-    /// Nothing follows `file:`.
+    /// There is no path after `file:`.
     Path,
-    /// Nothing follows `cmd:`.
+    /// There is no program after `cmd:`.
     Program,
-    /// A quotation mark in a command is not closed.
+    /// A quotation mark in the command after `cmd:` is not closed.
     Quote,
-    /// It holds a NUL character.
+    /// The text holds a NUL character.
     Nul,
 }
 

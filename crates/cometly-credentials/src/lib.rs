@@ -25,7 +25,7 @@
 //! | --- | --- | --- |
 //! | `env:NAME` | an environment variable | never: a process keeps its environment |
 //! | `file:PATH` | a file, or what a symlink there points to | each second |
-//! | `cmd:PROGRAM ARGS…` | what a program prints | when the API refused the key, and before [a told expiry](WatcherBuilder::expires_after); at most once a minute |
+//! | `cmd:PROGRAM ARGS…` | what a program prints | when the API refused the key, and before the end that [`expires_after`](WatcherBuilder::expires_after) sets; at most once a minute |
 //!
 //! A key is one line. One line feed at its end (`\n` or `\r\n`) is no part of it; nothing else is trimmed.
 //!

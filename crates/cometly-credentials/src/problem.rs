@@ -4,44 +4,44 @@ use std::{fmt, io, path::PathBuf};
 
 use cometly_core::{ApiKey, InvalidApiKey};
 
-/// What is wrong where a key should be.
+/// Why no key could be read from a reference; from [`KeyError::problem`](crate::KeyError::problem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
     /// The environment variable is not set.
     NotSet,
-    /// The text is no key: empty, padded, of two lines, in quotation marks, and so on.
+    /// The text that was read is not a key: it is empty, padded, of two lines, in quotation marks, and so on.
     Key(InvalidApiKey),
-    /// The text is JSON.
+    /// The text that was read is JSON, and not the key alone.
     Json,
-    /// More was read than a key can be.
+    /// The file or the output of the program has 8 KiB or more.
     TooLarge,
     /// The file cannot be opened or read, or the program cannot be started.
     Io(io::ErrorKind),
-    /// It is a folder, a device, a pipe or a socket.
+    /// The path leads to a folder, a device, a pipe or a socket, and not to a regular file.
     NotAFile,
-    /// The file's mode lets others read or write it.
+    /// The file's mode lets other users read or write it. Only on Unix.
     OpenFile {
-        /// The permission bits.
+        /// The permission bits of the file, as `0o644`.
         mode: u32,
     },
-    /// The file belongs to another user, who is not root.
+    /// The file belongs to another user than this one and root. Only on Unix.
     ForeignOwner,
-    /// Others can change this folder, and so put another file in place of the key's.
+    /// Other users can change a folder above the file, and so put another file in its place. Only on Unix.
     OpenFolder {
-        /// The folder.
+        /// The path of that folder.
         path: PathBuf,
     },
-    /// The file changed while it was read, each time.
+    /// The file was being written: it changed between two reads, 50 ms apart, five times in a row.
     Changing,
-    /// The program did not end in ten seconds.
+    /// The program did not end within ten seconds, and was killed.
     TimedOut,
-    /// The program failed.
+    /// The program ended, and not with exit code 0.
     Failed {
-        /// Its exit code; `None` if a signal ended it.
+        /// The exit code of the program; `None` if a signal ended it.
         code: Option<i32>,
     },
-    /// The watcher ended while the program ran.
+    /// The [`Watcher`](crate::Watcher) was dropped while the program ran, which was killed.
     Stopped,
 }
 

@@ -7,7 +7,8 @@ use cometly_core::ApiKey;
 use crate::{KeyError, KeyRef, command, content, file, key_ref::Place};
 
 impl KeyRef {
-    /// Reads the key. Blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds.
+    /// Reads the key. It blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds,
+    /// and one more if the program cannot be killed.
     ///
     /// # Errors
     /// [`KeyError`] names the reference, what is wrong there, and what to do. It never holds what was read.

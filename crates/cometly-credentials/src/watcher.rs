@@ -20,9 +20,10 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// A command is not asked more often than this.
 const MIN_ASK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Watches a [`KeyRef`] and [rotates](Api::rotate) an [`Api`] to each new key there. Ends when it is dropped.
+/// A thread that watches a [`KeyRef`] and [rotates](Api::rotate) an [`Api`] to each new key there. It ends when the watcher is
+/// dropped, and dropping waits for it.
 ///
-/// It owns one thread. Whatever goes wrong, the `Api` keeps the key that it has; [`status`](Self::status) says what it was.
+/// Whatever goes wrong, the `Api` keeps the key that it has; [`status`](Self::status) says what it was.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,26 +65,27 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to watch `reference`, which the key of `api` came from.
+    /// Begins to watch `reference`, from which the key of `api` was just read, with the default settings: a file is read each
+    /// second.
     ///
     /// # Errors
-    /// The system's, if there is no further thread to be had.
+    /// That of the operating system, if it gives no thread.
     pub fn start(reference: KeyRef, api: &Api) -> io::Result<Self> {
         Self::builder(reference).start(api)
     }
 
-    /// A watcher with settings of your own.
+    /// A builder for a watcher of `reference` with settings of your own.
     pub fn builder(reference: KeyRef) -> WatcherBuilder {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }
 
-    /// What is watched.
+    /// The reference that is watched.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.reference
     }
 
-    /// What came of it so far.
+    /// What the watcher has seen so far, as a copy.
     #[must_use]
     pub fn status(&self) -> WatchStatus {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -110,7 +112,7 @@ impl fmt::Debug for Watcher {
     }
 }
 
-/// Makes a [`Watcher`]; from [`Watcher::builder`].
+/// The settings of a [`Watcher`]; from [`Watcher::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WatcherBuilder {
@@ -121,13 +123,15 @@ pub struct WatcherBuilder {
 }
 
 impl WatcherBuilder {
-    /// How often a file is read, and how soon a refused key is noticed: a second by default, 10 ms at least.
+    /// How often a file is read, and how soon it is noticed that the API refused a key: each second by default. Less than 10 ms
+    /// counts as 10 ms.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
     }
 
-    /// How long a key that a command prints is valid. The command is asked again when nine tenths of it are over.
+    /// How long a key that a command prints is valid; by default without end. The command is run again when nine tenths of it
+    /// are over, but at most once a minute. It has no effect on files and variables.
     pub fn expires_after(mut self, lifetime: Duration) -> Self {
         self.expires_after = Some(lifetime);
         self
@@ -137,7 +141,7 @@ impl WatcherBuilder {
     /// [`expires_after`](Self::expires_after) begins now.
     ///
     /// # Errors
-    /// The system's, if there is no further thread to be had.
+    /// That of the operating system, if it gives no thread.
     pub fn start(self, api: &Api) -> io::Result<Watcher> {
         let (wake, woken) = channel();
         let (status, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
@@ -156,7 +160,7 @@ impl WatcherBuilder {
     }
 }
 
-/// What a [`Watcher`] has seen.
+/// What a [`Watcher`] has seen so far; from [`Watcher::status`].
 #[derive(Clone, Debug, Default)]
 pub struct WatchStatus {
     changes: u64,
@@ -165,19 +169,19 @@ pub struct WatchStatus {
 }
 
 impl WatchStatus {
-    /// How often the key was replaced.
+    /// How often the watcher replaced the key of the [`Api`] by another one.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// How often the reference was read, or its command was asked.
+    /// How often the watcher read the file or ran the command; always 0 for a variable.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.reads
     }
 
-    /// Why the last look found no key; `None` if it found one.
+    /// Why the latest read found no key; `None` if it found one, or before the first read.
     #[must_use]
     pub fn last_error(&self) -> Option<&KeyError> {
         self.last_error.as_ref()

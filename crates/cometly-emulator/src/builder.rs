@@ -16,7 +16,8 @@ use crate::store::persistence::Store;
 use crate::store::row::Kept;
 use crate::store::seeds::Wanted;
 
-/// Settings for an [`Emulator`](crate::Emulator); made by [`Emulator::builder`](crate::Emulator::builder).
+/// The settings of an [`Emulator`](crate::Emulator); from [`Emulator::builder`](crate::Emulator::builder). A setter that is
+/// called twice replaces the value, except for [`limit`](Self::limit) and [`key`](Self::key).
 ///
 /// ```
 /// use std::time::Duration;
@@ -73,126 +74,134 @@ impl EmulatorBuilder {
         }
     }
 
-    /// How many calls an endpoint allows in each window, for each Space. The path is written as in Cometly's documentation,
-    /// after `/public-api/v1`.
+    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit. The path is written
+    /// as in Cometly's documentation, after `/public-api/v1`: `/events`. [`start`](Self::start) fails for an endpoint that the
+    /// emulator does not have. A second call for the same endpoint replaces the number.
     pub fn limit(mut self, method: &str, path: &str, calls: u32) -> Self {
         self.own_limits.push((method.to_owned(), path.to_owned(), calls));
         self
     }
 
-    /// Takes away every limit, those set so far included, and with the limits their headers.
+    /// Removes every rate limit, those set so far included, and with the limits their headers. A later [`limit`](Self::limit)
+    /// sets one again.
     pub fn no_limits(mut self) -> Self {
         self.documented_limits = false;
         self.own_limits.clear();
         self
     }
 
-    /// How long the limits' window is: a minute by default. Laravel counts whole seconds, so this is rounded up to them.
+    /// How long the window of the rate limits is: a minute by default. Laravel counts whole seconds, so this is rounded up to
+    /// them, at least one.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// How many events `GET /events` lists before any is tracked: 1000 by default, at most 10 million. They are numbered from
-    /// 1 and spread evenly over the 30 days before the emulator started, by its clock; with a [`seed`](Self::seed), over the
-    /// 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00.
+    /// How many events `GET /events` lists before any is tracked: 1000 by default. More than 10 million is an error of
+    /// [`start`](Self::start). They are numbered from 1 and spread evenly over the 30 days before the emulator started, by its
+    /// clock; with a [`seed`](Self::seed), over the 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00.
     pub fn seeded_events(mut self, count: u32) -> Self {
         self.wanted.events = Some(count.into());
         self
     }
 
-    /// How many contacts there are before any is created: 250 by default, at most 100,000, beyond which it does not start. They were created in the same 30
-    /// days as the [events](Self::seeded_events), and are numbered from 1.
+    /// How many contacts there are before any is created: 250 by default. More than 100,000 is an error of
+    /// [`start`](Self::start). They were created in the same 30 days as the [events](Self::seeded_events), and are numbered
+    /// from 1.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
-    /// How many companies there are: 250 by default, at most 10 million, beyond which it does not start. They were created in the same 30 days as the
-    /// [events](Self::seeded_events), and are numbered from 1.
+    /// How many companies there are: 250 by default. More than 10 million is an error of [`start`](Self::start). They were
+    /// created in the same 30 days as the [events](Self::seeded_events), and are numbered from 1.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
     }
 
-    /// The number that the example data is drawn from, and fixes its dates: the same number, 0 too, gives the same data on every
-    /// machine and on every day. Without this call the number is 0, and the dates end when the emulator starts.
+    /// The number that the example data is drawn from. It fixes the dates too: the same number, 0 too, gives the same data on
+    /// every machine and on every day. Without this call the number is 0, and the dates end when the emulator starts.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self
     }
 
-    /// The port to listen on: a free one by default.
+    /// The port to listen on; a free one by default, as with 0.
     pub fn port(mut self, port: u16) -> Self {
         self.network.listen.set_port(port);
         self
     }
 
-    /// The address to listen on: 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, others can
-    /// reach it: a client with a key can call the API, and the page wants a token then, which is in
+    /// The address to listen on; 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, other machines
+    /// can reach it: a client with a key can call the API, and the page asks for a token then, which is in
     /// [`Emulator::page_url`](crate::Emulator::page_url).
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.network.listen = address;
         self
     }
 
-    /// The port of the host from which exports are downloaded, on the address of [`listen`](Self::listen): a free one by
+    /// The port of the host from which exports are downloaded, on the address of [`listen`](Self::listen); a free one by
     /// default.
     pub fn downloads_port(mut self, port: u16) -> Self {
         self.network.downloads_port = port;
         self
     }
 
-    /// By which URL clients reach it, `http://emulator:8080` say: what it shows and puts into its answers, and the name by
-    /// which the page may be opened, beside those of this machine. Exports are downloaded from the same host, by the port that
-    /// [`downloads_port`](Self::downloads_port) has.
+    /// The URL by which clients reach the emulator, such as `http://emulator:8080`: scheme, host and port only, else
+    /// [`start`](Self::start) fails. It is what the emulator shows and puts into its answers, and a name by which the page may
+    /// be opened, beside those of this machine. Exports are downloaded from the same host, by the port of
+    /// [`downloads_port`](Self::downloads_port). By default it is the address of [`listen`](Self::listen), 127.0.0.1 for
+    /// 0.0.0.0.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_url = Some(url.into());
         self
     }
 
-    /// By which URL exports are downloaded, if that does not follow from [`public_url`](Self::public_url).
+    /// The URL by which exports are downloaded: scheme, host and port only, else [`start`](Self::start) fails. By default it
+    /// follows from [`public_url`](Self::public_url) and [`downloads_port`](Self::downloads_port).
     pub fn public_downloads_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_downloads_url = Some(url.into());
         self
     }
 
-    /// The token that the page wants, of ASCII letters and digits: a random one by default where others can reach it, and none
-    /// on loopback.
+    /// The token that the page and the control API ask for, of ASCII letters and digits, else [`start`](Self::start) fails. By
+    /// default it is a random one if other machines can reach the emulator, and on loopback none is asked for.
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
         self.network.page_token = Some(token.into());
         self
     }
 
-    /// A further key of the emulator's first Space, one that can be written down beforehand: printable ASCII without blanks, quotation marks, backslashes and
-    /// commas, in Cometly's form `12|abc…` or any other. It is valid from each start on.
+    /// Adds a key of the emulator's first Space that is known beforehand, with these abilities; it can be called several times.
+    /// The key has 4 to 512 printable ASCII characters, none of them a blank, quotation mark, backslash or comma, else
+    /// [`start`](Self::start) fails: Cometly's form `12|abc…` or any other.
     pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
         self.fixed_keys.push((key.into(), abilities.to_vec()));
         self
     }
 
-    /// The clock that the rate limits go by: the system's by default.
+    /// The clock that the rate limits and all dates go by; the system's by default.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many requests are remembered, the latest ones: 65,536 by default. Their bodies and headers together never take
-    /// more than 64 MiB.
+    /// How many requests [`received_requests`](crate::Emulator::received_requests) remembers, the latest ones; 65,536 by
+    /// default. Their bodies and headers together never take more than 64 MiB.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
     }
 
-    /// Keeps only the latest `count` tracked events, and forgets older ones together with their idempotency keys: for programs
-    /// that track without end. By default none is forgotten, and when a million or 256 MiB of them are kept, further ones are
-    /// answered by 507.
+    /// Keeps only the latest `count` tracked events, at most a million, and forgets older ones together with their idempotency
+    /// keys: for programs that track without end. By default none is forgotten, and when a million or 256 MiB of them are kept,
+    /// further ones are answered by 507.
     pub fn keep_events(mut self, count: usize) -> Self {
         self.kept_events = Some(count);
         self
     }
 
-    /// How many bytes a body may have before it is answered by 413: 8 MiB by default, PHP's own default.
+    /// The largest body of a request in bytes; 8 MiB by default, PHP's own default. A larger one is answered by 413.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dates::{END_OF_TIME, http_date};
 
-/// The emulator's clock: the system's, or a stopped one. Either can be pushed forward.
+/// The clock of an emulator: the system's, or a stopped one. Either can be pushed forward.
 ///
 /// Clones show the same time, so a test keeps one and gives the other to the emulator:
 ///
@@ -28,13 +28,13 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The system's clock.
+    /// A clock that shows the system's time.
     #[must_use]
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// A clock stopped at the present moment, and moves only by [`advance`](Self::advance).
+    /// A clock that is stopped at the present moment, and moves only by [`advance`](Self::advance).
     #[must_use]
     pub fn stopped() -> Self {
         Self { stopped_at: Some(system_millis()), ..Self::default() }
@@ -46,7 +46,7 @@ impl Clock {
         Self { stopped_at: Some(millis), ..Self::default() }
     }
 
-    /// Pushes the clock, and every clone of it, forward.
+    /// Pushes the clock, and every clone of it, forward by this time. It cannot be set back.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let ahead = |millis: u64| Some(millis.saturating_add(by));

@@ -22,7 +22,7 @@ use crate::server::network::Bound;
 use crate::store::restore::Beginning;
 use crate::store::settled::Wait;
 
-/// A running Cometly, on a port of 127.0.0.1 by default, served by a thread of its own.
+/// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own.
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
@@ -41,52 +41,56 @@ impl Emulator {
     /// system's clock. It runs until it is dropped.
     ///
     /// # Errors
-    /// If the system gives it no port or no thread.
+    /// If the system gives no port, no thread, or no epoll or kqueue.
     pub fn start() -> io::Result<Self> {
         Self::builder().start()
     }
 
-    /// Settings, to be followed by [`EmulatorBuilder::start`].
+    /// A builder for an emulator with settings of your own, to be followed by [`EmulatorBuilder::start`].
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::new()
     }
 
-    /// What takes the place of `https://app.cometly.com/public-api/v1`: `http://127.0.0.1:PORT/public-api/v1`.
+    /// The base URL for the client under test, in place of `https://app.cometly.com/public-api/v1`:
+    /// `http://127.0.0.1:PORT/public-api/v1`, with the host of [`listen`](EmulatorBuilder::listen) or
+    /// [`public_url`](EmulatorBuilder::public_url).
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Where it listens.
+    /// The socket address on which the emulator listens, with the real port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of the page that shows each call: `http://127.0.0.1:PORT/_emulator`. If the emulator listens beyond this machine,
-    /// the URL has a token in it, which the page asks for. The control API lies below the same path; see the
+    /// The URL of the page that shows each call: `http://127.0.0.1:PORT/_emulator`. Its host is the address of
+    /// [`listen`](EmulatorBuilder::listen), 127.0.0.1 for 0.0.0.0, or that of [`public_url`](EmulatorBuilder::public_url). If
+    /// other machines can reach the emulator, or [`page_token`](EmulatorBuilder::page_token) was called, the page asks for a
+    /// token, and the URL holds it. The control API lies below the same path; see the
     /// [README](https://crates.io/crates/cometly-emulator).
     #[must_use]
     pub fn page_url(&self) -> String {
         self.page_url.clone()
     }
 
-    /// The keys that it began with; with a data folder, those that the folder began with.
+    /// The three keys that the emulator began with; with a data folder, those that the folder began with.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// The Space of [`Keys::full`] and [`Keys::no_permission`].
+    /// The first Space, that of [`Keys::full`] and [`Keys::no_permission`].
     #[must_use]
     pub fn space(&self) -> Space {
         self.space
     }
 
-    /// Makes a further key of a Space. Keys of one Space share its rate limits.
+    /// Makes a new key of this Space with these abilities, and gives its text. Keys of one Space share its rate limits.
     ///
-    /// A key that lacks the ability for a call is answered by 403, `Invalid ability provided.`; one that has no ability at
-    /// all, by 403, `This action is unauthorized.`
+    /// A key that lacks the ability for a call is answered by 403, `Invalid ability provided.`; one that has no ability at all,
+    /// by 403, `This action is unauthorized.`
     #[must_use]
     pub fn issue_key(&self, space: Space, abilities: &[Ability]) -> String {
         let (key, written) = self.backend.change().issue_key(space, abilities);
@@ -95,26 +99,27 @@ impl Emulator {
         key
     }
 
-    /// Makes a key invalid from now on.
+    /// Makes a key invalid from now on: its calls are answered by 401. An unknown key changes nothing.
     pub fn revoke_key(&self, key: &str) {
         let written = self.backend.change().revoke_key(key);
         drop(written.map(Wait::done));
     }
 
-    /// Lets something go wrong from now on. Of several faults, the oldest one whose turn it is strikes a call; beyond 256, the
-    /// oldest one gives way.
+    /// Switches a fault on. Of several faults, the oldest one that applies to a call is the only one that strikes it. At most
+    /// 256 are on: one more switches the oldest off. The id is for [`remove_fault`](Self::remove_fault).
     #[expect(clippy::must_use_candidate, reason = "a fault that is never removed needs no name")]
     pub fn inject(&self, fault: Fault) -> FaultId {
         self.backend.change().faults.inject(fault)
     }
 
-    /// The faults that are switched on, oldest first. One that has struck as often as it should is not.
+    /// The faults that are on, oldest first. A fault that has struck as often as [`up_to_n_times`](Fault::up_to_n_times) says
+    /// is off.
     #[must_use]
     pub fn faults(&self) -> Vec<InjectedFault> {
         self.backend.state().faults.list()
     }
 
-    /// Switches a fault off; says whether it was on.
+    /// Switches this fault off, and says whether it was on. The other faults stay on.
     #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.backend.change().faults.remove(id)
@@ -125,7 +130,7 @@ impl Emulator {
         self.backend.change().faults.clear();
     }
 
-    /// The requests answered so far, oldest first: the latest ones, if there were more than
+    /// The requests to the API that were answered so far, oldest first: the latest ones, if there were more than
     /// [`keep_requests`](EmulatorBuilder::keep_requests).
     ///
     /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not.
@@ -134,17 +139,17 @@ impl Emulator {
         self.backend.state().record.latest()
     }
 
-    /// How many requests were answered so far, remembered or not.
+    /// How many requests to the API were answered so far, remembered or not.
     #[must_use]
     pub fn request_count(&self) -> u64 {
         self.backend.state().record.count()
     }
 
-    /// The events that `POST /events/track` took in, oldest first, each as one compact JSON object: strings trimmed and
-    /// empty ones null, as the application sees them.
+    /// The events that `POST /events/track` accepted, of all Spaces, oldest first, each as one compact JSON object: strings
+    /// trimmed and empty ones null, as the application sees them.
     ///
-    /// An event whose `idempotency_key` came before in its Space is answered by 202 and is not in here twice. None is forgotten,
-    /// unless [`keep_events`](EmulatorBuilder::keep_events) says so.
+    /// An event whose `idempotency_key` came before in its Space, or whose name and `order_id` did, is answered by 202 and is
+    /// not in here twice. None is forgotten, unless [`keep_events`](EmulatorBuilder::keep_events) says so.
     #[must_use]
     pub fn tracked_events(&self) -> Vec<String> {
         self.backend.state().records.tracked.to_json()
@@ -152,14 +157,15 @@ impl Emulator {
 
     /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 at most.
     ///
-    /// It is another origin than [`base_url`](Self::base_url), as a presigned URL is.
+    /// That host is another origin than [`base_url`](Self::base_url), as that of a presigned URL is.
     #[must_use]
     pub fn download_requests(&self) -> Vec<ReceivedRequest> {
         self.backend.state().downloads.latest()
     }
 
-    /// The [`download_requests`](Self::download_requests) that carried a key, or any `Authorization`, `Proxy-Authorization` or
-    /// `Cookie` header. The host that keeps the files must never get one, so a test asserts that this is empty.
+    /// The [`download_requests`](Self::download_requests) that carried a valid key anywhere in the URL or a header, or any
+    /// `Authorization`, `Proxy-Authorization` or `Cookie` header: the latest 1000. The host that keeps the files must never get
+    /// one, so a test asserts that this is empty.
     #[must_use]
     pub fn leaked_keys(&self) -> Vec<ReceivedRequest> {
         self.backend.state().leaks.latest()
@@ -167,12 +173,12 @@ impl Emulator {
 }
 
 impl EmulatorBuilder {
-    /// Starts the emulator.
+    /// Starts the emulator with these settings.
     ///
     /// # Errors
     /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be, a
-    /// [`key`](Self::key), a token or a public URL is none, the [address](Self::listen) is in use or not there, the data folder
-    /// cannot be used, or the system gives no port, no thread or no event queue.
+    /// [`key`](Self::key), a token or a public URL has a wrong form, the [address](Self::listen) is in use or not there, the
+    /// data folder cannot be used, or the system gives no port, no thread, or no epoll or kqueue.
     pub fn start(self) -> io::Result<Emulator> {
         let limits = self.limits()?;
         self.check_keys()?;

@@ -10,8 +10,8 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// A Space (workspace), to which keys, rate limits and data belong. Every Space begins with the same seeded data, and what
-/// is changed in one is not changed in another.
+/// A Space (workspace), to which keys, rate limits and data belong. Every Space of an emulator begins with the same seeded
+/// data, and what is changed in one is not changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
@@ -19,7 +19,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// A new Space whose subscription is active.
+    /// A new Space whose subscription is active. [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it.
     #[must_use]
     pub fn active() -> Self {
         Self { id: next_number(), active: true }
@@ -54,21 +54,21 @@ impl Space {
     }
 }
 
-/// What a key may do. The names are ours: Cometly publishes none.
+/// A permission that a key may have. The names are the emulator's own: Cometly publishes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// Read events: `GET /events`, and their exports.
+    /// May read events: `GET /events`, and their exports.
     EventsRead,
-    /// Send events: `POST /events/track`.
+    /// May track events: `POST /events/track`.
     EventsWrite,
-    /// Read companies: `GET /companies`, one of them, and their exports.
+    /// May read companies: `GET /companies`, one of them, and their exports.
     CompaniesRead,
-    /// Change companies: `PUT /companies/{id}`.
+    /// May change companies: `PUT /companies/{id}`.
     CompaniesWrite,
-    /// Read contacts: `GET /contacts`, one of them, and their exports.
+    /// May read contacts: `GET /contacts`, one of them, and their exports.
     ContactsRead,
-    /// Make and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
+    /// May create and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
     ContactsWrite,
 }
 
@@ -88,7 +88,7 @@ impl Ability {
         Self::ALL.iter().copied().find(|ability| name.as_str() == Some(ability.name()))
     }
 
-    /// Its name in JSON: `events:read` for [`EventsRead`](Self::EventsRead).
+    /// The name of the ability in JSON, as `events:read` for [`EventsRead`](Self::EventsRead).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -102,15 +102,17 @@ impl Ability {
     }
 }
 
-/// The keys that every emulator starts with, new in each one. `Debug` does not show them.
+/// The three keys that an emulator starts with, new in each emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug`
+/// does not show them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Keys {
-    /// May do everything, in a Space whose subscription is active.
+    /// A key with every ability, in the first Space, whose subscription is active.
     pub full: String,
-    /// Of the same Space, but without a single ability: 403, `This action is unauthorized.`
+    /// A key of the same Space without any ability: its calls are answered by 403, `This action is unauthorized.`
     pub no_permission: String,
-    /// May do everything, in a Space whose subscription is inactive: 403, `Your subscription is inactive.`
+    /// A key with every ability, in a Space whose subscription is inactive: its calls are answered by 403, `Your subscription
+    /// is inactive.`
     pub inactive: String,
 }
 

@@ -25,37 +25,38 @@ const SLACK: usize = 1024;
 /// How much is kept of the body of an answer.
 const ANSWER_BYTES: usize = 4096;
 
-/// A request that the emulator answered.
+/// A request that the emulator answered, with the beginning of its answer.
 ///
 /// The key is in [`headers`](Self::headers), but marked as sensitive: `Debug` shows `Sensitive` in its place.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// The path as it was written, still percent-encoded.
+    /// The path as the client wrote it: whole, as `/public-api/v1/events`, and still percent-encoded.
     pub path: String,
-    /// What follows the `?`, still percent-encoded.
+    /// The query after the `?`, still percent-encoded; `None` if there is no `?`.
     pub query: Option<String>,
-    /// The headers, in the order of their arrival where one is repeated.
+    /// The headers of the request; values of a name that came several times are in the order of their arrival.
     pub headers: HeaderMap,
-    /// The body; empty if it was too large to be accepted.
+    /// The body of the request; empty if it was too large to be accepted.
     pub body: Bytes,
-    /// What it was answered with, or would have been, had a [`Fault`](crate::Fault) not broken the connection; 444, as nginx
-    /// logs it, if the call was not even carried out.
+    /// The status of the answer, also if a [`Fault`](crate::Fault) kept it from arriving; 444, as nginx logs it, if the fault
+    /// broke the connection before the call was carried out.
     pub status: StatusCode,
-    /// The [name](crate::Fault::name) of the fault that struck it, if one did.
+    /// The [name](crate::Fault::name) of the fault that struck the request; `None` if none did.
     pub fault: Option<&'static str>,
-    /// False if a fault kept the backend from carrying it out. What the backend itself refused, it was free to carry out.
+    /// Whether the backend handled the call: false only if a fault kept it from that. A call that the backend itself refused
+    /// counts as handled.
     pub carried_out: bool,
-    /// How long it took until the last byte of the answer was on its way, or the connection was broken, what a
-    /// [`Fault`](crate::Fault) made of it included; until then, how long it took to have an answer.
+    /// How long it took until the last byte of the answer was written, or the connection was broken, the delay of a
+    /// [`Fault`](crate::Fault) included; while the answer is still being written, how long it took to make it.
     pub took: Duration,
     /// The headers of the answer.
     pub answer_headers: HeaderMap,
-    /// The beginning of the answer's body, 4096 bytes of it at most.
+    /// The first bytes of the answer's body, at most 4096.
     pub answer_start: Bytes,
-    /// How many bytes the answer's body has, or would have, had a fault not spoiled it.
+    /// How many bytes the answer's body has, not counting what a fault did to it.
     pub answer_length: usize,
     /// When it came, in seconds since 1970 by the emulator's clock.
     pub(crate) at: u64,

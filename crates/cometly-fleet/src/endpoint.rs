@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use cometly_core::SharedLane;
 
-/// What a fleet knows of one endpoint of a Space. From [`Fleet::endpoints`](crate::Fleet::endpoints).
+/// What the engine of a fleet holds of one endpoint of a Space; from [`Fleet::endpoints`](crate::Fleet::endpoints).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointStatus {
-    /// Calls that the server allows in a window, if it told.
+    /// How many calls the server allows in a window; `None` if it did not say.
     pub limit: Option<u64>,
-    /// How many of them are left, by the lowest number that the server told in this window. `None` before its first answer.
+    /// How many of them are left, by the lowest number that the server gave in this window; `None` before its first answer.
     pub left: Option<u64>,
-    /// Calls that were sent and have no answer yet.
+    /// How many calls of all processes were sent and have no answer yet.
     pub under_way: u64,
-    /// Calls of all processes that wait in line.
+    /// How many calls of all processes wait in line.
     pub waiting: u64,
-    /// How long until the window ends. `None` if none is known to be open.
+    /// How long until the window ends; `None` if no window is known to be open.
     pub resets_in: Option<Duration>,
-    /// How long the endpoint stays closed after a refusal.
+    /// How long the endpoint stays closed after a refusal; zero if it is open.
     pub closed_for: Duration,
 }
 

@@ -60,8 +60,8 @@ pub use status::{FleetStatus, SpaceStatus};
 /// How long [`Fleet::connect`] waits for the first connection.
 const FIRST_CONNECTION: Duration = Duration::from_secs(2);
 
-/// Processes that share one limit by way of Redis or Valkey. Clones share the connection, which lasts as long as a clone or
-/// a pacer of it.
+/// A connection to Redis or Valkey by which processes share one rate limit; from [`Fleet::connect`]. Clones share it, and it
+/// lasts as long as a clone or a pacer of it.
 #[derive(Clone)]
 pub struct Fleet {
     handle: Arc<Handle>,
@@ -77,13 +77,14 @@ struct Handle {
 struct Bell(Thread);
 
 impl Fleet {
-    /// Connects to `redis://user:password@host:6379/0`, or `rediss://` with the feature `tls`.
+    /// Connects to `redis://user:password@host:6379/0`, or `rediss://` with the feature `tls`. It blocks for up to two seconds
+    /// until the engine answers.
     ///
-    /// An engine that is down is no error: the fleet's pacers decide alone until it is there, and [`status`](Self::status)
-    /// says so. This waits for it for two seconds.
+    /// An engine that is down is no error: the fleet's pacers decide alone until it is there, and [`status`](Self::status) says
+    /// so.
     ///
     /// # Errors
-    /// What trying again does not cure: see [`FleetError`].
+    /// [`FleetError`], for a fault that trying again does not cure, such as a wrong password.
     pub fn connect(url: &str) -> Result<Self, FleetError> {
         let address = Address::read(url)?;
         let post = Arc::new(Post::new(address.to_string()));
@@ -100,13 +101,14 @@ impl Fleet {
         Ok(Self { handle: Arc::new(Handle { address, post, waker }) })
     }
 
-    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer). All that use the same name share the limits of one Space.
+    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer). All pacers with the same name, in any process on the
+    /// same engine, share the limits of one Space.
     ///
     /// The name is any that all processes know, such as `space-42`: never the key, and no hash of it, since keys rotate.
     ///
     /// # Errors
-    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like
-    /// an API key.
+    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like an API
+    /// key.
     pub fn pacer(&self, space: &str) -> Result<Pacer, InvalidSpace> {
         let (pacer, mailbox) = Pacer::shared(space)?;
         mailbox.set_waker(self.handle.waker.clone());
@@ -114,17 +116,18 @@ impl Fleet {
         Ok(pacer)
     }
 
-    /// How the engine is, and which Spaces' pacers decide alone now.
+    /// Whether the engine answers, and which Spaces' pacers decide alone now.
     #[must_use]
     pub fn status(&self) -> FleetStatus {
         self.handle.post.status()
     }
 
-    /// What the engine holds of endpoints of a Space: of each method and path, as `("GET", "contacts/{id}")`, in their order.
-    /// `None` if there was no call for two windows. Changes nothing there, and uses a connection of its own.
+    /// What the engine holds of endpoints of the Space `space`: one value for each method and path of `endpoints`, such as
+    /// `("GET", "contacts/{id}")`, in their order. `None` if the endpoint had no call for two windows. This changes nothing
+    /// there, and uses a connection of its own.
     ///
     /// # Errors
-    /// If the engine cannot be asked now.
+    /// [`FleetError`] if the engine cannot be asked now.
     pub fn endpoints(
         &self,
         space: &str,
@@ -141,8 +144,8 @@ impl Fleet {
         Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())
     }
 
-    /// Waits until the engine has what the pacers had to tell it, for at most this long, and says whether it has. For the
-    /// end of a process: an answer that the engine does not hear of makes the next process find out what is left.
+    /// Waits until the engine has what the pacers had to report, for at most this long, and says whether it has. It is for the
+    /// end of a process: if the engine misses an answer, the next process has to find out what is left of the limit.
     #[must_use]
     pub fn settle(&self, at_most: Duration) -> bool {
         const STEP: Duration = Duration::from_millis(1);

@@ -2,31 +2,32 @@
 
 use std::fmt;
 
-/// How a fleet's engine is. `Display` is one line for a log, without any secret.
+/// The state of a fleet's engine and pacers; from [`Fleet::status`](crate::Fleet::status). `Display` is one line for a log,
+/// without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FleetStatus {
-    /// Host and port of the engine.
+    /// The host and port of the engine.
     pub engine: String,
-    /// Whether there is a connection.
+    /// Whether there is a connection to the engine.
     pub is_connected: bool,
-    /// Why not, or what failed since the last answer.
+    /// Why there is no connection, or what failed since the last answer; `None` if all is well.
     pub problem: Option<String>,
-    /// Questions that were answered, and those that were not.
+    /// How many questions of the pacers the engine answered since the fleet was connected.
     pub answered: u64,
-    /// Questions that the engine did not answer or could not be asked.
+    /// How many questions of the pacers the engine did not answer, or could not be asked.
     pub failed: u64,
-    /// One for each pacer that is in use.
+    /// The pacers that are in use, one item for each.
     pub spaces: Vec<SpaceStatus>,
 }
 
-/// How one pacer of a fleet is.
+/// The state of one pacer of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpaceStatus {
-    /// The name of the Space.
+    /// The name of the Space, as it was given to [`Fleet::pacer`](crate::Fleet::pacer).
     pub name: String,
-    /// Whether it decides alone now, since the engine failed or took longer than 50 ms.
+    /// Whether the pacer decides alone now, since the engine failed or took longer than 50 ms.
     pub is_alone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The same client without async.
+//! A client that waits for its answers instead of giving futures.
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call};
@@ -16,7 +16,8 @@ pub use stream::Body;
 
 use crate::Error;
 
-/// Sends calls on isahc and waits for the answer. From a [`Client`](crate::Client), whose settings it has:
+/// A client that sends calls on isahc and waits for their answers, with the settings of the async [`Client`](crate::Client)
+/// that it is made from:
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,13 +26,16 @@ use crate::Error;
 /// let client = cometly_isahc::blocking::Client::from(client);
 /// # Ok::<(), cometly_isahc::Error>(())
 /// ```
+///
+/// A call blocks its thread. Clones share isahc's client.
 #[derive(Clone, Debug)]
 pub struct Client {
     client: crate::Client,
 }
 
 impl Client {
-    /// A client with the default settings.
+    /// A client with the default settings. For others, make an async [`Client`](crate::Client) with its builder, and this from
+    /// it.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.
@@ -39,23 +43,25 @@ impl Client {
         crate::Client::new().map(Self::from)
     }
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, and again if the [retry policy](crate::ClientBuilder::retry_policy) says so, waits, and gives what its
+    /// last answer means for the call and for the key.
     ///
     /// # Errors
-    /// As [`Client::send`](crate::Client::send) of the async client.
+    /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         block_on(self.client.send(call))
     }
 
-    /// Sends a call and reads its success as JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`Client::json`](crate::Client::json) of the async client.
+    /// As [`json`](crate::Client::json) of the async client.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         block_on(self.client.json(call))
     }
 
-    /// Sends a request that came from [`Api::authorize`].
+    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. It may be
+    /// sent twice if its method is idempotent (GET, PUT, DELETE), whatever its body.
     ///
     /// # Errors
     /// As [`send`](Client::send).
@@ -63,13 +69,13 @@ impl Client {
         block_on(self.client.send_request(request, api))
     }
 
-    /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
-    /// async client.
+    /// Makes the next call use a new connection, as [`close_idle`](crate::Client::close_idle) of the async client.
     pub fn close_idle(&self) {
         self.client.close_idle();
     }
 }
 
+/// A blocking client with the settings and connections of the async one.
 impl From<crate::Client> for Client {
     fn from(client: crate::Client) -> Self {
         Self { client }

@@ -7,10 +7,12 @@ use isahc::HttpClient;
 
 use crate::{Client, Error, clients::Clients};
 
-/// Makes a [`Client`]; from [`Client::builder`].
+/// The settings of a [`Client`]; from [`Client::builder`].
 ///
-/// **No** connection is kept by default, see the [crate's front page](crate#what-is-forced). A proxy may be a SOCKS one. An isahc client
-/// that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and its connections; what is forced is set on each request.
+/// **No** connection is kept for the next call by default: with kept ones libcurl may send a GET twice, and a refused
+/// connection no longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). A proxy may be an
+/// `http`, `https` or SOCKS one. An isahc client that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and
+/// its connections, and is taken to reuse them; what is forced is set on each request.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
 impl BuildClient for Client {

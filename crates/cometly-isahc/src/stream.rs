@@ -21,15 +21,15 @@ type Failed = TransportError<isahc::Error>;
 const PIECE: usize = 16_384;
 
 impl Client {
-    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
-    /// and judged as always.
+    /// Sends a call, as [`send`](Client::send), and gives the body of a success in pieces as they come in. Any other answer is
+    /// read to its end first.
     ///
-    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout). The cap on a body holds too. A body that breaks off is not
-    /// asked for again.
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body holds
+    /// too. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send), up to the beginning of the body.
     ///
     /// ```no_run
     /// # use cometly_isahc::{Client, cometly_core::Api};
@@ -111,9 +111,10 @@ pub(crate) async fn unless_silent<T>(
     .await
 }
 
-/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
+/// a piece.
 ///
-/// As bytes, it is what has come and is not read yet.
+/// Its `as_ref` gives the bytes that have come in and were not read yet.
 pub struct Body {
     start: Bytes,
     rest: Option<AsyncBody>,
@@ -126,10 +127,11 @@ pub struct Body {
 }
 
 impl Body {
-    /// The next piece; `None` at the end. Its future can be dropped: nothing is lost.
+    /// The next piece of the body; `None` at its end. The future can be dropped: nothing is lost.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed. Every
+    /// later call fails too.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.start.is_empty() {
             return Ok(Some(std::mem::take(&mut self.start)));

@@ -1,4 +1,4 @@
-//! The same client without async, on a runtime of its own.
+//! A client that waits for its answers instead of giving futures, on a tokio runtime of its own.
 
 use std::{
     fmt,
@@ -26,8 +26,8 @@ use crate::{ClientBuilder, ClientError, Error, failure::setup};
 /// The threads of the runtime. hyper may be kept busy by one hostile answer for each.
 const THREADS: usize = 4;
 
-/// Sends calls on reqwest and waits for the answer. Holds no key, so one serves any number of [`Api`]s, from any number of
-/// threads; clones share the connection pool and the runtime.
+/// A client that sends calls on reqwest and waits for their answers. It holds no key, so one serves any number of [`Api`]s,
+/// from any number of threads; clones share the connection pool and the runtime.
 ///
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl Client {
         Ok(Self { client, runtime: Arc::new(Background(Some(runtime))) })
     }
 
-    /// A client with the default settings.
+    /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest, or the runtime, cannot be set up.
@@ -66,12 +66,13 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A client with settings of your own.
+    /// A builder for a client with settings of your own.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
 
-    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
+    /// Sends a call, and again if the [retry policy](crate::ClientBuilder::retry_policy) says so, waits, and gives what its
+    /// last answer means for the call and for the key.
     ///
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
@@ -80,7 +81,7 @@ impl Client {
         self.wait(async move { client.send(call).await })
     }
 
-    /// Sends a call and reads its success as JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
     /// As [`json`](crate::Client::json) of the async client.
@@ -88,7 +89,8 @@ impl Client {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
+    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. It may be
+    /// sent twice if its method is idempotent (GET, PUT, DELETE), whatever its body.
     ///
     /// # Errors
     /// As [`send`](Client::send).
@@ -97,8 +99,7 @@ impl Client {
         self.wait(async move { client.send_request(request, &api).await })
     }
 
-    /// Closes the connections that are kept for the next call, as [`Client::close_idle`](crate::Client::close_idle) of the
-    /// async client.
+    /// Makes the next call use a new connection, as [`close_idle`](crate::Client::close_idle) of the async client.
     pub fn close_idle(&self) {
         self.client.close_idle();
     }

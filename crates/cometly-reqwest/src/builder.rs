@@ -8,10 +8,11 @@ use crate::{
     target::LastUrl,
 };
 
-/// Makes a [`Client`]; from [`Client::builder`]. `C` is the client that is made: async, or blocking.
+/// The settings of a [`Client`]; from [`Client::builder`]. `C` is the client that is made: async, or blocking.
 ///
-/// Connections are kept by default. A client that [you bring](cometly_core::ClientBuilder::http_client) keeps its own pool, its own
-/// proxy and its own time for connecting; see the [crate's front page](crate#what-is-forced).
+/// Connections are kept for the next call by default. A proxy may be an `http` or `https` one. A client that [you
+/// bring](cometly_core::ClientBuilder::http_client) keeps its own pool, its own proxy and its own time for connecting: those
+/// settings have no effect on it. See the [crate's front page](crate#what-is-forced).
 pub type ClientBuilder<C = Client> = cometly_core::ClientBuilder<C>;
 
 impl BuildClient for Client {

@@ -16,11 +16,13 @@ use crate::{Client, ClientError, Error, failure::failure, now};
 type Failed = TransportError<ClientError>;
 
 impl Client {
-    /// Reads the file of an export, piece by piece. Its host gets no key and no header of the [`Api`]; no redirect is followed.
-    /// What breaks off is resumed where it was, with a fresh URL once the old one has expired.
+    /// Reads the file of an export, piece by piece. The host of the file gets no key and no header of the [`Api`]; no redirect
+    /// is followed. If the connection breaks off, the download is resumed where it was, and once its URL has expired, with a
+    /// fresh one from the API. Nothing is sent before the first read.
     ///
-    /// There is no time-out for the whole file: [`attempt_timeout`](crate::ClientBuilder::attempt_timeout) is how long its host
-    /// may be silent, and the body cap does not count.
+    /// There is no time-out for the whole file: its host may be silent for
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body does not
+    /// count here.
     ///
     /// ```no_run
     /// # use cometly_reqwest::{Client, cometly_core::{Api, Download}};
@@ -81,7 +83,7 @@ pub(crate) struct File {
     pub(crate) body: Response,
 }
 
-/// The file of an export; from [`Client::download`]. Holds no more of it than a piece.
+/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -91,12 +93,14 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// The next piece of the file; `None` at its end. After an error it goes on where it was. Its future can be dropped:
-    /// nothing is lost.
+    /// The next piece of the file; `None` at its end. After an error, the next call goes on where the download was; but after
+    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong) the
+    /// download, taken out by [`into_download`](Self::into_download), has to be [restarted](Download::restart). The future can
+    /// be dropped: nothing is lost.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be read
-    /// on.
+    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be
+    /// read further.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             match self.download.next(self.api, now())? {
@@ -136,12 +140,12 @@ impl FileReader<'_> {
         }
     }
 
-    /// The download, to look at: how far it is.
+    /// The download, to read its progress from.
     pub fn download(&self) -> &Download {
         &self.download
     }
 
-    /// The download, to be taken up again, or to begin anew.
+    /// The download, to go on with it in another reader, or to [restart](Download::restart) it.
     pub fn into_download(self) -> Download {
         self.download
     }

@@ -4,35 +4,35 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use cometly_core::InvalidProxy;
 
-/// reqwest's own error, or why reqwest was not asked: the source of a [`CallError`](cometly_core::CallError).
+/// Why a call on reqwest got no answer, or why a client was not made: the source of a [`CallError`](cometly_core::CallError).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// reqwest's own.
+    /// reqwest failed, with this error of its own.
     Reqwest(reqwest::Error),
-    /// A proxy that cannot be read or used.
+    /// The proxy given to the builder cannot be read, or this client cannot use it.
     Proxy(InvalidProxy),
-    /// The proxy opened no tunnel.
+    /// The proxy opened no tunnel to the host of the call.
     ProxyRefused {
-        /// The proxy, without its user and password.
+        /// The URL of the proxy, without its user and password.
         proxy: String,
-        /// Whether it answered 407.
+        /// Whether the proxy answered 407, so that it wants another user or password.
         wants_password: bool,
-        /// reqwest's own.
+        /// The error of reqwest.
         source: reqwest::Error,
     },
-    /// TLS cannot be set up, and the call is to an `https` URL.
+    /// TLS cannot be set up, mostly because the system has no certificates to trust, and the call is to an `https` URL.
     Tls(Arc<reqwest::Error>),
     /// The feature `rustls-no-provider` is on, and no crypto provider was installed.
     NoCryptoProvider,
-    /// The call was not made within a tokio runtime.
+    /// The call was made outside a tokio runtime.
     NoRuntime,
-    /// The runtime of the blocking client cannot be started.
+    /// The runtime of the blocking client cannot be started, or has ended.
     Runtime(io::Error),
 }
 
 impl ClientError {
-    /// reqwest's own error, if it has one.
+    /// The error of reqwest; `None` if reqwest was not asked.
     #[must_use]
     pub fn reqwest(&self) -> Option<&reqwest::Error> {
         match self {

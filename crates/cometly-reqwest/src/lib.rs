@@ -15,13 +15,12 @@
 //! ```
 //!
 //! # What is sent again
-//! By default, what the [`RetryPolicy`] allows within a minute and three attempts: a 429 as soon as the server says, what
-//! was never sent, and where it does no harm what got no answer. A POST of unknown fate never, unless the call is
-//! [marked](Call::idempotent). [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another
-//! end; an [`Api`] with a [`Pacer`](cometly_core::Pacer) waits for its turn.
-//!
-//! With the feature `tracing` each call and each attempt is a span and each wait an event, with the target
-//! `cometly_core::operation`, after OpenTelemetry's conventions: spans at INFO, waits at DEBUG.
+//! By default a call has three attempts within a minute. It is sent again after a 429, when the server says; if it did not reach
+//! the server; and, if it is idempotent, after no answer or a 502, 503 or 504. A POST that may have arrived is never sent again,
+//! unless it has an [idempotency key](Call::idempotency_key) or is [marked](Call::idempotent). The [`RetryPolicy`] has all of it
+//! in a table. [`ClientBuilder::retry_policy`] sets another policy, [`ClientBuilder::timeout`] another time; an [`Api`] with a
+//! [`Pacer`](cometly_core::Pacer) waits for its turn instead of being refused. With the feature `tracing` there is a span at INFO
+//! for each call and for each attempt, and an event at DEBUG for each wait, with the target `cometly_core::operation`.
 //!
 //! # What is forced
 //! No redirect is followed and no `Referer` sent, no call is repeated by reqwest itself, HTTP/1.1 only, no proxy but
@@ -79,11 +78,11 @@ pub use stream::Body;
 use clients::Clients;
 use target::LastUrl;
 
-/// Why a call has no result; the transport's part is reqwest's own error, or why reqwest was not asked.
+/// Why a call has no result: a [`CallError`] whose source is reqwest's own error, or why reqwest was not asked.
 pub type Error = CallError<ClientError>;
 
-/// Sends calls on reqwest. Holds no key, so one serves any number of [`Api`]s at once; clones share the connection
-/// pool.
+/// A client that sends calls on reqwest, on tokio. It holds no key, so one serves any number of [`Api`]s at once; clones share
+/// the connection pool.
 #[derive(Clone)]
 pub struct Client {
     clients: Clients,
@@ -93,7 +92,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with the default settings.
+    /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest cannot be set up.
@@ -101,30 +100,32 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A client with settings of your own.
+    /// A builder for a client with settings of your own.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Sends a call, again if the [retry policy](ClientBuilder::retry_policy) says so, and says what the answer means.
+    /// Sends a call, and again if the [retry policy](ClientBuilder::retry_policy) says so, and gives what its last answer means
+    /// for the call and for the key.
     ///
     /// # Errors
-    /// [`CallError`] if no answer could be read; its [`delivery`](CallError::delivery) says whether the call may be
-    /// sent again. An answer that the API gave, refusals included, is not an error here.
+    /// [`CallError`] if no whole answer came, or the call cannot be built; its [`delivery`](CallError::delivery) says whether
+    /// the call may be sent again. An answer of the API, refusals included, is no error here but an [`AuthOutcome`].
     pub async fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         self.drive(call.start(&self.retry_policy, &self.limits, seed(), now())?).await
     }
 
-    /// Sends a call and reads its success as JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for
-    /// one of another shape.
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
+    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
+    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. It may be
+    /// sent twice if its method is idempotent (GET, PUT, DELETE), whatever its body.
     ///
     /// # Errors
     /// As [`send`](Client::send).
@@ -148,9 +149,8 @@ impl Client {
         }
     }
 
-    /// Gives the next call a new connection, as after a change of network. Calls under way go on, and the connections that
-    /// were kept close with the last of them. It
-    /// does nothing to a client that [you brought](ClientBuilder::http_client).
+    /// Makes the next call use a new connection, as after a change of network. Calls under way go on, and the connections that
+    /// were kept close with the last of them. It does nothing to a client that [you brought](ClientBuilder::http_client).
     pub fn close_idle(&self) {
         self.clients.close_idle();
     }

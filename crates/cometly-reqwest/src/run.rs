@@ -8,7 +8,8 @@ use cometly_core::{Api, AsyncClient, AsyncRun, AuthOutcome, Call, Endpoint, Flow
 use crate::{Client, ClientError, Error};
 
 impl Client {
-    /// Sends the call of an endpoint and reads its success as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).
@@ -17,23 +18,24 @@ impl Client {
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
     }
 
-    /// As [`call`](Client::call), and `None` if the API itself answers that there is no such thing, with 404. A 404 of a proxy is an
-    /// error.
+    /// As [`call`](Client::call), but `None` if the API itself answers 404: what the call names does not exist. A 404 without
+    /// the API's error JSON, as from a proxy, is an error.
     ///
     /// # Errors
-    /// As [`json`](Client::json).
+    /// As [`json`](Client::json), for any other answer that is not a success.
     pub async fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).await.map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
-    /// Runs a flow: all pages of a list, an export. What it gives on its way comes from [`next`](Run::next).
+    /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](AsyncRun::next).
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }
 }
 
-/// A flow that runs; from [`Client::run`].
+/// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
+/// [`next`](AsyncRun::next), its output from [`end`](AsyncRun::end). From [`Client::run`].
 pub type Run<'a, F> = AsyncRun<'a, Client, F>;
 
 impl AsyncClient for Client {

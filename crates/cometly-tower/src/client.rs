@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
-/// Sends calls on a service. Holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the
-/// service share.
+/// A client that sends calls on the tower service `S`, with the clock and sleep of the host `H`. It holds no key, so one serves
+/// any number of [`Api`]s at once; clones share what clones of the service share.
 #[derive(Clone)]
 pub struct Client<S, H> {
     service: S,
@@ -26,23 +26,25 @@ pub struct Client<S, H> {
 }
 
 impl<S, H> Client<S, H> {
-    /// A client with the default settings.
+    /// A client with the default settings: no time-out of its own (so the retry policy's 60 s), 30 s for an attempt, at most 32
+    /// MiB of body.
     pub fn new(service: S, host: H) -> Self {
         Self { service, host, limits: TransportLimits::default(), retry_policy: RetryPolicy::default() }
     }
 
     /// How long a whole call may take, all attempts and waits included; then it fails with
-    /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the
-    /// [retry policy](Self::retry_policy) says: a minute by default, no bound for [`RetryPolicy::none`].
-    /// [`Call::timeout`] sets another for one call.
+    /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the [retry
+    /// policy](Self::retry_policy) says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`] sets another
+    /// for one call. A second call replaces it.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
     }
 
-    /// How long one attempt may take, from waiting for the service to the end of the body. Without it, as long as the call may
-    /// take if [`timeout`](Self::timeout) says so, else 30 s.
+    /// How long one attempt may take, from waiting for the service to the end of the body; what is left of the call's time if
+    /// that is less. Without it, as long as the call may take if [`timeout`](Self::timeout) says so, else 30 s. A second call
+    /// replaces it.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
@@ -50,14 +52,16 @@ impl<S, H> Client<S, H> {
     }
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
-    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again.
+    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again. It does not bound the
+    /// file of an export.
     #[must_use]
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.limits.max_body_size = bytes;
         self
     }
 
-    /// All limits at once. The time for connecting is the service's affair and makes no difference here.
+    /// Sets all limits at once, in place of [`timeout`](Self::timeout), [`attempt_timeout`](Self::attempt_timeout) and
+    /// [`max_body_size`](Self::max_body_size). `connect_timeout` has no effect: connecting is the service's affair.
     #[must_use]
     pub fn limits(mut self, limits: TransportLimits) -> Self {
         self.limits = limits;
@@ -65,6 +69,7 @@ impl<S, H> Client<S, H> {
     }
 
     /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
+    /// [`Call::retry_policy`] sets another for one call. A second call replaces it.
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
@@ -73,13 +78,13 @@ impl<S, H> Client<S, H> {
 }
 
 impl<S: HttpService, H: Host> Client<S, H> {
-    /// Sends a call, again if the [retry policy](Self::retry_policy) says so, and says what the answer means. The future owns
-    /// all that it needs, so it can be spawned.
+    /// Sends a call, and again if the [retry policy](Self::retry_policy) says so, and gives what its last answer means for the
+    /// call and for the key. The future owns all that it needs, so it can be spawned.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if no answer could be read; its
-    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer that the API gave,
-    /// refusals included, is not an error here.
+    /// [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built; its
+    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API, refusals
+    /// included, is no error here but an [`AuthOutcome`].
     pub fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, Error>> + use<S, H> {
         let mut clock = self.clock();
         let operation = self.start(call, &mut clock);
@@ -87,16 +92,17 @@ impl<S: HttpService, H: Host> Client<S, H> {
         async move { drive(service, clock, operation?).await }
     }
 
-    /// Sends a call and reads its success as JSON.
+    /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
-    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for one of another shape.
+    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request that came from [`Api::authorize`]; whether it may be sent twice goes by its method alone.
+    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Self::send) does with a call. It may be sent
+    /// twice if its method is idempotent (GET, PUT, DELETE), whatever its body.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -144,8 +150,8 @@ async fn drive<S: HttpService, H: Host>(
     }
 }
 
-/// [`Client::send`] as a service, to be put below layers or into a stack. It is always ready: each attempt waits for the service
-/// below within its own deadline.
+/// The client as a service of calls, to be put below layers or into a stack: [`Client::send`]. It is always ready: each attempt
+/// waits for the service below within its own time-out.
 impl<S, H> Service<Call> for Client<S, H>
 where
     S: HttpService<Future: Send, Body: Send> + Send + 'static,

@@ -4,16 +4,16 @@ use std::{error::Error as StdError, fmt, io, iter};
 
 use cometly_core::{CallError, TransportError};
 
-/// Why a call has no result; the transport's part is the service's own error.
+/// Why a call has no result: a [`CallError`] whose source is the error of the service.
 pub type Error = CallError<ServiceError>;
 
 /// Why an attempt has no response.
 pub(crate) type Failure = TransportError<ServiceError>;
 
-/// An error of any service, as tower's layers box it.
+/// A boxed error of any service, as tower's layers make it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The error of the service or of a response's body.
+/// The error of the service, or of the body of its response.
 #[derive(Debug)]
 pub struct ServiceError(BoxError);
 
@@ -21,19 +21,20 @@ pub struct ServiceError(BoxError);
 const MAX_DEPTH: usize = 64;
 
 impl ServiceError {
-    /// Wraps an error.
+    /// Wraps an error, boxed or not.
     pub fn new(error: impl Into<BoxError>) -> Self {
         Self(error.into())
     }
 
-    /// The first error of type `T` in the [chain](Self::chain), through the boxes that layers put around it.
+    /// The first error of type `T` in the [chain](Self::chain), through the boxes that layers put around it; `None` if there is
+    /// none.
     #[must_use]
     pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
         self.chain().find_map(|error| error.downcast_ref())
     }
 
-    /// The service's error and all that it came from. What an [`io::Error`] wraps is in it too, which its
-    /// [`source`](StdError::source) passes over.
+    /// The error and all of its sources, outermost first, at most 64. The error that an [`io::Error`] wraps is among them,
+    /// although [`source`](StdError::source) passes over it.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         let first: &(dyn StdError + 'static) = self.0.as_ref();
         iter::successors(Some(first), |error| below(*error)).take(MAX_DEPTH)

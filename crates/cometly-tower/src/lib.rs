@@ -44,8 +44,8 @@
 //! One deadline for each attempt, from waiting until the service is ready to the last byte of the body, and one for the call,
 //! as far as the host's [sleep](Host::sleep) and [clock](Host::now) are sound; caps on header lines and body; a
 //! `Content-Length` that the body does not have is an error; trailers are dropped. Each piece of a body that is
-//! [read in pieces](Client::stream), and of a [file](Client::download), has the time of an attempt. Nothing that the service hangs on a
-//! response as an extension is kept, but for [`Redirected`](cometly_core::Redirected).
+//! [read in pieces](Client::stream), and of a [file](Client::download), has the time of an attempt. No extension that the service
+//! puts into a response is kept, except [`Redirected`](cometly_core::Redirected).
 //!
 //! Waiting for readiness counts as not sent; what fails once the service has the request is of unknown fate, unless
 //! [`Host::failure`] knows better; what fails once a response has begun is always of unknown fate.

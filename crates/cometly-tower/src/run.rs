@@ -7,7 +7,8 @@ use cometly_core::{Api, Endpoint, Flow, FlowError, Running, Step};
 use crate::{Client, Error, Host, HttpService, clock::Clock};
 
 impl<S: HttpService, H: Host> Client<S, H> {
-    /// Sends the call of an endpoint and reads its success as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).
@@ -16,23 +17,24 @@ impl<S: HttpService, H: Host> Client<S, H> {
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
     }
 
-    /// As [`call`](Client::call), and `None` if the API itself answers that there is no such thing, with 404. A 404 of a proxy is an
-    /// error.
+    /// As [`call`](Client::call), but `None` if the API itself answers 404: what the call names does not exist. A 404 without
+    /// the API's error JSON, as from a proxy, is an error.
     ///
     /// # Errors
-    /// As [`json`](Client::json).
+    /// As [`json`](Client::json), for any other answer that is not a success.
     pub async fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).await.map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
-    /// Runs a flow: all pages of a list, an export. What it gives on its way comes from [`next`](Run::next).
+    /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](Run::next).
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F, S, H> {
         Run { client: self, clock: self.clock(), api, running: Running::new(flow) }
     }
 }
 
-/// A flow that runs; from [`Client::run`].
+/// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
+/// [`next`](Self::next), its output from [`end`](Self::end). From [`Client::run`].
 #[must_use = "a flow goes on only if it is asked for its next item"]
 pub struct Run<'a, F: Flow, S, H> {
     client: &'a Client<S, H>,
@@ -42,17 +44,22 @@ pub struct Run<'a, F: Flow, S, H> {
 }
 
 impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
-    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
-    /// before a wait that does not fit into what is left. A call under way is not cut.
+    /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
+    /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
+    /// way is not cut short. A second call replaces the limit.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
 
-    /// The next item; `None` at the end. After an error it goes on where it was. Its future can be dropped: nothing is
-    /// lost, and the call that was under way is sent again, but for the order of an export.
+    /// The next item; `None` at the end. After an error, the next call goes on where the flow was.
+    ///
+    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The order of an export is
+    /// the exception, since it may have arrived: it is not sent again, and `next` fails with [`FlowError::OrderLost`] until the
+    /// flow, taken out by [`into_flow`](Self::into_flow), is allowed to [`order_again`](cometly_core::ExportJob::order_again).
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) for the flow's own.
+    /// [`CallError`](cometly_core::CallError): that of a call, or of the kind [`Flow`](cometly_core::CallErrorKind::Flow) for
+    /// an error that the flow raised itself.
     pub async fn next(&mut self) -> Result<Option<F::Item>, Error> {
         loop {
             match self.running.next(self.api, self.clock.now())? {
@@ -67,7 +74,8 @@ impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
         }
     }
 
-    /// Runs to the end and gives the flow's output; items on the way are dropped.
+    /// Runs to the end and gives the flow's output; the items on the way are dropped. After an error the run is gone: take
+    /// [`next`](Run::next) if the flow is to go on then.
     ///
     /// # Errors
     /// As [`next`](Run::next).
@@ -76,12 +84,14 @@ impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The flow, to look at: where it is.
+    /// The flow, to read from it how far it is.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }
 
-    /// The flow, to be taken up again.
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
+    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
+    /// [`order_again`](cometly_core::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

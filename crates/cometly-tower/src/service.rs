@@ -7,15 +7,16 @@ use tower_service::Service;
 
 use crate::BoxError;
 
-/// What a service is given: a request with its whole body, which has a known length, cannot fail, and is shared by attempts
+/// The request that a service gets, with its whole body: the body has a known length, cannot fail, and is shared by attempts
 /// instead of copied.
 pub type Request = http::Request<Full<Bytes>>;
 
-/// A service that takes a [`Request`] and gives an HTTP response with any body: implemented for each that does.
+/// A service that takes a [`Request`] and gives an HTTP response with any body. It is implemented for every tower service that
+/// does.
 ///
-/// It is cloned for each attempt, so clones have to share what they share, as their pool.
+/// The service is cloned for each attempt, so its clones should share their connection pool.
 pub trait HttpService: Service<Request, Response = http::Response<Self::Body>, Error: Into<BoxError>> + Clone {
-    /// The body of its responses.
+    /// The body of the service's responses.
     type Body: Body<Error: Into<BoxError>>;
 }
 

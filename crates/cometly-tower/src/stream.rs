@@ -15,14 +15,15 @@ use crate::{
 };
 
 impl<S: HttpService, H: Host> Client<S, H> {
-    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
-    /// and judged as always.
+    /// Sends a call, as [`send`](Client::send), and gives the body of a success in pieces as they come in. Any other answer is
+    /// read to its end first.
     ///
-    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
-    /// [`attempt_timeout`](Client::attempt_timeout). The cap on a body holds too. A body that breaks off is not asked for again.
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
+    /// [`attempt_timeout`](Client::attempt_timeout), 30 s if that is not set. The largest size of a body holds too. If the body
+    /// breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send), up to the beginning of the body.
     ///
     /// ```
     /// # use cometly_tower::{Client, Error, Host, HttpService, cometly_core::Api};
@@ -95,9 +96,10 @@ async fn begin<S: HttpService, H: Host>(
     Ok(Response::from_parts(head, body))
 }
 
-/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
+/// a piece.
 ///
-/// As bytes, it is what has come and is not read yet.
+/// Its `as_ref` gives the bytes that have come in and were not read yet.
 pub struct StreamedBody<B, H> {
     start: Bytes,
     rest: Option<Pieces<B>>,
@@ -110,10 +112,11 @@ pub struct StreamedBody<B, H> {
 }
 
 impl<B: http_body::Body<Error: Into<BoxError>>, H: Host> StreamedBody<B, H> {
-    /// The next piece; `None` at the end. Its future can be dropped: nothing is lost.
+    /// The next piece of the body; `None` at its end. The future can be dropped: nothing is lost.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed. Every
+    /// later call fails too.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.start.is_empty() {
             return Ok(Some(std::mem::take(&mut self.start)));

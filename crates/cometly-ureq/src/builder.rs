@@ -5,10 +5,11 @@ use ureq::Agent;
 
 use crate::{Client, Error, agents::Agents};
 
-/// Makes a [`Client`]; from [`Client::builder`].
+/// The settings of a [`Client`]; from [`Client::builder`].
 ///
-/// Connections are kept by default. An agent that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS, its pool and
-/// its resolver; its other settings, its proxy too, are overridden on each request.
+/// Connections are kept for the next call by default. A proxy may be an `http` or `https` one. An agent that [you
+/// bring](cometly_core::ClientBuilder::http_client) keeps its TLS, its pool and its resolver; its other settings, its proxy
+/// too, are overridden on each request.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
 impl BuildClient for Client {

@@ -8,7 +8,8 @@ use cometly_core::{Api, AuthOutcome, BlockingClient, BlockingRun, Call, Endpoint
 use crate::{Client, Error};
 
 impl Client {
-    /// Sends the call of an endpoint and reads its success as the endpoint's type.
+    /// Sends the call of an [`Endpoint`] and reads its answer as the endpoint's type. An answer that is not a success is an
+    /// error.
     ///
     /// # Errors
     /// As [`json`](Client::json).
@@ -17,24 +18,25 @@ impl Client {
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
     }
 
-    /// As [`call`](Client::call), and `None` if the API itself answers that there is no such thing, with 404. A 404 of a proxy is an
-    /// error.
+    /// As [`call`](Client::call), but `None` if the API itself answers 404: what the call names does not exist. A 404 without
+    /// the API's error JSON, as from a proxy, is an error.
     ///
     /// # Errors
-    /// As [`json`](Client::json).
+    /// As [`json`](Client::json), for any other answer that is not a success.
     pub fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
-    /// Runs a flow: all pages of a list, an export. What it gives on its way comes from the iterator, which ends after an
-    /// error; [`try_next`](BlockingRun::try_next) goes on.
+    /// Runs a flow, a job of several calls: all pages of a list, or an export. The result is an iterator of the flow's items,
+    /// which ends after an error; [`try_next`](BlockingRun::try_next) goes on after one.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }
 }
 
-/// A flow that runs; from [`Client::run`].
+/// A flow under way: a job of several calls, such as all pages of a list or an export. It is an iterator of the flow's items
+/// and ends after an error; [`try_next`](BlockingRun::try_next) goes on after one. From [`Client::run`].
 pub type Run<'a, F> = BlockingRun<'a, Client, F>;
 
 impl BlockingClient for Client {

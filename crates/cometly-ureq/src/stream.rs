@@ -19,15 +19,15 @@ type Failed = TransportError<ureq::Error>;
 const PIECE: usize = 16_384;
 
 impl Client {
-    /// Sends a call, as [`send`](Client::send), and hands the body of a success on in pieces. What is no success is read
-    /// and judged as always.
+    /// Sends a call, as [`send`](Client::send), and gives the body of a success in pieces as they come in. Any other answer is
+    /// read to its end first.
     ///
-    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece has
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout). The cap on a body holds too. A body that breaks off is not
-    /// asked for again.
+    /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body holds
+    /// too. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send), up to the beginning of the body.
     ///
     /// ```no_run
     /// # use cometly_ureq::{Client, cometly_core::Api};
@@ -109,9 +109,10 @@ impl Client {
     }
 }
 
-/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
+/// a piece.
 ///
-/// As bytes, it is what has come and is not read yet.
+/// Its `as_ref` gives the bytes that have come in and were not read yet.
 pub struct Body {
     start: Bytes,
     rest: Option<BodyReader<'static>>,
@@ -120,10 +121,11 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads a piece; 0 bytes are the end.
+    /// Reads the next bytes of the body into `buffer` and gives their number; 0 at the end of the body.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or larger than allowed.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed. Every
+    /// later call fails too.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if !self.start.is_empty() {
             let len = self.start.len().min(buffer.len());
@@ -144,7 +146,8 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// The error is an [`Error`] within an [`io::Error`].
+/// Reads as [`try_read`](Self::try_read) does. The [`io::Error`] has the [`Error`] within, which [`io::Error::downcast`] gives
+/// back.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer).map_err(io::Error::other)

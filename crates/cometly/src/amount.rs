@@ -42,7 +42,7 @@ impl Amount {
     /// The first number of 16 digits.
     const LIMIT: i64 = 1_000_000_000_000_000;
 
-    /// The amount of this many hundredths: 1250 is 12.50.
+    /// The amount of this many hundredths: 1250 is 12.50, and -5 is -0.05.
     ///
     /// # Errors
     /// [`InvalidRequest`] for more than 15 digits.
@@ -58,7 +58,7 @@ impl Amount {
         }
     }
 
-    /// The amount in hundredths, if it is a whole number of them.
+    /// The amount in hundredths; `None` if it is no whole number of them, as 0.125, or does not fit an `i64`.
     #[must_use]
     pub fn cents(&self) -> Option<i64> {
         let (digits, decimals) = self.shortest();
@@ -66,7 +66,7 @@ impl Amount {
         digits.checked_mul(factor)
     }
 
-    /// The nearest float, which shows the same digits.
+    /// The amount as the nearest `f64`, whose shortest text has the same digits.
     #[must_use]
     pub fn to_f64(&self) -> f64 {
         // The text is always a number.
@@ -85,7 +85,8 @@ impl Amount {
     }
 }
 
-/// What PHP calls numeric: a sign, digits, one point, an exponent.
+/// Reads a decimal number as PHP's `is_numeric` does: a sign, digits, one point, an exponent; no white space and no separators
+/// of thousands.
 impl FromStr for Amount {
     type Err = InvalidRequest;
 
@@ -131,7 +132,7 @@ fn parse(text: &str) -> Option<Amount> {
     Amount::new(if is_negative { digits.checked_neg()? } else { digits }, decimals.try_into().ok()?).ok()
 }
 
-/// The float's first 15 digits, which drops the noise of `0.1 + 0.2`.
+/// Takes the first 15 digits of the number, which drops the noise of `0.1 + 0.2`. NaN and the infinities are refused.
 impl TryFrom<f64> for Amount {
     type Error = InvalidRequest;
 
@@ -184,7 +185,7 @@ impl fmt::Debug for Amount {
     }
 }
 
-/// 12.5 and 12.50 are equal.
+/// Compares the values: 12.5 and 12.50 are equal.
 impl PartialEq for Amount {
     fn eq(&self, other: &Self) -> bool {
         self.shortest() == other.shortest()
@@ -228,7 +229,7 @@ impl Serialize for Amount {
     }
 }
 
-/// Reads a number, or a decimal text.
+/// Reads a JSON number, or a text that holds a decimal number.
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;

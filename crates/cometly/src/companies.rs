@@ -13,22 +13,23 @@ use crate::{
 };
 
 row! {
-    /// A company.
+    /// A company of the Space, as lists, exports and [`GetCompany`] give it.
     Company {
         required: {
-            /// Its id.
+            /// The id of the company.
             id: Id,
         }
         optional: {
-            /// Its domain.
+            /// The domain of the company's website; `None` if Cometly has none.
             domain: Option<String>,
-            /// Its name.
+            /// The name of the company; `None` if Cometly has none.
             name: Option<String>,
         }
     }
 }
 
-/// `GET /companies`: the companies, in pages.
+/// `GET /companies`: the companies, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page.
 ///
 /// ```
 /// # use cometly::companies::ListCompanies;
@@ -40,7 +41,7 @@ pub struct ListCompanies {
     query: Query,
 }
 
-/// Describes a [`ListCompanies`].
+/// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListCompaniesBuilder {
@@ -50,13 +51,15 @@ pub struct ListCompaniesBuilder {
 }
 
 impl ListCompanies {
-    /// All companies, whenever they were created. It is still one page at a time: [`Pages`](cometly_core::Pages) gives all.
+    /// All companies, whenever they were created. They still come one page at a time: [`Pages`](cometly_core::Pages) gives all
+    /// pages.
     pub fn all() -> ListCompaniesBuilder {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
 
-    /// The companies created from `start` to `end`, both included, to the second and by the Space's clock. `build` refuses a time
-    /// that cannot be read, and an `end` that is not after `start`.
+    /// The companies created from `start` to `end`, both included, to the second and by the Space's clock. A day without a time
+    /// is its first second. [`build`](ListCompaniesBuilder::build) refuses a time that cannot be read, and an `end` that is not
+    /// after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListCompaniesBuilder
     where
         S: TryInto<SpaceTime>,
@@ -70,16 +73,17 @@ impl ListCompanies {
 }
 
 impl ListCompaniesBuilder {
-    /// How many companies a page holds: 1 to 5000, by default 200.
+    /// How many companies a page holds: 1 to 5000, 200 by default; [`build`](Self::build) refuses any other number. A second
+    /// call replaces it.
     pub fn per_page(mut self, companies: u32) -> Self {
         self.per_page = Some(companies);
         self
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<ListCompanies, InvalidRequest> {
         let Self { period, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -102,14 +106,15 @@ impl Endpoint for ListCompanies {
     }
 }
 
-/// `GET /companies/{id}`: one company.
+/// `GET /companies/{id}`: one company. If there is no such company, the API answers 404; a client's `call_opt` makes `None` of
+/// it.
 #[derive(Clone, Debug)]
 pub struct GetCompany {
     id: Id,
 }
 
 impl GetCompany {
-    /// The company with this id.
+    /// Asks for the company with this id.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into() }
     }
@@ -127,7 +132,7 @@ impl Endpoint for GetCompany {
     }
 }
 
-/// `PUT /companies/{id}`: changes the name or the domain of a company; what is not said stays.
+/// `PUT /companies/{id}`: changes the name or the domain of a company; what is not set stays. Neither can be removed.
 ///
 /// ```
 /// # use cometly::companies::UpdateCompany;
@@ -141,7 +146,7 @@ pub struct UpdateCompany {
     change: Change,
 }
 
-/// Describes an [`UpdateCompany`].
+/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {
@@ -158,7 +163,7 @@ struct Change {
 }
 
 impl UpdateCompany {
-    /// Changes the company with this id.
+    /// A change of the company with this id; at least one setter has to follow.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
         UpdateCompanyBuilder { id: id.into(), change: Change::default() }
@@ -166,19 +171,21 @@ impl UpdateCompany {
 }
 
 impl UpdateCompanyBuilder {
-    /// The domain, 1 to 255 characters.
+    /// The new domain: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. A second call
+    /// replaces it.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.change.domain = Some(domain.into());
         self
     }
 
-    /// The name, 1 to 255 Unicode characters; `build` refuses another.
+    /// The new name: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. A second call
+    /// replaces it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.change.name = Some(name.into());
         self
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
     /// [`InvalidRequest`] if nothing is changed, or a text is blank or too long.
@@ -209,14 +216,15 @@ impl Endpoint for UpdateCompany {
     }
 }
 
-/// `POST /companies/exports`: orders the companies as a file.
+/// `POST /companies/exports`: orders the companies as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
 #[derive(Clone, Debug)]
 pub struct ExportCompanies {
     query: Query,
 }
 
 impl ExportCompanies {
-    /// The companies that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// The companies that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
+    /// without a time is its first second.
     ///
     /// # Errors
     /// [`InvalidRequest`] if a time cannot be read, or `end` is not after `start`.
@@ -252,14 +260,15 @@ impl ExportOrder for ExportCompanies {
     }
 }
 
-/// `GET /companies/exports/{id}`: how far an export is.
+/// `GET /companies/exports/{id}`: asks once how far an export of companies is.
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed.
 #[derive(Clone, Debug)]
 pub struct GetCompanyExport {
     id: ExportId,
 }
 
 impl GetCompanyExport {
-    /// The export with this id.
+    /// Asks for the export with this id.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -18,60 +18,66 @@ use crate::{
 };
 
 row! {
-    /// A contact as a list or an export has it: the first of each of its lists.
+    /// A contact as a list or an export has it: with the primary one of its addresses, names, phone numbers and places.
     ContactRow {
         required: {
-            /// Its id.
+            /// The id of the contact.
             id: Id,
         }
         optional: {
-            /// The first address.
+            /// The contact's primary email address; `None` if it has none.
             email: Option<String>,
-            /// The first name.
+            /// The contact's primary name; `None` if it has none.
             name: Option<String>,
-            /// The first number.
+            /// The contact's primary phone number; `None` if it has none.
             phone: Option<String>,
-            /// The first place.
+            /// The contact's primary place, as free text; `None` if it has none.
             location: Option<String>,
-            /// The tokens of its browsers, if they were asked for.
+            /// The tokens by which Cometly knows the contact's browsers; empty unless [asked
+            /// for](ListContactsBuilder::include_comet_tokens).
             comet_tokens: Vec<String>,
-            /// Every address, if they were asked for.
+            /// All email addresses of the contact; empty unless [asked for](ListContactsBuilder::include_all_emails).
             emails: Vec<String>,
-            /// The Space's own fields, if they were asked for.
+            /// The Space's own fields of the contact, by their keys or their labels; empty unless [asked
+            /// for](ListContactsBuilder::include_custom_fields).
             custom_fields: Map<String, Value>,
         }
     }
 }
 
 row! {
-    /// A contact, whole. The first of each list is the primary one.
+    /// A contact with all that [`GetContact`] asked for. The first item of each list is the primary one.
     Contact {
         required: {
-            /// Its id.
+            /// The id of the contact.
             id: Id,
         }
         optional: {
-            /// Its addresses.
+            /// The contact's email addresses.
             emails: Vec<String>,
-            /// Its numbers.
+            /// The contact's phone numbers.
             phones: Vec<String>,
-            /// Its names.
+            /// The contact's names.
             names: Vec<String>,
-            /// Its places.
+            /// The contact's places, as free text.
             locations: Vec<String>,
-            /// The tokens of its browsers, if they were asked for.
+            /// The tokens by which Cometly knows the contact's browsers; empty unless [asked
+            /// for](GetContact::include_comet_tokens).
             comet_tokens: Vec<String>,
-            /// What it did, if that was asked for.
+            /// The contact's events; empty unless [asked for](GetContact::include_events).
             events: Vec<Event>,
-            /// The Space's own fields, by their keys or their labels.
+            /// The Space's own fields of the contact, by their keys, or by their labels if [asked
+            /// for](GetContact::use_custom_field_labels).
             custom_fields: Map<String, Value>,
-            /// What its browsers visited, if that was asked for.
+            /// The pages that the contact's browsers visited, as JSON; empty unless [asked
+            /// for](GetContact::include_browsing_session_data).
             browsing_session_hits: Vec<Value>,
         }
     }
 }
 
-/// `GET /contacts`: the contacts created between two times, in pages.
+/// `GET /contacts`: the contacts created between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;
@@ -83,7 +89,7 @@ pub struct ListContacts {
     query: Query,
 }
 
-/// Describes a [`ListContacts`].
+/// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -94,7 +100,8 @@ pub struct ListContactsBuilder {
 }
 
 impl ListContacts {
-    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
+    /// without a time is its first second; for a whole day take [`created_on`](Self::created_on).
     /// [`build`](ListContactsBuilder::build) refuses a time that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListContactsBuilder
     where
@@ -108,8 +115,8 @@ impl ListContacts {
         ListContactsBuilder { period, included: Query::default(), per_page: None, broken }
     }
 
-    /// The contacts that were created on one day of the Space's clock. [`build`](ListContactsBuilder::build) refuses a text that is
-    /// no day.
+    /// The contacts that were created on one day of the Space's calendar. [`build`](ListContactsBuilder::build) refuses a text
+    /// that is no day.
     pub fn created_on<D>(day: D) -> ListContactsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -122,40 +129,41 @@ impl ListContacts {
 }
 
 impl ListContactsBuilder {
-    /// How many contacts a page holds: 1 to 5000, by default 200.
+    /// How many contacts a page holds: 1 to 5000, 200 by default; [`build`](Self::build) refuses any other number. A second
+    /// call replaces it.
     pub fn per_page(mut self, contacts: u32) -> Self {
         self.per_page = Some(contacts);
         self
     }
 
-    /// Asks for each contact's comet tokens too, by which Cometly knows its browsers.
+    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; without it, a contact has its first one only.
+    /// Asks for all email addresses of each contact; by default a contact has its primary one only.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
     }
 
-    /// With the Space's own fields, by their keys: `profile_field_1`.
+    /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`; they are left out by default.
     pub fn include_custom_fields(mut self) -> Self {
         self.included.add("include_custom_fields", 1);
         self
     }
 
-    /// With the Space's own fields, by the labels that the Space gave them.
+    /// Asks for the Space's own fields of each contact, by the labels that the Space gave them; they are left out by default.
     pub fn include_custom_fields_by_label(mut self) -> Self {
         self.included.add("use_custom_field_labels", 1);
         self.include_custom_fields()
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<ListContacts, InvalidRequest> {
         let Self { period, included, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -180,7 +188,7 @@ impl Endpoint for ListContacts {
 }
 
 /// `GET /contacts/{id}`: one contact with all its emails, phones, names and locations; what else the API has of it is asked for
-/// with `include_…`.
+/// with `include_…`. If there is no such contact, the API answers 404; a client's `call_opt` makes `None` of it.
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until a client sends it"]
 pub struct GetContact {
@@ -189,36 +197,36 @@ pub struct GetContact {
 }
 
 impl GetContact {
-    /// The contact with this id.
+    /// Asks for the contact with this id.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into(), query: Query::default() }
     }
 
-    /// Asks for the comet tokens too, by which Cometly knows the contact's browsers.
+    /// Asks for the tokens by which Cometly knows the contact's browsers; they are left out by default.
     pub fn include_comet_tokens(mut self) -> Self {
         self.query.add("include_comet_tokens", 1);
         self
     }
 
-    /// With what it did.
+    /// Asks for the contact's events; they are left out by default.
     pub fn include_events(mut self) -> Self {
         self.query.add("include_events", 1);
         self
     }
 
-    /// With the visits that no ad brought, which are left out by default.
+    /// Asks for the visits that no ad or other source brought, too; they are left out by default.
     pub fn show_direct_touchpoints(mut self) -> Self {
         self.query.add("hide_direct_touchpoints", 0);
         self
     }
 
-    /// With the labels of the Space's own fields instead of their keys.
+    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys.
     pub fn use_custom_field_labels(mut self) -> Self {
         self.query.add("use_custom_field_labels", 1);
         self
     }
 
-    /// With what its browsers visited.
+    /// Asks for the pages that the contact's browsers visited; they are left out by default.
     pub fn include_browsing_session_data(mut self) -> Self {
         self.query.add("include_browsing_session_data", 1);
         self
@@ -237,7 +245,9 @@ impl Endpoint for GetContact {
     }
 }
 
-/// The Space's own fields of a contact: 1 to 15 are texts, 16 to 25 numbers, 26 to 30 dates.
+/// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25
+/// numbers, 26 to 30 dates. A second value for the same number replaces the first. A wrong number or value is an error of the
+/// request's `build`.
 ///
 /// ```
 /// # use cometly::contacts::CustomFields;
@@ -250,7 +260,7 @@ pub struct CustomFields {
     broken: Broken,
 }
 
-/// Shows which fields there are, and no value: they are of a person.
+/// Shows the numbers of the fields, and no value: they are of a person.
 impl fmt::Debug for CustomFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.fields.keys()).finish()
@@ -258,17 +268,17 @@ impl fmt::Debug for CustomFields {
 }
 
 impl CustomFields {
-    /// None yet.
+    /// No field yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// `profile_field_1` to `profile_field_15`.
+    /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
-    /// `profile_field_16` to `profile_field_25`.
+    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -279,7 +289,7 @@ impl CustomFields {
         self.set(number, 16..=25, "a number", value.unwrap_or_default())
     }
 
-    /// `profile_field_26` to `profile_field_30`.
+    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
@@ -332,7 +342,7 @@ impl Said {
     }
 }
 
-/// `POST /contacts`: a new contact.
+/// `POST /contacts`: creates a contact. It is not sent again when its answer is lost, since that could make two.
 ///
 /// ```
 /// # use cometly::contacts::{CreateContact, CustomFields};
@@ -347,7 +357,7 @@ pub struct CreateContact {
     said: Said,
 }
 
-/// Describes a [`CreateContact`].
+/// The settings of a [`CreateContact`]; from [`CreateContact::new`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -356,7 +366,8 @@ pub struct CreateContactBuilder {
 }
 
 impl CreateContact {
-    /// A contact with these addresses, of which there is at least one; the first is the primary one.
+    /// A contact with these email addresses, at least one; the first is the primary one. [`build`](CreateContactBuilder::build)
+    /// refuses an empty list and a text that is no address.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new<T: Into<String>>(emails: impl IntoIterator<Item = T>) -> CreateContactBuilder {
         let mut said = Said::default();
@@ -366,35 +377,37 @@ impl CreateContact {
 }
 
 impl CreateContactBuilder {
-    /// The contact's phone numbers, as texts with the country code; the first is the primary one. Called again, it replaces the
-    /// numbers given before.
+    /// The contact's phone numbers with their country codes, `+49 30 1234567`; the first is the primary one. A second call
+    /// replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked.
     pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
         self.said.list("phones", phones);
         self
     }
 
-    /// The contact's names; the first is the primary one. Called again, it replaces the names given before.
+    /// The contact's names; the first is the primary one. A second call replaces them. [`build`](Self::build) refuses a blank
+    /// text.
     pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.said.list("names", names);
         self
     }
 
-    /// The contact's places, as free text; the first is the primary one. Called again, it replaces the places given before.
+    /// The contact's places, as free text; the first is the primary one. A second call replaces them. [`build`](Self::build)
+    /// refuses a blank text.
     pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
         self.said.list("locations", locations);
         self
     }
 
-    /// The Space's own fields.
+    /// Values for the Space's own fields. A second call replaces all of them.
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -420,7 +433,7 @@ impl Endpoint for CreateContact {
     }
 }
 
-/// `PUT /contacts/{id}`: changes a contact. A list is replaced whole, wiped, or left untouched.
+/// `PUT /contacts/{id}`: changes a contact. Each list is replaced whole, wiped, or left as it is if neither is asked for.
 ///
 /// ```
 /// # use cometly::contacts::UpdateContact;
@@ -436,7 +449,7 @@ pub struct UpdateContact {
     said: Said,
 }
 
-/// Describes an [`UpdateContact`].
+/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -447,7 +460,7 @@ pub struct UpdateContactBuilder {
 }
 
 impl UpdateContact {
-    /// Changes the contact with this id.
+    /// A change of the contact with this id; at least one `replace_…` or `wipe_…` has to follow.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
         let (said, broken) = (Said::default(), Broken::default());
@@ -459,7 +472,9 @@ macro_rules! lists {
     ($($field:ident: $replace:ident $wipe:ident $what:literal,)+) => {
         impl UpdateContactBuilder {
             $(
-                #[doc = concat!("Puts these ", $what, " in place of all it has; the first is the primary one.")]
+                #[doc = concat!("Puts these ", $what, " in place of all that the contact has; the first is the primary one.")]
+                ///
+                /// [`build`](Self::build) refuses an empty list and a blank text, and among addresses a text that is none.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
                     self.broken.check(!items.is_empty(), stringify!($field), || {
@@ -469,7 +484,7 @@ macro_rules! lists {
                     self
                 }
 
-                #[doc = concat!("Removes all ", $what, " that it has.")]
+                #[doc = concat!("Removes all ", $what, " of the contact.")]
                 pub fn $wipe(mut self) -> Self {
                     self.said.list(stringify!($field), None::<String>);
                     self
@@ -479,28 +494,28 @@ macro_rules! lists {
     };
 }
 lists! {
-    emails: replace_emails wipe_emails "addresses",
-    phones: replace_phones wipe_phones "numbers",
+    emails: replace_emails wipe_emails "email addresses",
+    phones: replace_phones wipe_phones "phone numbers",
     names: replace_names wipe_names "names",
     locations: replace_locations wipe_locations "places",
 }
 
 impl UpdateContactBuilder {
-    /// Sets the Space's own fields to these, and every one that is not named to null.
+    /// Sets the Space's own fields of the contact to these, and every field that is not among them to null.
     pub fn replace_custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
     }
 
-    /// Sets every one of the Space's own fields to null.
+    /// Sets every one of the Space's own fields of the contact to null.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if nothing is changed, or the first rule that it breaks.
+    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;
@@ -527,13 +542,13 @@ impl Endpoint for UpdateContact {
     }
 }
 
-/// `POST /contacts/exports`: orders contacts as a file.
+/// `POST /contacts/exports`: orders contacts as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
 #[derive(Clone, Debug)]
 pub struct ExportContacts {
     query: Query,
 }
 
-/// Describes an [`ExportContacts`].
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {
@@ -543,8 +558,9 @@ pub struct ExportContactsBuilder {
 }
 
 impl ExportContacts {
-    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
-    /// [`build`](ExportContactsBuilder::build) refuses a time that cannot be read, and an `end` that is not after `start`.
+    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
+    /// without a time is its first second. [`build`](ExportContactsBuilder::build) refuses a time that cannot be read, and an
+    /// `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ExportContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -558,22 +574,22 @@ impl ExportContacts {
 }
 
 impl ExportContactsBuilder {
-    /// Asks for each contact's comet tokens too, by which Cometly knows its browsers.
+    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; without it, a contact has its first one only.
+    /// Asks for all email addresses of each contact; by default a contact has its primary one only.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<ExportContacts, InvalidRequest> {
         let Self { period, included, broken } = self;
         broken.into_result()?;
@@ -602,14 +618,15 @@ impl ExportOrder for ExportContacts {
     }
 }
 
-/// `GET /contacts/exports/{id}`: how far an export is.
+/// `GET /contacts/exports/{id}`: asks once how far an export of contacts is.
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed.
 #[derive(Clone, Debug)]
 pub struct GetContactExport {
     id: ExportId,
 }
 
 impl GetContactExport {
-    /// The export with this id.
+    /// Asks for the export with this id.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

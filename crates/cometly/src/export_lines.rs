@@ -10,7 +10,7 @@ use cometly_core::{LineTooLong, Lines, RowError};
 use flate2::bufread::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 
-/// The rows of an export's file, which is gzipped NDJSON, as the pieces of the file come in.
+/// The rows of an export's file, which is gzipped NDJSON, read while the pieces of the file come in.
 ///
 /// ```
 /// # use cometly::{ExportLines, events::Event};
@@ -34,10 +34,10 @@ use serde::de::DeserializeOwned;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// However much a piece unpacks to, it holds the piece, 64 KiB and the beginning of one line.
+/// Whatever a piece decompresses to, memory holds the piece, 64 KiB and the beginning of one line.
 ///
-/// A reader that stops writes [`lines`](ExportLines::lines) down, and another one goes on with [`skip`](ExportLines::skip)
-/// on the same file from its beginning, since a gzip cannot be entered in its middle.
+/// A reader that is to go on later stores [`lines`](ExportLines::lines); the next one is given the same file from its first
+/// byte, and [`skip`](ExportLines::skip), since a gzip cannot be entered in its middle.
 pub struct ExportLines {
     gzip: MultiGzDecoder<Pieces>,
     lines: Lines,
@@ -50,17 +50,17 @@ pub struct ExportLines {
     broken: Option<ExportFileError>,
 }
 
-/// Why a file cannot be read on. The rows before are sound.
+/// Why the file of an export cannot be read further. The rows before the error are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportFileError {
-    /// It is not gzip.
+    /// The file is not gzip.
     NotGzip,
-    /// It is gzip and damaged: a checksum or a length is wrong.
+    /// The file is gzip and damaged: a checksum or a length is wrong.
     Damaged,
-    /// It ends before its end: the download is not whole.
+    /// The file ends before its end, or is empty: the download is not whole.
     EndsEarly,
-    /// It holds a line that is longer than allowed.
+    /// The file holds a line that is longer than allowed.
     LineTooLong(LineTooLong),
 }
 
@@ -96,13 +96,13 @@ const UNPACKED: usize = 64 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl ExportLines {
-    /// The lines of a file, of which none is longer than [`Lines::MAX_LEN`].
+    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is an error.
     #[must_use]
     pub fn new() -> Self {
         Self::with_max_len(Lines::MAX_LEN)
     }
 
-    /// The lines of a file, each of at most this many bytes.
+    /// Begins, for lines of at most `max_len` bytes, line breaks not counted. A longer line is an error.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self {
@@ -116,26 +116,28 @@ impl ExportLines {
         }
     }
 
-    /// Passes over the first lines, which were read before.
+    /// Leaves out the first `lines` lines of the file, which were read before. A second call replaces the number.
     #[must_use]
     pub fn skip(mut self, lines: u64) -> Self {
         self.skip = lines;
         self
     }
 
-    /// Adds a piece of the file. Take all rows of it before the next one: what is not taken is kept.
+    /// Adds a piece of the file, still compressed, which may begin and end anywhere. Take all rows with
+    /// [`next_row`](Self::next_row) or [`next_line`](Self::next_line) before the next piece: what is not taken is kept in
+    /// memory.
     pub fn push(&mut self, piece: impl Into<Bytes>) {
         let (piece, pieces) = (piece.into(), self.gzip.get_mut());
         self.magic.extend(piece.iter().take(GZIP.len().saturating_sub(self.magic.len())));
         pieces.piece = if pieces.piece.is_empty() { piece } else { [&pieces.piece[..], &piece[..]].concat().into() };
     }
 
-    /// Says that there is no further piece.
+    /// Says that there is no further piece. If the gzip is not complete then, the next row is [`ExportFileError::EndsEarly`].
     pub fn finish(&mut self) {
         self.gzip.get_mut().is_last = true;
     }
 
-    /// How many lines were given, those that were passed over among them.
+    /// How many lines were given so far, with those that [`skip`](Self::skip) left out; blank lines do not count.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines.lines()
@@ -147,21 +149,21 @@ impl ExportLines {
         self.is_whole
     }
 
-    /// The next line. `None` means: give another piece with [`push`](Self::push); or, after [`finish`](Self::finish), that all
-    /// lines were given. Blank lines are passed over.
+    /// The next line, without its line break and the white space around it; blank lines are passed over. `None` means: give
+    /// another piece with [`push`](Self::push); or, after [`finish`](Self::finish), that all lines were given.
     ///
     /// # Errors
-    /// [`ExportFileError`]. Every later call fails in the same way.
+    /// [`ExportFileError`], and so does every later call.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, ExportFileError> {
         self.unpack()?;
         self.lines.next_line().map_err(ExportFileError::LineTooLong)
     }
 
-    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error, which
-    /// costs no other row.
+    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error and
+    /// the only row that is lost: the next call gives the row after it.
     ///
     /// # Errors
-    /// [`ExportFileError`]. Every later call fails in the same way.
+    /// [`ExportFileError`], and so does every later call.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, ExportFileError> {
         self.unpack()?;
         self.lines.next_row().map_err(ExportFileError::LineTooLong)
@@ -215,7 +217,7 @@ impl Default for ExportLines {
     }
 }
 
-/// Shows how far it is, and no line.
+/// Shows how many lines were given, and no line.
 impl fmt::Debug for ExportLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExportLines")

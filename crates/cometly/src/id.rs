@@ -12,7 +12,8 @@ use serde::{
 
 use crate::InvalidRequest;
 
-/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal.
+/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and
+/// `"007"` are not.
 #[derive(Clone)]
 pub struct Id(Repr);
 
@@ -23,10 +24,11 @@ enum Repr {
 }
 
 impl Id {
-    /// The id that is written like this.
+    /// The id with this text. It is sent as it is.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if it is empty, padded, `.` or `..`, or longer than 255 bytes: no resource has such an id.
+    /// [`InvalidRequest`] if the text is empty, begins or ends with white space, is `.` or `..`, or is longer than 255 bytes:
+    /// no resource has such an id.
     pub fn new(text: &str) -> Result<Self, InvalidRequest> {
         if text.is_empty() || text.trim() != text || matches!(text, "." | "..") || text.len() > 255 {
             return Err(InvalidRequest::new(
@@ -37,7 +39,7 @@ impl Id {
         Ok(Self(Repr::Text(text.into())))
     }
 
-    /// As a number, if it is one.
+    /// The id as a number; `None` if its text is not a plain one, as `abc` or `007`.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match &self.0 {
@@ -109,7 +111,7 @@ impl fmt::Debug for Id {
     }
 }
 
-/// As it came.
+/// Written as it came: a number as a number, a text as a text.
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {

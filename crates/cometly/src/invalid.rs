@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
 
-/// A request that breaks a documented rule: the field, and the rule that it breaks. Shows no value but a date's.
+/// A request, or a value for one, breaks a documented rule: this error has the field and the rule. It shows no value except a
+/// date.
 ///
 /// ```
 /// # use cometly::events::ListEvents;
@@ -26,13 +27,13 @@ impl InvalidRequest {
         Self { field: field.into(), ..self }
     }
 
-    /// The field, as the API names it: `end_date`, `emails.1`.
+    /// The name of the field, as the API writes it: `end_date`, `emails.1` (lists are counted from 0).
     #[must_use]
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// What was expected.
+    /// The rule that is broken, as a sentence for people: what was expected.
     #[must_use]
     pub fn rule(&self) -> &str {
         &self.rule

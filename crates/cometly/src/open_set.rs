@@ -17,10 +17,10 @@ macro_rules! open_set {
         impl $name {
             $($(#[$about])* pub const $constant: Self = Self(std::borrow::Cow::Borrowed($value));)*
 
-            /// The names that this crate knows.
+            /// All names for which there is a constant here.
             pub const DOCUMENTED: &'static [Self] = &[$(Self::$constant),*];
 
-            /// A name that is newer than this crate, sent as it is.
+            /// Any other name, such as one that is newer than this crate. It is not checked and is sent as it is.
             pub fn other(name: impl Into<std::borrow::Cow<'static, str>>) -> Self {
                 Self(name.into())
             }
@@ -79,7 +79,7 @@ macro_rules! open_set {
             }
         }
 
-        /// Takes any text: what the API says is what it is. A documented name is not copied.
+        /// Takes any text, also one that [`FromStr`](std::str::FromStr) would refuse: the API decides which names there are.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;

@@ -12,9 +12,11 @@ use crate::InvalidRequest;
 /// moments, and the hour that is left out has none; how the backend reads those two hours is not documented. A range that
 /// begins and ends at midnight avoids them almost everywhere.
 ///
-/// From text with [`FromStr`]: `2026-11-24`, `2026-11-24 10:00`, `2026-11-24 10:00:00`, also with a `T`. A text with an
-/// offset or a zone is refused, since it names a moment: with the feature `jiff`, convert it by
-/// `SpaceTime::try_from(&zoned)`, where `zoned` is in the Space's zone.
+/// It is read from text with [`FromStr`]: `2026-11-24 10:00:00`, `2026-11-24T10:00`, `20261124T100000`, or a day alone, which
+/// is its first second, 00:00:00. As the end of a range such a day leaves out all of itself but that second; [`SpaceDate::end`]
+/// is its last one. Fractions of a second are cut. A text with an offset or a zone is refused, since it names a moment: with
+/// the feature `jiff`, convert it by `SpaceTime::try_from(&zoned)`. That takes what the clock of `zoned` shows, and does not
+/// check that its zone is the Space's.
 ///
 /// ```
 /// # use cometly::SpaceTime;
@@ -33,8 +35,8 @@ pub struct SpaceTime {
 
 /// A day on the calendar of the Space: `2026-11-24`.
 ///
-/// From text with [`FromStr`]; with the feature `jiff` from a `jiff::civil::Date`, and
-/// [`yesterday`](SpaceDate::yesterday) as well.
+/// It is read from text of that form with [`FromStr`]; with the feature `jiff` also from a `jiff::civil::Date`, and
+/// `SpaceDate::yesterday` gives the day before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceDate {
     year: u16,
@@ -46,10 +48,10 @@ const TIME: &str = "expected a time of the Space's wall clock without an offset,
 const DATE: &str = "expected a day, as 2026-11-24";
 
 impl SpaceDate {
-    /// The day, if there is one: the year is 1 to 9999.
+    /// The day of this year (1 to 9999), month (1 to 12) and day of the month (from 1).
     ///
     /// # Errors
-    /// [`InvalidRequest`] if the month has no such day.
+    /// [`InvalidRequest`] if there is no such day, as 2026-02-29.
     pub fn new(year: u16, month: u8, day: u8) -> Result<Self, InvalidRequest> {
         let date = Self { year, month, day };
         let is_year = (1..=9999).contains(&year);
@@ -60,19 +62,19 @@ impl SpaceDate {
         }
     }
 
-    /// The year, the month from 1 to 12, the day from 1.
+    /// The year (1 to 9999), the month (1 to 12) and the day of the month (from 1).
     #[must_use]
     pub fn parts(&self) -> (u16, u8, u8) {
         (self.year, self.month, self.day)
     }
 
-    /// Its first second.
+    /// The first second of the day, 00:00:00.
     #[must_use]
     pub fn start(self) -> SpaceTime {
         SpaceTime { day: self, hour: 0, minute: 0, second: 0 }
     }
 
-    /// Its last second.
+    /// The last second of the day, 23:59:59.
     #[must_use]
     pub fn end(self) -> SpaceTime {
         SpaceTime { day: self, hour: 23, minute: 59, second: 59 }
@@ -108,7 +110,7 @@ impl SpaceTime {
     /// The time on a day: hour 0 to 23, minute and second 0 to 59.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if there is no such time.
+    /// [`InvalidRequest`] for any other number.
     pub fn new(day: SpaceDate, hour: u8, minute: u8, second: u8) -> Result<Self, InvalidRequest> {
         if hour < 24 && minute < 60 && second < 60 {
             Ok(Self { day, hour, minute, second })
@@ -117,13 +119,13 @@ impl SpaceTime {
         }
     }
 
-    /// The day.
+    /// The day of this time.
     #[must_use]
     pub fn day(&self) -> SpaceDate {
         self.day
     }
 
-    /// The hour, the minute and the second.
+    /// The hour (0 to 23), the minute and the second (0 to 59).
     #[must_use]
     pub fn time(&self) -> (u8, u8, u8) {
         (self.hour, self.minute, self.second)
@@ -138,7 +140,7 @@ impl SpaceTime {
 }
 
 impl From<SpaceDate> for SpaceTime {
-    /// Its first second.
+    /// The first second of the day.
     fn from(day: SpaceDate) -> Self {
         day.start()
     }
@@ -319,12 +321,10 @@ mod from_jiff {
     use crate::InvalidRequest;
 
     impl SpaceDate {
-        /// The day before the one that `now` is on in the Space's `zone`.
-        ///
-        /// Days are counted on the calendar, so it is the whole day before even if a clock was changed in it.
+        /// The day before the one that `now` is on in the Space's `zone`, whole, even if a clock was changed in it.
         ///
         /// # Errors
-        /// [`InvalidRequest`] if there is no such day: before the year 1.
+        /// [`InvalidRequest`] if that day is not within the years 1 to 9999.
         pub fn yesterday(now: Timestamp, zone: &TimeZone) -> Result<Self, InvalidRequest> {
             let day = zone.to_datetime(now).date().checked_sub(1.day());
             day.map_err(|_| InvalidRequest::new("date", DATE))?.try_into()
@@ -344,7 +344,7 @@ mod from_jiff {
     impl TryFrom<civil::DateTime> for SpaceTime {
         type Error = InvalidRequest;
 
-        /// Fractions of a second are cut.
+        /// The time that `time` shows; fractions of a second are cut.
         fn try_from(time: civil::DateTime) -> Result<Self, Self::Error> {
             let day = SpaceDate::try_from(time.date()).map_err(|_| InvalidRequest::new("time", TIME))?;
             let unsigned = |part: i8| part.unsigned_abs();
@@ -355,7 +355,8 @@ mod from_jiff {
     impl TryFrom<&ZonedDateTime> for SpaceTime {
         type Error = InvalidRequest;
 
-        /// What the wall clock shows in its zone, which must be the Space's.
+        /// The time that the clock of `zoned` shows. Its zone must be the Space's, which is not checked; fractions of a second
+        /// are cut.
         fn try_from(zoned: &ZonedDateTime) -> Result<Self, Self::Error> {
             zoned.datetime().try_into()
         }

@@ -10,10 +10,10 @@ use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call_name::CallName}
 /// The most fields that `Display` names.
 const MAX_SHOWN_FIELDS: usize = 8;
 
-/// An answer that is not a success: what happened, and what the API said of it.
+/// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said.
 ///
-/// It owns all that it holds, is one pointer wide, and holds no key: a key that the server quotes is masked first.
-/// A refusal is judged by the first 64 KiB of its body, so that a longer body costs no more to read.
+/// It owns all that it holds, is one pointer wide, and holds no key: a key that the server quotes is masked first. A refusal is
+/// judged by the first 64 KiB of its body, so that a longer body costs no more to read.
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
@@ -33,26 +33,26 @@ impl ApiError {
         Self(Box::new(Details { kind, status, headers, attempts: 1, call: None, body }))
     }
 
-    /// Which outcome this is.
+    /// Which kind of answer this is, to branch on.
     #[must_use]
     pub fn kind(&self) -> ApiErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// The headers as they came. A support desk asks for `cf-ray`.
+    /// The headers of the answer as they came. Cometly's support may ask for `cf-ray`.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }
 
-    /// The limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is missing
-    /// or cannot be read.
+    /// The rate limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is
+    /// missing or cannot be read.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::read(self.headers())
@@ -73,13 +73,13 @@ impl ApiError {
         Wait::read(self.headers())
     }
 
-    /// What the answer says of the key.
+    /// What the answer says of the key that the call carried.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.kind().key_status(self.status(), || self.rate_limit())
     }
 
-    /// How many attempts the call took, if an [`Operation`](crate::Operation) counted; else 1.
+    /// How many attempts the call took, the first included, if a client or an [`Operation`](crate::Operation) sent it; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -104,15 +104,15 @@ impl ApiError {
         self.0.body.message()
     }
 
-    /// What the API found wrong with each field, for a 422: at most 256, each text as [`message`](Self::message), and no
-    /// deeper than in eight lists or objects.
+    /// What the API found wrong with each field of the call, mostly with a 422; empty if it named none. At most 256, each text
+    /// as [`message`](Self::message), and no deeper than in eight lists or objects.
     #[must_use]
     pub fn field_errors(&self) -> Vec<FieldError<'_>> {
         self.0.body.field_errors()
     }
 
-    /// The body as text, to look at: a proxy's page, or JSON of another shape. At most 8 KiB, read lossily, with our keys
-    /// masked and control characters escaped; line breaks are control characters.
+    /// The body as text, for logs: a proxy's page, or JSON of another shape. At most 8 KiB, read lossily, with our keys masked
+    /// and control characters, line breaks included, escaped.
     #[must_use]
     pub fn body_text(&self) -> Cow<'_, str> {
         self.0.body.text()

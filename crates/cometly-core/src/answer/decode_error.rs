@@ -11,11 +11,11 @@ mod located;
 
 use located::Mismatch;
 
-/// A success whose body is not the JSON that the caller expected.
+/// The JSON of a success is not what the caller expected.
 ///
-/// It says where and what: `data[3].amount: expected a number, found a string`, or `missing field "event_name"`. It never
-/// shows a value of the body. Names of fields are those of the caller's own types; the keys of a map print as `*`, since
-/// they can be addresses.
+/// It says where and what: `data[3].amount: expected a number, found a string`, or `missing field "event_name"`. It never shows
+/// a value of the body. Names of fields are those of the caller's own types; the keys of a map print as `*`, since they can be
+/// addresses.
 pub struct DecodeError(Box<Details>);
 
 struct Details {
@@ -29,15 +29,15 @@ struct Details {
     attempts: u32,
 }
 
-/// What kind of thing is wrong with the JSON.
+/// The kind of thing that is wrong with the JSON; from [`DecodeError::category`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeCategory {
-    /// It is not well-formed.
+    /// The text is not well-formed JSON.
     Syntax,
-    /// It is JSON, but of another shape or type.
+    /// The text is JSON, but of another shape or type than expected.
     Data,
-    /// It ends too early.
+    /// The text ends before its JSON does.
     Eof,
 }
 
@@ -77,14 +77,16 @@ impl DecodeError {
         }))
     }
 
-    /// The same error, with the reply that could not be read, for [`into_reply`](Self::into_reply).
+    /// The same error with the reply that could not be read, which [`into_reply`](Self::into_reply) then gives. For authors of
+    /// clients.
     #[must_use]
     pub fn with_reply(mut self, reply: Reply<Bytes>) -> Self {
         self.0.reply = Some(reply);
         self
     }
 
-    /// The reply that could not be read, if the error came from a client or from [`Reply::decode`].
+    /// The reply that could not be read, after a client's `call` or `json` and after [`Reply::decode`]. `None` after
+    /// [`Reply::json`], for a row, and in an error of a flow (a client's `run`).
     #[must_use]
     pub fn into_reply(self) -> Option<Reply<Bytes>> {
         self.0.reply
@@ -126,13 +128,13 @@ impl DecodeError {
         self.0.attempts
     }
 
-    /// What kind of thing is wrong.
+    /// What is wrong with the JSON: its syntax, its shape, or its end.
     #[must_use]
     pub fn category(&self) -> DecodeCategory {
         self.0.category
     }
 
-    /// Where in the JSON it is: `data[3].amount`. Empty for the whole of it, and where it is not known.
+    /// The place of the problem in the JSON: `data[3].amount`. Empty for the whole of it, and if the place is not known.
     #[must_use]
     pub fn path(&self) -> String {
         self.0.mismatch.as_ref().map(Mismatch::path).unwrap_or_default()
@@ -144,7 +146,8 @@ impl DecodeError {
         self.0.line
     }
 
-    /// The column in bytes, from 1; 0 right behind a line break, or before the first byte.
+    /// The column in that [line](Self::line) where reading failed, in bytes, from 1; 0 directly after a line break, or before
+    /// the first byte.
     #[must_use]
     pub fn column(&self) -> usize {
         self.0.column

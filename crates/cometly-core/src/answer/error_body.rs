@@ -17,13 +17,14 @@ const MAX_FIELD_ERRORS: usize = 256;
 /// How deep in lists and objects a text is looked for; in all known shapes it is in the second.
 const MAX_DEPTH: u8 = 8;
 
-/// One thing that the API found wrong with one field of the call, from a 422.
+/// One thing that the API found wrong with one field of the call; from
+/// [`ApiError::field_errors`](crate::ApiError::field_errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError<'a> {
-    /// The field, as Cometly names it: `start_date`, `emails.0`. Empty if it named none.
+    /// The name of the field, as Cometly writes it: `start_date`, `emails.0`. Empty if it named none.
     pub field: &'a str,
-    /// What is wrong, in Cometly's words.
+    /// What is wrong with the field, in Cometly's words.
     pub message: &'a str,
 }
 

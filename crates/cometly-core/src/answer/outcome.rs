@@ -47,25 +47,25 @@ use crate::{ApiError, RateLimit, Reply, call_name::CallName};
 #[must_use = "an outcome may say that the call failed"]
 #[non_exhaustive]
 pub enum AuthOutcome<B> {
-    /// The call was carried out, or queued.
+    /// The call was carried out, or queued for it.
     Success(Reply<B>),
-    /// The key is missing, wrong or revoked.
+    /// The API refused the key: it is missing, wrong or revoked.
     Unauthenticated(ApiError),
-    /// The key is valid, and may not do this.
+    /// The key is valid, and not allowed to do this.
     Forbidden(ForbiddenReason, ApiError),
-    /// The Space has used up its limit for this endpoint, or the address has used up one in front of the API.
+    /// The Space has used up its rate limit for this endpoint, or the address has used up one in front of the API.
     RateLimited(ApiError),
-    /// The API did not take the call as it was made.
+    /// The API refused the call as it was made: another 4xx.
     Rejected(ApiError),
-    /// The server, or what is in front of it, failed.
+    /// The server, or something in front of it, failed: a 5xx.
     ServerError(ApiError),
-    /// Something that the API does not answer.
+    /// An answer that the API does not give.
     Unexpected(UnexpectedCause, ApiError),
 }
 
-/// Why a valid key was not allowed.
+/// Why a valid key was not allowed to do something.
 ///
-/// The status alone does not tell; this is read from the message, and `Unspecified` whenever that is not plain.
+/// The status alone does not tell; the reason is read from the message, and is `Unspecified` whenever that is not plain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForbiddenReason {
@@ -73,64 +73,65 @@ pub enum ForbiddenReason {
     Permission,
     /// The Space's Cometly subscription is inactive.
     InactiveSubscription,
-    /// One of the two; the message does not say which.
+    /// The permission or the subscription; the message does not say which.
     Unspecified,
 }
 
-/// What an answer looks like that is not the API's.
+/// What an answer is if it is none of the API's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnexpectedCause {
-    /// A redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
+    /// The answer is a redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
     Redirect,
-    /// A bot challenge or block of Cloudflare or AWS WAF in front of the API.
+    /// Cloudflare or AWS WAF in front of the API answered, with a challenge for bots or a block.
     Challenge,
-    /// A proxy on the way asks for credentials (407).
+    /// A proxy on the way answered 407: it asks for credentials.
     Proxy,
-    /// Content other than the API's JSON: a page, or a proxy's own error.
+    /// The body is not the API's JSON but a page, or a proxy's own error.
     NotJson,
-    /// A success without a body. Whether the call was carried out is not known.
+    /// The answer is a success without a body. Whether the call was carried out is not known.
     Empty,
-    /// A body in a `Content-Encoding` that was not asked for.
+    /// The body has a `Content-Encoding` that was not asked for.
     Encoded,
-    /// A status that the API does not use: 1xx, 304, 600 and beyond.
+    /// The status is one that the API does not use: 1xx, 304, 600 and beyond.
     Status,
 }
 
-/// A mark for [`http::Response::extensions_mut`], for adapters whose client followed a redirect against their word:
-/// whatever the answer then is, it reads as [`UnexpectedCause::Redirect`].
+/// A mark for [`http::Response::extensions_mut`], for authors of clients whose HTTP stack may follow a redirect all the same: an
+/// answer with it reads as [`UnexpectedCause::Redirect`], whatever else it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Redirected;
 
-/// What an answer says of the key.
+/// What an answer says of the key that the call carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyStatus {
-    /// It opened the API.
+    /// The key opened the API.
     Accepted,
-    /// It is known to the API, and not allowed to do this.
+    /// The key is known to the API, and not allowed to do this.
     NotAllowed,
-    /// It is missing, wrong or revoked.
+    /// The key is missing, wrong or revoked.
     Refused,
-    /// The answer does not tell.
+    /// The answer says nothing of the key.
     Unknown,
 }
 
-/// The kind of an answer that is no success: [`AuthOutcome`] without its [`ApiError`](crate::ApiError). Two kinds keep their reason.
+/// The kind of an answer that is no success: an [`AuthOutcome`] without its [`ApiError`](crate::ApiError). `Forbidden` and
+/// `Unexpected` keep their reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
-    /// [`AuthOutcome::Unauthenticated`].
+    /// The API refused the key: [`AuthOutcome::Unauthenticated`].
     Unauthenticated,
-    /// [`AuthOutcome::Forbidden`].
+    /// The key is not allowed to do this: [`AuthOutcome::Forbidden`].
     Forbidden(ForbiddenReason),
-    /// [`AuthOutcome::RateLimited`].
+    /// The rate limit is used up: [`AuthOutcome::RateLimited`].
     RateLimited,
-    /// [`AuthOutcome::Rejected`].
+    /// The API refused the call as it was made: [`AuthOutcome::Rejected`].
     Rejected,
-    /// [`AuthOutcome::ServerError`].
+    /// The server failed: [`AuthOutcome::ServerError`].
     ServerError,
-    /// [`AuthOutcome::Unexpected`].
+    /// The answer is none of the API's: [`AuthOutcome::Unexpected`].
     Unexpected(UnexpectedCause),
 }
 
@@ -200,8 +201,8 @@ impl ApiErrorKind {
             && !matches!(self, Self::Unexpected(Challenge | Proxy | Redirect))
     }
 
-    /// A word for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
-    /// `rejected`, `server_error`, or `unexpected.` and the cause.
+    /// A short name for logs and metrics, after OpenTelemetry's `error.type`: `unauthenticated`, `forbidden`, `rate_limited`,
+    /// `rejected`, `server_error`, or `unexpected.` and the cause, as `unexpected.not_json`.
     #[must_use]
     pub fn error_type(self) -> &'static str {
         match self {
@@ -245,7 +246,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -259,7 +260,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The error of every outcome but a success.
+    /// The error of every outcome but a success; `None` for a success.
     #[must_use]
     pub fn error(&self) -> Option<&ApiError> {
         match self {
@@ -273,7 +274,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The reply of a success, for use with `?`.
+    /// The reply of a success, or the error of any other outcome, for use with `?`.
     ///
     /// # Errors
     /// [`ApiError`], for every outcome but a success.
@@ -289,7 +290,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The same outcome with another type for the body of a success.
+    /// The same outcome with another type for the body of a success; `map` is not called for an error.
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> AuthOutcome<C> {
         match self {
             Self::Success(reply) => AuthOutcome::Success(reply.map(map)),

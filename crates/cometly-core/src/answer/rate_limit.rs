@@ -26,7 +26,7 @@ static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 impl RateLimit {
-    /// The longest wait that is reported: a year. A longer one is reported as a year.
+    /// The longest wait that is reported: 365 days. A longer one is reported as this.
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     pub(crate) fn read(headers: &HeaderMap) -> Self {
@@ -42,19 +42,20 @@ impl RateLimit {
         values.all(|other| other == first).then_some(first)?
     }
 
-    /// Calls allowed in a window, which Cometly documents as a minute.
+    /// How many calls a window allows; Cometly documents a window of one minute. `None` if the header is missing or cannot be
+    /// read.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
-    /// Calls left in this window.
+    /// How many calls are left in this window. `None` if the header is missing or cannot be read.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         self.remaining
     }
 
-    /// When the window ends, in seconds since the Unix epoch. Only a 429 has it.
+    /// When the window ends, in seconds since the Unix epoch. Only a 429 has it; `None` otherwise.
     #[must_use]
     pub fn reset(&self) -> Option<u64> {
         self.reset

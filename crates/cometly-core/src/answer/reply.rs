@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::rate_limit::Wait;
 use crate::{DecodeError, KeyStatus, RateLimit, call_name::CallName};
 
-/// A success: the status, the headers and the body as they came.
+/// A success of the API: the status, the headers and the body as they came.
 #[derive(Clone)]
 pub struct Reply<B> {
     pub(super) status: StatusCode,
@@ -21,44 +21,44 @@ pub struct Reply<B> {
 }
 
 impl<B> Reply<B> {
-    /// The status: 200, 201 for something created, 202 for something queued.
+    /// The HTTP status: 200, 201 for something created, 202 for something queued.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers as they came. A support desk asks for `cf-ray`.
+    /// The headers of the answer as they came. Cometly's support may ask for `cf-ray`.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is missing
-    /// or cannot be read.
+    /// The rate limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is
+    /// missing or cannot be read.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::read(&self.headers)
     }
 
-    /// What a success says of the key: [`KeyStatus::Accepted`].
+    /// Always [`KeyStatus::Accepted`], since a success shows that the key opened the API.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         KeyStatus::Accepted
     }
 
-    /// How many attempts the call took, if an [`Operation`](crate::Operation) counted; else 1.
+    /// How many attempts the call took, the first included, if a client or an [`Operation`](crate::Operation) sent it; else 1.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The body as it came.
+    /// The body as it came, not yet read as JSON.
     #[must_use]
     pub fn body(&self) -> &B {
         &self.body
     }
 
-    /// The body as it came, taken out.
+    /// The body as it came, by value.
     #[must_use]
     pub fn into_body(self) -> B {
         self.body
@@ -87,7 +87,7 @@ impl<B: AsRef<[u8]>> Reply<B> {
 }
 
 impl<B> Reply<B> {
-    /// The same success with another type for its body.
+    /// The same reply with another type for its body.
     #[must_use]
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> Reply<C> {
         let Self { status, headers, attempts, call, body } = self;
@@ -119,10 +119,10 @@ impl<B: AsRef<[u8]>> Reply<B> {
 }
 
 impl Reply<Bytes> {
-    /// Reads the body as JSON that owns its texts.
+    /// Reads the body as JSON into a type that owns its texts.
     ///
     /// # Errors
-    /// [`DecodeError`], as from [`json`](Self::json). The reply can be taken back out of it.
+    /// [`DecodeError`], as from [`json`](Self::json); its [`into_reply`](DecodeError::into_reply) gives the reply back.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, bytes::Bytes, http};

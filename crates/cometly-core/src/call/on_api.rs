@@ -48,36 +48,40 @@ pub(super) fn check_method(method: &Method) -> Result<(), RequestError> {
 }
 
 impl Api {
-    /// A GET call; see [`request`](Api::request).
+    /// A GET call on `path`, which is described at [`request`](Api::request).
     pub fn get(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::GET, path)
     }
 
-    /// A POST call; see [`request`](Api::request).
+    /// A POST call on `path`, which is described at [`request`](Api::request).
     pub fn post(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::POST, path)
     }
 
-    /// A PUT call; see [`request`](Api::request).
+    /// A PUT call on `path`, which is described at [`request`](Api::request).
     pub fn put(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::PUT, path)
     }
 
-    /// A call of `method` (DELETE and PATCH as well) on `path`, which is relative to the base URL and a literal template as
-    /// in Cometly's documentation: `"contacts/{id}"`. Values go through [`Call::segment`] and [`Call::query`], never into the path.
+    /// A call of `method` (GET, POST, PUT, PATCH or DELETE) on `path`, which is relative to the base URL and a template as in
+    /// Cometly's documentation: `"contacts/{id}"`. Values go through [`Call::segment`] and [`Call::query`], never into the
+    /// path.
     ///
-    /// What is wrong with a call is said when it is built or sent, so that calls can be written in one line.
+    /// # Errors
+    /// When built or sent, so that calls can be written in one line: [`RequestError::Method`], [`RequestError::Path`],
+    /// [`RequestError::PathIsUrl`], [`RequestError::PathHasQuery`], [`RequestError::PathHasBase`].
     pub fn request(&self, method: Method, path: impl Into<Cow<'static, str>>) -> Call {
         Call::new(self.clone(), method, path.into())
     }
 
-    /// Stamps the required headers on a request that you built, whatever its body.
+    /// Adds the key and the other required headers to a request that you built, whatever its body. A client sends it with
+    /// `send_request`.
     ///
     /// # Errors
-    /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port.
-    ///   Its path may be any path of that origin, under the base URL's or not.
-    /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP
-    ///   client resolves it and another does not, so it is not known which resource the key goes to.
+    /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port. Its
+    ///   path may be any path of that origin, under the base URL's or not.
+    /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP client
+    ///   resolves it and another does not, so it is not known which resource the key goes to.
     /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection.
     /// - [`RequestError::TooManyHeaders`] if there is no room left for ours in its [`http::HeaderMap`].
     /// - [`RequestError::Method`] for a method that the API does not have.

@@ -7,23 +7,24 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// What a flow needs of a client whose calls are futures. For authors of clients: with these three functions a client has
-/// [`AsyncRun`].
+/// A client whose calls are futures, as [`AsyncRun`] needs it: with these three functions a client can run any
+/// [`Flow`](crate::Flow). For authors of clients.
 pub trait AsyncClient: Sync {
     /// The client's own error: the source of its [`CallError`]s.
     type Source;
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, with all its attempts, and gives its outcome; an error if there was no answer.
     fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, CallError<Self::Source>>> + Send;
 
-    /// The time now.
+    /// The current time of the client's clock.
     fn now(&self) -> Moment;
 
     /// Lets this much time pass.
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// A flow that runs on a client whose calls are futures.
+/// A flow (a job of several calls, such as all pages of a list) that runs on a client whose calls are futures. A loop around
+/// [`next`](Self::next) gives its items; [`end`](Self::end) gives its output.
 #[must_use = "a flow goes on only if it is asked for its next item"]
 pub struct AsyncRun<'a, C, F: Flow> {
     client: &'a C,
@@ -32,22 +33,27 @@ pub struct AsyncRun<'a, C, F: Flow> {
 }
 
 impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
-    /// Nothing is sent before the first item is asked for.
+    /// Puts `flow` on `client`, for the API `api`. No call is sent before the first [`next`](Self::next).
     pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
         Self { client, api, running: Running::new(flow) }
     }
 
-    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
-    /// before a wait that does not fit into what is left. A call under way is not cut.
+    /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
+    /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
+    /// way is not cut short. A second call replaces the limit.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
 
-    /// The next item; `None` at the end. After an error it goes on where it was. Its future can be dropped: nothing is
-    /// lost, and the call that was under way is sent again, but for the order of an export.
+    /// The next item; `None` at the end. After an error, the next call goes on where the flow was.
+    ///
+    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The order of an export is
+    /// the exception, since it may have arrived: it is not sent again, and `next` fails with [`FlowError::OrderLost`] until the
+    /// flow, taken out by [`into_flow`](Self::into_flow), is allowed to [`order_again`](crate::ExportJob::order_again).
     ///
     /// # Errors
-    /// [`CallError`], of the kind [`Flow`](crate::CallErrorKind::Flow) for the flow's own.
+    /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised
+    /// itself.
     pub async fn next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
             match self.running.next(self.api, self.client.now())? {
@@ -62,7 +68,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         }
     }
 
-    /// Runs to the end and gives the flow's output; items on the way are dropped.
+    /// Runs to the end and gives the flow's output; the items on the way are dropped. After an error the run is gone: take
+    /// [`next`](Self::next) if the flow is to go on then.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -71,8 +78,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The items as a stream, which ends after an error. A future of its next item that is dropped loses nothing: the call
-    /// under way goes on when the stream is polled again.
+    /// The items as a stream of the `futures` crates, which ends after an error. If the future of its next item is dropped,
+    /// nothing is lost: the call under way goes on when the stream is polled again.
     ///
     /// ```
     /// # use cometly_core::{Api, AsyncClient, AsyncRun, CallError, Endpoint, Page, Pages};
@@ -107,12 +114,14 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         })
     }
 
-    /// The flow, to look at: where it is.
+    /// The flow, to read from it how far it is.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }
 
-    /// The flow, to be taken up again.
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
+    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
+    /// [`order_again`](crate::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

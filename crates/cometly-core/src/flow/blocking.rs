@@ -7,27 +7,27 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// What a flow needs of a client that waits for its answers. For authors of clients: with these three functions a client has
-/// [`BlockingRun`].
+/// A client that waits for its answers, as [`BlockingRun`] needs it: with these three functions a client can run any
+/// [`Flow`](crate::Flow). For authors of clients.
 pub trait BlockingClient {
     /// The client's own error: the source of its [`CallError`]s.
     type Source;
 
-    /// Sends a call and says what the answer means.
+    /// Sends a call, with all its attempts, and gives its outcome.
     ///
     /// # Errors
     /// [`CallError`] if there was no answer.
     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<Self::Source>>;
 
-    /// The time now.
+    /// The current time of the client's clock.
     fn now(&self) -> Moment;
 
-    /// Lets this much time pass.
+    /// Blocks the thread for this much time.
     fn sleep(&self, pause: Duration);
 }
 
-/// A flow that runs on a client that waits for its answers. As an iterator it gives what the flow gives on its way, and ends
-/// after an error; [`try_next`](Self::try_next) goes on.
+/// A flow (a job of several calls, such as all pages of a list) that runs on a client that waits for its answers. It is an
+/// iterator of the flow's items and ends after an error; [`try_next`](Self::try_next) goes on after one.
 ///
 /// ```
 /// # use std::{thread, time::Duration};
@@ -66,21 +66,24 @@ pub struct BlockingRun<'a, C, F: Flow> {
 }
 
 impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
-    /// Nothing is sent before the first item is asked for.
+    /// Puts `flow` on `client`, for the API `api`. No call is sent before the first item is asked for.
     pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
         Self { client, api, running: Running::new(flow), is_over: false }
     }
 
-    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
-    /// before a wait that does not fit into what is left. A call under way is not cut.
+    /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
+    /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
+    /// way is not cut short. A second call replaces the limit.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
 
-    /// The next item; `None` at the end. After an error it goes on where it was.
+    /// The next item; `None` at the end. After an error, the next call goes on where the flow was; but the iterator, if the
+    /// error came from it, has ended.
     ///
     /// # Errors
-    /// [`CallError`], of the kind [`Flow`](crate::CallErrorKind::Flow) for the flow's own.
+    /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised
+    /// itself.
     pub fn try_next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
             match self.running.next(self.api, self.client.now())? {
@@ -95,7 +98,8 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         }
     }
 
-    /// Runs to the end and gives the flow's output; items on the way are dropped.
+    /// Runs to the end and gives the flow's output; the items on the way are dropped. After an error the run is gone: take
+    /// [`try_next`](Self::try_next) if the flow is to go on then.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
@@ -104,18 +108,20 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The flow, to look at: where it is.
+    /// The flow, to read from it how far it is.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }
 
-    /// The flow, to be taken up again.
+    /// The flow, which goes on where it was when it is run again, on this client or another one. The order of an export whose
+    /// answer was lost is not sent again: that fails with [`FlowError::OrderLost`] until
+    /// [`order_again`](crate::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }
 }
 
-/// Ends after an error.
+/// Gives the flow's items, and ends after an error.
 impl<C: BlockingClient, F: Flow> Iterator for BlockingRun<'_, C, F> {
     type Item = Result<F::Item, CallError<C::Source>>;
 

@@ -14,9 +14,10 @@ use crate::{
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
 ///
-/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to https only (or
-/// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. What broke off is resumed by `Range`, and only if the file is
-/// the same (`If-Range`); once the URL has expired, the API is asked for a fresh one.
+/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to `https` only (or
+/// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. A download that
+/// broke off is resumed by `Range`, and only if the file is the same (`If-Range`); once the URL has expired, the API is asked
+/// for a fresh one.
 ///
 /// ```text
 ///          ┌─── Renew ◄── the URL has expired
@@ -94,19 +95,21 @@ enum State {
     Changed,
 }
 
-/// What a [`Download`] wants next.
+/// What a [`Download`] wants its driver to do next.
 #[derive(Debug)]
 #[must_use = "a download goes on only if its step is done"]
 pub enum Fetch {
-    /// Send this request, which has no key; follow no redirect, unpack nothing. Then [`Download::on_head`].
+    /// Send this request, which has no key, follow no redirect and decompress nothing. Then call [`Download::on_head`], or
+    /// [`on_break`](Download::on_break) if no answer came.
     Open(Request<()>),
-    /// Read a piece of the body. Then [`Download::on_read`]; 0 bytes are its end.
+    /// Read a piece of the body. Then call [`Download::on_read`] with its length, 0 at the end of the body, or
+    /// [`on_break`](Download::on_break) if it cannot be read.
     Read,
-    /// Send this call to the API, for a fresh URL. Then [`Download::on_renewed`].
+    /// Send this call to the API, for a fresh URL. Then call [`Download::on_renewed`].
     Renew(Call),
-    /// Let this much time pass.
+    /// Let this much time pass, then call [`Download::next`] again.
     Wait(Duration),
-    /// The file is whole.
+    /// The whole file was read.
     End,
 }
 
@@ -121,7 +124,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 impl Download {
-    /// The file of a completed export that was ordered by an `E`.
+    /// A download of the file of a completed export; `E` is the type of its order, which knows how to ask for a fresh URL.
     ///
     /// # Errors
     /// [`FlowError::NoDownloadUrl`] if the export is not completed, [`FlowError::Url`] if the URL may not be fetched.
@@ -144,8 +147,9 @@ impl Download {
         })
     }
 
-    /// Goes on with a file of which the first `position` bytes are there, mostly from another process. `validator` is what
-    /// [`validator`](Download::validator) gave then; without it only its length shows that a file has changed.
+    /// Skips the first `position` bytes of the file, which are there already, mostly from another process. `validator` is the
+    /// text that [`validator`](Download::validator) gave for them: if the file is another one now, the download fails with
+    /// [`FlowError::FileChanged`]. Without it, a changed file is noticed only if it is shorter than `position`.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
@@ -154,7 +158,7 @@ impl Download {
         self
     }
 
-    /// Begins anew: drop what was written.
+    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written.
     pub fn restart(&mut self) {
         (self.position, self.len, self.validator) = (0, None, None);
         (self.vain, self.renewals) = (0, 0);
@@ -166,29 +170,32 @@ impl Download {
         self.state = State::Closed;
     }
 
-    /// How many bytes of the file were read: the sum of what was given to [`on_read`](Download::on_read).
+    /// How many bytes of the file are there: those that [`resume`](Download::resume) skipped, and all that were given to
+    /// [`on_read`](Download::on_read).
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The length of the whole file, once the server said it.
+    /// The length of the whole file in bytes; `None` until the server has said it.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.len
     }
 
-    /// What tells this file from a later one of the same URL: its `ETag`, or else its `Last-Modified`.
+    /// The text by which [`resume`](Download::resume) notices that the file has changed: its strong `ETag`; or, without any
+    /// `ETag`, its `Last-Modified`, if that is older than the answer. `None` before the first answer, and if the server sent
+    /// neither.
     #[must_use]
     pub fn validator(&self) -> Option<&str> {
         self.validator.as_ref().and_then(|validator| validator.to_str().ok())
     }
 
-    /// The next thing to do.
+    /// The next step for the driver.
     ///
     /// # Errors
-    /// [`FlowError::FileChanged`] until [`restart`](Download::restart), [`FlowError::FileBroken`] after several breaks in a
-    /// row; asked again after that, it goes on.
+    /// [`FlowError::FileChanged`] until [`restart`](Download::restart); [`FlowError::FileBroken`] after six breaks in a row
+    /// without a byte of progress, and a later `next` tries again.
     pub fn next(&mut self, api: &Api, now: Moment) -> Result<Fetch, FlowError> {
         self.clock.advance(now);
         match self.state {
@@ -225,11 +232,12 @@ impl Download {
         request
     }
 
-    /// Takes the head of the answer to [`Fetch::Open`].
+    /// Takes the status and headers of the answer to [`Fetch::Open`]. A status by which an expired URL is refused (400, 401,
+    /// 403, 404, 410) makes the download ask for a fresh URL; 408, 429 and 5xx make it wait and open the file again.
     ///
     /// # Errors
-    /// [`FlowError::FileRefused`] for a status that is neither a file nor a URL that has expired,
-    /// [`FlowError::FileChanged`] if the download cannot be resumed.
+    /// [`FlowError::FileRefused`] for any other status, and if two fresh URLs in a row were refused too;
+    /// [`FlowError::FileChanged`] if the download cannot be resumed at its position.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
             200 if self.position == 0 => self.open(content_len(headers), None, headers),
@@ -299,10 +307,12 @@ impl Download {
         Err(FlowError::FileChanged)
     }
 
-    /// Takes how many bytes of the body were read, and written where they belong; 0 at its end.
+    /// Takes how many bytes of the body were read, and written where they belong; 0 at the end of the body. If the body ended
+    /// before its length, this is a [break](Download::on_break).
     ///
     /// # Errors
-    /// [`FlowError::FileTooLong`] if these are more than the server said.
+    /// [`FlowError::FileTooLong`] if the server sent more bytes than it said. Later steps fail with [`FlowError::FileChanged`]
+    /// until [`restart`](Download::restart).
     pub fn on_read(&mut self, len: usize, now: Moment) -> Result<(), FlowError> {
         if self.state != State::Reading {
             return Ok(());
@@ -326,8 +336,8 @@ impl Download {
         Ok(())
     }
 
-    /// The request failed, or the body broke off: the download is resumed from [`position`](Download::position),
-    /// after 1 s, 2 s and so on up to 30 s.
+    /// Says that the request failed or that the body broke off. The download is resumed at its [position](Download::position),
+    /// after 1 s, 2 s, 4 s and so on up to 30 s for each break in a row without a byte of progress.
     pub fn on_break(&mut self, now: Moment) {
         self.break_off(now, Duration::ZERO);
     }
@@ -340,13 +350,13 @@ impl Download {
         self.state = State::Closed;
     }
 
-    /// Takes the failure of a client to send [`Fetch::Open`] or to [`Fetch::Read`]: it is [`on_break`](Download::on_break),
-    /// but for a failure that would come again.
+    /// Takes the failure of a client to do [`Fetch::Open`] or [`Fetch::Read`]. It is an [`on_break`](Download::on_break),
+    /// unless the failure would come again.
     ///
     /// # Errors
-    /// [`CallError`] if the client cannot be used as it is set up, the certificate is not trusted, or the proxy refused; of
-    /// [`FlowError::FileBroken`] after several breaks in a row, with the last one as its source. Asked for the next step, it goes
-    /// on.
+    /// [`CallError`] if the client cannot be used as it is set up, the certificate is not trusted, the headers are too large,
+    /// or a proxy refused; or of [`FlowError::FileBroken`] after six breaks in a row without a byte of progress, with the last
+    /// one as its source. A later step tries again.
     pub fn on_failure<E>(&mut self, error: TransportError<E>, now: Moment) -> Result<(), CallError<E>> {
         self.on_break(now);
         let attempts = self.vain;
@@ -362,11 +372,12 @@ impl Download {
         Err(if is_final { error } else { error.seen_by_flow(FlowError::FileBroken) })
     }
 
-    /// Takes the answer to [`Fetch::Renew`].
+    /// Takes the answer to [`Fetch::Renew`], and goes on at the [position](Download::position) with its fresh URL.
     ///
     /// # Errors
-    /// [`FlowError::Decode`] if it cannot be read, [`FlowError::OtherExport`], [`FlowError::NoDownloadUrl`], and
-    /// [`FlowError::Url`] if the fresh URL may not be fetched, as when it names another host than before.
+    /// [`FlowError::Decode`] if the answer cannot be read, [`FlowError::OtherExport`], [`FlowError::NoDownloadUrl`], and
+    /// [`FlowError::Url`] if the fresh URL may not be fetched, as when it names another host than before. A later step asks
+    /// again.
     pub fn on_renewed(&mut self, reply: &Reply<Bytes>) -> Result<(), FlowError> {
         let export: Export = reply.json()?;
         if export.export_id != self.id {
@@ -457,7 +468,7 @@ fn is_strong(validator: &HeaderValue) -> bool {
     validator.as_bytes().starts_with(b"\"") || http_date(validator.as_bytes()).is_some()
 }
 
-/// Shows how far it is, and no URL.
+/// Shows how far the download is, and no URL.
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")

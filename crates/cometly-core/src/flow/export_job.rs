@@ -12,17 +12,18 @@ use bytes::Bytes;
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
 use crate::{Api, ApiErrorKind, Call, Moment, Reply, clock::Clock};
 
-/// What orders an export, and how to ask after it.
+/// An [`Endpoint`] that orders an export, and the call that asks how far that export is.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
-    /// The call that says how far the export is.
+    /// The call that asks how far the export with this id is; its answer is read as an [`Export`].
     fn status_call(api: &Api, id: &ExportId) -> Call;
 }
 
-/// The id of an export. Written down, it lets another process go on with [`ExportJob::resume`](crate::ExportJob::resume).
+/// The id of an export: 1 to 128 ASCII letters, digits, `-` and `_`. Stored as text (`Display`, [`FromStr`]), it lets another
+/// process go on with [`ExportJob::resume`](crate::ExportJob::resume).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportId(Box<str>);
 
-/// A text that is no [`ExportId`].
+/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no export id: expected 1 to 128 letters, digits, - and _")]
 pub struct InvalidExportId(());
@@ -54,18 +55,19 @@ impl fmt::Debug for ExportId {
     }
 }
 
-/// How far an export is. A struct and no enum, so that a new status breaks nothing.
+/// How far an export is: one of four known statuses, or another text that the API may come to use. It is a struct and no enum,
+/// so that a new status breaks nothing.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportStatus(Cow<'static, str>);
 
 impl ExportStatus {
-    /// It waits for its turn.
+    /// The export waits for its turn: `queued`.
     pub const QUEUED: Self = Self(Cow::Borrowed("queued"));
-    /// It is being written.
+    /// The file is being written: `processing`.
     pub const PROCESSING: Self = Self(Cow::Borrowed("processing"));
-    /// The file is ready, and `download_url` names it.
+    /// The file is ready, and `download_url` names it: `completed`.
     pub const COMPLETED: Self = Self(Cow::Borrowed("completed"));
-    /// It will not be a file.
+    /// The export failed, and there will be no file: `failed`.
     pub const FAILED: Self = Self(Cow::Borrowed("failed"));
 
     const KNOWN: [Self; 4] = [Self::QUEUED, Self::PROCESSING, Self::COMPLETED, Self::FAILED];
@@ -89,12 +91,13 @@ impl fmt::Debug for ExportStatus {
     }
 }
 
-/// Where the file of an export is, for 15 minutes: the URL alone opens the file, so `Debug` does not show it.
+/// The URL of an export's file, which Cometly keeps valid for 15 minutes. It opens the file without a key, so `Debug` does not
+/// show it. It is not checked here; [`Download::of`](crate::Download::of) does that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Box<str>);
 
 impl DownloadUrl {
-    /// The URL, to be handled like a secret.
+    /// The URL as text. Handle it like a secret: it opens the file without a key.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
@@ -113,33 +116,33 @@ impl fmt::Debug for DownloadUrl {
     }
 }
 
-/// The answer to the order of an export.
+/// The API's answer to the order of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportOrdered {
-    /// By which it is asked after.
+    /// The id of the new export, by which its status is asked for.
     pub export_id: ExportId,
-    /// Mostly [`ExportStatus::QUEUED`].
+    /// How far the export is: mostly [`ExportStatus::QUEUED`].
     pub status: ExportStatus,
 }
 
-/// How far an export is, and once it is completed, where its file is.
+/// The state of an export: how far it is and, once it is completed, where its file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
-    /// By which it is asked after.
+    /// The id of the export, by which its status is asked for.
     pub export_id: ExportId,
-    /// How far it is.
+    /// How far the export is.
     pub status: ExportStatus,
     /// When the export was ordered, as the API wrote it, which it documents as ISO 8601; `None` if it did not say.
     pub created_at: Option<String>,
-    /// What the API says of it.
+    /// The API's message about the export; `None` if it sent none.
     pub message: Option<String>,
-    /// Where the file is, once it is completed.
+    /// Where the file is; `None` before the export is completed.
     pub download_url: Option<DownloadUrl>,
-    /// When the export was completed, in the same form.
+    /// When the export was completed, as the API wrote it; `None` if it did not say.
     pub completed_at: Option<String>,
-    /// Until when the URL is valid, in the same form.
+    /// Until when the download URL is valid, as the API wrote it; `None` if it did not say.
     pub expires_at: Option<String>,
 }
 
@@ -203,8 +206,8 @@ impl<'de> Deserialize<'de> for Export {
     }
 }
 
-/// An export from its order to its URL: a [`Flow`] that gives the [`Export`] whenever it was asked after, the order first,
-/// and the completed one at its end.
+/// An export from its order to its URL: a [`Flow`] that orders it, asks for its status until it is completed, and gives each
+/// status as an [`Export`]: first the one of the order, and the completed one both as the last item and at the end.
 ///
 /// ```text
 ///            order sent          answer                 completed
@@ -215,13 +218,13 @@ impl<'de> Deserialize<'de> for Export {
 ///                         Lost                     └──────────────► still Waiting
 /// ```
 ///
-/// It is asked after as often as the server says (`Retry-After`), or else after 2 s, 4 s and so on up to 30 s, and after a
-/// minute when the limit is used up.
+/// The wait before each status call is what the server asks for by `Retry-After` (at least 2 s), or 60 s when the rate limit is
+/// used up, or else 2 s, 4 s and so on up to 30 s.
 ///
 /// An order is sent once: if its answer is lost, or the future that waited for it was dropped, the export may have been
 /// ordered, and the job fails with [`FlowError::OrderLost`] until [`order_again`](ExportJob::order_again).
 ///
-/// With the [id](ExportJob::export_id) written down another process goes on: [`resume`](ExportJob::resume).
+/// With its [id](ExportJob::export_id) stored, another process can go on with the export: [`resume`](ExportJob::resume).
 pub struct ExportJob<E> {
     order: Option<E>,
     state: State,
@@ -252,14 +255,14 @@ const WINDOW: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl<E: ExportOrder> ExportJob<E> {
-    /// Orders an export and waits for it.
+    /// Orders an export and waits until it is completed, at most a day unless [`within`](ExportJob::within) says otherwise.
     #[must_use]
     pub fn new(order: E) -> Self {
         Self::begin(Some(order), State::Ordered)
     }
 
-    /// Waits for an export that was ordered before, mostly by another process. It fails with [`FlowError::UnknownExport`] if the
-    /// API has none with this id.
+    /// Waits for an export that was ordered before, mostly by another process; orders nothing. The job fails with
+    /// [`FlowError::UnknownExport`] if the API has no export with this id.
     #[must_use]
     pub fn resume(id: ExportId) -> Self {
         Self::begin(None, State::Waiting(id))
@@ -270,14 +273,15 @@ impl<E: ExportOrder> ExportJob<E> {
     }
 
     /// How long the job waits for the export, counted from its first step; a day by default. Then it fails with
-    /// [`FlowError::ExportTooSlow`], and the export's id is still good.
+    /// [`FlowError::ExportTooSlow`], and the export's id stays valid. A second call replaces the time.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.patience = time;
         self
     }
 
-    /// Orders again what was lost: says that two exports do no harm.
+    /// Lets the job send its order once more after [`FlowError::OrderLost`]. Two exports may come of it. If the order was not
+    /// sent or was answered, this does nothing.
     pub fn order_again(&mut self) {
         if matches!(self.state, State::Lost | State::Sent) {
             self.state = State::Ordered;
@@ -286,7 +290,7 @@ impl<E: ExportOrder> ExportJob<E> {
 }
 
 impl<E> ExportJob<E> {
-    /// The export's id, once it is known.
+    /// The id of the export; `None` until its order was answered.
     #[must_use]
     pub fn export_id(&self) -> Option<&ExportId> {
         match &self.state {

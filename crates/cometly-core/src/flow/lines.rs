@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::DecodeError;
 
-/// Cuts what comes in pieces into lines: NDJSON, one JSON value a line, unpacked.
+/// Cuts bytes that come in pieces into lines: NDJSON, one JSON value on each line. It does not decompress.
 ///
 /// ```
 /// # use cometly_core::Lines;
@@ -27,9 +27,9 @@ use crate::DecodeError;
 /// # Ok::<(), cometly_core::LineTooLong>(())
 /// ```
 ///
-/// It holds the piece that was pushed last and the beginning of one line, at most [`max_len`](Lines::with_max_len). Blank
-/// lines are passed over. What was cut so far is [`lines`](Lines::lines) and [`position`](Lines::position): a reader that
-/// stops writes one of them down.
+/// It holds the piece that was pushed last and the beginning of one line, at most [`max_len`](Lines::with_max_len). Blank lines
+/// are passed over. How far it is say [`lines`](Lines::lines) and [`position`](Lines::position): a reader that is to go on
+/// later stores one of them.
 pub struct Lines {
     /// What is not cut yet begins at `start`.
     buffer: Vec<u8>,
@@ -44,7 +44,7 @@ pub struct Lines {
     position: u64,
 }
 
-/// A line that is longer than the longest that is taken. None behind it is given.
+/// A line is longer than [`Lines`] allows. No line after it is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LineTooLong {
     line: u64,
@@ -54,7 +54,7 @@ pub struct LineTooLong {
 debug_as_display!(LineTooLong);
 
 impl LineTooLong {
-    /// The number of the line that is no row: from 1, and blank lines do not count.
+    /// The number of the line that is too long, from 1; blank lines do not count.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
@@ -73,7 +73,7 @@ impl fmt::Display for LineTooLong {
 
 impl std::error::Error for LineTooLong {}
 
-/// A line that is not the row that was expected: its number, and what is wrong and where. Shows no value of it.
+/// A line that is not the row that was expected: its number, and what is wrong and where. It shows no value of the line.
 pub struct RowError {
     line: u64,
     error: DecodeError,
@@ -82,20 +82,22 @@ pub struct RowError {
 debug_as_display!(RowError);
 
 impl RowError {
-    /// The number of the line that is no row: from 1, and blank lines do not count.
+    /// The number of the line that could not be read, from 1; blank lines do not count, so it is no editor's line number where
+    /// there are some. [`Lines::lines`] has the same number after this row.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Where in the row it is: `amount`. Empty for the whole row, for one that is no JSON, and where the place is not known.
+    /// The place of the problem in the row, such as `amount`. Empty for the whole row, for a line that is not JSON, and if the
+    /// place is not known.
     #[must_use]
     pub fn path(&self) -> String {
         self.error.path()
     }
 }
 
-/// `line 7: amount: expected a number, found a boolean`.
+/// Shows the line and the problem: `line 7: amount: expected a number, found a boolean`.
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;
@@ -106,22 +108,23 @@ impl fmt::Display for RowError {
 impl std::error::Error for RowError {}
 
 impl Lines {
-    /// The longest line that is taken by default: 1 MiB.
+    /// The longest line that [`Lines::new`] allows: 1 MiB.
     pub const MAX_LEN: usize = 1 << 20;
 
-    /// Takes lines up to [`MAX_LEN`](Lines::MAX_LEN).
+    /// Begins, for lines of at most [`MAX_LEN`](Lines::MAX_LEN), 1 MiB. Nothing is read before the first [`push`](Lines::push).
     #[must_use]
     pub fn new() -> Self {
         Self::with_max_len(Self::MAX_LEN)
     }
 
-    /// Takes lines of at most this many bytes.
+    /// Begins, for lines of at most `max_len` bytes, line breaks not counted. A longer line is [`LineTooLong`].
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self { buffer: Vec::new(), start: 0, searched: 0, found: None, max_len, is_whole: false, given: 0, position: 0 }
     }
 
-    /// Adds a piece. Take all its lines with [`next_line`](Lines::next_line) before the next one: what is not taken is kept.
+    /// Adds a piece of the file, which may begin and end within a line. Take all its lines with [`next_line`](Lines::next_line)
+    /// before the next piece: lines that were not taken are kept in memory.
     pub fn push(&mut self, piece: &[u8]) {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.searched = self.searched.saturating_sub(self.start);
@@ -131,15 +134,15 @@ impl Lines {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// Says that there is no further piece, so that the last line need not end in a line break.
+    /// Says that there is no further piece. The last line is then given even if it has no line break.
     pub fn finish(&mut self) {
         self.is_whole = true;
     }
 
-    /// Whether [`next_line`](Lines::next_line) has a line to give: false if it needs another piece, or all lines were given.
+    /// Whether [`next_line`](Lines::next_line) has a line to give; false if it needs another piece, or if all lines were given.
     ///
     /// # Errors
-    /// [`LineTooLong`]. Every later call fails in the same way.
+    /// [`LineTooLong`], and so does every later call.
     pub fn has_line(&mut self) -> Result<bool, LineTooLong> {
         while self.found.is_none() {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
@@ -182,7 +185,7 @@ impl Lines {
     /// needs no line break once `finish` was called.
     ///
     /// # Errors
-    /// [`LineTooLong`]. Every later call fails in the same way.
+    /// [`LineTooLong`], and so does every later call.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         self.has_line()?;
         let Some((end, behind)) = self.found else { return Ok(None) };
@@ -192,11 +195,11 @@ impl Lines {
         Ok(Some(self.buffer.get(start..end).unwrap_or_default().trim_ascii()))
     }
 
-    /// The next line, read as a `T`. `None` as for [`next_line`](Lines::next_line). A line that is no `T` is an inner error,
-    /// which costs no other row.
+    /// The next line, read as a `T`. `None` as for [`next_line`](Lines::next_line). A line that is no `T` is an inner error and
+    /// the only row that is lost: the next call gives the row after it.
     ///
     /// # Errors
-    /// [`LineTooLong`]. Every later call fails in the same way.
+    /// [`LineTooLong`], and so does every later call.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, LineTooLong> {
         let number = self.given.saturating_add(1);
         let Some(line) = self.next_line()? else { return Ok(None) };
@@ -204,13 +207,13 @@ impl Lines {
         Ok(Some(row.map_err(|error| RowError { line: number, error: DecodeError::of_line::<T>(&error, line) })))
     }
 
-    /// How many lines were given.
+    /// How many lines were given, blank ones not counted.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.given
     }
 
-    /// How many bytes were cut into lines: where the next line begins.
+    /// How many bytes lie before the next line: the sum of all lines that were given or passed over, with their line breaks.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
@@ -223,7 +226,7 @@ impl Default for Lines {
     }
 }
 
-/// Shows how far it is, and no line.
+/// Shows how many lines were given, and no line.
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines")

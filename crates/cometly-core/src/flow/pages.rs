@@ -19,14 +19,14 @@ use serde_json::value::RawValue;
 use super::{Endpoint, Flow, FlowError, Step};
 use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 
-/// The place where a page begins, as the server named it: opaque, 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
+/// The place where a page of a list begins, as the server named it: an opaque text of 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
 ///
-/// `Display` and `FromStr` write it down and read it again, so that another process can go on with
+/// It can be stored as text (`Display`, [`FromStr`]), so that another process can go on with
 /// [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
-/// A text that is no [`Cursor`]: empty, or too long to be sent.
+/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no cursor: expected 1 to {} bytes, found {found}", Cursor::MAX_LEN)]
 pub struct InvalidCursor {
@@ -36,10 +36,10 @@ pub struct InvalidCursor {
 debug_as_display!(InvalidCursor);
 
 impl Cursor {
-    /// The longest cursor. Three times as long when percent-encoded, it still fits a request.
+    /// The longest cursor: 2048 bytes. Percent-encoded it is up to three times as long, and still fits a request.
     pub const MAX_LEN: usize = MAX_CURSOR_LEN;
 
-    /// The text.
+    /// The cursor as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -63,7 +63,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Shows its length only.
+/// Shows the length of the cursor only.
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cursor({} bytes)", self.0.len())
@@ -95,25 +95,26 @@ pub(crate) enum NextPage {
 }
 
 impl<T> Page<T> {
-    /// A page, for an endpoint whose lists have another form; `next` is `None` for the last one.
+    /// A page made by hand, for an endpoint whose lists have another form. `next` is where the next page begins, `None` if this
+    /// is the last one.
     #[must_use]
     pub fn new(rows: Vec<T>, next: Option<Cursor>) -> Self {
         Self { rows, next: next.map_or(NextPage::None, NextPage::At), is_first: false }
     }
 
-    /// The rows, in order.
+    /// The rows of the page, in the server's order.
     #[must_use]
     pub fn rows(&self) -> &[T] {
         &self.rows
     }
 
-    /// The rows, taken out.
+    /// The rows of the page by value, in the server's order.
     #[must_use]
     pub fn into_rows(self) -> Vec<T> {
         self.rows
     }
 
-    /// Where the next page begins; `None` on the last page, and if the page does not say.
+    /// Where the next page begins; `None` on the last page, and if the page does not say or its cursor is too long.
     #[must_use]
     pub fn next_cursor(&self) -> Option<&Cursor> {
         match &self.next {
@@ -122,7 +123,8 @@ impl<T> Page<T> {
         }
     }
 
-    /// Whether the page says that there is none before it. A server that cannot read a cursor begins anew and says so.
+    /// Whether the page says, by a `prev_cursor` of null, that it is the first one. A server that cannot read a cursor begins
+    /// anew and says so. False for a page from [`new`](Page::new).
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.is_first
@@ -192,18 +194,19 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Every page of a list: a [`Flow`] that gives the rows of each page.
+/// Every page of a list: a [`Flow`] that gives the rows of each page as a `Vec`.
 ///
-/// | it ends | when |
+/// | it ends with | when |
 /// | --- | --- |
 /// | [`PagesEnd::LastPage`] | a page says that there is no next one: its cursor is null or empty |
 /// | [`PagesEnd::AtMost`] | as many pages were given as [`at_most`](Pages::at_most) allows |
 /// | [`FlowError::RepeatedCursor`] | a cursor comes for the second time |
-/// | [`FlowError::BackAtFirstPage`] | the server could not read the cursor and begins anew, which Laravel does in silence |
+/// | [`FlowError::BackAtFirstPage`] | the server could not read the cursor and begins anew, which Laravel does without an error |
 /// | [`FlowError::MissingCursor`] | a page says nothing of the next one |
+/// | [`FlowError::CursorTooLong`], [`FlowError::TooManyPages`] | a cursor has more than 2048 bytes; there are more than 1,000,000 pages |
 ///
-/// A page without rows is no end. After an error the place is kept: asked for the next step, it goes on where it was.
-/// What is kept of each page is 8 bytes.
+/// A page without rows is no end. After the failure of a call the place is kept, and the next step asks for the same page
+/// again; after an error of this table each next step fails in the same way. Each page that was given costs 8 bytes of memory.
 pub struct Pages<E: Endpoint> {
     endpoint: E,
     place: Place,
@@ -211,13 +214,13 @@ pub struct Pages<E: Endpoint> {
     pending: Option<E::Output>,
 }
 
-/// How a list ended.
+/// How a list ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PagesEnd {
-    /// At its last page.
+    /// All pages were given.
     LastPage,
-    /// At the cap; [`Pages::cursor`] says where it goes on.
+    /// As many pages were given as [`Pages::at_most`] allows; [`Pages::cursor`] is where the next one begins.
     AtMost,
 }
 
@@ -299,35 +302,37 @@ impl<E, T> Pages<E>
 where
     E: Endpoint<Output = Page<T>>,
 {
-    /// The list of `endpoint`, from its beginning.
+    /// The list of `endpoint`, from its first page.
     #[must_use]
     pub fn of(endpoint: E) -> Self {
         Self { endpoint, place: Place::default(), pending: None }
     }
 
-    /// The list of `endpoint`, from `cursor` on: one that [`cursor`](Pages::cursor) gave to an earlier run, mostly in
-    /// another process. The request must be the same.
+    /// The list of `endpoint`, from the page at `cursor` on, which [`cursor`](Pages::cursor) gave to an earlier run, mostly in
+    /// another process. The endpoint must make the same call as then, with the same filters.
     #[must_use]
     pub fn resume(endpoint: E, cursor: Cursor) -> Self {
         let seen = HashSet::from([number_of(cursor.as_str().as_bytes())]);
         Self { endpoint, place: Place { cursor: Some(cursor), seen, ..Place::default() }, pending: None }
     }
 
-    /// Ends after this many pages, counted from here: [`PagesEnd::AtMost`].
+    /// Ends with [`PagesEnd::AtMost`] once this many pages were given, counted from [`of`](Pages::of) or
+    /// [`resume`](Pages::resume); by default there is no such end. 0 ends at once, without a call. A second call replaces the
+    /// number.
     #[must_use]
     pub fn at_most(mut self, pages: u32) -> Self {
         self.place.at_most = Some(pages);
         self
     }
 
-    /// Row by row instead of page by page.
+    /// The same list as a flow that gives row by row instead of page by page. It still asks for whole pages.
     #[must_use]
     pub fn rows(self) -> Rows<E> {
         Rows { start: self.place.cursor.clone(), pages: self, page: None, taken: 0, skip: 0 }
     }
 
-    /// With each row as a result: a row that cannot be read is an error of its own and costs no other row. Reads the
-    /// answer as a [`Page`], whatever [`Endpoint::read`] would do.
+    /// The same list with each row as a `Result`: a row that cannot be read is an error of its own and costs no other row. It
+    /// reads each answer as a [`Page`], whatever [`Endpoint::read`] would do.
     #[must_use]
     pub fn lossy(self) -> Pages<Lossy<E>>
     where
@@ -337,7 +342,7 @@ where
         Pages { endpoint: Lossy(endpoint), place, pending: None }
     }
 
-    /// Row by row, each as a result: [`lossy`](Pages::lossy) and [`rows`](Pages::rows).
+    /// The same list row by row, each row as a `Result`: [`lossy`](Pages::lossy) and [`rows`](Pages::rows) together.
     #[must_use]
     pub fn rows_lossy(self) -> Rows<Lossy<E>>
     where
@@ -348,14 +353,15 @@ where
 }
 
 impl<E: Endpoint> Pages<E> {
-    /// Where the next page begins: all before it was given. `None` before the first page was. Written down with the rows,
-    /// it lets another process go on.
+    /// Where the next page begins; all rows before it were given. Stored, it lets another process go on with
+    /// [`resume`](Pages::resume). `None` if the next page is the first one. At the end of the list it stays where the last page
+    /// began.
     #[must_use]
     pub fn cursor(&self) -> Option<&Cursor> {
         self.place.cursor.as_ref()
     }
 
-    /// How many pages were given.
+    /// How many pages were given, counted from [`of`](Pages::of) or [`resume`](Pages::resume).
     #[must_use]
     pub fn pages(&self) -> u32 {
         self.place.pages
@@ -417,7 +423,7 @@ where
     }
 }
 
-/// Shows how far it is, and no cursor.
+/// Shows how many pages were given, and of the cursor its length.
 impl<E: Endpoint> fmt::Debug for Pages<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pages")
@@ -430,9 +436,9 @@ impl<E: Endpoint> fmt::Debug for Pages<E> {
 
 /// Every row of a list: a [`Flow`] that gives them one by one; from [`Pages::rows`].
 ///
-/// Its place is a page and a row in it, since the API has no cursor for a row: [`page_cursor`](Rows::page_cursor) and
-/// [`taken`](Rows::taken). Another process goes on with `Pages::resume(list, cursor).rows().skip(taken)`, or without
-/// `resume` if the cursor is `None`.
+/// The API has no cursor for a row, so the place in the list is a page and a number of rows in it:
+/// [`page_cursor`](Rows::page_cursor) and [`taken`](Rows::taken). Another process goes on there with `Pages::resume(list,
+/// cursor).rows().skip(taken)`, or with `Pages::of(list).rows().skip(taken)` if the cursor is `None`.
 pub struct Rows<E: Endpoint> {
     pages: Pages<E>,
     /// The page under way, last row first.
@@ -444,7 +450,8 @@ pub struct Rows<E: Endpoint> {
 }
 
 impl<E: Endpoint> Rows<E> {
-    /// Passes over the first rows of the next page, which were taken before.
+    /// Leaves out the first `rows` rows of the next page, which an earlier run took: at most that one page. A second call
+    /// replaces the number.
     #[must_use]
     pub fn skip(mut self, rows: usize) -> Self {
         // Counted from now on, so that a run that ends before its first page loses no place.
@@ -452,19 +459,20 @@ impl<E: Endpoint> Rows<E> {
         self
     }
 
-    /// Where the page of the last row begins; `None` for the first page.
+    /// Where the page begins that the last row came from; `None` if that is the first page.
     #[must_use]
     pub fn page_cursor(&self) -> Option<&Cursor> {
         self.start.as_ref()
     }
 
-    /// How many rows of that page were given, those that were passed over among them.
+    /// How many rows of the page at [`page_cursor`](Rows::page_cursor) were given, with those that [`skip`](Rows::skip) left
+    /// out.
     #[must_use]
     pub fn taken(&self) -> usize {
         self.taken
     }
 
-    /// How many pages were begun.
+    /// How many pages were begun, counted from [`Pages::of`] or [`Pages::resume`].
     #[must_use]
     pub fn pages(&self) -> u32 {
         self.pages.pages()
@@ -500,14 +508,15 @@ where
     }
 }
 
-/// Shows how far it is, and no cursor.
+/// Shows how many pages and rows were given, and no cursor.
 impl<E: Endpoint> fmt::Debug for Rows<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rows").field("pages", &self.pages).field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 
-/// An endpoint whose rows are results; from [`Pages::lossy`].
+/// An endpoint that reads each row of `E`'s pages as a `Result`, so that a row that cannot be read costs no other row; from
+/// [`Pages::lossy`].
 #[derive(Clone, Debug)]
 pub struct Lossy<E>(E);
 

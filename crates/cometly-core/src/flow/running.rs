@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Failure, Flow, FlowError, Step, Then};
 use crate::{Api, Moment, Reply, clock::Clock};
 
-/// A flow under way: what it gave at its end, and how long it may take. For authors of clients.
+/// A flow under way, with what it gave at its end and how long it may take. For authors of clients.
 ///
 /// It is a [`Flow`] itself, so a driver is one loop of four arms around [`next`](Flow::next) and [`settle`](Flow::settle).
 pub struct Running<F: Flow> {
@@ -19,34 +19,36 @@ pub struct Running<F: Flow> {
 }
 
 impl<F: Flow> Running<F> {
-    /// Begins.
+    /// Puts a flow under way, without a limit of time.
     #[must_use]
     pub fn new(flow: F) -> Self {
         Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }
     }
 
-    /// Limits the whole job, counted from its first step: it gives up with [`FlowError::OutOfTime`] when the time is used up, or
-    /// before a wait that does not fit into what is left. A call under way is not cut.
+    /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
+    /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
+    /// way is not cut short. A second call replaces the limit, and its time counts from the next step.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         (self.time, self.deadline) = (Some(time), None);
         self
     }
 
-    /// The flow, to read its place from.
+    /// The flow, to read from it how far it is.
     #[must_use]
     pub fn flow(&self) -> &F {
         &self.flow
     }
 
-    /// The flow, which goes on where it was when another client or process runs it. A call under way is dropped: it is sent
-    /// again, but an export's order is not ([`FlowError::OrderLost`]).
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
+    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
+    /// [`order_again`](crate::ExportJob::order_again).
     #[must_use]
     pub fn into_flow(self) -> F {
         self.flow
     }
 
-    /// What the flow gave at its end; `None` before [`next`](Flow::next) has given [`Step::End`].
+    /// The output of the flow; `None` before [`next`](Flow::next) has given [`Step::End`].
     #[must_use]
     pub fn into_output(self) -> Option<F::Output> {
         self.output
@@ -55,7 +57,7 @@ impl<F: Flow> Running<F> {
 
 impl<F: Flow> Flow for Running<F> {
     type Item = F::Item;
-    /// The output of the flow is kept: [`Running::into_output`].
+    /// Nothing: the flow's own output is kept for [`Running::into_output`].
     type Output = ();
 
     fn next(&mut self, api: &Api, now: Moment) -> Result<Step<F::Item, ()>, FlowError> {

@@ -8,11 +8,13 @@ use http::{Method, Request, Response, Uri};
 use super::{Attributes, Operation, State};
 use crate::{Moment, RetryReason, TransportError, TransportLimits};
 
-/// One attempt of an [`Operation`]: the request to send, and what may be spent on it.
+/// One attempt of an [`Operation`]: the request to send, and how much time and memory it may take; from
+/// [`Next::Send`](crate::Next::Send).
 ///
 /// A client sends [`request`](Self::request) within [`timeout`](Self::timeout) and [`limits`](Self::limits), inside
-/// [`instrument`](Self::instrument) or [`in_scope`](Self::in_scope), and gives what came of it to
-/// [`finish`](Self::finish). Dropped instead, the call counts as one that may have arrived.
+/// [`instrument`](Self::instrument) or [`in_scope`](Self::in_scope), and gives the answer or the failure to
+/// [`finish`](Self::finish). If the attempt is dropped instead, the call ends, and the [`Pacer`](crate::Pacer) counts it as one
+/// that got no answer.
 #[must_use = "an attempt does nothing until its request is sent"]
 pub struct Attempt {
     pub(super) state: Box<State>,
@@ -30,19 +32,20 @@ impl Attempt {
         request
     }
 
-    /// The URL to send it to.
+    /// The URL to send the request to.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         self.state.prototype.uri()
     }
 
-    /// How long the attempt may take, connecting and the body included.
+    /// How long the attempt may take, connecting and the body included: what is left of the call's time, at most the time for
+    /// one attempt.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.state.attempt_timeout.0
     }
 
-    /// The sizes that the answer is held to, and the time for connecting.
+    /// The largest head and body that the answer may have, and the time for connecting. Its time-outs are those of the call.
     #[must_use]
     pub fn limits(&self) -> &TransportLimits {
         &self.state.limits
@@ -66,31 +69,32 @@ impl Attempt {
         self.state.needs_fresh_connection
     }
 
-    /// The HTTP method.
+    /// The HTTP method of the call.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.state.name.method
     }
 
-    /// The call's path as it was given, without values: fit for logs. A request of the caller's own has none.
+    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged. `None`
+    /// for a request of the caller's own, from [`Api::authorize`](crate::Api::authorize).
     #[must_use]
     pub fn path_template(&self) -> Option<&str> {
         self.state.name.template.as_deref()
     }
 
-    /// What OpenTelemetry's HTTP client conventions want to know of an attempt, for metrics of your own.
+    /// What OpenTelemetry's conventions for HTTP clients ask of an attempt, for metrics of your own.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'_> {
         Attributes::new(&self.state.name, self.state.prototype.uri(), self.state.attempts)
     }
 
-    /// `future` within the attempt's span. Without the feature `tracing`, it is `future` itself.
+    /// Runs `future` within the attempt's span. Without the feature `tracing`, it gives `future` back as it is.
     #[cfg(feature = "tracing")]
     pub fn instrument<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         tracing::Instrument::instrument(future, self.state.telemetry.attempt_span())
     }
 
-    /// `future` within the attempt's span. Without the feature `tracing`, it is `future` itself.
+    /// Runs `future` within the attempt's span. Without the feature `tracing`, it gives `future` back as it is.
     #[cfg(not(feature = "tracing"))]
     pub fn instrument<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         future
@@ -103,8 +107,8 @@ impl Attempt {
         exchange()
     }
 
-    /// Takes the response, or why there is none, and gives the operation back: its [`next`](Operation::next) says whether to
-    /// wait, to send again, or that the call is over.
+    /// Ends the attempt with its response, or with the reason why there is none, and gives the operation back: its
+    /// [`next`](Operation::next) says whether to wait, to send again, or that the call is over.
     pub fn finish<B: AsRef<[u8]>, E>(
         mut self,
         answer: Result<Response<B>, TransportError<E>>,

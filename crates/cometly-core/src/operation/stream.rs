@@ -13,14 +13,16 @@ impl Attempt {
     /// Whether an answer is a success, by its head and a piece of its body; `None` if the piece is white space only, so that
     /// the next one decides.
     ///
-    /// A client that hands bodies on in pieces asks this of each piece until it knows. The body of a success begins
-    /// there: [`finish`](Self::finish) takes a body that shows these bytes. Any other answer is read to its end.
+    /// A client that hands bodies on in pieces asks this of each piece until the answer is `Some`. If it is true, it gives
+    /// [`finish`](Self::finish) a body that shows the pieces so far, and the rest is read later. If it is false, the client
+    /// reads the body to its end first.
     #[must_use]
     pub fn begins_success(&self, head: &Parts, piece: &[u8]) -> Option<bool> {
         if is_blank(piece) { None } else { Some(begins_success(head, piece)) }
     }
 
-    /// What counts the body of an answer with this status.
+    /// What counts the bytes of the body of an answer with this status, against
+    /// [`max_body_size`](crate::TransportLimits::max_body_size).
     #[must_use]
     pub fn body_meter(&self, status: StatusCode) -> BodyMeter {
         let most = self.state.limits.max_body_size;
@@ -28,7 +30,8 @@ impl Attempt {
     }
 }
 
-/// Counts a body that is read piece by piece, and names its call in errors; from [`Attempt::body_meter`].
+/// Counts the bytes of a body that is read piece by piece, and names its call in errors; from [`Attempt::body_meter`]. For
+/// authors of clients.
 #[derive(Clone)]
 pub struct BodyMeter {
     history: History,
@@ -39,20 +42,20 @@ pub struct BodyMeter {
 }
 
 impl BodyMeter {
-    /// Takes note of a piece.
+    /// Counts a piece of `len` bytes.
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if the body is then longer than
-    /// [`max_body_size`](crate::TransportLimits::max_body_size).
+    /// [`TransportError::too_large`] if the body is then longer than [`max_body_size`](crate::TransportLimits::max_body_size).
     pub fn add<E>(&mut self, len: usize) -> Result<(), TransportError<E>> {
         self.left = self.left.checked_sub(len).ok_or_else(|| TransportError::too_large(Some(self.status)))?;
         Ok(())
     }
 
-    /// To be asked before a read: a body that broke off has no end.
+    /// Checks that the body has not broken off. Call it before each read, so that a broken body is not taken for one that
+    /// ended.
     ///
     /// # Errors
-    /// [`CallError`] if it has [`failed`](Self::failed).
+    /// [`CallError`] of the kind [`Transport`](crate::CallErrorKind::Transport) once [`failed`](Self::failed) was called.
     pub fn check<E>(&self) -> Result<(), CallError<E>> {
         if self.is_broken {
             return Err(CallError::transport(TransportError::broken(), None, self.history.clone()));
@@ -60,7 +63,8 @@ impl BodyMeter {
         Ok(())
     }
 
-    /// The error of a body that broke off: the call has arrived.
+    /// The error to give to the caller if the body cannot be read to its end. The call is not sent again, and every later
+    /// [`check`](Self::check) fails.
     #[must_use]
     pub fn failed<E>(&mut self, error: TransportError<E>) -> CallError<E> {
         self.is_broken = true;

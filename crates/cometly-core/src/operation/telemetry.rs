@@ -8,7 +8,8 @@ use http::{Method, Uri};
 
 use crate::call_name::CallName;
 
-/// What is known of an attempt before it is sent: names and values after OpenTelemetry's HTTP client conventions.
+/// The attributes of an attempt that are known before it is sent, named and valued after OpenTelemetry's conventions for HTTP
+/// clients; from [`Attempt::attributes`](crate::Attempt::attributes).
 ///
 /// ```
 /// # use cometly_core::{Api, ApiKey, Moment, Next, RetryPolicy, TransportLimits, bytes::Bytes};
@@ -24,17 +25,17 @@ use crate::call_name::CallName;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes<'a> {
-    /// `http.request.method`.
+    /// `http.request.method`: the HTTP method of the call.
     pub method: &'a Method,
-    /// `url.template`: the path as it was given, without values. A request of the caller's own has none.
+    /// `url.template`: the path as it was given, without values. `None` for a request of the caller's own.
     pub url_template: Option<&'a str>,
-    /// `url.scheme`.
+    /// `url.scheme`: `https` or `http`.
     pub url_scheme: &'a str,
-    /// `server.address`: the host of the base URL.
+    /// `server.address`: the host of the call's URL.
     pub server_address: &'a str,
-    /// `server.port`.
+    /// `server.port`: the port of the call's URL; if it names none, 443 for `https` and 80 for `http`.
     pub server_port: u16,
-    /// `http.request.resend_count`: 0 for the first attempt.
+    /// `http.request.resend_count`: how many attempts came before this one, 0 for the first.
     pub resend_count: u32,
 }
 

@@ -29,7 +29,8 @@ use share::EngineSaid;
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 30_000;
 
-/// What a shared [`Pacer`] asks an engine, and takes its answers: the pacer does no IO, so something else carries them.
+/// The questions of a [shared](Pacer::shared) [`Pacer`] to an engine, and the way for its answers: the pacer does no IO, so
+/// something else carries them.
 ///
 /// `cometly-fleet` does, with Redis or Valkey. With an engine of your own, run the rule of [`SharedLane`] where all processes
 /// reach it, and carry each [`Question`] there:
@@ -50,12 +51,13 @@ const LONGEST_PAUSE: u64 = 30_000;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Dropped, the pacer goes on alone.
+/// If the mailbox is dropped, the pacer goes on for this process alone.
 pub struct Mailbox {
     post: Arc<Post>,
 }
 
-/// What a shared pacer asks and tells an engine about one endpoint.
+/// One question of a shared pacer to its engine, about one endpoint; from [`Mailbox::next_question`]. It also reports what the
+/// pacer's calls were answered.
 #[must_use = "a question without an answer makes the pacer wait, and go on alone"]
 pub struct Question {
     key: String,
@@ -83,14 +85,14 @@ struct State {
 }
 
 impl Pacer {
-    /// A pacer whose limits are shared with all processes that use the same engine and the same name for the Space; and
-    /// the mailbox by which its questions reach the engine.
+    /// A pacer whose limits are shared with all processes that use the same engine and the same name for the Space; and the
+    /// mailbox by which its questions reach the engine.
     ///
     /// The name is any that all processes know, such as `space-42`: never the key, and no hash of it, since keys rotate.
     ///
     /// # Errors
-    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like
-    /// an API key.
+    /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like an API
+    /// key.
     pub fn shared(space: &str) -> Result<(Self, Mailbox), InvalidSpace> {
         check(space)?;
         let post = Arc::new(Post { space: space.into(), state: Mutex::default() });
@@ -121,31 +123,31 @@ fn check(space: &str) -> Result<(), InvalidSpace> {
 
 debug_as_display!(InvalidSpace, BadAnswer);
 
-/// Why a text is no name for a Space. Never shows the text, which may be a key.
+/// Why a text cannot be the name of a Space for [`Pacer::shared`]. It never shows the text, which may be a key.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSpace {
-    /// It is empty.
+    /// The name is empty.
     #[error("the name of the Space is empty: give one that all processes of the fleet use, such as `space-42`")]
     Empty,
-    /// It is longer than 128 bytes.
+    /// The name is longer than 128 bytes.
     #[error("the name of the Space has {len} bytes: at most 128 are allowed, such as `space-42`")]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the name in bytes.
         len: usize,
     },
-    /// It holds a control character or a brace.
+    /// The name holds a control character or a brace.
     #[error("the name of the Space has a control character or a brace at byte {position}: leave it out")]
     Character {
-        /// Where it is, in bytes.
+        /// The byte offset of that character, from 0.
         position: usize,
     },
-    /// It looks like an API key.
+    /// The name looks like an API key: it holds a `|`, or begins with `Bearer`.
     #[error("the name of the Space looks like an API key: give a name such as `space-42`, since the engine shows it")]
     LooksLikeKey,
 }
 
-/// An engine's answer is none: it runs another rule or another version of it.
+/// The engine's answer does not have [`SharedLane::ANSWER`] integers: the engine runs another rule, or another version of it.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the engine answered a pacer's question with {found} integers, expected {}: does it run the rule of this version?",
@@ -156,7 +158,7 @@ pub struct BadAnswer {
 }
 
 impl Mailbox {
-    /// The next question, if there is one now.
+    /// The next question to carry to the engine; `None` if there is none now.
     #[must_use]
     pub fn next_question(&self) -> Option<Question> {
         loop {
@@ -168,10 +170,12 @@ impl Mailbox {
         }
     }
 
-    /// Takes the engine's answer to a question. One that comes after 50 ms is given back: the pacer has gone on alone.
+    /// Takes the engine's answer to a question. If it comes later than 50 ms, the pacer has gone on alone, and what the answer
+    /// grants is given back.
     ///
     /// # Errors
-    /// [`BadAnswer`] if it is none; the pacer then goes on alone for a while.
+    /// [`BadAnswer`] if it has a wrong number of integers; the pacer then goes on alone for a while, as after
+    /// [`away`](Mailbox::away).
     pub fn answer(&self, question: Question, answer: &[u64], now: Moment) -> Result<(), BadAnswer> {
         let Ok(answer) = <[u64; SharedLane::ANSWER]>::try_from(answer) else {
             self.away(now);
@@ -188,31 +192,33 @@ impl Mailbox {
         Ok(())
     }
 
-    /// The engine cannot be asked: the pacer goes on alone and tries again after 1, 2, 4 … 30 s.
+    /// Says that the engine cannot be asked. The pacer goes on alone and asks again after 1 s, then 2, 4 … 30 s for each
+    /// failure in a row.
     pub fn away(&self, now: Moment) {
         self.post.slow(super::endpoint::clock(now));
     }
 
-    /// The engine can be asked again, earlier than it would be tried.
+    /// Says that the engine can be asked again, so that the pacer asks at once instead of after the pause of
+    /// [`away`](Mailbox::away).
     pub fn back(&self, now: Moment) {
         let mut state = self.post.lock();
         state.away_until = state.away_until.min(super::endpoint::clock(now));
     }
 
-    /// Whether the pacer is gone, with its clones and all calls that wait for it. There will be no further question to carry,
-    /// so the thread that carries them can end.
+    /// Whether the pacer is gone, with its clones and all their calls, waiting or under way. There will be no further question
+    /// to carry, so the thread that carries them can end.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         Arc::strong_count(&self.post) == 1
     }
 
-    /// Whether the pacer goes on alone now, because the engine failed or took longer than 50 ms.
+    /// Whether the pacer decides alone now, because the engine failed or took longer than 50 ms.
     #[must_use]
     pub fn is_away(&self, now: Moment) -> bool {
         self.post.is_away(super::endpoint::clock(now))
     }
 
-    /// What is woken when there is a question.
+    /// Sets the waker that is woken whenever there is a question; at once if there is one now. A second call replaces it.
     pub fn set_waker(&self, waker: Waker) {
         let mut state = self.post.lock();
         if !state.queue.is_empty() {
@@ -223,13 +229,14 @@ impl Mailbox {
 }
 
 impl Question {
-    /// Which state the engine has to ask: the key in Redis.
+    /// The name of the state that the engine has to ask: the key in Redis. It has the name of the Space in braces and a hash of
+    /// the endpoint's, and no API key.
     #[must_use]
     pub fn key(&self) -> String {
         self.key.clone()
     }
 
-    /// What [`SharedLane::answer`] takes.
+    /// The integers to give to [`SharedLane::answer`], as they are.
     #[must_use]
     pub fn events(&self) -> &[u64] {
         &self.events

@@ -11,15 +11,17 @@ use std::{
 /// What one retry costs, in what one call brings in: ten calls pay for one retry.
 const PRICE: u32 = 10;
 
-/// Keeps an outage from being met by a storm: at most one retry for every ten calls, plus a small reserve.
+/// A bound on retries, so that an outage is not met by a storm of them: at most one retry for every ten calls, plus a small
+/// reserve.
 ///
-/// Each call pays in a tenth of a retry when its first attempt ends, and each retry after a failure (an answer of 502, 503
-/// or 504, nothing sent, no answer) takes a whole one. What is saved never grows beyond the reserve of
-/// [10](RetryBudget::RESERVE), so that `n` calls that meet an outage make at most `n / 10 + 10` retries together. A 429 costs
-/// nothing: its wait is what the server asked for.
+/// Each call pays in a tenth of a retry when its first attempt ends, and each retry after a failure (an answer of 502, 503 or
+/// 504, nothing sent, no answer) takes a whole one. What is saved never grows beyond the reserve of [10](RetryBudget::RESERVE),
+/// so that `n` calls that meet an outage make at most `n / 10 + 10` retries together. A retry after a 429 costs nothing: its
+/// wait is what the server asked for. Without enough left, a failure ends the call; for
+/// [`RetryPolicy::within`](crate::RetryPolicy::within) it only makes the wait longer.
 ///
-/// Clones share what is left; so do the clones of a [`RetryPolicy`](crate::RetryPolicy). Give one budget to all policies
-/// that speak to the same servers:
+/// Clones share what is left; so do the clones of a [`RetryPolicy`](crate::RetryPolicy). Give one budget to all policies that
+/// speak to the same servers:
 ///
 /// ```
 /// use cometly_core::{RetryBudget, RetryPolicy};
@@ -40,17 +42,17 @@ struct Shared {
 }
 
 impl RetryBudget {
-    /// The retries that a new budget allows at once.
+    /// The reserve of a budget from [`new`](RetryBudget::new): 10 retries.
     pub const RESERVE: u32 = 10;
 
-    /// A budget with the usual reserve.
+    /// A full budget with a reserve of [10](RetryBudget::RESERVE) retries.
     #[must_use]
     pub fn new() -> Self {
         Self::with_reserve(Self::RESERVE)
     }
 
-    /// A budget that allows `reserve` retries at once before a tenth of the calls is the bound; never more than that
-    /// many either. With none, there is no retry after a failure.
+    /// A full budget with a reserve of this many retries: that many are possible at once, then one for every ten calls, and no
+    /// more than the reserve is ever saved up. With 0 there is no retry after a failure.
     #[must_use]
     pub fn with_reserve(reserve: u32) -> Self {
         let most = reserve.saturating_mul(PRICE);

@@ -77,13 +77,14 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl RetryPolicy {
-    /// One attempt. The time for it is the client's.
+    /// One attempt. It has no time-out of its own, so the client's holds: an attempt takes 30 s at most, unless the client says
+    /// otherwise.
     pub fn none() -> Self {
         Self::default().max_attempts(1).timeout(Duration::MAX)
     }
 
-    /// Tries until it gets through or `timeout` is used up, waiting as long as the server says; after 429s in a row it
-    /// spreads over whole windows, so that thousands of such jobs do not refuse each other.
+    /// Any number of attempts within `timeout`, waiting as long as the server asks; after 429s in a row the call spreads over
+    /// whole windows, so that thousands of such jobs do not refuse each other.
     pub fn within(timeout: Duration) -> Self {
         let mut policy = Self::default()
             .max_attempts(u32::MAX)
@@ -94,43 +95,49 @@ impl RetryPolicy {
         policy
     }
 
-    /// The most attempts, the first included; 3 by default. Zero counts as 1.
+    /// The most attempts, the first included; 3 by default. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.rules.max_attempts = attempts.max(1);
         self
     }
 
-    /// The backoff after the first attempt; 500 ms by default, and at least 1 ms.
+    /// The longest wait after the first failed attempt, from below which the wait is drawn; it doubles with each further one.
+    /// 500 ms by default; less than 1 ms counts as 1 ms.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.rules.initial_backoff = backoff.max(SHORTEST);
         self
     }
 
-    /// The longest backoff; 20 s by default, a minute [within](RetryPolicy::within) a time, and at least 1 ms.
+    /// The bound that the doubled backoff does not exceed; 20 s by default, 60 s for [`within`](RetryPolicy::within). Less than
+    /// 1 ms counts as 1 ms.
     pub fn max_backoff(mut self, backoff: Duration) -> Self {
         self.rules.max_backoff = backoff.max(SHORTEST);
         self
     }
 
-    /// The longest `Retry-After`, and the longest wait for a [`Pacer`](crate::Pacer), that is waited for; 60 s by default.
+    /// The longest wait that is accepted, be it asked for by the server (`Retry-After`) or by a [`Pacer`](crate::Pacer); 60 s
+    /// by default, the whole time for [`within`](RetryPolicy::within). A longer one ends the call at once: with the answer
+    /// after a 429, with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced) by the pacer.
     pub fn max_retry_after(mut self, longest: Duration) -> Self {
         self.rules.max_retry_after = longest;
         self
     }
 
-    /// Whether an idempotent call is sent again after 502, 503 or 504; it is by default.
+    /// Whether an idempotent call is sent again after 502, 503 or 504; true by default.
     pub fn retry_server_errors(mut self, retry: bool) -> Self {
         self.rules.retry_server_errors = retry;
         self
     }
 
-    /// How long the whole call may take, all attempts and waits included; 60 s by default.
+    /// How long the whole call may take, all attempts and waits included; 60 s by default. The client's own time-out, if it has
+    /// one, comes first, unless this policy is the call's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = Some(timeout);
         self
     }
 
-    /// The budget to share with other policies; by default each has its own, which its clones share.
+    /// The budget that pays for retries after failures, to be shared with other policies. By default each new policy has one of
+    /// its own with a reserve of 10, which its clones share.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
         self
@@ -161,19 +168,19 @@ impl fmt::Debug for RetryPolicy {
     }
 }
 
-/// Why a call is sent again: for logs.
+/// Why a call is sent again, for logs; from [`Attempt::reason`](crate::Attempt::reason).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryReason {
-    /// 401 to a key that was replaced while the call was under way: sent again with the new one.
+    /// 401 to a key that was replaced while the call was under way: the call is sent again with the new one.
     KeyRotated,
-    /// 429: the limit is used up.
+    /// 429: the rate limit is used up.
     RateLimited,
-    /// 502, 503 or 504: what answered could not serve it.
+    /// 502, 503 or 504: the server could not serve the call.
     Unavailable,
-    /// Nothing was sent.
+    /// The attempt before did not reach the server.
     NotSent,
-    /// It got no answer, and doing it twice does no harm.
+    /// The attempt before got no answer, and the call is idempotent.
     NoAnswer,
 }
 

@@ -15,19 +15,19 @@ const MAX_FAULTS: usize = 256;
 /// What [`Target::Lists`] strikes.
 const LISTS: [&str; 3] = ["/events", "/contacts", "/companies"];
 
-/// Names a fault that was switched on, so that it can be switched off again.
+/// The id of a fault that was switched on, for [`Emulator::remove_fault`](crate::Emulator::remove_fault).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FaultId(u64);
 
-/// A fault that is switched on.
+/// A fault that is switched on; from [`Emulator::faults`](crate::Emulator::faults).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InjectedFault {
-    /// By which it is removed.
+    /// The id by which the fault is switched off.
     pub id: FaultId,
     /// The fault, as it was injected.
     pub fault: Fault,
-    /// How many calls it has struck.
+    /// How many calls the fault has struck so far.
     pub struck: u64,
     /// How many calls it might have struck, if it had struck all.
     met: u64,

@@ -10,12 +10,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 /// However slow a fault makes an answer, it ends.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 
-/// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the
-/// methods, and switched on by [`Emulator::inject`](crate::Emulator::inject).
+/// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the methods,
+/// and switched on by [`Emulator::inject`](crate::Emulator::inject).
 ///
-/// By default it applies to every call to the API until it is cleared. A fault either answers in place of the
-/// backend, so that the call is not carried out, or spoils the answer to a call that was;
-/// [`carried_out`](Self::carried_out) says which it is.
+/// By default it strikes every call to the API until it is switched off. A fault either answers in place of the backend, so
+/// that the call is not carried out, or spoils the answer to a call that was; [`carried_out`](Self::carried_out) says which it
+/// is.
 ///
 /// ```
 /// use cometly_emulator::{Emulator, Fault};
@@ -107,9 +107,9 @@ impl Fault {
         Self { carried_out: true, ..Self::instead(kind) }
     }
 
-    /// An answer of your own: any status from 200 to 599 (500 otherwise), without a body and with no header but those that
-    /// [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that the emulator
-    /// does not serve.
+    /// Answers as you say, with any status from 200 to 599 (500 for any other number), without a body and with no header but
+    /// those that [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, the path may be one that the
+    /// emulator does not serve, and the call is not carried out.
     ///
     /// ```
     /// use cometly_emulator::{Emulator, Fault};
@@ -128,9 +128,9 @@ impl Fault {
         Self::instead(Kind::Stub(Arc::new(Stub { status, ..Stub::default() })))
     }
 
-    /// Adds a header to a [`stub`](Self::stub); it may come several times. A name or a value that HTTP does not allow, and
-    /// `Content-Length`, `Transfer-Encoding` and `Connection`, which follow from the body, are left out. Other faults have no
-    /// headers of their own.
+    /// Adds a header to a [`stub`](Self::stub); the same name may be added several times. A name or a value that HTTP does not
+    /// allow, and `Content-Length`, `Transfer-Encoding` and `Connection`, which follow from the body, are left out. On any
+    /// other fault this has no effect.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let Kind::Stub(stub) = &mut self.kind
             && let Ok((name, value)) = header(name, value)
@@ -140,7 +140,7 @@ impl Fault {
         self
     }
 
-    /// Sets the body of a [`stub`](Self::stub). Other faults have no body of their own.
+    /// Sets the body of a [`stub`](Self::stub), in place of an earlier one. On any other fault this has no effect.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         if let Kind::Stub(stub) = &mut self.kind {
             Arc::make_mut(stub).body = body.into();
@@ -148,208 +148,216 @@ impl Fault {
         self
     }
 
-    /// 401, as for an unknown key.
+    /// Answers 401, as for an unknown key. The call is not carried out.
     pub fn unauthenticated() -> Self {
         Self::instead(Kind::Unauthenticated)
     }
 
     /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. With
-    /// [`after`](Self::after), a key that is revoked in the middle of the work.
+    /// [`after`](Self::after), this is a key that is revoked in the middle of the work.
     pub fn revoked_key() -> Self {
         Self::instead(Kind::RevokedKey)
     }
 
-    /// 403, `This action is unauthorized.`, with rate headers where there is a limit.
+    /// Answers 403, `This action is unauthorized.`, with rate headers where there is a limit. The call is not carried out.
     pub fn forbidden() -> Self {
         Self::instead(Kind::Forbidden)
     }
 
-    /// 403, `Your subscription is inactive.`, with rate headers where there is a limit.
+    /// Answers 403, `Your subscription is inactive.`, with rate headers where there is a limit. The call is not carried out.
     pub fn inactive_subscription() -> Self {
         Self::instead(Kind::InactiveSubscription)
     }
 
-    /// 429 with this number of seconds in `Retry-After`. The emulator's own count stays as it is.
+    /// Answers 429 with this number of seconds in `Retry-After`. The call is not carried out, and the emulator's own count
+    /// stays as it is.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::instead(Kind::TooManyRequests { seconds: retry_after_seconds })
     }
 
-    /// A 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer writes it. A
-    /// status that is none of 500 to 599 becomes 500.
+    /// Answers with this 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer writes it. A
+    /// status that is none of 500 to 599 becomes 500. The call is not carried out, unless [`carried_out`](Self::carried_out)
+    /// says so.
     pub fn server_error(status: u16) -> Self {
         let status = if (500..600).contains(&status) { status } else { 500 };
         Self::instead(Kind::ServerError { status })
     }
 
-    /// 503 with an HTTP-date in `Retry-After`, `seconds` from now.
+    /// Answers 503 with an HTTP-date in `Retry-After`, `seconds` from now by the emulator's clock. The call is not carried out.
     pub fn maintenance(seconds: u64) -> Self {
         Self::instead(Kind::Maintenance { seconds })
     }
 
-    /// 302 to the login page.
+    /// Answers 302 to the login page. The call is not carried out.
     pub fn login_redirect() -> Self {
         Self::instead(Kind::LoginRedirect)
     }
 
-    /// 403 with `cf-mitigated: challenge` and a page of HTML.
+    /// Answers 403 with `cf-mitigated: challenge` and a page of HTML, as Cloudflare does. The call is not carried out.
     pub fn cloudflare_challenge() -> Self {
         Self::instead(Kind::CloudflareChallenge)
     }
 
-    /// 403 with a page of HTML, and no other sign of who wrote it.
+    /// Answers 403 with a page of HTML and no header that names Cloudflare. The call is not carried out.
     pub fn cloudflare_block() -> Self {
         Self::instead(Kind::CloudflareBlock)
     }
 
-    /// 202 with `x-amzn-waf-action: challenge` and no body.
+    /// Answers 202 with `x-amzn-waf-action: challenge` and no body, as AWS WAF does. The call is not carried out.
     pub fn waf_challenge() -> Self {
         Self::instead(Kind::WafChallenge)
     }
 
-    /// 405 with `x-amzn-waf-action: captcha`.
+    /// Answers 405 with `x-amzn-waf-action: captcha`, as AWS WAF does. The call is not carried out.
     pub fn waf_captcha() -> Self {
         Self::instead(Kind::WafCaptcha)
     }
 
-    /// 200 with a page of HTML, as a captive portal answers.
+    /// Answers 200 with a page of HTML, as a captive portal does. The call is not carried out.
     pub fn html_page() -> Self {
         Self::instead(Kind::HtmlPage)
     }
 
-    /// Lets an export fail that is ordered now. It strikes no other call.
+    /// Makes an export fail that is ordered now. It strikes orders of exports only.
     pub fn export_failed() -> Self {
         Self::spoiled(Kind::ExportFailed)
     }
 
-    /// The cursor of a page leads back to the page before, so that a walk never ends. It strikes calls that list something,
-    /// and changes pages that have one before them.
+    /// Makes the next cursor of a page lead back to the page before, so that a walk never ends. It strikes calls that list
+    /// something, and changes pages that have one before them.
     pub fn cursor_cycle() -> Self {
         Self::spoiled(Kind::CursorCycle)
     }
 
-    /// The cursor that a call brings is passed over, and the first page comes again, as Laravel answers a cursor that it cannot
-    /// read. It strikes calls that list something.
+    /// Ignores the cursor of a call and gives the first page again, as Laravel does with a cursor that it cannot read. It
+    /// strikes calls that list something.
     pub fn cursor_first_page() -> Self {
         Self::spoiled(Kind::CursorFirstPage)
     }
 
-    /// `next_cursor` is an empty text where there is a next page. It strikes calls that list something.
+    /// Makes `next_cursor` an empty text where there is a next page. It strikes calls that list something.
     pub fn cursor_empty() -> Self {
         Self::spoiled(Kind::CursorEmpty)
     }
 
-    /// A page comes without `next_cursor` and `next_page_url`, neither of which is null then. It strikes calls that list
-    /// something.
+    /// Leaves out `next_cursor` and `next_page_url` of a page, which the API always sends, as null if there is no next page. It
+    /// strikes calls that list something.
     pub fn cursor_missing() -> Self {
         Self::spoiled(Kind::CursorMissing)
     }
 
-    /// `next_cursor` is 1 MiB long where there is a next page. It strikes calls that list something.
+    /// Makes `next_cursor` 1 MiB long where there is a next page. It strikes calls that list something.
     pub fn cursor_long() -> Self {
         Self::spoiled(Kind::CursorLong)
     }
 
-    /// The file of an export comes in pieces of 1024 bytes, with such a pause before each. It strikes downloads.
+    /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, and closes the connection after ten
+    /// minutes in all. It strikes downloads.
     pub fn slow_download(pause: Duration) -> Self {
         Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
     }
 
-    /// The connection is closed in the middle of the file of an export, after half of what was asked for. It strikes
-    /// downloads.
+    /// Closes the connection in the middle of the file of an export, after half of what was asked for. It strikes downloads.
     pub fn cut_download() -> Self {
         Self::spoiled(Kind::CutDownload { bytes: None })
     }
 
-    /// The same after the first `bytes` of an answer, if it has more.
+    /// Closes the connection after the first `bytes` bytes of a download's answer; after half of it, if it has no more than
+    /// that. It strikes downloads.
     pub fn cut_download_after(bytes: u64) -> Self {
         Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
     }
 
-    /// 403, as for a download URL that has expired: the export gives another one when it is asked for. It strikes downloads.
+    /// Answers 403, as for a download URL that has expired: the export gives another one when its status is asked for. It
+    /// strikes downloads.
     pub fn expired_download() -> Self {
         Self::instead(Kind::ExpiredDownload)
     }
 
-    /// The file of an export is another one than before: its `ETag` differs, so that `If-Range` brings it whole. It strikes
+    /// Makes the file of an export another one than before: its `ETag` differs, so that `If-Range` brings it whole. It strikes
     /// downloads.
     pub fn changed_download() -> Self {
         Self::spoiled(Kind::ChangedDownload)
     }
 
-    /// The `Range` that a download asks for is passed over: 200 and the whole file. It strikes downloads.
+    /// Ignores the `Range` of a download: 200 and the whole file. It strikes downloads.
     pub fn ignored_range() -> Self {
         Self::spoiled(Kind::IgnoredRange)
     }
 
-    /// The call is carried out, and its answer comes this much later. More than ten minutes count as ten.
+    /// Carries the call out, and sends its answer this much later, ten minutes at most.
     pub fn slow(pause: Duration) -> Self {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }
 
-    /// The call is carried out, and the body of its answer comes byte by byte with such a pause before each.
+    /// Carries the call out, and sends the body of its answer byte by byte with this pause before each, and closes the
+    /// connection after ten minutes in all.
     pub fn trickle(pause: Duration) -> Self {
         Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
     }
 
-    /// The call is carried out, and the connection is closed in the middle of the body.
+    /// Carries the call out, and closes the connection in the middle of the body of its answer.
     pub fn cut_body() -> Self {
         Self::spoiled(Kind::CutBody)
     }
 
-    /// The call is carried out, and the body of its answer goes on and on: for ten minutes or a GiB.
+    /// Carries the call out, and sends a body that does not end, 1024 bytes every 10 ms, for ten minutes or a GiB.
     pub fn endless() -> Self {
         Self::spoiled(Kind::Endless)
     }
 
-    /// The connection is reset when the whole call has arrived, and the call is **not** carried out.
+    /// Resets the connection when the whole call has arrived. The call is **not** carried out.
     pub fn reset_before() -> Self {
         Self::instead(Kind::Reset)
     }
 
-    /// The connection is reset when the call has been carried out, in place of its answer.
+    /// Carries the call out, and resets the connection in place of its answer.
     pub fn reset_after() -> Self {
         Self::spoiled(Kind::Reset)
     }
 
-    /// The call is not carried out, and nothing comes for ten minutes.
+    /// Sends nothing for ten minutes, and then closes the connection. The call is not carried out.
     pub fn silence() -> Self {
         Self::instead(Kind::Silence)
     }
 
-    /// Strikes only calls with this method.
+    /// Strikes only calls with this HTTP method, in upper case. A second call replaces it.
     pub fn for_method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
         self
     }
 
     /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
-    /// `/contacts/{id}` for any contact. The paths of downloads are those of their URLs, `/exports/events/{id}` say.
+    /// `/contacts/{id}` for any contact. The paths of downloads are those of their URLs, such as `/exports/events/{id}`. A
+    /// second call replaces it.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// Skips the first `calls` matching calls.
+    /// Spares the first `calls` calls that it could strike; 0 by default. A second call replaces the number.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
         self
     }
 
-    /// Applies to `times` calls, then removes itself.
+    /// Strikes at most `times` calls, and is switched off then; by default without end. A second call replaces the number.
     pub fn up_to_n_times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Strikes only this share of the calls, from 0 to 1, drawn from the seed.
+    /// Strikes only this share of the calls, from 0 to 1: which ones is drawn from `seed`, the same in every run. A number
+    /// beyond 0 to 1 is clamped; NaN and the infinities count as 0. A second call replaces both.
     pub fn share(mut self, share: f64, seed: u64) -> Self {
         self.share = Some((if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, seed));
         self
     }
 
-    /// Says whether the backend carries the call out before the fault takes the place of its answer: a 502 in place of a
-    /// 202, say. What spoils an answer, [`slow`](Self::slow) to [`endless`](Self::endless), and what the backend itself says
-    /// (401, 403) is not changed by this.
+    /// Sets whether the backend carries the call out before the fault takes the place of its answer, for instance a 502 in
+    /// place of a 202; without it, the constructor's docs say which. It has no effect on faults that spoil an answer,
+    /// [`slow`](Self::slow) to [`endless`](Self::endless), and on those that the backend itself gives (a revoked key, the 403s,
+    /// exports, cursors, downloads).
     pub fn carried_out(mut self, carried_out: bool) -> Self {
         if !self.kind.is_settled() {
             self.carried_out = carried_out;

@@ -126,7 +126,7 @@ impl Entry {
 }
 
 impl Fault {
-    /// Its name in JSON: `reset_after`, say.
+    /// The name of the fault in JSON, mostly that of its constructor, such as `reset_after`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         let is_it = |entry: &&Entry| {

@@ -9,10 +9,11 @@ use super::Client;
 use crate::Error;
 
 impl Client {
-    /// Sends a call and hands the body of a success on in pieces, as [`stream`](crate::Client::stream) of the async client.
+    /// Sends a call and gives the body of a success in pieces as they come in; what [`stream`](crate::Client::stream) of the
+    /// async client says of its time-outs and limits holds here too.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send), up to the beginning of the body.
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
         let client = self.client.clone();
         let outcome = self.wait(async move { client.stream(call).await })?;
@@ -20,7 +21,10 @@ impl Client {
     }
 }
 
-/// The body of a success, as it comes in; from [`Client::stream`]. Holds no more of it than a piece.
+/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
+/// a piece.
+///
+/// Its `as_ref` gives the bytes that have come in and were not read yet.
 #[derive(Debug)]
 pub struct Body {
     /// Lent to the runtime while a piece is waited for.
@@ -31,7 +35,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads a piece; 0 bytes are the end.
+    /// Reads the next bytes of the body into `buffer` and gives their number; 0 at the end of the body.
     ///
     /// # Errors
     /// As [`next_chunk`](crate::Body::next_chunk) of the async client.
@@ -57,7 +61,7 @@ impl Body {
     }
 }
 
-/// What has come and is not read yet.
+/// The bytes that have come in and were not read yet.
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
         match &self.inner {
@@ -67,7 +71,8 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// The error is an [`Error`] within an [`io::Error`].
+/// Reads as [`try_read`](Self::try_read) does. The [`io::Error`] has the [`Error`] within, which [`io::Error::downcast`] gives
+/// back.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer).map_err(io::Error::other)

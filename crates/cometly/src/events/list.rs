@@ -10,7 +10,8 @@ use crate::{
     query::{self, Broken, Period, Query},
 };
 
-/// `GET /events`: the events between two times, in pages. For fewer than 10,000; [`ExportEvents`] is for more.
+/// `GET /events`: the events between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
+/// `call` with it gives the first page. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
 ///
 /// ```
 /// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};
@@ -27,19 +28,20 @@ pub struct ListEvents {
     query: Query,
 }
 
-/// `POST /events/exports`: orders the events of one day as a file.
+/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
 }
 
-/// `GET /events/exports/{id}`: how far an export is.
+/// `GET /events/exports/{id}`: asks once how far an export of events is. [`ExportJob::resume`](cometly_core::ExportJob::resume)
+/// asks until it is completed.
 #[derive(Clone, Debug)]
 pub struct GetEventExport {
     id: ExportId,
 }
 
-/// Describes a [`ListEvents`].
+/// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -49,7 +51,7 @@ pub struct ListEventsBuilder {
     broken: Broken,
 }
 
-/// Describes an [`ExportEvents`].
+/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
@@ -97,14 +99,16 @@ impl Filter {
 macro_rules! filters {
     ($builder:ident) => {
         impl $builder {
-            /// Only events with one of these names: 1 to 10, each once.
+            /// Lists only events with one of these names; by default all. A second call replaces them. [`build`](Self::build)
+            /// refuses an empty list, more than 10 names, and a name that is there twice.
             pub fn event_names(mut self, names: impl IntoIterator<Item = EventName>) -> Self {
                 self.filter.event_names = Some(names.into_iter().collect());
                 self
             }
 
-            /// Only events from one of these sources: 1 to 15, each once. How a conversion is shared among its touches
-            /// must be said with them.
+            /// Lists only events from one of these sources, and shares each conversion among the visits before it by `model`
+            /// and `window`; by default all events. A second call replaces them. [`build`](Self::build) refuses an empty list,
+            /// more than 15 sources, and a source that is there twice.
             pub fn sources(
                 mut self,
                 sources: impl IntoIterator<Item = Source>,
@@ -115,19 +119,22 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// How a conversion is shared among its touches.
+            /// Shares each conversion among the visits before it by `model` and `window`. It replaces those that
+            /// [`sources`](Self::sources) set.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self
             }
 
-            /// The columns of each event, each once; by default `id` and `event_time_utc`.
+            /// The columns that each event has; `id` and `event_time_utc` by default. A second call replaces them.
+            /// [`build`](Self::build) refuses an empty list, a column that is there twice, and `touchpoints` without
+            /// [`sources`](Self::sources).
             pub fn fields(mut self, fields: impl IntoIterator<Item = EventField>) -> Self {
                 self.filter.fields = Some(fields.into_iter().collect());
                 self
             }
 
-            /// By person, which is the default, or by company.
+            /// Whether events are listed by person, the default, or by company. A second call replaces it.
             pub fn query_mode(mut self, mode: QueryMode) -> Self {
                 self.filter.query_mode = Some(mode);
                 self
@@ -139,7 +146,9 @@ filters!(ListEventsBuilder);
 filters!(ExportEventsBuilder);
 
 impl ListEvents {
-    /// The events from `start` to `end`, both included.
+    /// The events from `start` to `end`, both included, to the second and by the Space's clock. A day without a time is its
+    /// first second; for a whole day take [`on`](Self::on). [`build`](ListEventsBuilder::build) refuses a time that cannot be
+    /// read, and an `end` that is not after `start`.
     pub fn between<S, E>(start: S, end: E) -> ListEventsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -152,7 +161,7 @@ impl ListEvents {
         ListEventsBuilder { period, filter: Filter::default(), per_page: None, broken }
     }
 
-    /// The events of one day.
+    /// The events of one day of the Space's calendar. [`build`](ListEventsBuilder::build) refuses a text that is no day.
     pub fn on<D>(day: D) -> ListEventsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -165,16 +174,17 @@ impl ListEvents {
 }
 
 impl ListEventsBuilder {
-    /// How many events a page holds: 1 to 4000, by default 200.
+    /// How many events a page holds: 1 to 4000, 200 by default; [`build`](Self::build) refuses any other number. A second call
+    /// replaces it.
     pub fn per_page(mut self, events: u32) -> Self {
         self.per_page = Some(events);
         self
     }
 
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<ListEvents, InvalidRequest> {
         let Self { period, filter, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -199,7 +209,7 @@ impl Endpoint for ListEvents {
 }
 
 impl ExportEvents {
-    /// The events of one day.
+    /// The events of one day of the Space's calendar. [`build`](ExportEventsBuilder::build) refuses a text that is no day.
     pub fn on<D>(day: D) -> ExportEventsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -211,10 +221,10 @@ impl ExportEvents {
 }
 
 impl ExportEventsBuilder {
-    /// The finished request.
+    /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
         let Self { day, filter, mut broken } = self;
         let mut query = Query::default();
@@ -246,7 +256,7 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// The export with this id.
+    /// Asks for the export with this id.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

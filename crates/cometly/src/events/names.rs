@@ -4,42 +4,44 @@ use crate::{InvalidRequest, open_set::open_set};
 
 open_set! {
     /// The name of an event: one that is documented, or one of the Space's own, [`custom`](EventName::custom).
+    /// [`FromStr`](std::str::FromStr) takes these and no other.
     EventName, "event_name", "expected a documented name, as purchase, or custom_event_1 to custom_event_50",
     fits: is_custom,
-    /// `lead_generated`
+    /// The event `lead_generated`.
     LEAD_GENERATED = "lead_generated",
-    /// `view_content`
+    /// The event `view_content`.
     VIEW_CONTENT = "view_content",
-    /// `schedule`
+    /// The event `schedule`.
     SCHEDULE = "schedule",
-    /// `purchase`
+    /// The event `purchase`.
     PURCHASE = "purchase",
-    /// `subscribe`
+    /// The event `subscribe`.
     SUBSCRIBE = "subscribe",
-    /// `add_to_cart`
+    /// The event `add_to_cart`.
     ADD_TO_CART = "add_to_cart",
-    /// `contact`
+    /// The event `contact`.
     CONTACT = "contact",
-    /// `initiate_checkout`
+    /// The event `initiate_checkout`.
     INITIATE_CHECKOUT = "initiate_checkout",
-    /// `add_payment_info`
+    /// The event `add_payment_info`.
     ADD_PAYMENT_INFO = "add_payment_info",
-    /// `complete_registration`
+    /// The event `complete_registration`.
     COMPLETE_REGISTRATION = "complete_registration",
-    /// `start_trial`
+    /// The event `start_trial`.
     START_TRIAL = "start_trial",
-    /// `sign_up`
+    /// The event `sign_up`.
     SIGN_UP = "sign_up",
-    /// `submit_application`
+    /// The event `submit_application`.
     SUBMIT_APPLICATION = "submit_application",
-    /// `webinar_registration`
+    /// The event `webinar_registration`.
     WEBINAR_REGISTRATION = "webinar_registration",
-    /// `upsell_purchase`: in lists only. What is tracked is a purchase with `is_upsell`.
+    /// The event `upsell_purchase`, in lists only. To track one, track a `purchase` with
+    /// [`is_upsell`](super::TrackEventBuilder::is_upsell).
     UPSELL_PURCHASE = "upsell_purchase",
 }
 
 impl EventName {
-    /// One of the Space's own events: `custom_event_1` to `custom_event_50`.
+    /// The name of one of the Space's own events: `custom_event_1` to `custom_event_50`.
     ///
     /// ```
     /// # use cometly::events::EventName;
@@ -68,77 +70,77 @@ fn is_custom(name: &str) -> bool {
 }
 
 open_set! {
-    /// Where an event came from. What was paid for ends in `_ads`, the rest in `_organic`; [`FromStr`](std::str::FromStr)
-    /// takes any of that form.
+    /// The source that an event came from. Those that were paid for end in `_ads`, the others in `_organic`;
+    /// [`FromStr`](std::str::FromStr) takes any name of that form.
     Source, "sources", "expected a source that ends in _ads or _organic, as facebook_ads",
     fits: is_source,
-    /// `facebook_ads`
+    /// The source `facebook_ads`.
     FACEBOOK_ADS = "facebook_ads",
-    /// `facebook_organic`
+    /// The source `facebook_organic`.
     FACEBOOK_ORGANIC = "facebook_organic",
-    /// `google_ads`
+    /// The source `google_ads`.
     GOOGLE_ADS = "google_ads",
-    /// `google_organic`
+    /// The source `google_organic`.
     GOOGLE_ORGANIC = "google_organic",
-    /// `linkedin_ads`
+    /// The source `linkedin_ads`.
     LINKEDIN_ADS = "linkedin_ads",
-    /// `linkedin_organic`
+    /// The source `linkedin_organic`.
     LINKEDIN_ORGANIC = "linkedin_organic",
-    /// `tiktok_ads`
+    /// The source `tiktok_ads`.
     TIKTOK_ADS = "tiktok_ads",
-    /// `tiktok_organic`
+    /// The source `tiktok_organic`.
     TIKTOK_ORGANIC = "tiktok_organic",
-    /// `youtube_ads`
+    /// The source `youtube_ads`.
     YOUTUBE_ADS = "youtube_ads",
-    /// `youtube_organic`
+    /// The source `youtube_organic`.
     YOUTUBE_ORGANIC = "youtube_organic",
-    /// `instagram_ads`
+    /// The source `instagram_ads`.
     INSTAGRAM_ADS = "instagram_ads",
-    /// `instagram_organic`
+    /// The source `instagram_organic`.
     INSTAGRAM_ORGANIC = "instagram_organic",
-    /// `bing_ads`
+    /// The source `bing_ads`.
     BING_ADS = "bing_ads",
-    /// `bing_organic`
+    /// The source `bing_organic`.
     BING_ORGANIC = "bing_organic",
-    /// `yahoo_ads`
+    /// The source `yahoo_ads`.
     YAHOO_ADS = "yahoo_ads",
-    /// `yahoo_organic`
+    /// The source `yahoo_organic`.
     YAHOO_ORGANIC = "yahoo_organic",
-    /// `pinterest_ads`
+    /// The source `pinterest_ads`.
     PINTEREST_ADS = "pinterest_ads",
-    /// `pinterest_organic`
+    /// The source `pinterest_organic`.
     PINTEREST_ORGANIC = "pinterest_organic",
-    /// `reddit_ads`
+    /// The source `reddit_ads`.
     REDDIT_ADS = "reddit_ads",
-    /// `reddit_organic`
+    /// The source `reddit_organic`.
     REDDIT_ORGANIC = "reddit_organic",
-    /// `snapchat_ads`
+    /// The source `snapchat_ads`.
     SNAPCHAT_ADS = "snapchat_ads",
-    /// `snapchat_organic`
+    /// The source `snapchat_organic`.
     SNAPCHAT_ORGANIC = "snapchat_organic",
-    /// `telegram_ads`
+    /// The source `telegram_ads`.
     TELEGRAM_ADS = "telegram_ads",
-    /// `telegram_organic`
+    /// The source `telegram_organic`.
     TELEGRAM_ORGANIC = "telegram_organic",
-    /// `twitch_ads`
+    /// The source `twitch_ads`.
     TWITCH_ADS = "twitch_ads",
-    /// `twitch_organic`
+    /// The source `twitch_organic`.
     TWITCH_ORGANIC = "twitch_organic",
-    /// `x_ads`
+    /// The source `x_ads`.
     X_ADS = "x_ads",
-    /// `x_organic`
+    /// The source `x_organic`.
     X_ORGANIC = "x_organic",
-    /// `quora_ads`
+    /// The source `quora_ads`.
     QUORA_ADS = "quora_ads",
-    /// `quora_organic`
+    /// The source `quora_organic`.
     QUORA_ORGANIC = "quora_organic",
-    /// `duckduckgo_ads`
+    /// The source `duckduckgo_ads`.
     DUCKDUCKGO_ADS = "duckduckgo_ads",
-    /// `duckduckgo_organic`
+    /// The source `duckduckgo_organic`.
     DUCKDUCKGO_ORGANIC = "duckduckgo_organic",
-    /// `messenger_organic`
+    /// The source `messenger_organic`.
     MESSENGER_ORGANIC = "messenger_organic",
-    /// `brave_organic`
+    /// The source `brave_organic`.
     BRAVE_ORGANIC = "brave_organic",
 }
 
@@ -149,39 +151,40 @@ fn is_source(source: &str) -> bool {
 }
 
 open_set! {
-    /// How a conversion is shared among the touches before it.
+    /// The model by which a conversion is shared among the visits before it. [`FromStr`](std::str::FromStr) takes the
+    /// documented ones.
     AttributionModel, "attribution_model", "expected a documented model, as last_touch",
     fits: |_| false,
-    /// `first_touch`
+    /// The model `first_touch`.
     FIRST_TOUCH = "first_touch",
-    /// `last_touch`
+    /// The model `last_touch`.
     LAST_TOUCH = "last_touch",
-    /// `last_non_direct_touch`
+    /// The model `last_non_direct_touch`.
     LAST_NON_DIRECT_TOUCH = "last_non_direct_touch",
-    /// `linear`
+    /// The model `linear`.
     LINEAR = "linear",
-    /// `linear_paid_ads`
+    /// The model `linear_paid_ads`.
     LINEAR_PAID_ADS = "linear_paid_ads",
-    /// `u_shaped`
+    /// The model `u_shaped`.
     U_SHAPED = "u_shaped",
-    /// `first_touch_source_specific`
+    /// The model `first_touch_source_specific`.
     FIRST_TOUCH_SOURCE_SPECIFIC = "first_touch_source_specific",
-    /// `last_touch_source_specific`
+    /// The model `last_touch_source_specific`.
     LAST_TOUCH_SOURCE_SPECIFIC = "last_touch_source_specific",
 }
 
-/// How many days before a conversion a touch counts: 1, 7, 14, 30, 60, 90, or all of them.
+/// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributionWindow(u16);
 
 impl AttributionWindow {
-    /// Every touch counts.
+    /// No bound: every visit counts, whenever it was. It is sent as 0.
     pub const LIFETIME: Self = Self(0);
 
-    /// This many days.
+    /// A window of this many days: 1, 7, 14, 30, 60 or 90.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for another number than 1, 7, 14, 30, 60 or 90.
+    /// [`InvalidRequest`] for any other number.
     pub fn days(days: u16) -> Result<Self, InvalidRequest> {
         if [1, 7, 14, 30, 60, 90].contains(&days) {
             Ok(Self(days))
@@ -193,13 +196,13 @@ impl AttributionWindow {
         }
     }
 
-    /// A window that is newer than this crate, sent as it is.
+    /// A window of any other number of days, such as one that is newer than this crate. It is not checked and is sent as it is.
     #[must_use]
     pub fn other(days: u16) -> Self {
         Self(days)
     }
 
-    /// Its days, 0 for a lifetime.
+    /// The days of the window; 0 for [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn as_days(self) -> u16 {
         self.0
@@ -207,49 +210,49 @@ impl AttributionWindow {
 }
 
 open_set! {
-    /// Whether events are listed by person or by company.
+    /// Whether events are listed by person (`profile`) or by company.
     QueryMode, "query_mode", "expected profile or company",
     fits: |_| false,
-    /// `profile`, which is the default
+    /// By person, `profile`: the API's default.
     PROFILE = "profile",
-    /// `company`
+    /// By company, `company`.
     COMPANY = "company",
 }
 
 open_set! {
-    /// A column of a listed event. Which ones there are is not documented in full, so [`FromStr`](std::str::FromStr)
-    /// takes any name of lower case letters, digits and underscores.
+    /// A column of a listed event. Not all columns are documented, so [`FromStr`](std::str::FromStr) takes any name of lower
+    /// case letters, digits and underscores.
     EventField, "fields", "expected a name of lower case letters, digits and underscores, as event_time_utc",
     fits: |field| !field.is_empty() && field.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')),
-    /// `id`, in the default
+    /// The column `id`, which is there by default.
     ID = "id",
-    /// `event_time_utc`, in the default
+    /// The column `event_time_utc`, which is there by default.
     EVENT_TIME_UTC = "event_time_utc",
-    /// `event_name`
+    /// The column `event_name`.
     EVENT_NAME = "event_name",
-    /// `configured_name`: what the Space calls this event
+    /// The column `configured_name`: the name that the Space gave to this kind of event.
     CONFIGURED_NAME = "configured_name",
-    /// `event_url`
+    /// The column `event_url`.
     EVENT_URL = "event_url",
-    /// `contact_id`
+    /// The column `contact_id`.
     CONTACT_ID = "contact_id",
-    /// `profile_id`
+    /// The column `profile_id`.
     PROFILE_ID = "profile_id",
-    /// `company_id`
+    /// The column `company_id`.
     COMPANY_ID = "company_id",
-    /// `source`
+    /// The column `source`.
     SOURCE = "source",
-    /// `email`
+    /// The column `email`.
     EMAIL = "email",
-    /// `amount`
+    /// The column `amount`.
     AMOUNT = "amount",
-    /// `order_id`
+    /// The column `order_id`.
     ORDER_ID = "order_id",
-    /// `order_name`
+    /// The column `order_name`.
     ORDER_NAME = "order_name",
-    /// `is_upsell`
+    /// The column `is_upsell`.
     IS_UPSELL = "is_upsell",
-    /// `touchpoints`: needs `sources`
+    /// The column `touchpoints`: the visits before the event. It needs [`sources`](super::ListEventsBuilder::sources).
     TOUCHPOINTS = "touchpoints",
 }
 

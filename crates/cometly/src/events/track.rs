@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::{EventName, rules};
 use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
 
-/// `POST /events/track`: an event that happened.
+/// `POST /events/track`: reports an event that happened.
 ///
-/// It carries an idempotency key, with which Cometly handles it once, however often it is sent; so it is sent again by
-/// itself when an answer is lost. Take what names the event in your own system: the order, the booking.
+/// It carries an idempotency key: Cometly handles events with the same key once, so a client sends the event again by itself
+/// when its answer is lost. Take for the key what names the event in your own system: the order, the booking.
 ///
 /// ```
 /// # use cometly::{Amount, events::{EventName, Identity, TrackEvent}};
@@ -28,7 +28,8 @@ pub struct TrackEvent {
     key: Option<IdempotencyKey>,
 }
 
-/// Describes a [`TrackEvent`].
+/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`]. A setter that is called twice replaces the value, and a text
+/// that is blank counts as left out.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -38,38 +39,41 @@ pub struct TrackEventBuilder {
     broken: Option<InvalidRequest>,
 }
 
-/// Who did it. One is enough; [`also`](TrackEventBuilder::also) adds others.
+/// The person that did it: an email address, a token, or a fingerprint with its IP address. One is enough;
+/// [`also`](TrackEventBuilder::also) adds others.
 #[derive(Clone)]
 pub struct Identity(Vec<(&'static str, String)>);
 
 impl Identity {
-    /// A person's address.
+    /// The person with this email address. [`build`](TrackEventBuilder::build) refuses a text that is none.
     pub fn email(email: impl Into<String>) -> Self {
         Self(vec![("email", email.into())])
     }
 
-    /// The token that Cometly's script gave the browser.
+    /// The person whose browser got this token from Cometly's script.
     pub fn comet_token(token: impl Into<String>) -> Self {
         Self(vec![("comet_token", token.into())])
     }
 
-    /// A browser, by its fingerprint and the address that it came from: neither identifies alone.
+    /// The person with this browser fingerprint and the IP address that it came from: neither identifies alone.
     pub fn fingerprint(fingerprint: impl Into<String>, ip: IpAddr) -> Self {
         Self(vec![("fingerprint", fingerprint.into()), ("ip", ip.to_string())])
     }
 }
 
-/// What makes an event one: the API handles each key once.
+/// The key of an event: Cometly handles events with the same key once. 1 to 255 characters.
 ///
-/// Compare with care: the backend trims white space and some invisible characters, so a key with one at an end is refused.
+/// The backend removes white space and some invisible characters at both ends, so that two keys could become one; a key with
+/// such a character at an end is refused.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key, 1 to 255 characters.
+    /// Checks a key and takes it.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for a key that would not arrive as it is.
+    /// [`InvalidRequest`] for an empty key, one of more than 255 characters, and one that begins or ends with white space or an
+    /// invisible character.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidRequest> {
         let key = Value::String(key.into());
         rules::read("idempotency_key", &key)?;
@@ -124,17 +128,18 @@ impl fmt::Debug for IdempotencyKey {
 
 /// When an event happened: a moment, or a time on a wall clock.
 ///
-/// From text it is ISO 8601, or the digits of seconds since 1970. A time without an offset is read on the backend's
-/// clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens, `20261124`,
-/// is refused: the backend would read it as seconds of 1970.
+/// From text ([`FromStr`]) it is ISO 8601, or the digits of seconds since 1970. A time without an offset is read on the
+/// backend's clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens,
+/// `20261124`, is refused: the backend would read it as seconds of 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventTime(Value);
 
 impl EventTime {
-    /// Seconds since 1970.
+    /// The moment that is this many seconds after 1970-01-01 00:00:00 UTC.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for seconds before 1973, which are mostly another number, and for milliseconds.
+    /// [`InvalidRequest`] for fewer than 100,000,000 seconds (March 1973), which are mostly another number, and for more than
+    /// 99,999,999,999, which are mostly milliseconds.
     pub fn unix(seconds: i64) -> Result<Self, InvalidRequest> {
         Self::checked(seconds.into())
     }
@@ -211,7 +216,8 @@ macro_rules! texts {
 }
 
 impl TrackEvent {
-    /// An event: what happened, who did it, and the key that makes it one.
+    /// An event: what happened, who did it, and the key by which Cometly counts it once. [`build`](TrackEventBuilder::build)
+    /// reports a key that is refused.
     #[expect(clippy::new_ret_no_self, reason = "the event is made by the builder's `build`")]
     pub fn new<K>(name: EventName, who: Identity, key: K) -> TrackEventBuilder
     where
@@ -221,7 +227,8 @@ impl TrackEvent {
         TrackEventBuilder { key: Some(key.try_into().map_err(Into::into)), ..Self::without_idempotency_key(name, who) }
     }
 
-    /// An event without a key: if its answer is lost, it is not sent again, for it may have been tracked already.
+    /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked
+    /// already.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
@@ -233,13 +240,13 @@ impl TrackEvent {
         TrackEventBuilder { fields, key: None, broken }.also(who)
     }
 
-    /// An event from a JSON object with the API's own fields. A field that the API does not
-    /// have is refused: it would be lost in silence.
+    /// An event from a JSON object with the API's own fields. A field that the API does not have is refused: the API would
+    /// ignore it.
     ///
-    /// The key is the object's own `idempotency_key`, or else `key`.
+    /// The idempotency key is the object's own `idempotency_key`, or else `key`.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for each rule that is broken; never empty.
+    /// An [`InvalidRequest`] for each rule that is broken, at least one.
     pub fn from_json(json: &[u8], key: Option<IdempotencyKey>) -> Result<Self, Vec<InvalidRequest>> {
         let object: serde_json::Map<String, Value> = serde_json::from_slice(json).map_err(|error| {
             let what = if error.is_data() { "it is JSON, and no object" } else { "it is no JSON" };
@@ -263,8 +270,9 @@ impl TrackEvent {
         if problems.is_empty() { Ok(Self { fields, key: own.or(key) }) } else { Err(problems) }
     }
 
-    /// The idempotency key that the event is sent with: Cometly stores events with the same key once. `None` if it was built by
-    /// [`without_idempotency_key`](Self::without_idempotency_key).
+    /// The idempotency key that the event is sent with, as the caller gave it: Cometly handles events with the same key once.
+    /// `None` if none was given, by [`without_idempotency_key`](Self::without_idempotency_key) or
+    /// [`from_json`](Self::from_json); then the event is not sent again when its answer is lost.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()
@@ -272,7 +280,7 @@ impl TrackEvent {
 }
 
 impl TrackEventBuilder {
-    /// Identifies the person in a further way.
+    /// Identifies the person in a further way. One of the same kind as before replaces it.
     pub fn also(mut self, who: Identity) -> Self {
         for (field, value) in who.0 {
             self.fields.set(field, Value::String(value));
@@ -281,45 +289,46 @@ impl TrackEventBuilder {
     }
 
     texts! {
-        /// The whole name.
+        /// The person's whole name.
         full_name
-        /// The first name.
+        /// The person's first name.
         first_name
-        /// The last name.
+        /// The person's last name.
         last_name
-        /// The number, with its country code: `+49 30 1234567`.
+        /// The person's phone number with its country code: `+49 30 1234567`. Its form is not checked.
         phone
-        /// The browser's `User-Agent`.
+        /// The `User-Agent` of the person's browser.
         user_agent
-        /// The page.
+        /// The URL of the page where the event happened. Its form is not checked.
         url
-        /// The order; Cometly takes an order once.
+        /// The id of the order in the shop; Cometly uses it to count an order once.
         order_id
-        /// What the order is called.
+        /// The name of the order in the shop.
         order_name
         /// The shop's token of the checkout.
         checkout_token
-        /// What the sales of one upsell have in common.
+        /// An id that the sales of one upsell have in common.
         upsell_common_id
-        /// An id of your own.
+        /// An id of your own for the event.
         tracking_id
-        /// Where the visit came from.
+        /// The source of the visit, for the field `comet_source`.
         comet_source
         /// The network of the ad.
         comet_network
-        /// The campaign.
+        /// The campaign of the ad.
         comet_campaign
-        /// The ad group.
+        /// The ad group of the ad.
         comet_ad_group
-        /// The ad.
+        /// The id of the ad.
         comet_ad_id
-        /// The keyword.
+        /// The keyword that the ad was shown for.
         comet_keyword
-        /// The kind of ad.
+        /// The kind of the ad.
         comet_type
     }
 
-    /// What it was worth: an [`Amount`], a whole number, a text as `"12.50"`, or a finite float.
+    /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
+    /// float. [`build`](Self::build) refuses more than 15 digits.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
@@ -332,7 +341,8 @@ impl TrackEventBuilder {
         self
     }
 
-    /// When it happened; by default when it arrives.
+    /// When the event happened; by default, when it arrives at Cometly. [`build`](Self::build) refuses a text that is no
+    /// [`EventTime`].
     pub fn event_time<T>(mut self, time: T) -> Self
     where
         T: TryInto<EventTime>,
@@ -345,19 +355,19 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Whether it is an upsell.
+    /// Whether the event is an upsell.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
         self.fields.set("is_upsell", is_upsell.into());
         self
     }
 
-    /// Keeps it from the ad networks' conversion APIs.
+    /// Whether Cometly keeps the event from the ad networks' conversion APIs.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
         self.fields.set("do_not_capi", do_not.into());
         self
     }
 
-    /// Any field: one of the above by its name in the API, or one that is newer than this crate, which is sent as it is.
+    /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
@@ -370,10 +380,10 @@ impl TrackEventBuilder {
         self.broken.get_or_insert(error);
     }
 
-    /// The finished event.
+    /// Checks the settings and makes the event.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that it breaks.
+    /// [`InvalidRequest`]: the first rule that is broken.
     pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
         if let Some(broken) = self.broken {
             return Err(broken);
@@ -406,21 +416,21 @@ impl Endpoint for TrackEvent {
     }
 }
 
-/// Shows which fields there are, and no value: they are of a person.
+/// Shows the names of the fields, and no value: they are of a person.
 impl fmt::Debug for TrackEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrackEvent").field("fields", &self.fields).field("is_keyed", &self.key.is_some()).finish()
     }
 }
 
-/// Shows as little.
+/// Shows the names of the fields, and no value: they are of a person.
 impl fmt::Debug for TrackEventBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrackEventBuilder").field("fields", &self.fields).finish_non_exhaustive()
     }
 }
 
-/// Shows of which kind it is.
+/// Shows the kinds of identification, and no value.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(field, _)| field)).finish()
@@ -428,11 +438,11 @@ impl fmt::Debug for Identity {
 }
 
 row! {
-    /// The answer to an event: it is queued.
+    /// The API's answer to an event: it is queued.
     Tracked {
         required: {}
         optional: {
-            /// What was said.
+            /// The API's message; `None` if it sent none.
             message: Option<String>,
         }
     }

@@ -7,7 +7,8 @@
 //!   strangers call too, which share no engine, a window opens late, and its first half goes one by one.
 //! - Processes wait in a line of numbers. `issued` counts those given out and `served` those that went, so a place is one
 //!   subtraction, and the line takes two integers however long it is. A number that does not come is passed.
-//! - A process that waits learns one time at which to ask again: its place in the window, or half a window before, if it is far back.
+//! - A process that waits learns one time at which to ask again: its place in the window, or half a window before, if it is
+//!   far back.
 //!
 //! A lease of a crashed process ends with its window, and counts as used until then; 30 s after the last call, where no
 //! window is known. Times are milliseconds of the engine's clock. `rule.lua` in the crate `cometly-fleet` is this file in
@@ -44,9 +45,11 @@ const KEPT_WINDOWS: u64 = 2;
 const MOST_TIME: u64 = 1 << 50;
 const MOST_COUNT: u64 = 1 << 20;
 
-/// One endpoint of one Space as a whole fleet sees it: the state that the engine holds, and the rule.
+/// The rule by which an engine shares one endpoint's limit among all processes, with the state that it keeps for that endpoint
+/// of one Space.
 ///
-/// The engine runs the same rule as a script. This is for tests, simulations and engines of your own.
+/// The engine of `cometly-fleet` runs the same rule as a script. This is for tests, simulations and engines of your own; see
+/// [`Mailbox`](super::Mailbox).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedLane {
     /// When this state began; 0 before. Leases and numbers of another state are strangers'.
@@ -105,12 +108,13 @@ struct Said {
 }
 
 impl SharedLane {
-    /// How many integers the state is, and an answer.
+    /// How many integers the state has: 30.
     pub const FIELDS: usize = 30;
-    /// How many integers an answer is.
+    /// How many integers an answer has: 13.
     pub const ANSWER: usize = 13;
 
-    /// The state from what the engine holds. Anything else than a state is a lane that knows nothing yet.
+    /// The state from the integers that the engine keeps. If they are not [`FIELDS`](Self::FIELDS) integers of a state, it is a
+    /// new one, which knows nothing yet.
     #[must_use]
     pub fn from_fields(fields: &[u64]) -> Self {
         let Ok(fields) = <[u64; Self::FIELDS]>::try_from(fields) else { return Self::default() };
@@ -184,7 +188,7 @@ impl SharedLane {
         Self { epoch, seen, sight, trip, issued, served, passed: passed.min(MOST_COUNT) }
     }
 
-    /// The state as the engine holds it.
+    /// The state as integers for the engine to keep; [`from_fields`](Self::from_fields) reads them again.
     #[must_use]
     pub fn fields(&self) -> [u64; Self::FIELDS] {
         [
@@ -221,7 +225,9 @@ impl SharedLane {
         ]
     }
 
-    /// Takes the events of a [`Question`](super::Question) at this time, and answers it. The same state, time and events give the same.
+    /// Takes the events of a [`Question`](super::Question) and gives the answer for
+    /// [`Mailbox::answer`](super::Mailbox::answer). `now` is the engine's clock in milliseconds, for instance since the Unix
+    /// epoch. The same state, time and events give the same answer.
     pub fn answer(&mut self, now: u64, events: &[u64]) -> [u64; Self::ANSWER] {
         let now = self.begin(now.min(MOST_TIME));
         let mut said = Said::default();
