@@ -137,6 +137,10 @@ fn list<D: Driver>(api: &Api, folder: &Folder) {
             }
             file.write_all(ids.as_bytes()).unwrap();
             len += ids.len() as u64;
+            // The last page is given again if it comes to that, and its rows are cut off before.
+            if pages.is_at_end() {
+                return;
+            }
             folder.save("place", &json!({ "cursor": pages.cursor().map(Cursor::as_str), "len": len }).to_string());
         };
         let end = driver.run(api, Each(pages, save)).1.map_err(|error| error.to_string())?;

@@ -55,7 +55,6 @@ fn pages(job: &Job, list: Listed, output: &mut Output, console: &Console, progre
         (false, cursor) => resumable(failure, cursor),
     };
     loop {
-        let before = pages.cursor().cloned();
         let rows = match job.step(&mut pages) {
             Ok(ControlFlow::Continue(rows)) => rows,
             Ok(ControlFlow::Break(PagesEnd::LastPage)) => return Ok(()),
@@ -69,8 +68,7 @@ fn pages(job: &Job, list: Listed, output: &mut Output, console: &Console, progre
         output.write(&rows, console)?;
         progress.step(u64::try_from(rows.len()).unwrap_or(u64::MAX));
         progress.say(format_args!("{} pages", pages.pages()));
-        // On the last page the cursor stays: the page would be asked for again.
-        if pages.cursor() != before.as_ref() {
+        if !pages.is_at_end() {
             output.note(Place { cursor: pages.cursor().map(ToString::to_string), ..Place::default() })?;
         }
     }

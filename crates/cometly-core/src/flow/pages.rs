@@ -355,10 +355,18 @@ where
 impl<E: Endpoint> Pages<E> {
     /// Where the next page begins; all rows before it were given. Stored, it lets another process go on with
     /// [`resume`](Pages::resume). `None` if the next page is the first one. At the end of the list it stays where the last page
-    /// began.
+    /// began; see [`is_at_end`](Pages::is_at_end).
     #[must_use]
     pub fn cursor(&self) -> Option<&Cursor> {
         self.place.cursor.as_ref()
+    }
+
+    /// Whether no page can be asked for behind the one that was given last: it is the last page, or names no usable next one.
+    /// Its rows are then not to be stored with [`cursor`](Pages::cursor), which still says where that page begins: resumed
+    /// there, it would be given again.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.place.stop.is_some()
     }
 
     /// How many pages were given, counted from [`of`](Pages::of) or [`resume`](Pages::resume).
@@ -694,10 +702,11 @@ mod tests {
         let mut pages = Pages::of(Numbers).at_most(1);
         let (items, _, end) = play(&mut pages, &[FIRST]);
         assert_eq!((items.len(), end), (1, Ok(PagesEnd::AtMost)));
-        assert_eq!(pages.cursor().unwrap().as_str(), "a");
+        assert_eq!((pages.cursor().unwrap().as_str(), pages.is_at_end()), ("a", false));
         let mut rest = Pages::resume(Numbers, pages.cursor().unwrap().clone());
         let (items, sent, end) = play(&mut rest, &[LAST]);
         assert_eq!((items, sent[0].as_str(), end), (vec![vec![3]], "cursor=a", Ok(PagesEnd::LastPage)));
+        assert_eq!((rest.cursor().unwrap().as_str(), rest.is_at_end()), ("a", true));
         assert_eq!(play(&mut Pages::of(Numbers).at_most(0), &[]).2, Ok(PagesEnd::AtMost));
     }
 
