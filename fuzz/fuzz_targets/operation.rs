@@ -357,7 +357,11 @@ impl World {
             _ => return None,
         };
         let at_least = if reason == R::RateLimited { asked.max(rules.initial_backoff) } else { asked };
-        if known.sent - known.key_rotations >= rules.max_attempts || asked > rules.max_retry_after || at_least >= left {
+        // A second for the next attempt, or a tenth of a shorter call.
+        let least = (rules.timeout / 10).min(Duration::from_secs(1));
+        let is_too_late = |at_least: Duration| at_least >= left || at_least + least > left;
+        if known.sent - known.key_rotations >= rules.max_attempts || asked > rules.max_retry_after || is_too_late(at_least)
+        {
             return None;
         }
         if reason == R::RateLimited {
@@ -368,7 +372,7 @@ impl World {
             return Some((reason, at_least));
         }
         let at_least = asked.max(rules.max_backoff);
-        (rules.is_patient && at_least < left).then_some((reason, at_least))
+        (rules.is_patient && !is_too_late(at_least)).then_some((reason, at_least))
     }
 
     /// It ended before its first or its next attempt, since its time does not allow another.

@@ -496,6 +496,7 @@ impl State {
             window: if self.longest_wait.is_zero() { DOCUMENTED_WINDOW } else { self.longest_wait },
             turn,
             time_left: self.time_left(),
+            least_attempt: self.least_attempt(),
         };
         let mut decision = self.policy.rules.decide(&facts);
         // Paid only for what would be sent again.

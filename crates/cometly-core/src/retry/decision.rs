@@ -81,6 +81,8 @@ pub(crate) struct Facts {
     /// How long until its turn, if a pacer spreads this call instead.
     pub(crate) turn: Option<Duration>,
     pub(crate) time_left: Duration,
+    /// The time that an attempt needs at least.
+    pub(crate) least_attempt: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +125,8 @@ impl Rules {
             (false, false) if self.is_patient => asked.max(self.max_backoff),
             (false, false) => return Decision::Stop,
         };
-        if at_least >= facts.time_left {
+        // Else the caller would get a time-out in place of the answer that there is.
+        if at_least >= facts.time_left || at_least.saturating_add(facts.least_attempt) > facts.time_left {
             return Decision::Stop;
         }
         let jitter = match is_refused {
@@ -167,6 +170,7 @@ mod tests {
             window: Duration::from_secs(60),
             turn: None,
             time_left: HOUR,
+            least_attempt: Duration::ZERO,
         }
     }
 
@@ -190,6 +194,7 @@ mod tests {
         let refused = |refusals| Facts { refusals, ..asks(H::Refused, 30.0) };
         let paced = |turn| Facts { turn: Some(secs(turn)), ..asks(H::Refused, 30.0) };
         let left = |time, facts| Facts { time_left: secs(time), ..facts };
+        let sending = |time, facts| Facts { least_attempt: secs(1.0), ..left(time, facts) };
         let broke = |facts| Facts { has_budget: false, ..facts };
         let table = [
             // What result × idempotent.
@@ -242,6 +247,8 @@ mod tests {
             ("a longer wait, 5xx", default, asks(H::Unavailable, 61.0), Stop),
             ("a longer wait, a job", within, asks(H::Refused, 61.0), retry(R::RateLimited, 61.0, 60.0)),
             // The time left.
+            ("time for the wait, and none to send", default, sending(30.9, asks(H::Refused, 30.0)), Stop),
+            ("time for both", default, sending(31.0, asks(H::Refused, 30.0)), retry(R::RateLimited, 30.0, 0.5)),
             ("no time for the wait", default, left(30.0, asks(H::Refused, 30.0)), Stop),
             ("no time at all", default, left(0.0, facts(H::NotSent)), Stop),
             ("401 to an old key, no time at all", default, left(0.0, facts(H::KeyRotated)), Stop),
@@ -308,6 +315,7 @@ mod tests {
                     window: Duration::MAX,
                     server_wait: Some(Duration::MAX),
                     time_left,
+                    least_attempt: Duration::from_secs(1),
                     ..facts(result)
                 };
                 let _ = RetryPolicy::within(Duration::MAX).rules.decide(&most);

@@ -29,8 +29,8 @@ use crate::RetryBudget;
 ///
 /// Then it stops at once, with the answer or error of that attempt, if
 /// - the attempts are used up;
-/// - the server asks for a longer wait than [allowed](RetryPolicy::max_retry_after), or than there is time for: a 429 is then
-///   `RateLimited` with that wait;
+/// - the server asks for a longer wait than [allowed](RetryPolicy::max_retry_after), or the time that is left does not hold the
+///   wait and an attempt, which needs a second, or a tenth of a shorter call: a 429 is then `RateLimited` with that wait;
 /// - the [`RetryBudget`] is empty, and it was neither a 429 nor a rotated key; but `within` goes on, after at least the
 ///   longest backoff.
 ///
