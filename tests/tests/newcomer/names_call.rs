@@ -1,6 +1,6 @@
 //! On each client an error that names its call, and no key.
 
-use std::error::Error;
+use std::{error::Error, fmt::Write as _};
 
 use cometly::contacts::GetContact;
 use cometly_core::CallError;
@@ -14,7 +14,7 @@ fn check<E: Error + 'static>(error: &CallError<E>, key: &str) {
     let mut all = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        all += &format!(" {error} {error:?}");
+        write!(all, " {error} {error:?}").unwrap();
         source = error.source();
     }
     assert!(error.to_string().contains("GET contacts/{id}"), "{error}");
