@@ -111,7 +111,7 @@ local function turn(lane, now, ahead, waiting)
   answer = max(answer, now + floor(lane.trip / 4)) + 1 + ahead * STAGGER
   if ahead >= free then
     local slow = lane.last_sent + max(lane.trip * 2, PATIENCE)
-    local is_near = ahead < max(lane.limit, 1)
+    local is_near = lane.limit == 0 or ahead < lane.limit
     if lane.left == nil then
       if ahead == 0 and now >= slow then return slow end
       if is_near then return answer end

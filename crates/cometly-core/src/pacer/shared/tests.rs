@@ -154,6 +154,16 @@ fn calls_that_come_back_all_at_once_do_not_come_back_sooner_when_most_are_left()
 }
 
 #[test]
+fn until_a_limit_is_known_no_process_sleeps_through_the_first_window() {
+    let mut lane = SharedLane::default();
+    assert_eq!(ask(&mut lane, 0, 1).granted, 1);
+    for number in 0..100 {
+        let place = ask(&mut lane, 10, 1);
+        assert!(place.wait <= 1 + 2 * number, "{number}: {place:?}");
+    }
+}
+
+#[test]
 fn answers_out_of_order_never_open_a_window() {
     let mut lane = opened(60, 40);
     let (first, second) = (ask(&mut lane, 200, 1), ask(&mut lane, 210, 1));
