@@ -111,7 +111,7 @@ local function turn(lane, now, ahead, waiting)
   answer = max(answer, now + floor(lane.trip / 4)) + 1 + ahead * STAGGER
   if ahead >= free then
     local slow = lane.last_sent + max(lane.trip * 2, PATIENCE)
-    local is_near = ahead < max(lane.limit, 1)
+    local is_near = lane.limit == 0 or ahead < lane.limit
     if lane.left == nil then
       if ahead == 0 and now >= slow then return slow end
       if is_near then return answer end
@@ -260,14 +260,13 @@ local function answered(lane, now, told)
   lane.limit = told.limit or max(lane.limit, remaining + 1)
   local used = sub(lane.limit, remaining)
   local in_order = told.at >= lane.as_of
-  if used * 4 <= lane.limit then lane.regain = floor(lane.regain / (remaining + 1)) end
+  if lane.is_early ~= false and used * 4 <= lane.limit then lane.regain = floor(lane.regain / (remaining + 1)) end
   if lane.left ~= nil and in_order and remaining > lane.left then
     lane.sent = lane.under_way + 1
-    if used <= lane.sent then
-      learn(lane, sub(now, lane.opened))
-      open(lane, now)
-    end
-    lane.is_aligned = used <= lane.sent
+    local is_full = used <= lane.sent
+    if is_full and lane.is_aligned then learn(lane, sub(now, lane.opened)) end
+    if is_full or remaining - lane.left >= math.ceil(lane.limit / 2) then open(lane, now) end
+    lane.is_aligned = is_full
     lane.before = sub(used, lane.sent)
     lane.left = remaining
   elseif lane.left ~= nil then

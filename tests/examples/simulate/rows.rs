@@ -263,7 +263,7 @@ pub(crate) fn all() -> Vec<Row> {
 /// Processes that share an engine.
 fn fleets() -> Vec<Row> {
     // Few questions a call where the limit is large; a wait of minutes in line is asked about more often.
-    let alone = Bounds { ideal: 1.015, refused: 0.001, questions: 7.0, ..NONE };
+    let alone = Bounds { ideal: 1.01, refused: 0.001, questions: 6.0, ..NONE };
     let mut rows = Vec::new();
     let mut row = |what: &str, engine: u64, scene: Scene, bounds: Bounds, is_quick: bool| {
         let Limit { counting, calls, .. } = scene.limit;
@@ -288,7 +288,7 @@ fn fleets() -> Vec<Row> {
                     row("", engine, scene, alone, calls == 60 && engine == 1);
                 }
                 let beside = Scene { rival: calls / 3, rival_until: u64::MAX / 2, ..scene };
-                let bounds = Bounds { ideal: 1.05, refused: 0.07, questions: 21.0, ..alone };
+                let bounds = Bounds { ideal: 1.05, refused: 0.01, questions: 21.0, ..alone };
                 row(", strangers take a third", 1, beside, bounds, calls == 60 && jobs > 1);
             }
         }

@@ -104,20 +104,24 @@ impl Sight {
         self.limit = limit.unwrap_or_else(|| self.limit.max(remaining.saturating_add(1)));
         let used = self.limit.saturating_sub(remaining);
         let in_order = at >= self.as_of;
-        if used.saturating_mul(4) <= self.limit {
-            // Nearly all had come back: each comes back sooner.
+        if self.is_early != Some(false) && used.saturating_mul(4) <= self.limit {
+            // Nearly all had come back, and not all at once: each comes back sooner.
             self.regain = self.regain.checked_div(remaining.saturating_add(1)).unwrap_or_default();
         }
         let is_another = in_order && self.left.is_some_and(|left| remaining > left);
         match self.left {
-            Some(_) if is_another => {
-                // More than before: another window has begun, or calls come back one by one.
+            Some(left) if is_another => {
+                // More than before: another window has begun, or calls come back one by one. Half of the limit at once is
+                // another window, though others have opened it. How long the last one took is known if it began full.
                 self.sent = self.under_way.saturating_add(1);
-                if used <= self.sent {
+                let is_full = used <= self.sent;
+                if is_full && self.is_aligned {
                     self.learn(now.saturating_sub(self.opened));
+                }
+                if is_full || remaining.saturating_sub(left) >= self.limit.div_ceil(2) {
                     self.open(now);
                 }
-                self.is_aligned = used <= self.sent;
+                self.is_aligned = is_full;
                 self.before = used.saturating_sub(self.sent);
                 self.left = Some(remaining);
             }

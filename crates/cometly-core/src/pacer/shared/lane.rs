@@ -410,7 +410,8 @@ impl SharedLane {
         let answer = answer.saturating_add(ahead.saturating_mul(STAGGER));
         if ahead >= free {
             let slow = self.sight.last_sent.saturating_add(self.trip.saturating_mul(2).max(PATIENCE));
-            let is_near = ahead < self.sight.limit.max(1);
+            // Until a limit is known, any number of calls may be let go when the first answer comes.
+            let is_near = self.sight.limit == 0 || ahead < self.sight.limit;
             return match self.sight.left {
                 None if ahead == 0 && now >= slow => slow,
                 None if is_near => answer,

@@ -110,6 +110,59 @@ fn no_leave_is_given_beyond_what_was_left() {
     }
 }
 
+/// A lane of 7 calls a minute whose window others opened with 2 calls, and of which none is left since 200 ms.
+fn opened_by_others() -> SharedLane {
+    let mut lane = opened(7, 4);
+    let four = ask(&mut lane, 150, 4);
+    answer(&mut lane, 200, &[3, 2, 1, 0].map(|remaining| told(four, 7, remaining)));
+    assert_eq!((four.granted, left(&lane)), (4, Some(0)));
+    lane
+}
+
+#[test]
+fn a_window_that_others_opened_is_a_window_whose_length_is_not_known() {
+    let mut lane = opened_by_others();
+    let ends = |lane: &SharedLane| lane.fields()[9] - START;
+    assert_eq!(ends(&lane), MINUTE + 100);
+    // Asked at none left, half of the limit is there again: the window before is over, though it was thought to end later.
+    let question = ask(&mut lane, MINUTE + 50, 1);
+    answer(&mut lane, MINUTE + 90, &[told(question, 7, 4)]);
+    assert_eq!(ends(&lane), 2 * MINUTE + 90);
+    // The next one begins full, soon after this one was seen: that says nothing of how long this one was.
+    let next = ask(&mut lane, MINUTE + 100, 1);
+    answer(&mut lane, MINUTE + 150, &[told(next, 7, 6)]);
+    assert_eq!((ends(&lane), lane.fields()[5]), (2 * MINUTE + 150, MINUTE));
+    // Of a window that began full it is seen.
+    let last = ask(&mut lane, MINUTE + 160, 6);
+    answer(&mut lane, MINUTE + 200, &[told(last, 7, 0)]);
+    answer(&mut lane, MINUTE + 200, &[[event::BACK, last.epoch, last.window, 5, 0, 0, 0, 0]]);
+    let next = ask(&mut lane, MINUTE + 1_200, 1);
+    answer(&mut lane, MINUTE + 1_250, &[told(next, 7, 6)]);
+    assert_eq!(lane.fields()[5], 1_100);
+}
+
+#[test]
+fn calls_that_come_back_all_at_once_do_not_come_back_sooner_when_most_are_left() {
+    let mut lane = opened_by_others();
+    let question = ask(&mut lane, 1_000, 1);
+    answer(&mut lane, 1_200, &[refused(question, 7, MINUTE)]);
+    let regain = lane.fields()[15];
+    assert_eq!(regain, MINUTE + 1_000);
+    let next = ask(&mut lane, 3 * MINUTE, 1);
+    answer(&mut lane, 3 * MINUTE + 100, &[told(next, 7, 6)]);
+    assert_eq!((next.granted, lane.fields()[15]), (1, regain));
+}
+
+#[test]
+fn until_a_limit_is_known_no_process_sleeps_through_the_first_window() {
+    let mut lane = SharedLane::default();
+    assert_eq!(ask(&mut lane, 0, 1).granted, 1);
+    for number in 0..100 {
+        let place = ask(&mut lane, 10, 1);
+        assert!(place.wait <= 1 + 2 * number, "{number}: {place:?}");
+    }
+}
+
 #[test]
 fn answers_out_of_order_never_open_a_window() {
     let mut lane = opened(60, 40);
