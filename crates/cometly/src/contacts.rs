@@ -76,8 +76,8 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
-/// `call` with it gives the first page.
+/// `GET /contacts`: the contacts created between two times of the Space's clock, both included. [`Pages::of`](cometly_core::Pages::of) makes
+/// a list of all its pages; a client's `call` with it gives the first page alone.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;

@@ -102,7 +102,8 @@ impl ExportLines {
         Self::with_max_len(Lines::MAX_LEN)
     }
 
-    /// Begins, for lines of at most `max_len` bytes, line breaks not counted. A longer line is an error.
+    /// A reader of lines of at most `max_len` bytes each, unpacked and without the line break; [`new`](Self::new) takes
+    /// [`Lines::MAX_LEN`]. A longer line is [`ExportFileError::LineTooLong`], and the file cannot be read on.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self {

@@ -14,8 +14,9 @@ use super::{
 const OURS: (u32, u32) = (100, 1_100);
 const PEERS: (u32, u32) = (100, 500);
 
-pub(super) fn rows(ours: &Workspace, peers: Option<&Workspace>) -> Result<Vec<Row>> {
-    let ours = Costs::count(&ours.program("micro"), OURS)?;
+pub(super) fn rows(workspace: &Workspace, peers: Option<&Workspace>) -> Result<Vec<Row>> {
+    let ours = Costs::count(&workspace.program("micro"), OURS)?;
+    let jobs = Costs::count(&workspace.program("jobs"), OURS)?;
     let peers = peers.map(|peers| Costs::count(&peers.program("peers"), PEERS)).transpose()?.unwrap_or_default();
     let mut rows = Vec::new();
     for job in JOBS {
@@ -24,20 +25,20 @@ pub(super) fn rows(ours: &Workspace, peers: Option<&Workspace>) -> Result<Vec<Ro
             rows.push(apart("1 MB and 2 B apart", &ours, ("read-200-1mb", "read-200-2b"), MOST_APART)?);
         }
     }
-    let page = ours.of("page", "ours")?.instructions / ours.of("page", "lean")?.instructions;
+    let page = jobs.of("page", "ours")?.instructions / jobs.of("page", "lean")?.instructions;
     rows.push(Row {
         job: "a page of 100 events to its rows, over serde_json alone".to_owned(),
         ours: Some(page),
-        instructions: Some(ours.of("page", "ours")?.instructions),
+        instructions: Some(jobs.of("page", "ours")?.instructions),
         bound: Some(MOST_OF_A_PAGE),
-        beside: vec![("lean".to_owned(), ours.of("page", "lean")?)],
+        beside: vec![("lean".to_owned(), jobs.of("page", "lean")?)],
         ..Row::default()
     });
     for (slug, line) in LINES {
-        rows.push(explain(&format!("wait in a pacer's line and leave it, {line}"), ours.of(slug, "ours")?));
+        rows.push(explain(&format!("wait in a pacer's line and leave it, {line}"), jobs.of(slug, "ours")?));
     }
-    rows.push(apart("10,000 waiters and 1 apart", &ours, ("leave-10000", "leave-1"), MOST_OF_WAITERS)?);
-    rows.push(apart("300 endpoints and 1 apart", &ours, ("leave-300-endpoints", "leave-1"), MOST_OF_WAITERS)?);
+    rows.push(apart("10,000 waiters and 1 apart", &jobs, ("leave-10000", "leave-1"), MOST_OF_WAITERS)?);
+    rows.push(apart("300 endpoints and 1 apart", &jobs, ("leave-300-endpoints", "leave-1"), MOST_OF_WAITERS)?);
     rows.push(explain("two more headers, by hand", ours.allowance("get", Allowance::Headers)?));
     for job in JOBS.iter().filter(|job| job.allowance == Allowance::Masking) {
         let name = format!("masking a message, by hand: {}", job.slug.trim_start_matches("read-"));

@@ -15,9 +15,8 @@ const FIELD: &str = "idempotency_key";
 /// or query. A text of which nothing is left arrives as null.
 ///
 /// The backend is built on Laravel, which removes white space as Unicode defines it, NUL, and a list of invisible
-/// characters such as U+200B and U+FEFF (`Str::trim`, from version 11.23; earlier versions remove less). Two texts that
-/// are trimmed to the same one are the same to the backend: two idempotency keys would count one event, and the other
-/// one is lost.
+/// characters such as U+200B and U+FEFF (`Str::trim`, from version 11.23; Cometly does not say which version it runs, and earlier ones remove less). Two texts that
+/// are trimmed to the same one are the same to the backend: of two events with such idempotency keys it keeps the first.
 ///
 /// ```
 /// use cometly_core::backend_trim;

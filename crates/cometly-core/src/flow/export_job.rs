@@ -126,7 +126,8 @@ pub struct ExportOrdered {
     pub status: ExportStatus,
 }
 
-/// The state of an export: how far it is and, once it is completed, where its file is.
+/// An export as the API tells it: its id, its [status](ExportStatus) (queued, processing, completed or failed) and, once it is
+/// completed, the URL of its file, which expires after 15 minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {

@@ -55,7 +55,8 @@ impl Identity {
         Self(vec![("comet_token", token.into())])
     }
 
-    /// The person with this browser fingerprint and the IP address that it came from: neither identifies alone.
+    /// The person with this browser fingerprint, a text of your own, and the IP address that it came from: neither identifies
+    /// alone. [`build`](TrackEventBuilder::build) refuses an empty fingerprint and an `ip` that is no IPv4 or IPv6 address.
     pub fn fingerprint(fingerprint: impl Into<String>, ip: IpAddr) -> Self {
         Self(vec![("fingerprint", fingerprint.into()), ("ip", ip.to_string())])
     }

@@ -1,25 +1,32 @@
-//! Whole jobs: a page of a list from its call to its rows, and calls that wait in a pacer's line.
+//! Whole jobs: a page of a list from its call to its rows, and calls that wait in a pacer's line; `cargo xtask bench` runs
+//! them.
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
 use cometly::events::{Event, ListEvents};
 use cometly_core::{
     Api, ApiKey, Call, Flow, Moment, Next, Operation, Pacer, Pages, RetryPolicy, Step, TransportLimits,
 };
-use harness::Suite;
+use harness::{Counting, Suite};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{KEY, api};
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// As Cometly's are: an id, a bar and a secret.
+const KEY: &str = "12|0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// On one page.
 const ROWS: u64 = 100;
 
-pub fn add(suite: &mut Suite) {
-    pages(suite);
-    pacer(suite);
+fn main() -> ExitCode {
+    let mut suite = Suite::default();
+    pages(&mut suite);
+    pacer(&mut suite);
+    suite.main()
 }
 
 /// What a page is without the flow's checks.
@@ -52,7 +59,8 @@ fn pages(suite: &mut Suite) {
         black_box(&page.next_cursor);
         page.data.into_iter().for_each(|row| drop(black_box(row)));
     });
-    let (api, list) = (api(), ListEvents::on("2026-11-24").build().expect("a request"));
+    let api = Api::new(ApiKey::new(KEY).expect("a key"));
+    let list = ListEvents::on("2026-11-24").build().expect("a request");
     suite.add("page", "ours", move || {
         let mut rows = Pages::of(list.clone()).rows();
         let now = Moment::since_origin(Duration::ZERO);

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use harness::{Counting, Suite};
 
 mod answers;
-mod jobs;
 mod reading;
 mod requests;
 mod template;
@@ -31,6 +30,5 @@ fn main() -> ExitCode {
     let mut suite = Suite::default();
     requests::add(&mut suite);
     reading::add(&mut suite);
-    jobs::add(&mut suite);
     suite.main()
 }

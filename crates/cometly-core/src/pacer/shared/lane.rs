@@ -110,7 +110,7 @@ struct Said {
 impl SharedLane {
     /// How many integers the state has: 30.
     pub const FIELDS: usize = 30;
-    /// How many integers an answer has: 13.
+    /// How many integers the engine's answer to a [`Question`](super::Question) has: 13.
     pub const ANSWER: usize = 13;
 
     /// The state from the integers that the engine keeps. If they are not [`FIELDS`](Self::FIELDS) integers of a state, it is a
