@@ -13,6 +13,7 @@ mod drivers;
 mod into_stream;
 mod kills;
 mod streams;
+mod typed;
 
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! A list followed to its end, page by page: `list` of each resource, and `request --paginate`.
 
-use std::ops::ControlFlow;
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use cometly_core::{Api, Call, Cursor, Page, Pages, PagesEnd, endpoint};
 use serde_json::value::RawValue;
@@ -49,7 +52,7 @@ fn pages(job: &Job, list: Listed, output: &mut Output, console: &Console, progre
     if let Some(most) = max_pages {
         pages = pages.at_most(most);
     }
-    let is_file = output.part().is_some();
+    let (is_file, begun) = (output.part().is_some(), Instant::now());
     let go_on = |failure: Failure, cursor: Option<&Cursor>| match (is_file, cursor) {
         (true, _) => failure,
         (false, cursor) => resumable(failure, cursor),
@@ -67,7 +70,7 @@ fn pages(job: &Job, list: Listed, output: &mut Output, console: &Console, progre
         let rows: Vec<&RawValue> = rows.iter().map(|row| &**row).collect();
         output.write(&rows, console)?;
         progress.step(u64::try_from(rows.len()).unwrap_or(u64::MAX));
-        progress.say(format_args!("{} pages", pages.pages()));
+        progress.say(how_far(pages.pages(), max_pages, begun.elapsed()));
         if !pages.is_at_end() {
             output.note(Place { cursor: pages.cursor().map(ToString::to_string), ..Place::default() })?;
         }
@@ -75,6 +78,14 @@ fn pages(job: &Job, list: Listed, output: &mut Output, console: &Console, progre
 }
 
 /// Says how to go on.
+/// How many pages are there and, where their number is bounded, how long the rest may take: the API tells no total.
+fn how_far(pages: u32, most: Option<u32>, elapsed: Duration) -> String {
+    let Some(most) = most else { return format!("{pages} pages") };
+    let each = elapsed.checked_div(pages).unwrap_or_default();
+    let rest = each.saturating_mul(most.saturating_sub(pages)).as_secs();
+    format!("{pages} of at most {most} pages, at most {rest} s to go")
+}
+
 fn resumable(failure: Failure, cursor: Option<&Cursor>) -> Failure {
     if failure.has_advice() {
         return failure;
@@ -103,6 +114,15 @@ fn is_plain(cursor: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_with_a_cap_says_how_long_it_may_take() {
+        let seconds = Duration::from_secs;
+        assert_eq!(how_far(3, None, seconds(9)), "3 pages");
+        assert_eq!(how_far(3, Some(10), seconds(9)), "3 of at most 10 pages, at most 21 s to go");
+        assert_eq!(how_far(10, Some(10), seconds(9)), "10 of at most 10 pages, at most 0 s to go");
+        assert_eq!(how_far(0, Some(10), seconds(9)), "0 of at most 10 pages, at most 0 s to go");
+    }
 
     #[test]
     fn a_cursor_is_quoted_only_where_a_shell_reads_it_as_it_is() {
