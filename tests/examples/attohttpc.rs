@@ -14,8 +14,8 @@ use std::{
 
 use attohttpc::{ErrorKind, ProxySettings, RequestBuilder, body};
 use cometly_core::{
-    Api, Attempt, AuthOutcome, Call, CallError, Delivery, Moment, Next, Operation, RetryPolicy, TransportError,
-    TransportLimits,
+    Api, Attempt, AuthOutcome, Call, CallError, Delivery, Flow, Moment, Next, Operation, RetryPolicy, Step,
+    TransportError, TransportLimits,
     bytes::Bytes,
     http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH},
 };
@@ -41,6 +41,19 @@ impl Client {
 
     pub(crate) fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         self.drive(Operation::from_request(request, api, &self.policy, &self.limits, seed(), Moment::now()))
+    }
+
+    // An arm a line, as docs/your-own-stack.md shows it.
+    #[rustfmt::skip]
+    pub(crate) fn run<F: Flow>(&self, api: &Api, flow: &mut F, mut each: impl FnMut(F::Item)) -> Result<F::Output, Error> {
+        loop {
+            match flow.next(api, Moment::now())? {
+                Step::Send(call) => flow.settle(self.send(call), Moment::now())?,
+                Step::Sleep(pause) => sleep(pause),
+                Step::Yield(item) => each(item),
+                Step::End(output) => return Ok(output),
+            }
+        }
     }
 
     // An arm a line, as docs/your-own-stack.md shows it.

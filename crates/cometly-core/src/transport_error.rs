@@ -64,7 +64,7 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::Failed(delivery), source)
     }
 
-    /// For an HTTP stack that cannot be used as it is set up; nothing was sent.
+    /// For an HTTP stack that cannot be used as it is set up: nothing was sent, and the call is not sent again.
     pub fn setup(source: E) -> Self {
         Self::new(TransportFailure::Setup, source)
     }

@@ -36,7 +36,8 @@ impl Client {
 }
 
 /// A flow under way: a job of several calls, such as all pages of a list or an export. It is an iterator of the flow's items
-/// and ends after an error; [`try_next`](BlockingRun::try_next) goes on after one. From [`Client::run`].
+/// and ends after an error; [`try_next`](BlockingRun::try_next) goes on after one, and
+/// [`end`](BlockingRun::end) gives its output. From [`Client::run`].
 pub type Run<'a, F> = BlockingRun<'a, Client, F>;
 
 impl BlockingClient for Client {

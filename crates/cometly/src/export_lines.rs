@@ -126,7 +126,8 @@ impl ExportLines {
 
     /// Adds a piece of the file, still compressed, which may begin and end anywhere. Take all rows with
     /// [`next_row`](Self::next_row) or [`next_line`](Self::next_line) before the next piece: what is not taken is kept in
-    /// memory.
+    /// memory. It cannot fail: a file that is damaged is an error of the next row. After the last piece call
+    /// [`finish`](Self::finish).
     pub fn push(&mut self, piece: impl Into<Bytes>) {
         let (piece, pieces) = (piece.into(), self.gzip.get_mut());
         self.magic.extend(piece.iter().take(GZIP.len().saturating_sub(self.magic.len())));

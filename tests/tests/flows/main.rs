@@ -12,6 +12,8 @@ mod downloads;
 mod drivers;
 mod into_stream;
 mod kills;
+#[path = "../../examples/attohttpc.rs"]
+mod own_stack;
 mod streams;
 mod typed;
 
@@ -20,7 +22,7 @@ use std::time::Duration;
 use cometly_conformance::Source;
 use cometly_core::{
     Api, ApiErrorKind, CallError, CallErrorKind, Cursor, Endpoint, ExportJob, FlowError, Page, Pages, PagesEnd,
-    endpoint,
+    RetryPolicy, TransportLimits, endpoint,
 };
 use cometly_emulator::{Emulator, Fault};
 use drivers::{Driver, Orders, Stage, for_each_driver};
@@ -165,6 +167,20 @@ for_each_driver![
     an_order_whose_answer_is_lost_is_not_sent_again,
     an_endpoint_gives_its_type_and_nothing_where_there_is_none,
 ];
+
+/// The loop of `docs/your-own-stack.md`, on a stack that we do not ship.
+#[test]
+fn an_own_stack_runs_a_list_by_ten_lines() {
+    let stage = stage();
+    let client = own_stack::Client::new(TransportLimits::default(), RetryPolicy::default());
+    stage.emulator.inject(Fault::html_page().after(1).up_to_n_times(1));
+    let (mut pages, mut rows) = (Pages::of(list()), Vec::new());
+    let error = client.run(&stage.api, &mut pages, |page| rows.push(page)).unwrap_err();
+    assert_eq!((error.kind(), rows.len()), (CallErrorKind::Api, 1));
+    let end = client.run(&stage.api, &mut pages, |page| rows.push(page)).unwrap();
+    let ids = ids(&rows);
+    assert!(end == PagesEnd::LastPage && ids.len() == 30 && is_each_once(&ids), "{end:?} {ids:?}");
+}
 
 /// A job can be spawned on any thread of a runtime.
 #[test]

@@ -64,7 +64,7 @@ impl Api {
     }
 
     /// A call of `method` (GET, POST, PUT, PATCH or DELETE) on `path`, which is relative to the base URL and a template as in
-    /// Cometly's documentation: `"contacts/{id}"`. Values go through [`Call::segment`] and [`Call::query`], never into the
+    /// Cometly's documentation: `"contacts/{id}"`; a slash at its start changes nothing. Values go through [`Call::segment`] and [`Call::query`], never into the
     /// path.
     ///
     /// # Errors

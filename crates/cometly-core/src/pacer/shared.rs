@@ -170,11 +170,11 @@ impl Mailbox {
         }
     }
 
-    /// Takes the engine's answer to a question. If it comes later than 50 ms, the pacer has gone on alone, and what the answer
-    /// grants is given back.
+    /// Takes the answer of the engine, which is what runs [`SharedLane`], such as Redis. If it comes later than 50 ms after the
+    /// pacer asked, the pacer has gone on alone, and itself gives back what the answer grants.
     ///
     /// # Errors
-    /// [`BadAnswer`] if it has a wrong number of integers; the pacer then goes on alone for a while, as after
+    /// [`BadAnswer`] if it has a wrong number of integers; the pacer then goes on alone for 1 to 30 s, as after
     /// [`away`](Mailbox::away).
     pub fn answer(&self, question: Question, answer: &[u64], now: Moment) -> Result<(), BadAnswer> {
         let Ok(answer) = <[u64; SharedLane::ANSWER]>::try_from(answer) else {

@@ -56,7 +56,7 @@ impl Identity {
     }
 
     /// The person with this browser fingerprint, a text of your own, and the IP address that it came from: neither identifies
-    /// alone. [`build`](TrackEventBuilder::build) refuses an empty fingerprint and an `ip` that is no IPv4 or IPv6 address.
+    /// alone. [`build`](TrackEventBuilder::build) refuses a fingerprint that is blank.
     pub fn fingerprint(fingerprint: impl Into<String>, ip: IpAddr) -> Self {
         Self(vec![("fingerprint", fingerprint.into()), ("ip", ip.to_string())])
     }
