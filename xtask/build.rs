@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                  pub(super) fn run() -> Result<(), Box<dyn std::error::Error>> {{\nmain().map_err(Into::into)\n}}\n}}\n"
             )?;
             // A program that takes its key from the environment calls the API.
-            let calls = program.contains("from_env()");
+            let calls = program.contains("::from_env()");
             writeln!(table, "Program {{ name: \"{name}:{line}\", calls: {calls}, run: {module}::run }},")?;
         }
     }
