@@ -25,9 +25,6 @@ pub struct EndpointStatus {
 impl EndpointStatus {
     /// From the text that the engine holds, at this time of its clock. `None` if the text is no state.
     pub(crate) fn read(held: &str, now: u64) -> Option<Self> {
-        const UNDER_WAY: usize = 17;
-        const ENDS: usize = 9;
-
         let fields: Vec<u64> = held.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
         let mut lane = SharedLane::from_fields(&fields);
         if lane == SharedLane::default() {
@@ -35,27 +32,16 @@ impl EndpointStatus {
         }
         // No event: only the end of the window is taken in, as with the next question.
         let [.., closed_for, limit, left, waiting, _, _] = lane.answer(now, &[]);
-        let [under_way, ends] = [UNDER_WAY, ENDS].map(|place| lane.fields().get(place).copied().unwrap_or_default());
         let left = left.checked_sub(1);
         Some(Self {
             limit: Some(limit).filter(|limit| *limit > 0),
             left,
-            under_way,
+            under_way: lane.under_way(),
             waiting,
-            resets_in: left.map(|_| Duration::from_millis(ends.saturating_sub(now))),
+            resets_in: left.map(|_| Duration::from_millis(lane.ends().saturating_sub(now))),
             closed_for: Duration::from_millis(closed_for),
         })
     }
-}
-
-/// The engine's key of an endpoint: as the core names it, by FNV-1a.
-pub(crate) fn key(space: &str, method: &str, path: &str) -> String {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-
-    let bytes = method.bytes().chain([b' ']).chain(path.bytes());
-    let name = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    format!("cometly:1:{{{space}}}:{name:016x}")
 }
 
 #[cfg(test)]

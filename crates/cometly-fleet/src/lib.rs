@@ -49,7 +49,7 @@ use std::{
 };
 
 pub use cometly_core;
-use cometly_core::{InvalidSpace, Pacer};
+use cometly_core::{InvalidSpace, Pacer, SharedLane};
 
 use carrier::{Carrier, Post};
 pub use endpoint::EndpointStatus;
@@ -138,7 +138,7 @@ impl Fleet {
             Trouble::Lasting(error) => error,
             Trouble::Passing(problem) => FleetError::Unavailable { problem },
         };
-        let keys: Vec<_> = endpoints.iter().map(|(method, path)| endpoint::key(space, method, path)).collect();
+        let keys: Vec<_> = endpoints.iter().map(|(method, path)| SharedLane::key(space, method, path)).collect();
         let mut engine = address.connect().map_err(error)?;
         let (now, held) = engine.look(&keys).map_err(|failed| error(address.trouble(&failed)))?;
         Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())

@@ -30,7 +30,7 @@ fn what_the_engine_does_not_have_yet_is_known_and_waited_for() {
     let key = ApiKey::new(emulator.keys().full.clone()).unwrap();
     let pacer = fleet.pacer("space-42").unwrap();
     let api = Api::builder(key).base_url(BaseUrl::new(emulator.base_url()).unwrap()).pacer(pacer).build();
-    let look = || fleet.endpoints("space-42", &[("GET", "companies"), ("GET", "events")]).unwrap();
+    let look = || fleet.endpoints("space-42", &[("GET", "/companies"), ("GET", "events")]).unwrap();
     let client = cometly_ureq::Client::new().unwrap();
     assert_eq!(look(), [None, None]);
     client.send(api.get("companies")).unwrap().into_result().unwrap();

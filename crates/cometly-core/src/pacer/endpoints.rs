@@ -10,7 +10,7 @@ use http::Method;
 
 use super::{
     endpoint::Endpoint,
-    shared::{Post, share::Share},
+    shared::{Post, lane, share::Share},
 };
 
 pub(super) type SharedEndpoint = Arc<Mutex<Endpoint>>;
@@ -55,7 +55,7 @@ impl Endpoints {
 
     fn new_endpoint(&self, method: &Method, path: &str) -> SharedEndpoint {
         let Some(post) = &self.post else { return Arc::new(Mutex::new(Endpoint::new())) };
-        let name = fleet_name(method, path);
+        let name = lane::name(method.as_str(), path);
         Arc::new_cyclic(|endpoint| Mutex::new(Endpoint::shared(name, Share::new(Arc::clone(post), endpoint.clone()))))
     }
 
@@ -71,13 +71,4 @@ impl Endpoints {
     pub(super) fn len(&self) -> usize {
         self.young.len().saturating_add(self.old.len())
     }
-}
-
-/// The endpoint's name in a fleet, the same in each process and with each compiler: FNV-1a, since std's hash may change.
-fn fleet_name(method: &Method, path: &str) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-
-    let bytes = method.as_str().bytes().chain([b' ']).chain(path.bytes());
-    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }

@@ -165,7 +165,7 @@ impl Mailbox {
             let endpoint = self.post.lock().queue.pop_front()?;
             let Some(locked) = endpoint.upgrade() else { continue };
             let Some((name, asking)) = super::lock(&locked).take_question() else { continue };
-            let key = format!("cometly:1:{{{}}}:{name:016x}", self.post.space);
+            let key = lane::key(&self.post.space, name);
             return Some(Question { key, events: asking.events, number: asking.number, endpoint });
         }
     }
@@ -229,8 +229,7 @@ impl Mailbox {
 }
 
 impl Question {
-    /// The name of the state that the engine has to ask: the key in Redis. It has the name of the Space in braces and a hash of
-    /// the endpoint's, and no API key.
+    /// The name of the state that the engine has to ask: the key in Redis, as [`SharedLane::key`] makes it.
     #[must_use]
     pub fn key(&self) -> String {
         self.key.clone()

@@ -107,11 +107,45 @@ struct Said {
     wait: u64,
 }
 
+/// The name of an endpoint, the same in each process and with each compiler: FNV-1a, since std's hash may change.
+pub(in crate::pacer) fn name(method: &str, path: &str) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+
+    let bytes = method.bytes().chain([b' ']).chain(path.bytes());
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The key of the endpoint of this name.
+pub(in crate::pacer) fn key(space: &str, name: u64) -> String {
+    format!("cometly:1:{{{space}}}:{name:016x}")
+}
+
 impl SharedLane {
     /// How many integers the state has: 30.
     pub const FIELDS: usize = 30;
     /// How many integers the engine's answer to a [`Question`](super::Question) has: 13.
     pub const ANSWER: usize = 13;
+
+    /// The name under which an engine keeps the state of one endpoint, such as `GET` and `contacts/{id}`: the key in Redis. It
+    /// has the name of the Space in braces and a hash of the endpoint's, and no API key. Slashes at the start of the path
+    /// change nothing.
+    #[must_use]
+    pub fn key(space: &str, method: &str, path_template: &str) -> String {
+        key(space, name(method, path_template.trim_start_matches('/')))
+    }
+
+    /// How many calls of all processes were sent and have no answer yet.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        self.sight.under_way
+    }
+
+    /// When the window ends that was seen last, in milliseconds of the engine's clock.
+    #[must_use]
+    pub fn ends(&self) -> u64 {
+        self.sight.ends
+    }
 
     /// The state from the integers that the engine keeps. If they are not [`FIELDS`](Self::FIELDS) integers of a state, it is a
     /// new one, which knows nothing yet.
