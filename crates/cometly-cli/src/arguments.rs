@@ -71,7 +71,8 @@ pub(crate) struct Global {
     /// How long one attempt may take [default: as long as --timeout says; 30 without it]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) attempt_timeout: Option<Duration>,
-    /// The Redis or Valkey by which processes share the limits of a Space: `redis://HOST:PORT`; with a password only in `COMETLY_FLEET_URL`
+    /// The Redis or Valkey by which processes share the limits of a Space: `redis://HOST:PORT`; with a password only in
+    /// `COMETLY_FLEET_URL`
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) fleet: Option<String>,
     /// A name of yours for the Space, the same for all processes of a fleet; never the key [default: `COMETLY_SPACE`]

@@ -1,5 +1,6 @@
 //! Whose key a command uses: the environment's, or a stored one. `login` stores a key once the server has taken it, `status`
-//! asks the server about it, `rotate` puts another one in its place, `logout` removes it. A key is bound to the address that it was checked against.
+//! asks the server about it, `rotate` puts another one in its place, `logout` removes it. A key is bound to the address that
+//! it was checked against.
 
 pub(crate) mod credentials;
 mod login;

@@ -10,9 +10,10 @@ use http::uri::{Authority, Scheme};
 
 /// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
 ///
-/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts, and for others by [`insecure_http`](BaseUrl::insecure_http)), no userinfo,
-/// query or fragment, a plain host name or address, a port from 1 to 65535 or none, a path of letters, digits, `-`, `.`, `_`
-/// and `~`, and at most [`MAX_LEN`](BaseUrl::MAX_LEN) bytes. One slash at the end is dropped; two are an error.
+/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts, and for
+/// others by [`insecure_http`](BaseUrl::insecure_http)), no userinfo, query or fragment, a plain host name or address, a
+/// port from 1 to 65535 or none, a path of letters, digits, `-`, `.`, `_` and `~`, and at most [`MAX_LEN`](BaseUrl::MAX_LEN)
+/// bytes. One slash at the end is dropped; two are an error.
 ///
 /// | the URL comes from | read it with | hosts |
 /// | --- | --- | --- |

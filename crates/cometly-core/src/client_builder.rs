@@ -93,8 +93,9 @@ impl<C: BuildClient> ClientBuilder<C> {
 
     /// Sends every call to an `https` URL through this proxy: `http://proxy.example:3128`, an `https` one, or a SOCKS one if
     /// [the client speaks it](BuildClient::PROXIES). A URL that names no such proxy makes [`build`](Self::build) fail. Plain
-    /// `http` calls, to loopback or to a host of [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http), never go through it. By default there is no proxy, whatever the environment
-    /// says; of several calls of this and [`proxy_from_env`](Self::proxy_from_env), the last one counts.
+    /// `http` calls, to loopback or to a host of [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http), never go through
+    /// it. By default there is no proxy, whatever the environment says; of several calls of this and
+    /// [`proxy_from_env`](Self::proxy_from_env), the last one counts.
     ///
     /// On a client of your own, from [`http_client`](Self::http_client), ureq and isahc use it too; reqwest cannot be made to, and
     /// there it has no effect.

@@ -36,7 +36,8 @@ impl Client {
 }
 
 /// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
-/// [`next`](AsyncRun::next), which after an error goes on where the flow was; its output from [`end`](AsyncRun::end). From [`Client::run`].
+/// [`next`](AsyncRun::next), which after an error goes on where the flow was; its output from [`end`](AsyncRun::end). From
+/// [`Client::run`].
 pub type Run<'a, F> = AsyncRun<'a, Client, F>;
 
 impl AsyncClient for Client {

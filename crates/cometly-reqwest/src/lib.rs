@@ -124,9 +124,9 @@ impl Client {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. When it may have
-    /// arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was sent, any method
-    /// is. A request that did not come from `authorize` gets no key.
+    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. When it
+    /// may have arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was
+    /// sent, any method is. A request that did not come from `authorize` gets no key.
     ///
     /// # Errors
     /// As [`send`](Client::send).

@@ -9,7 +9,7 @@ use crate::scenario::{kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::{cases, serve_tls},
-    fault_server::{Act, Answer, Script},
+    fault_server::{Act, Answer, FaultServer, Script},
     scenario::NotSupported,
 };
 
@@ -142,24 +142,31 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
     }
 }
 
+/// Answers without a length, which only the end of the connection ends.
+pub(super) const BROKEN_ENDS: [&str; 3] = [
+    "HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2",
+    "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{\"data\":[1,2]}",
+    "HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}",
+];
+
+/// Two servers that give them: one resets the connection behind each, and one closes TLS without a `close_notify`.
+pub(super) fn serve_broken_ends(scenario: &Scenario<'_>) -> Result<[FaultServer; 2], BoxError> {
+    let script = |end: Act| {
+        let answer = |text| Answer::raw(text).then(Act::Pause(Duration::from_millis(50))).then(end.clone());
+        Script::sequence(BROKEN_ENDS.map(answer))
+    };
+    Ok([scenario.serve(script(Act::Reset))?, serve_tls(script(Act::Cut))?])
+}
+
 fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
     if scenario.has_gap(Gap::BrokenEnds) {
         return Err(NotSupported.into());
     }
-    let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
-    let answers = || {
-        [
-            half("HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2"),
-            half("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{\"data\":[1,2]}"),
-            half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
-        ]
-    };
-    let reset = scenario.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
-    let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
+    let [reset, cut] = serve_broken_ends(scenario)?;
     let client = scenario.client()?;
     for server in [&reset, &cut] {
         let api = scenario.api(&server.base_url())?;
-        for _ in answers() {
+        for _ in BROKEN_ENDS {
             unknown(scenario.send(&*client, api.post("events/track").json("x")))?;
         }
     }

@@ -1,4 +1,4 @@
-//! Bodies that are handed on in pieces: what is no success is judged as always, and what breaks off is never taken for whole.
+//! Bodies that a client reads in pieces: a refusal is read as in any answer, and a body that breaks off is an error.
 
 use std::{
     thread,
@@ -11,7 +11,10 @@ use cometly_core::{ApiErrorKind, CallErrorKind, Delivery, UnexpectedCause};
 use crate::scenario::{key_status, kind};
 use crate::{
     Arrivals, Case, CaseResult, Gap, Scenario, Sent, Settings,
-    cases::{cases, framing, serve_tls},
+    cases::{
+        cases,
+        framing::{self, BROKEN_ENDS, serve_broken_ends},
+    },
     fault_server::{Act, Answer, Script},
     scenario::NotSupported,
     wait_until,
@@ -172,23 +175,13 @@ fn a_streamed_body_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scen
     if scenario.has_gap(Gap::BrokenEnds) {
         return Err(NotSupported.into());
     }
-    let half = |text: &'static str| Answer::raw(text).then(Act::Pause(Duration::from_millis(50)));
-    let answers = || {
-        [
-            half("HTTP/1.1 200 OK\r\n\r\n{\"data\":[1,2"),
-            half("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{\"data\":[1,2]}"),
-            half("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Unauthenticated.\"}"),
-        ]
-    };
-    let reset = scenario.serve(Script::sequence(answers().map(|answer| answer.then(Act::Reset))))?;
-    // Without a `close_notify`.
-    let cut = serve_tls(Script::sequence(answers().map(|answer| answer.then(Act::Cut))))?;
+    let [reset, cut] = serve_broken_ends(scenario)?;
     let client = scenario.client()?;
     for server in [&reset, &cut] {
         let api = scenario.api(&server.base_url())?;
-        for answer in answers() {
+        for answer in BROKEN_ENDS {
             let (sent, _) = scenario.stream(&*client, api.post("events/track").json("x"), ALL)?;
-            assert_cut(&sent, &format!("{answer:?}"));
+            assert_cut(&sent, answer);
         }
     }
     Ok(Arrivals::counted(reset.arrivals().saturating_add(cut.arrivals())))

@@ -153,207 +153,126 @@ macro_rules! async_run {
     }};
 }
 
-impl Driver for Ureq {
-    fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_ureq::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap())
-    }
+/// A [`Driver`] whose client waits.
+macro_rules! blocking_driver {
+    ($driver:ident, |$timeout:ident| $new:expr) => {
+        impl Driver for $driver {
+            fn new($timeout: Duration) -> Self {
+                $new
+            }
 
-    fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
-        same(self.0.call(api, endpoint))
-    }
+            fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
+                same(self.0.call(api, endpoint))
+            }
 
-    fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
-        same(self.0.call_opt(api, endpoint))
-    }
+            fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
+                same(self.0.call_opt(api, endpoint))
+            }
 
-    fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
-        blocking_run!(self.0.run(api, flow))
-    }
+            fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
+                blocking_run!(self.0.run(api, flow))
+            }
 
-    fn save(
-        &self,
-        api: &Api,
-        download: Download,
-        mut sink: impl FnMut(&Download, &[u8]) + Send,
-    ) -> (Answer<()>, Download) {
-        let (end, reader) =
-            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
-        (end, reader.into_download())
-    }
+            fn save(
+                &self,
+                api: &Api,
+                download: Download,
+                mut sink: impl FnMut(&Download, &[u8]) + Send,
+            ) -> (Answer<()>, Download) {
+                let (end, reader) =
+                    blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
+                (end, reader.into_download())
+            }
 
-    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
-        let outcome = same(self.0.stream(call))?;
-        Ok(outcome.map(|body| {
-            let mut whole = Vec::new();
-            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
-            (whole, end)
-        }))
+            fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+                let outcome = same(self.0.stream(call))?;
+                Ok(outcome.map(|body| {
+                    let mut whole = Vec::new();
+                    let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
+                    (whole, end)
+                }))
+            }
+        }
+    };
+}
+
+/// A [`Driver`] whose calls are futures, which its `block_on` runs.
+macro_rules! async_driver {
+    ($driver:ident, |$timeout:ident| $new:expr) => {
+        impl Driver for $driver {
+            fn new($timeout: Duration) -> Self {
+                $new
+            }
+
+            fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
+                same(self.block_on(self.0.call(api, endpoint)))
+            }
+
+            fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
+                same(self.block_on(self.0.call_opt(api, endpoint)))
+            }
+
+            fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
+                self.block_on(async { async_run!(self.0.run(api, flow)) })
+            }
+
+            fn save(
+                &self,
+                api: &Api,
+                download: Download,
+                mut sink: impl FnMut(&Download, &[u8]) + Send,
+            ) -> (Answer<()>, Download) {
+                let (end, reader) = self.block_on(async {
+                    async_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece))
+                });
+                (end, reader.into_download())
+            }
+
+            fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
+                let outcome = same(self.block_on(self.0.stream(call)))?;
+                Ok(outcome.map(|body| {
+                    let mut whole = Vec::new();
+                    let (end, _) =
+                        self.block_on(async { async_read!(body, |body, piece| whole.extend_from_slice(piece)) });
+                    (whole, end)
+                }))
+            }
+        }
+    };
+}
+
+/// More than any answer of these tests has.
+const MAX_BODY: usize = 4 << 20;
+
+fn isahc(timeout: Duration) -> cometly_isahc::Client {
+    cometly_isahc::Client::builder().attempt_timeout(timeout).max_body_size(MAX_BODY).build().unwrap()
+}
+
+blocking_driver!(Ureq, |timeout| {
+    Self(cometly_ureq::Client::builder().attempt_timeout(timeout).max_body_size(MAX_BODY).build().unwrap())
+});
+blocking_driver!(ReqwestBlocking, |timeout| {
+    let builder = cometly_reqwest::blocking::Client::builder();
+    Self(builder.attempt_timeout(timeout).max_body_size(MAX_BODY).build().unwrap())
+});
+blocking_driver!(IsahcBlocking, |timeout| Self(cometly_isahc::blocking::Client::from(isahc(timeout))));
+async_driver!(Reqwest, |timeout| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let builder = cometly_reqwest::Client::builder();
+    Self(builder.attempt_timeout(timeout).max_body_size(MAX_BODY).build().unwrap(), runtime)
+});
+async_driver!(Isahc, |timeout| Self(isahc(timeout)));
+
+impl Reqwest {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.1.block_on(future)
     }
 }
 
-impl Driver for Reqwest {
-    fn new(attempt_timeout: Duration) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self(
-            cometly_reqwest::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap(),
-            runtime,
-        )
-    }
-
-    fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
-        same(self.1.block_on(self.0.call(api, endpoint)))
-    }
-
-    fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
-        same(self.1.block_on(self.0.call_opt(api, endpoint)))
-    }
-
-    fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
-        self.1.block_on(async { async_run!(self.0.run(api, flow)) })
-    }
-
-    fn save(
-        &self,
-        api: &Api,
-        download: Download,
-        mut sink: impl FnMut(&Download, &[u8]) + Send,
-    ) -> (Answer<()>, Download) {
-        let (end, reader) = self.1.block_on(async {
-            async_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece))
-        });
-        (end, reader.into_download())
-    }
-
-    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
-        let outcome = same(self.1.block_on(self.0.stream(call)))?;
-        Ok(outcome.map(|body| {
-            let mut whole = Vec::new();
-            let (end, _) = self.1.block_on(async { async_read!(body, |body, piece| whole.extend_from_slice(piece)) });
-            (whole, end)
-        }))
-    }
-}
-
-impl Driver for ReqwestBlocking {
-    fn new(attempt_timeout: Duration) -> Self {
-        Self(
-            cometly_reqwest::blocking::Client::builder()
-                .attempt_timeout(attempt_timeout)
-                .max_body_size(4 << 20)
-                .build()
-                .unwrap(),
-        )
-    }
-
-    fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
-        same(self.0.call(api, endpoint))
-    }
-
-    fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
-        same(self.0.call_opt(api, endpoint))
-    }
-
-    fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
-        blocking_run!(self.0.run(api, flow))
-    }
-
-    fn save(
-        &self,
-        api: &Api,
-        download: Download,
-        mut sink: impl FnMut(&Download, &[u8]) + Send,
-    ) -> (Answer<()>, Download) {
-        let (end, reader) =
-            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
-        (end, reader.into_download())
-    }
-
-    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
-        let outcome = same(self.0.stream(call))?;
-        Ok(outcome.map(|body| {
-            let mut whole = Vec::new();
-            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
-            (whole, end)
-        }))
-    }
-}
-
-impl Driver for Isahc {
-    fn new(attempt_timeout: Duration) -> Self {
-        Self(cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap())
-    }
-
-    fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
-        same(block_on(self.0.call(api, endpoint)))
-    }
-
-    fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
-        same(block_on(self.0.call_opt(api, endpoint)))
-    }
-
-    fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
-        block_on(async { async_run!(self.0.run(api, flow)) })
-    }
-
-    fn save(
-        &self,
-        api: &Api,
-        download: Download,
-        mut sink: impl FnMut(&Download, &[u8]) + Send,
-    ) -> (Answer<()>, Download) {
-        let (end, reader) = block_on(async {
-            async_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece))
-        });
-        (end, reader.into_download())
-    }
-
-    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
-        let outcome = same(block_on(self.0.stream(call)))?;
-        Ok(outcome.map(|body| {
-            let mut whole = Vec::new();
-            let (end, _) = block_on(async { async_read!(body, |body, piece| whole.extend_from_slice(piece)) });
-            (whole, end)
-        }))
-    }
-}
-
-impl Driver for IsahcBlocking {
-    fn new(attempt_timeout: Duration) -> Self {
-        let client =
-            cometly_isahc::Client::builder().attempt_timeout(attempt_timeout).max_body_size(4 << 20).build().unwrap();
-        Self(cometly_isahc::blocking::Client::from(client))
-    }
-
-    fn call<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<E::Output> {
-        same(self.0.call(api, endpoint))
-    }
-
-    fn call_opt<E: Endpoint + Send>(&self, api: &Api, endpoint: E) -> Answer<Option<E::Output>> {
-        same(self.0.call_opt(api, endpoint))
-    }
-
-    fn run<F: Flow + Send>(&self, api: &Api, flow: F) -> Ran<F> {
-        blocking_run!(self.0.run(api, flow))
-    }
-
-    fn save(
-        &self,
-        api: &Api,
-        download: Download,
-        mut sink: impl FnMut(&Download, &[u8]) + Send,
-    ) -> (Answer<()>, Download) {
-        let (end, reader) =
-            blocking_read!(self.0.download(api, download), |reader, piece| sink(reader.download(), piece));
-        (end, reader.into_download())
-    }
-
-    fn stream(&self, call: Call) -> Answer<AuthOutcome<(Vec<u8>, Answer<()>)>> {
-        let outcome = same(self.0.stream(call))?;
-        Ok(outcome.map(|body| {
-            let mut whole = Vec::new();
-            let (end, _) = blocking_read!(body, |body, piece| whole.extend_from_slice(piece));
-            (whole, end)
-        }))
+impl Isahc {
+    #[expect(clippy::unused_self, reason = "as with the client that has a runtime of its own")]
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        block_on(future)
     }
 }
 

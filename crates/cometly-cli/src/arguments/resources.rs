@@ -313,7 +313,8 @@ pub(crate) struct ShownArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct OutputArguments {
-    /// How rows are written [default: as --output ends, with .csv, .json, .ndjson or .jsonl; else a table on a terminal, and ndjson elsewhere]
+    /// How rows are written [default: as --output ends, with .csv, .json, .ndjson or .jsonl; else a table on a terminal, and
+    /// ndjson elsewhere]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// A file for the rows, which is there only once it is whole, readable by you alone; - for stdout

@@ -83,7 +83,7 @@ fn how_far(pages: u32, most: Option<u32>, elapsed: Duration) -> String {
     let Some(most) = most else { return format!("{pages} pages") };
     let each = elapsed.checked_div(pages).unwrap_or_default();
     let rest = each.saturating_mul(most.saturating_sub(pages)).as_secs();
-    format!("{pages} of at most {most} pages, at most {rest} s to go")
+    format!("{pages} of at most {most} pages, about {rest} s to go")
 }
 
 fn resumable(failure: Failure, cursor: Option<&Cursor>) -> Failure {
@@ -119,9 +119,9 @@ mod tests {
     fn a_list_with_a_cap_says_how_long_it_may_take() {
         let seconds = Duration::from_secs;
         assert_eq!(how_far(3, None, seconds(9)), "3 pages");
-        assert_eq!(how_far(3, Some(10), seconds(9)), "3 of at most 10 pages, at most 21 s to go");
-        assert_eq!(how_far(10, Some(10), seconds(9)), "10 of at most 10 pages, at most 0 s to go");
-        assert_eq!(how_far(0, Some(10), seconds(9)), "0 of at most 10 pages, at most 0 s to go");
+        assert_eq!(how_far(3, Some(10), seconds(9)), "3 of at most 10 pages, about 21 s to go");
+        assert_eq!(how_far(10, Some(10), seconds(9)), "10 of at most 10 pages, about 0 s to go");
+        assert_eq!(how_far(0, Some(10), seconds(9)), "0 of at most 10 pages, about 0 s to go");
     }
 
     #[test]

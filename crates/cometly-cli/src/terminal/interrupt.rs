@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: once to end in order, twice to end now, with the programs that were started for a key. And the hidden prompt, which must leave the terminal as it was
-//! however it ends.
+//! Ctrl-C and SIGTERM: once to end in order, twice to end now, with the programs that were started for a key. And the hidden
+//! prompt, which must leave the terminal as it was however it ends.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},

@@ -115,7 +115,8 @@ impl<'a> RefusedFile<'a> {
         name.into()
     }
 
-    /// Whether each line is a refused one whose key the journal or the file of events knows. The last line of a temporary file may be torn.
+    /// Whether each line is a refused one whose key the journal or the file of events knows. The last line of a temporary
+    /// file may be torn.
     fn is_ours(&self, path: &Path, may_be_torn: bool) -> bool {
         if !path.metadata().is_ok_and(|found| found.is_file()) {
             return false;

@@ -14,9 +14,10 @@ const FIELD: &str = "idempotency_key";
 /// `text` as Cometly's backend stores it: without the characters that it removes from both ends of every text in a body
 /// or query. A text of which nothing is left arrives as null.
 ///
-/// The backend is built on Laravel, which removes white space as Unicode defines it, NUL, and a list of invisible
-/// characters such as U+200B and U+FEFF (`Str::trim`, from version 11.23; Cometly does not say which version it runs, and earlier ones remove less). Two texts that
-/// are trimmed to the same one are the same to the backend: of two events with such idempotency keys it keeps the first.
+/// The backend is built on Laravel, which removes white space as Unicode defines it, NUL, and a list of invisible characters
+/// such as U+200B and U+FEFF (`Str::trim`, from version 11.23; Cometly does not say which version it runs, and earlier ones
+/// remove less). Two texts that are trimmed to the same one are the same to the backend: of two events with such idempotency
+/// keys it keeps the first.
 ///
 /// ```
 /// use cometly_core::backend_trim;

@@ -63,9 +63,9 @@ impl Api {
         self.request(Method::PUT, path)
     }
 
-    /// A call of `method` (GET, POST, PUT, PATCH or DELETE) on `path`, which is relative to the base URL and a template as in
-    /// Cometly's documentation: `"contacts/{id}"`; a slash at its start changes nothing. Values go through [`Call::segment`] and [`Call::query`], never into the
-    /// path.
+    /// A call of `method` (GET, POST, PUT, PATCH or DELETE) on `path`, which is relative to the base URL and a template as
+    /// in Cometly's documentation: `"contacts/{id}"`; a slash at its start changes nothing. Values go through
+    /// [`Call::segment`] and [`Call::query`], never into the path.
     ///
     /// # Errors
     /// When built or sent, so that calls can be written in one line: [`RequestError::Method`], [`RequestError::Path`],
