@@ -4,6 +4,7 @@ use std::{env, fmt, str::FromStr};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use memchr::arch::all::packedpair::Pair;
 use zeroize::Zeroizing;
 
 /// The environment variable that [`ApiKey::from_env`] reads: `COMETLY_API_KEY`.
@@ -50,6 +51,9 @@ pub struct ApiKey {
     header: HeaderValue,
     /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`, split at the first bar.
     half: Option<usize>,
+    /// The byte of the last of the [`secrets`](Self::secrets) that is the rarest in other text, and its place there.
+    rarest: (u8, usize),
+    has_backslash: bool,
 }
 
 impl ApiKey {
@@ -74,7 +78,9 @@ impl ApiKey {
         header.set_sensitive(true);
         let half =
             key.bytes().position(|byte| byte == b'|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
-        Ok(Self { header, half })
+        let mut key = Self { header, half, rarest: (0, 0), has_backslash: key.contains('\\') };
+        key.rarest = key.secrets().last().and_then(rarest).unwrap_or_default();
+        Ok(key)
     }
 
     /// Reads the key from the environment variable `COMETLY_API_KEY`.
@@ -117,9 +123,25 @@ impl ApiKey {
         header.get(SCHEME.len()..).into_iter().chain(half)
     }
 
+    /// What a search for the last of the [`secrets`](Self::secrets) begins with: its rarest byte, and the place of it there.
+    pub(crate) fn rarest(&self) -> (u8, usize) {
+        self.rarest
+    }
+
+    /// Whether there is a backslash in the key, so that escaping other text can make a key of it.
+    pub(crate) fn has_backslash(&self) -> bool {
+        self.has_backslash
+    }
+
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
+}
+
+/// The byte that is the rarest in other text, and its place.
+fn rarest(secret: &[u8]) -> Option<(u8, usize)> {
+    let place = Pair::new(secret).map_or(0, |pair| usize::from(pair.index1()));
+    Some((*secret.get(place)?, place))
 }
 
 impl FromStr for ApiKey {
