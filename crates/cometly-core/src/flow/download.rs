@@ -10,6 +10,7 @@ use crate::{
     Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem,
     answer::{Wait, http_date},
     clock::Clock,
+    retry::DOCUMENTED_WINDOW,
 };
 
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
@@ -265,7 +266,8 @@ impl Download {
                 Ok(())
             }
             408 | 429 | 500..=599 => {
-                self.break_off(now, Wait::read(headers).known().unwrap_or_default().min(MAX_RETRY_AFTER));
+                let wait = Wait::read(headers).or_window(DOCUMENTED_WINDOW).unwrap_or_default();
+                self.break_off(now, wait.min(MAX_RETRY_AFTER));
                 Ok(())
             }
             _ => {
