@@ -20,7 +20,8 @@ macro_rules! open_set {
             /// All names for which there is a constant here.
             pub const DOCUMENTED: &'static [Self] = &[$(Self::$constant),*];
 
-            /// Any other name, such as one that is newer than this crate. It is not checked and is sent as it is.
+            /// Any other name, such as one that is newer than this crate. It is not checked here, even an empty one passes,
+            /// and it is sent as it is.
             pub fn other(name: impl Into<std::borrow::Cow<'static, str>>) -> Self {
                 Self(name.into())
             }

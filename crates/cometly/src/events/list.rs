@@ -119,8 +119,8 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// Shares each conversion among the visits before it by `model` and `window`. It replaces those that
-            /// [`sources`](Self::sources) set.
+            /// Shares each conversion among the visits before it by `model` and `window`. By default none is sent, and
+            /// [`sources`](Self::sources) sets both; the last of these calls counts.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self
