@@ -12,7 +12,8 @@ use crate::{
     clock::Clock,
 };
 
-/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
+/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read. They are
+/// those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to `https` only (or
 /// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. A download that
@@ -149,7 +150,8 @@ impl Download {
 
     /// Skips the first `position` bytes of the file, which are there already, mostly from another process. `validator` is the
     /// text that [`validator`](Download::validator) gave for them: if the file is another one now, the download fails with
-    /// [`FlowError::FileChanged`]. Without it, a changed file is noticed only if it is shorter than `position`.
+    /// [`FlowError::FileChanged`]. Without it, or if it is neither a strong `ETag` nor a date, a changed file is noticed only
+    /// if it is shorter than `position`.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
@@ -232,12 +234,14 @@ impl Download {
         request
     }
 
-    /// Takes the status and headers of the answer to [`Fetch::Open`]. A status by which an expired URL is refused (400, 401,
-    /// 403, 404, 410) makes the download ask for a fresh URL; 408, 429 and 5xx make it wait and open the file again.
+    /// Takes the status and headers of the answer to [`Fetch::Open`]. A 200 for the whole file and a 206 from its position
+    /// open the body; a 416 ends the download if all bytes are there. 400, 401, 403, 404 and 410, by which an expired URL is
+    /// refused, make it ask for a fresh URL; 408, 429 and 5xx are an [`on_break`](Self::on_break), after the `Retry-After` if
+    /// that is longer (an hour at most).
     ///
     /// # Errors
-    /// [`FlowError::FileRefused`] for any other status, and if two fresh URLs in a row were refused too;
-    /// [`FlowError::FileChanged`] if the download cannot be resumed at its position.
+    /// [`FlowError::FileRefused`] for a status that is not named here, and if two fresh URLs in a row were refused too;
+    /// [`FlowError::FileChanged`] if a 200, 206 or 416 does not fit the position, the length or the validator.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
             200 if self.position == 0 => self.open(content_len(headers), None, headers),
