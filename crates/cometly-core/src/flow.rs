@@ -257,7 +257,8 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow learns of a [`CallError`].
+    /// What a flow learns of a [`CallError`]. One without an answer and without a [delivery](CallError::delivery) counts as
+    /// [`Delivery::Unknown`].
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {

@@ -75,13 +75,14 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
 
-    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived.
+    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived. It has no
+    /// source before [`with_source`](Self::with_source).
     pub fn timed_out(delivery: Delivery) -> Self {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its head
-    /// is too large to have one.
+    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its
+    /// head is too large to have one. It has no source before [`with_source`](Self::with_source).
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }

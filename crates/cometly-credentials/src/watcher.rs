@@ -74,7 +74,7 @@ impl Watcher {
         Self::builder(reference).start(api)
     }
 
-    /// A builder for a watcher of `reference` with settings of your own.
+    /// A builder for a watcher of `reference` with settings of your own; each has a default.
     pub fn builder(reference: KeyRef) -> WatcherBuilder {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }
@@ -169,7 +169,7 @@ pub struct WatchStatus {
 }
 
 impl WatchStatus {
-    /// How often the watcher replaced the key of the [`Api`] by another one.
+    /// How often the watcher replaced the key of the [`Api`] by another one. What the program rotates itself does not count.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes

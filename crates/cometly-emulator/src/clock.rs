@@ -28,7 +28,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the system's time.
+    /// A clock that shows the system's time, and what [`advance`](Self::advance) adds.
     #[must_use]
     pub fn system() -> Self {
         Self::default()

@@ -117,7 +117,8 @@ impl Fleet {
         Ok(pacer)
     }
 
-    /// Whether the engine answers, and which Spaces' pacers decide alone now.
+    /// Whether the engine answers, and which Spaces' pacers decide alone now. It does not ask the engine: it is what was seen
+    /// last.
     #[must_use]
     pub fn status(&self) -> FleetStatus {
         self.handle.post.status()

@@ -118,7 +118,7 @@ impl<S: HttpService, H: Host> FileReader<'_, S, H> {
         &self.download
     }
 
-    /// The download, to go on with it in another reader, or to [restart](Download::restart) it.
+    /// The download at the position that was read, to go on with it in another reader, or to [restart](Download::restart) it.
     pub fn into_download(self) -> Download {
         self.download
     }

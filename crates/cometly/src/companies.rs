@@ -146,7 +146,7 @@ pub struct UpdateCompany {
     change: Change,
 }
 
-/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`].
+/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {

@@ -272,7 +272,7 @@ impl fmt::Debug for CustomFields {
 }
 
 impl CustomFields {
-    /// No field yet.
+    /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all.
     pub fn new() -> Self {
         Self::default()
     }
@@ -364,7 +364,7 @@ pub struct CreateContact {
     said: Said,
 }
 
-/// The settings of a [`CreateContact`]; from [`CreateContact::new`].
+/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -521,7 +521,8 @@ impl UpdateContactBuilder {
         self
     }
 
-    /// Sets every one of the Space's own fields of the contact to null.
+    /// Sets every one of the Space's own fields of the contact to null, in place of what
+    /// [`replace_custom_fields`](Self::replace_custom_fields) set before.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
     }
@@ -562,7 +563,8 @@ pub struct ExportContacts {
     query: Query,
 }
 
-/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`].
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice
+/// counts once.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {

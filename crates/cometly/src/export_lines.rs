@@ -60,7 +60,7 @@ pub enum ExportFileError {
     Damaged,
     /// The file ends before its end, or is empty: the download is not whole.
     EndsEarly,
-    /// The file holds a line that is longer than allowed.
+    /// The file holds a line that is longer than allowed: 1 MiB, or what [`with_max_len`](ExportLines::with_max_len) says.
     LineTooLong(LineTooLong),
 }
 
@@ -96,7 +96,7 @@ const UNPACKED: usize = 64 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl ExportLines {
-    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is an error.
+    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is [`ExportFileError::LineTooLong`].
     #[must_use]
     pub fn new() -> Self {
         Self::with_max_len(Lines::MAX_LEN)

@@ -17,7 +17,7 @@ macro_rules! open_set {
         impl $name {
             $($(#[$about])* pub const $constant: Self = Self(std::borrow::Cow::Borrowed($value));)*
 
-            /// All names for which there is a constant here.
+            /// All names for which there is a constant here, in the order of the constants.
             pub const DOCUMENTED: &'static [Self] = &[$(Self::$constant),*];
 
             /// Any other name, such as one that is newer than this crate. It is not checked here, even an empty one passes,

@@ -106,9 +106,9 @@ pub enum Fetch {
     /// Read a piece of the body. Then call [`Download::on_read`] with its length, 0 at the end of the body, or
     /// [`on_break`](Download::on_break) if it cannot be read.
     Read,
-    /// Send this call to the API, for a fresh URL. Then call [`Download::on_renewed`].
+    /// Send this call to the API, for a fresh URL. Then call [`Download::on_renewed`] with the reply of a success.
     Renew(Call),
-    /// Let this much time pass, then call [`Download::next`] again.
+    /// Let this much time pass, an hour at most, then call [`Download::next`] again.
     Wait(Duration),
     /// The whole file was read.
     End,
@@ -160,7 +160,8 @@ impl Download {
         self
     }
 
-    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written.
+    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written: position, length and
+    /// validator are those of a new download.
     pub fn restart(&mut self) {
         (self.position, self.len, self.validator) = (0, None, None);
         (self.vain, self.renewals) = (0, 0);

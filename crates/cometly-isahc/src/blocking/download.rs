@@ -51,7 +51,7 @@ impl FileReader<'_> {
         self.reader.download()
     }
 
-    /// The download, to go on with it in another reader, or to [restart](Download::restart) it.
+    /// The download at the position that was read, to go on with it in another reader, or to [restart](Download::restart) it.
     pub fn into_download(self) -> Download {
         self.reader.into_download()
     }

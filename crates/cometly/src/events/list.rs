@@ -41,7 +41,8 @@ pub struct GetEventExport {
     id: ExportId,
 }
 
-/// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on).
+/// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
+/// replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -51,7 +52,7 @@ pub struct ListEventsBuilder {
     broken: Broken,
 }
 
-/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`].
+/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
