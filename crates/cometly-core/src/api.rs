@@ -225,8 +225,8 @@ impl ApiBuilder {
     }
 
     /// Where the environment variable `COMETLY_BASE_URL` says that calls go; [`BaseUrl::default`] if it is not set, also
-    /// after a call of [`base_url`](Self::base_url). As with [`Api::from_env`] it may name hosts of `cometly.com` and
-    /// loopback only.
+    /// after a call of [`base_url`](Self::base_url). A later [`base_url`](Self::base_url) replaces it. As with
+    /// [`Api::from_env`] it may name hosts of `cometly.com` and loopback only.
     ///
     /// ```no_run
     /// # use cometly_core::{Api, ApiKey, Pacer};

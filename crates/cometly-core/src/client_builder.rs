@@ -64,7 +64,7 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// The longest time of one attempt, connecting and the body included; an attempt never takes longer than what is left of
     /// the call's time. By default it is 30 s, or the whole time of the call if [`timeout`](Self::timeout) or
     /// [`Call::timeout`](crate::Call::timeout) is set. A piece of a streamed body or of a file may take as long too, 30 s if
-    /// this is not set.
+    /// this is not set. A second call replaces it.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self

@@ -224,7 +224,8 @@ impl GetContact {
         self
     }
 
-    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys.
+    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys. A second call
+    /// changes nothing.
     pub fn use_custom_field_labels(mut self) -> Self {
         self.query.add("use_custom_field_labels", 1);
         self
@@ -278,13 +279,14 @@ impl CustomFields {
     }
 
     /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15, else the request's `build` fails. The
-    /// text is not checked.
+    /// text is not checked. A second value for the same number replaces the first.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
     /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The
-    /// value is an [`Amount`], a whole number, a text as `12.50`, or a finite float.
+    /// value is an [`Amount`], a whole number, a text as `12.50`, or a finite float. A second value for the same number
+    /// replaces the first.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -296,7 +298,7 @@ impl CustomFields {
     }
 
     /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The
-    /// day is a [`SpaceDate`], or a text as `2026-11-24`.
+    /// day is a [`SpaceDate`], or a text as `2026-11-24`. A second value for the same number replaces the first.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,

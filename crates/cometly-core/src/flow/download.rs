@@ -148,10 +148,10 @@ impl Download {
         })
     }
 
-    /// Skips the first `position` bytes of the file, which are there already, mostly from another process. `validator` is the
-    /// text that [`validator`](Download::validator) gave for them: if the file is another one now, the download fails with
-    /// [`FlowError::FileChanged`]. Without it, or if it is neither a strong `ETag` nor a date, a changed file is noticed only
-    /// if it is shorter than `position`.
+    /// Skips the first `position` bytes of the file, which are there already, mostly from another process; by default none. A
+    /// second call replaces both. `validator` is the text that [`validator`](Download::validator) gave for them: if the file
+    /// is another one now, the download fails with [`FlowError::FileChanged`]. Without it, or if it is neither a strong
+    /// `ETag` nor a date, a changed file is noticed only if it is shorter than `position`.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;

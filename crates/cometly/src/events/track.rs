@@ -334,7 +334,7 @@ impl TrackEventBuilder {
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
     /// float. [`build`](Self::build) refuses more than 15 digits, also if a later call gives a good amount. By default the
-    /// event has none.
+    /// event has none. A second call replaces it.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
@@ -375,7 +375,8 @@ impl TrackEventBuilder {
     }
 
     /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
-    /// [`build`](Self::build) checks the documented ones, except for `event_name`.
+    /// [`build`](Self::build) checks the documented ones, except for `event_name`. A second value for the same field replaces
+    /// the first.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
