@@ -191,7 +191,7 @@ impl EmulatorBuilder {
     /// How many requests [`received_requests`](crate::Emulator::received_requests) remembers, the latest ones; 65,536 by
     /// default, and 0 remembers none. Their bodies and headers together never take more than 64 MiB.
     /// [`download_requests`](crate::Emulator::download_requests) and [`leaked_keys`](crate::Emulator::leaked_keys) keep no
-    /// more than this either, and at most 1000.
+    /// more than this either, at most 1000, and `leaked_keys` at least one.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
