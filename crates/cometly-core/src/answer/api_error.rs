@@ -74,7 +74,8 @@ impl ApiError {
         Wait::read(self.headers())
     }
 
-    /// What the answer says of the key that the call carried.
+    /// What the answer says of the key that the call carried. The table of [`AuthOutcome`](crate::AuthOutcome) has which
+    /// answer says what.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.kind().key_status(self.status(), || self.rate_limit())

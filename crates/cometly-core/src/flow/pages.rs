@@ -21,8 +21,8 @@ use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 
 /// The place where a page of a list begins, as the server named it: an opaque text of 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
 ///
-/// It can be stored as text (`Display`, [`FromStr`]), so that another process can go on with
-/// [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
+/// It can be stored as text (`Display`, [`FromStr`], which fails with [`InvalidCursor`]), so that another process can go on
+/// with [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
@@ -467,8 +467,8 @@ pub struct Rows<E: Endpoint> {
 }
 
 impl<E: Endpoint> Rows<E> {
-    /// Leaves out the first `rows` rows of the next page, which an earlier run took: at most that one page. A second call
-    /// replaces the number.
+    /// Leaves out the first `rows` rows of the next page, which an earlier run took: at most that one page, and none by
+    /// default. A second call replaces the number.
     #[must_use]
     pub fn skip(mut self, rows: usize) -> Self {
         // Counted from now on, so that a run that ends before its first page loses no place.
