@@ -378,6 +378,36 @@ fn an_error_names_the_limit_that_was_reached() {
 }
 
 #[test]
+fn a_body_in_pieces_may_be_as_long_as_the_cap_and_ends_for_good_where_it_breaks() {
+    let limits = TransportLimits { max_body_size: 5, ..TransportLimits::default() };
+    let operation: Under = api().get("events").start(&RetryPolicy::none(), &limits, 1, at(ZERO)).unwrap();
+    let attempt = send(operation, at(ZERO));
+    let (head, ()) = Response::new(()).into_parts();
+    assert_eq!(
+        [" \n", "{", "<"].map(|piece| attempt.begins_success(&head, piece.as_bytes())),
+        [None, Some(true), Some(false)]
+    );
+
+    let mut meter = attempt.body_meter(StatusCode::OK);
+    assert!(meter.add::<&str>(5).is_ok() && meter.add::<&str>(0).is_ok());
+    assert!(meter.check::<&str>().is_ok());
+    let too_large = meter.add::<&str>(1).unwrap_err();
+    let error = meter.failed(too_large);
+    assert_eq!((error.kind(), error.limit()), (CallErrorKind::TooLarge, Some(ReachedLimit::BodySize(5))));
+    assert_eq!((error.status(), error.path_template()), (Some(StatusCode::OK), Some("events")));
+    // Afterwards nothing is left to read, and the size is no reason any more.
+    let error = meter.check::<&str>().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.limit(), error.delivery()),
+        (CallErrorKind::Transport, None, Some(Delivery::Unknown))
+    );
+
+    let mut meter = attempt.body_meter(StatusCode::OK);
+    let error = meter.failed(TransportError::failed(Delivery::Unknown, "broken"));
+    assert_eq!((error.kind(), error.limit()), (CallErrorKind::Transport, None));
+}
+
+#[test]
 fn an_attempt_may_take_what_the_call_may_unless_it_is_told_less() {
     let timeout = |call: Call, policy: RetryPolicy, limits: TransportLimits| {
         let operation: Under = call.start(&policy, &limits, 1, at(ZERO)).unwrap();
