@@ -31,7 +31,7 @@ fn list(api: &Api) -> Call {
 fn every_key_of_the_authentication_page_gets_its_outcome(scenario: &Scenario<'_>) -> CaseResult {
     use ApiErrorKind::{Forbidden, Rejected, Unauthenticated};
 
-    let emulator = Emulator::builder().no_limits().start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits())?;
     let (keys, client) = (emulator.keys(), scenario.client()?);
     let full = api(&emulator, &keys.full)?;
     let event = serde_json::json!({"event_name": "purchase", "email": "a@example.com"});
@@ -62,7 +62,7 @@ fn every_key_of_the_authentication_page_gets_its_outcome(scenario: &Scenario<'_>
 }
 
 fn without_json_in_accept_the_login_page_is_a_redirect(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::start()?;
+    let emulator = scenario.emulate(Emulator::builder())?;
     let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     // Not authorized, on purpose: as a caller who forgot to.
     let request = |accept: &str| {
@@ -76,7 +76,7 @@ fn without_json_in_accept_the_login_page_is_a_redirect(scenario: &Scenario<'_>) 
 }
 
 fn a_rate_limit_is_told_before_and_when_it_is_reached(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::start()?;
+    let emulator = scenario.emulate(Emulator::builder())?;
     let (api, client) = (api(&emulator, &emulator.keys().full)?, scenario.client()?);
     for left in (0..7).rev() {
         let outcome = scenario.noted(client.send(list(&api)))?;
@@ -93,7 +93,7 @@ fn a_rate_limit_is_told_before_and_when_it_is_reached(scenario: &Scenario<'_>) -
 }
 
 fn a_revoked_key_is_refused_and_a_rotated_one_accepted(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::builder().no_limits().start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits())?;
     let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     let call = list(&api);
     assert!(matches!(scenario.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)));

@@ -12,7 +12,7 @@ use cometly_core::{Call, CallError, CallErrorKind, Delivery};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Proxy, Scenario, Settings, Source, Transport,
     cases::{cases, slow_reader, wait_for_bytes},
-    fault_server::{Act, Answer, RawServer, Script},
+    fault_server::{Act, Answer, Script},
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -97,7 +97,7 @@ fn a_connection_that_is_never_made_ends_at_its_own_time_out(scenario: &Scenario<
 
 fn an_upload_that_crawls_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
     // Each write makes some progress, and would have its whole time-out again.
-    let (server, _) = slow_reader(16 * 1024, Duration::from_millis(300))?;
+    let (server, _) = slow_reader(scenario, 16 * 1024, Duration::from_millis(300))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let body = Bytes::from(vec![b'7'; 8 << 20]);
     let begun = Instant::now();
@@ -112,7 +112,7 @@ fn an_upload_that_crawls_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseRe
 }
 
 fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(scenario: &Scenario<'_>) -> CaseResult {
-    let proxy = RawServer::start(|mut stream, _| {
+    let proxy = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
         for _ in 0..100 {

@@ -15,7 +15,7 @@ use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings, authority,
     canary::Canary,
     cases::{cases, dying, get_and_post, serve_tls, slow_reader, wait_for_bytes},
-    fault_server::{Act, Answer, ClosedPort, FaultServer, RawServer, Script, ServerCertificate},
+    fault_server::{Act, Answer, ClosedPort, Script, ServerCertificate},
     scenario::{NotSupported, kind},
     wait_until,
 };
@@ -55,7 +55,7 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
 
 /// `docs/faults.md` 6.
 fn a_trusted_server_is_spoken_to_in_http_1_1(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.client()?;
     assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
@@ -64,7 +64,7 @@ fn a_trusted_server_is_spoken_to_in_http_1_1(scenario: &Scenario<'_>) -> CaseRes
 
 /// `docs/faults.md` 6.
 fn a_users_client_speaks_http_1_1_where_that_can_be_forced(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().users_client())?;
     // A user's client has its own certificate store; the protocol is agreed on before it is asked.
     let _ = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
@@ -115,19 +115,19 @@ fn an_unreachable_network_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
 }
 
 fn a_tls_handshake_that_is_cut_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
-    let close = RawServer::start(|mut stream, _| wait_for_bytes(&mut stream))?;
-    let reset = RawServer::start(|mut stream, _| {
+    let close = scenario.serve_raw(|mut stream, _| wait_for_bytes(&mut stream))?;
+    let reset = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
     })?;
-    let fin = RawServer::start(|mut stream, _| {
+    let fin = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.shutdown(Shutdown::Write)?;
         while stream.read(&mut [0; 4096])? > 0 {}
         Ok(())
     })?;
     // A fatal alert: `handshake_failure`.
-    let alert = RawServer::start(|mut stream, _| {
+    let alert = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
     })?;
@@ -149,7 +149,7 @@ fn a_certificate_that_is_not_trusted_stops_the_call(scenario: &Scenario<'_>) -> 
         ("for another name", authority()?.issue(&["other.example"])?),
         ("expired", authority()?.issue_expired(&["127.0.0.1"])?),
     ] {
-        let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+        let server = scenario.serve_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
         let error = scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").json("x"));
         let error = error.err().ok_or_else(|| format!("a certificate was trusted: {kind}"))?;
         assert_eq!(error.delivery(), Some(Delivery::Untrusted), "{kind}: {error:?}");
@@ -314,7 +314,7 @@ fn a_dropped_upload_ends_with_what_was_buffered(scenario: &Scenario<'_>) -> Case
     if scenario.has_gap(Gap::GivenUpUploads) {
         return Err(NotSupported.into());
     }
-    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let (server, read) = slow_reader(scenario, 64 * 1024, Duration::from_millis(10))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
     let call = scenario.api(&server.base_url("http"))?.post("events/track").body(body);
@@ -329,7 +329,7 @@ fn an_upload_that_is_late_ends_with_what_was_buffered(scenario: &Scenario<'_>) -
     if scenario.has_gap(Gap::GivenUpUploads) {
         return Err(NotSupported.into());
     }
-    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let (server, read) = slow_reader(scenario, 64 * 1024, Duration::from_millis(10))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
     let sent = scenario.send(&*client, scenario.api(&server.base_url("http"))?.post("events/track").body(body));
@@ -377,8 +377,7 @@ fn no_error_shows_a_query_or_a_body(scenario: &Scenario<'_>) -> CaseResult {
         Answer::raw(quote("nonsense")).then_close(),
         Answer::silence(),
     ]))?;
-    let tls =
-        FaultServer::start_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
+    let tls = scenario.serve_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
     let closed = ClosedPort::bind()?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let mut errors = 0_usize;

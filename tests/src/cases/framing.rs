@@ -155,7 +155,7 @@ pub(super) fn serve_broken_ends(scenario: &Scenario<'_>) -> Result<[FaultServer;
         let answer = |text| Answer::raw(text).then(Act::Pause(Duration::from_millis(50))).then(end.clone());
         Script::sequence(BROKEN_ENDS.map(answer))
     };
-    Ok([scenario.serve(script(Act::Reset))?, serve_tls(script(Act::Cut))?])
+    Ok([scenario.serve(script(Act::Reset))?, serve_tls(scenario, script(Act::Cut))?])
 }
 
 fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {

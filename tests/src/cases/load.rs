@@ -58,7 +58,7 @@ fn two_keys_through_one_client_are_never_mixed(scenario: &Scenario<'_>) -> CaseR
 fn ten_thousand_calls_64_at_once_each_get_their_own_answer(scenario: &Scenario<'_>) -> CaseResult {
     const CALLERS: usize = 64;
     const CALLS: usize = 157;
-    let emulator = Emulator::builder().no_limits().seeded_events(1).keep_requests(0).start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits().seeded_events(1).keep_requests(0))?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.build();
     let client = scenario.client()?;
     let client = &*client;

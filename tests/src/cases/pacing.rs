@@ -18,8 +18,8 @@ pub(super) const CASES: &[Case] =
 fn five_hundred_jobs_of_64_callers_wait_for_their_turn(scenario: &Scenario<'_>) -> CaseResult {
     const CALLERS: usize = 64;
     const JOBS: usize = 500;
-    let emulator =
-        Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0).start()?;
+    let emulator = scenario
+        .emulate(Emulator::builder().limit("GET", "/companies", 60).window(Duration::from_secs(1)).keep_requests(0))?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client = scenario.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(60))))?;
     let client = &*client;
@@ -49,7 +49,7 @@ fn five_hundred_jobs_of_64_callers_wait_for_their_turn(scenario: &Scenario<'_>) 
 }
 
 fn a_turn_that_comes_too_late_ends_the_call_at_once(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::start()?;
+    let emulator = scenario.emulate(Emulator::builder())?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.pacer(Pacer::new()).build();
     let client =
         scenario.connect(&Settings::default().retry_policy(RetryPolicy::none()).deadline(Duration::from_secs(20)))?;

@@ -6,7 +6,7 @@ use crate::{
     Arrivals, Case, CaseResult, Proxy, Scenario, Settings, authority,
     cases::{cases, serve_tls},
     environment::NO_PROXY,
-    fault_server::{Answer, ClosedPort, ConnectProxy, FaultServer, Script},
+    fault_server::{Answer, ClosedPort, Script},
     scenario::NotSupported,
 };
 
@@ -38,7 +38,7 @@ fn without_proxy(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
         assert!(std::env::var_os(variable).is_some(), "the suite sets {variable} to a closed port");
     }
     let plain = scenario.serve(Script::always(Answer::json(200, "{}")))?;
-    let tls = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let tls = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(settings)?;
     assert!(scenario.send(&*client, scenario.api(&plain.base_url())?.get("events"))?.error().is_none());
     // A user's client has its own certificate store: it is enough that it did not go through a proxy.
@@ -49,7 +49,7 @@ fn without_proxy(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
 }
 
 fn the_environments_proxy_is_used_when_asked_for(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
     let answer = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
     let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
@@ -61,7 +61,7 @@ fn the_environments_proxy_is_used_when_asked_for(scenario: &Scenario<'_>) -> Cas
 /// `docs/faults.md` 20.
 fn no_proxy_gets_to_read_what_is_not_encrypted(scenario: &Scenario<'_>) -> CaseResult {
     let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
-    let proxy = ConnectProxy::start()?;
+    let proxy = scenario.serve_proxy(None)?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
         let client = scenario.connect(&Settings::default().proxy(choice))?;
         assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
@@ -72,14 +72,14 @@ fn no_proxy_gets_to_read_what_is_not_encrypted(scenario: &Scenario<'_>) -> CaseR
 
 /// `docs/faults.md` 20.
 fn a_named_proxy_gets_connect_and_not_the_key(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let proxy = ConnectProxy::start()?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
+    let proxy = scenario.serve_proxy(None)?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     // The environment's NO_PROXY is not asked for either.
     let local =
         scenario.send(&*client, scenario.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
     assert_eq!(proxy.heads().len(), 1, "{local:?}");
-    let proxy = ConnectProxy::start()?;
+    let proxy = scenario.serve_proxy(None)?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
     let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
@@ -107,7 +107,7 @@ fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
         ("407", "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"),
         ("403", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nno!!!"),
     ] {
-        let proxy = ConnectProxy::refusing(answer)?;
+        let proxy = scenario.serve_proxy(Some(answer))?;
         let place = proxy.url().replace("http://", "");
         let settings = Settings::default().retry_policy(RetryPolicy::default());
         let client = scenario.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
@@ -132,7 +132,7 @@ fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
 }
 
 fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     for scheme in ["socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "quic", "HTTPX", "file"] {
         let closed = ClosedPort::bind()?;
         let url = format!("{scheme}://{}", closed.address());
@@ -152,7 +152,7 @@ fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scena
 
 fn the_environments_no_proxy_is_read_with_blanks_and_dots(scenario: &Scenario<'_>) -> CaseResult {
     assert_eq!(std::env::var("NO_PROXY").as_deref(), Ok(NO_PROXY));
-    let server = FaultServer::start_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
+    let server = scenario.serve_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
     let base_url = server.base_url().replace("127.0.0.1", "localhost");
     assert!(scenario.send(&*client, scenario.api(&base_url)?.get("events"))?.error().is_none());

@@ -102,7 +102,7 @@ fn a_redirect_without_a_usable_location_is_one_too(scenario: &Scenario<'_>) -> C
 /// `docs/faults.md` 17.
 fn no_redirect_from_https_to_http_is_followed(scenario: &Scenario<'_>) -> CaseResult {
     let plain = scenario.serve(Script::always(Answer::json(200, "{}")))?;
-    let server = serve_tls(Script::always(Answer::redirect(302, &plain.base_url())))?;
+    let server = serve_tls(scenario, Script::always(Answer::redirect(302, &plain.base_url())))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     assert_eq!(kind(&scenario.send(&*client, api.get("events"))?), REDIRECT);
     assert_eq!(plain.connections(), 0);

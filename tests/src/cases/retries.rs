@@ -285,7 +285,7 @@ fn a_refused_connection_is_tried_again_by_any_method(scenario: &Scenario<'_>) ->
 /// `docs/faults.md` 54.
 fn a_certificate_that_is_not_trusted_is_not_asked_again(scenario: &Scenario<'_>) -> CaseResult {
     let certificate = ServerCertificate::self_signed(&["127.0.0.1"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = scenario.serve_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     let error =
         scenario.send(&*client, scenario.api(&server.base_url())?.get("events")).err().ok_or("it was trusted")?;
