@@ -9,12 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Delivery, KeyStatus, RateLimit};
+use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, CallError, Delivery, KeyStatus, RateLimit};
 use cometly_emulator::{Emulator, EmulatorBuilder};
 use http::Request;
 
 use crate::{
-    BoxError, ClientUnderTest, Gap, Sent, Settings, Transport,
+    BoxError, ClientUnderTest, Gap, Sent, Settings, Source, Transport,
     canary::{Canary, Leak},
     fault_server::{ConnectProxy, FaultServer, RawServer, Script, ServerCertificate},
     record::Record,
@@ -300,6 +300,18 @@ pub(crate) fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
 #[must_use]
 pub(crate) fn kind(outcome: &AuthOutcome<Bytes>) -> Option<ApiErrorKind> {
     outcome.error().map(ApiError::kind)
+}
+
+/// The answer is a success.
+#[track_caller]
+pub(crate) fn assert_success(outcome: &AuthOutcome<Bytes>) {
+    assert!(outcome.error().is_none(), "the call succeeds: {outcome}");
+}
+
+/// The error says this of the delivery.
+#[track_caller]
+pub(crate) fn assert_delivery(error: &CallError<Source>, delivery: Delivery) {
+    assert_eq!(error.delivery(), Some(delivery), "what the error says of the delivery: {error:?}");
 }
 
 /// What an answer says of the key.

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use cometly_core::{AuthOutcome, CallErrorKind, Pacer, RetryPolicy};
 use cometly_emulator::Emulator;
 
-use crate::scenario::attempts;
+use crate::scenario::{assert_success, attempts};
 use crate::{
     Arrivals, Case, CaseResult, Scenario, Settings,
     cases::{cases, opened_by},
@@ -35,11 +35,11 @@ fn five_hundred_jobs_of_64_callers_wait_for_their_turn(scenario: &Scenario<'_>) 
             .collect();
         callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect()
     });
-    assert_eq!(results.len(), JOBS);
+    assert_eq!(results.len(), JOBS, "each call has ended");
     let mut tries = 0_u64;
     for sent in results {
         let outcome = scenario.noted(sent)?;
-        assert!(outcome.error().is_none(), "{outcome}");
+        assert_success(&outcome);
         tries = tries.saturating_add(attempts(&outcome).into());
     }
     let refused = tries.saturating_sub(u64::try_from(JOBS)?);
@@ -64,7 +64,10 @@ fn a_turn_that_comes_too_late_ends_the_call_at_once(scenario: &Scenario<'_>) -> 
         }
     }
     let wait = wait.ok_or("the limit is used up, and the pacer let the call go")?;
-    assert!(wait > Duration::from_secs(20) && wait <= Duration::from_secs(61), "{wait:?}");
+    assert!(
+        wait > Duration::from_secs(20) && wait <= Duration::from_secs(61),
+        "the wait until the next turn: {wait:?}"
+    );
     assert!(emulator.request_count() <= 8, "{} arrived", emulator.request_count());
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
