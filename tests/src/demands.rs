@@ -440,9 +440,12 @@ pub const DEMANDS: &[Part] = &[
                 rows: "97",
             },
             Demand {
-                words: "wait for the pacer's turn, and end at once where it would come too late",
+                words: "wait for the pacer's turn, also beside another client and after callers that give up; and end \
+                        at once where it would come too late",
                 cases: &[
                     "five_hundred_jobs_of_64_callers_wait_for_their_turn",
+                    "callers_beside_a_rival_get_what_it_leaves",
+                    "callers_that_give_up_hold_no_other_up",
                     "a_turn_that_comes_too_late_ends_the_call_at_once",
                 ],
                 rows: "47",

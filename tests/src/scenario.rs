@@ -2,7 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io,
+    env,
+    io::{self, Write as _},
     net::TcpStream,
     sync::Arc,
     time::Duration,
@@ -234,6 +235,15 @@ impl<'a> Scenario<'a> {
     pub fn count_given_up(&self) {
         self.record.line("a call -> given up by the case".to_owned());
         self.sent.set(self.sent.get().saturating_add(1));
+    }
+
+    /// Says what was measured: with the report of a case that fails, and at once if the suite was started with `--nocapture`.
+    pub fn figures(&self, line: &str) {
+        self.record.line(line.to_owned());
+        if env::args().any(|argument| argument == "--nocapture") {
+            // A closed stdout is no fault of the case.
+            let _ = writeln!(io::stdout(), "{}: {line}", self.client_name());
+        }
     }
 
     fn look_at_outcome(&self, outcome: &AuthOutcome<Bytes>) {
