@@ -26,6 +26,7 @@ const LINE: usize = 600;
 pub(crate) struct Record {
     calls: RefCell<Calls>,
     servers: RefCell<Vec<Box<dyn Watched>>>,
+    figures: RefCell<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -53,6 +54,11 @@ impl Record {
             calls.last.pop_front();
         }
         calls.last.push_back(line);
+    }
+
+    /// Adds what was measured.
+    pub(crate) fn figures(&self, line: &str) {
+        self.figures.borrow_mut().push(line.to_owned());
     }
 
     /// Adds a server.
@@ -93,6 +99,9 @@ impl fmt::Display for Record {
         }
         for server in self.servers.borrow().iter() {
             write_seen(f, &server.seen())?;
+        }
+        for line in self.figures.borrow().iter() {
+            writeln!(f, "measured: {line}")?;
         }
         Ok(())
     }

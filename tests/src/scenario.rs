@@ -239,7 +239,7 @@ impl<'a> Scenario<'a> {
 
     /// Says what was measured: with the report of a case that fails, and at once if the suite was started with `--nocapture`.
     pub fn figures(&self, line: &str) {
-        self.record.line(line.to_owned());
+        self.record.figures(line);
         if env::args().any(|argument| argument == "--nocapture") {
             // A closed stdout is no fault of the case.
             let _ = writeln!(io::stdout(), "{}: {line}", self.client_name());

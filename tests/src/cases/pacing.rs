@@ -1,4 +1,5 @@
-//! Many callers and one small limit: each waits for its turn instead of being refused, whichever others call or give up.
+//! Many callers and one small limit: each waits for its turn instead of being refused, also beside another client and
+//! behind callers that give up.
 
 use std::{
     iter,
