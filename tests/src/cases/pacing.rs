@@ -174,7 +174,7 @@ fn callers_beside_a_rival_get_what_it_leaves(scenario: &Scenario<'_>) -> CaseRes
 fn longest_silence(successes: impl Fn() -> usize, is_over: &AtomicBool) -> Duration {
     let (mut seen, mut since, mut longest) = (successes(), Instant::now(), Duration::ZERO);
     while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(50));
         longest = longest.max(since.elapsed());
         let now = successes();
         if now > seen {
