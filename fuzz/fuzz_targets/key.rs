@@ -55,7 +55,8 @@ fn is_plain(char: char) -> bool {
 
 /// Quotation marks, straight, typographic, angled and full width; the backtick, the acute and the primes.
 const MARKS: &str = "\"'`\u{b4}\u{ab}\u{bb}\u{2018}\u{2019}\u{201a}\u{201b}\u{201c}\u{201d}\u{201e}\u{201f}\
-                     \u{2039}\u{203a}\u{2032}\u{2033}\u{301d}\u{301e}\u{ff02}\u{ff07}";
+                     \u{2039}\u{203a}\u{2032}\u{2033}\u{301d}\u{301e}\u{301f}\u{ff02}\u{ff07}\
+                     \u{275b}\u{275c}\u{275d}\u{275e}\u{300c}\u{300d}\u{300e}\u{300f}\u{ff62}\u{ff63}";
 
 /// What is pasted in place of a key, white space around it apart.
 fn mistake(text: &str) -> Option<InvalidApiKey> {
@@ -63,9 +64,10 @@ fn mistake(text: &str) -> Option<InvalidApiKey> {
     let inner = text.trim();
     let start = text.len() - text.trim_start().len();
     let marks = |(at, char)| MARKS.contains(char).then_some(E::Quoted { position: start + at });
-    if let Some(quoted) =
-        inner.char_indices().next().and_then(marks).or_else(|| inner.char_indices().next_back().and_then(marks))
-    {
+    let is_written = ["&quot;", "&#34;", "&#39;", "%22", "%27"].iter().any(|mark| inner.starts_with(mark));
+    let written = is_written.then_some(E::Quoted { position: start });
+    let first = inner.char_indices().next().and_then(marks);
+    if let Some(quoted) = first.or(written).or_else(|| inner.char_indices().next_back().and_then(marks)) {
         return Some(quoted);
     }
     let lower = inner.to_ascii_lowercase();
@@ -76,12 +78,16 @@ fn mistake(text: &str) -> Option<InvalidApiKey> {
     {
         return Some(E::Scheme);
     }
-    let name = lower.find([':', '=']).map(|sign| lower[..sign].trim_end());
-    if name.is_some_and(|name| name.ends_with("api_key")) {
+    let name = lower.find([':', '=']).map(|sign| &lower[..sign]);
+    let is_plain_name = |name: &&str| name.chars().all(|char| char.is_ascii_alphanumeric() || "_- ".contains(char));
+    let last = name.filter(is_plain_name).and_then(|name| name.trim_end().split(['_', '-', ' ']).next_back());
+    if matches!(last, Some("key" | "apikey" | "token" | "secret")) {
         return Some(E::Assignment);
     }
-    if lower.starts_with("https://") || lower.starts_with("http://") {
-        return Some(E::Url);
+    if let Some((scheme, _)) = lower.split_once("://") {
+        if !scheme.is_empty() && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char)) {
+            return Some(E::Url);
+        }
     }
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|char| char == '_' || char.is_ascii_alphanumeric());
     let within = |open: &str, close: &str| {
@@ -89,12 +95,21 @@ fn mistake(text: &str) -> Option<InvalidApiKey> {
         (is_long_enough && lower.starts_with(open) && lower.ends_with(close))
             .then(|| &lower[open.len()..lower.len() - close.len()])
     };
-    let is_placeholder =
+    let is_variable =
         [("$", ""), ("%", "%"), ("[", "]")].iter().any(|(open, close)| within(open, close).is_some_and(is_name))
             || [("${", "}"), ("$(", ")"), ("{{", "}}"), ("<", ">")]
                 .iter()
-                .any(|(open, close)| within(open, close).is_some())
-            || (!lower.is_empty() && lower.trim_matches(['*', '.', '\u{2022}', '\u{2026}']).is_empty());
+                .any(|(open, close)| within(open, close).is_some());
+    if !is_variable && within("{", "}").is_some() {
+        return Some(E::Json);
+    }
+    let places = "env: file: cmd: /run/ /etc/ /var/ /home/ /secrets/ ~/ ./ ../";
+    let words = "null undefined none nil changeme placeholder your_api_key your-api-key your_key api_key";
+    let is_placeholder = is_variable
+        || places.split(' ').any(|place| lower.starts_with(place))
+        || words.split(' ').any(|word| lower == word)
+        || inner.contains("[redacted]")
+        || (!lower.is_empty() && lower.trim_matches(['*', '.', '\u{2022}', '\u{2026}']).is_empty());
     is_placeholder.then_some(E::Placeholder)
 }
 

@@ -76,16 +76,19 @@ fuzz_target!(|input: Input| {
     assert_eq!(rate.reset(), one(all(Name::Reset)));
     let date = date(&all(Name::Date).collect::<Vec<_>>());
     let asked = all(Name::RetryAfter).flat_map(members).filter_map(|member| wait(&member, date)).max();
-    let until_reset = rate.reset().zip(date).map(|(reset, now)| {
-        Duration::from_secs(reset).saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+    let left = |end: Duration| Some(end.saturating_sub(date?.duration_since(UNIX_EPOCH).unwrap_or_default()));
+    let until_reset = rate.reset().and_then(|reset| match reset.checked_ilog10().unwrap_or(0) {
+        ..9 => Some(Duration::from_secs(reset)),
+        9..11 => left(Duration::from_secs(reset)),
+        _ => left(Duration::from_millis(reset)),
     });
     let expected = asked.or(until_reset).map(|wait| wait.min(RateLimit::MAX_RETRY_AFTER));
     assert_eq!(error.retry_after(), expected);
 });
 
-/// The number that all of them say, if it fits into the type.
+/// The number that all of them say, in one line or in many, if it fits into the type.
 fn one<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
-    let numbers: Vec<Option<u128>> = values.map(number).collect();
+    let numbers: Vec<Option<u128>> = values.flat_map(|line| line.split(|byte| *byte == b',')).map(number).collect();
     let first = *numbers.first()?;
     let first = first.filter(|_| numbers.iter().all(|number| *number == first))?;
     u64::try_from(first).ok()

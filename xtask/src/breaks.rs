@@ -168,8 +168,14 @@ impl Row {
             times => return Ok(Some(format!("`find` is in the file {times} times: take more of its line"))),
         }
         let (places, name) = match &self.noticed {
-            Noticed::Test { package, name } => (vec![format!("crates/{package}/src")], name),
-            Noticed::Case { program, name } if program != "key_memory" => {
+            Noticed::Test { package, name } => match package.split_once('/') {
+                Some((package, program)) => (
+                    vec![format!("crates/{package}/tests/{program}"), format!("crates/{package}/tests/{program}.rs")],
+                    name,
+                ),
+                None => (vec![format!("crates/{package}/src")], name),
+            },
+            Noticed::Case { program, name } if program != "key_memory" && program != "environment" => {
                 (vec!["tests/src/cases".to_owned(), format!("tests/tests/{program}.rs")], name)
             }
             // Its cases have no functions of their own.
@@ -178,7 +184,7 @@ impl Row {
         let function = format!("fn {}(", name.rsplit("::").next().unwrap_or_default());
         for place in places.iter().map(|place| root.join(place)) {
             let files = if place.is_dir() { sources::all(&place)? } else { vec![place] };
-            for file in files {
+            for file in files.into_iter().filter(|file| file.exists()) {
                 if fs::read_to_string(&file)
                     .map_err(|error| format!("{}: {error}", file.display()))?
                     .contains(&function)
@@ -234,7 +240,11 @@ impl Noticed {
     /// What runs the test in the copy, and the test's whole name.
     fn command(&self, copy: &Path) -> Option<(Command, &str)> {
         let (target, name): (&[&str], _) = match self {
-            Self::Test { package, name } => (&["--package", package, "--lib"], name),
+            Self::Test { package, name } => match package.split_once('/') {
+                Some((package, program)) => (&["--package", package, "--test", program], name),
+                None if has_library(package) => (&["--package", package, "--lib"], name),
+                None => (&["--package", package, "--bins"], name),
+            },
             Self::Case { program, name } => (&["--package", "cometly-conformance", "--test", program], name),
             Self::Unnoticed(_) => return None,
         };
@@ -248,6 +258,10 @@ impl Noticed {
         test.args(["--", "--exact", name]);
         Some((test, name))
     }
+}
+
+fn has_library(package: &str) -> bool {
+    tool::root().join("crates").join(package).join("src/lib.rs").exists()
 }
 
 #[cfg(test)]

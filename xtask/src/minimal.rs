@@ -34,7 +34,7 @@ const FEATURES: &str = "cometly/companies,cometly/contacts,cometly/events,cometl
 
 /// The rest is for the people who work here, and its manifests would raise the versions.
 const MEMBERS: &str = "members = [\"crates/cometly\", \"crates/cometly-core\", \"crates/cometly-credentials\", \
-                       \"crates/cometly-emulator\", \"crates/cometly-isahc\", \"crates/cometly-reqwest\", \
+                       \"crates/cometly-emulator\", \"crates/cometly-fleet\", \"crates/cometly-isahc\", \"crates/cometly-reqwest\", \
                        \"crates/cometly-tower\", \"crates/cometly-ureq\"]";
 
 pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {

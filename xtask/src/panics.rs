@@ -14,9 +14,9 @@ cargo xtask panics   every call of a function that panics or aborts in the compi
 
 Compiles every public entry point of cometly-core into proof/panics, as a program would have it (fat LTO, one unit,
 panic=abort), and reads the linked library. A call belongs to the crate whose source it is in: the innermost frame outside
-std, by the debug information. Branches that std's own functions keep though no input reaches them (of `Duration`, of
-`to_string`) are counted apart, by the reason. Other crates' calls are not judged. An allocation that fails is counted apart: anything that
-grows a Vec can meet it.
+std, by the debug information. Branches that std's own functions or the compiler keep though no input reaches them (of
+`Duration`, of `to_string`, of a future's end) are counted apart, by the reason. Other crates' calls are not judged. An
+allocation that fails is counted apart: anything that grows a Vec can meet it.
 
 Ends with 1 if there is a call in cometly-core, if an index planted in the probe is not seen, or if a public function or
 type of the core is not in the probe. Needs binutils.
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
         return say(HELP);
     }
     tool::needs_binutils(&["objdump", "addr2line"])?;
-    let forgotten = entries::forgotten(&tool::root().join("crates/cometly-core/src"), &folder().join("src"))?;
+    let forgotten = forgotten()?;
     let is_seen = sites(true)?.iter().any(|site| site.owner == PROBE && !site.is_memory);
     let (memory, panics): (Vec<_>, Vec<_>) = sites(false)?.into_iter().partition(|site| site.is_memory);
     let of_core = |sites: Vec<Site>| sites.into_iter().filter(|site| site.owner == CORE).collect::<Vec<_>>();
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
         say("wrong: the planted index was not seen\n")?;
     }
     for (reason, count) in reasons {
-        say(&format!("in a branch of std's that is not reached: {count}; {reason}\n"))?;
+        say(&format!("in a branch of std's or the compiler's that is not reached: {count}; {reason}\n"))?;
     }
     say(&format!(
         "{CORE}: {} calls of what panics, {} of what runs out of memory; {} in all that is linked\n",
@@ -60,6 +60,10 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Outcome {
         others
     ))?;
     Ok(panics.is_empty() && forgotten.is_empty() && is_seen)
+}
+
+fn forgotten() -> Result<Vec<String>> {
+    entries::forgotten(&tool::root().join("crates/cometly-core/src"), &folder().join("src"))
 }
 
 fn folder() -> PathBuf {
@@ -82,4 +86,12 @@ fn sites(planted: bool) -> Result<Vec<Site>> {
     }
     let library = format!("{}panics{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     sites::read(&target.join("release").join(library))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_probe_names_every_public_entry_point_of_the_core() {
+        assert_eq!(super::forgotten().expect("the sources are read"), Vec::<String>::new());
+    }
 }

@@ -49,6 +49,37 @@ const FULL: &[Step] = &[
     Step::new("a rehearsal of publishing", &["xtask", "publish"]),
     Step::new("what would break a program", &["xtask", "semver"]).with("cargo-semver-checks"),
     Step::new("mutants", &["xtask", "mutants"]).with("cargo-mutants"),
+    Step::new("retries and pacing, in virtual time", &["xtask", "simulate"]),
+    Step::new(
+        "a key that is replaced for a minute",
+        &["test", "--release", "--package", "cometly-conformance", "--test", "rotation"],
+    )
+    .environment(&[("COMETLY_ROTATION_SECONDS", "60")]),
+    Step::new(
+        "10,000 events under faults and kills",
+        &["test", "--release", "--package", "cometly-cli", "--test", "cli", "killed"],
+    )
+    .environment(&[("COMETLY_KILL_EVENTS", "10000")]),
+    Step::new(
+        "1,000,000 rows under faults and kills",
+        &["test", "--release", "--package", "cometly-conformance", "--test", "flows", "kills"],
+    )
+    .environment(&[("COMETLY_ROWS", "1000000")]),
+    Step::new(
+        "2,000 calls of each client to a hostile server",
+        &[
+            "test",
+            "--release",
+            "--package",
+            "cometly-conformance",
+            "--test",
+            "conformance",
+            "random_faults",
+            "--",
+            "--test-threads=1",
+        ],
+    )
+    .environment(&[("COMETLY_CONFORMANCE_CALLS", "2000")]),
     Step::new("soak", &["xtask", "soak", "--minutes", "30"]),
 ];
 

@@ -113,7 +113,7 @@ impl Api {
     /// Replaces the key, for every clone: each request that is built from now on has the new one. The same key again changes
     /// nothing.
     ///
-    /// The last few keys before it are still masked in what the server says, since a request with one may be under way.
+    /// The last four keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = keys.rotated(key) {
@@ -152,7 +152,7 @@ impl Api {
         *refused = (*refused).max(Some(generation));
     }
 
-    /// Says what an answer means for the call and for the key.
+    /// Says what an answer means for the call and for the API key. It never fails: any answer is one of the outcomes.
     ///
     /// It needs no socket, so it serves tests too: give it a response that you made.
     ///
@@ -224,7 +224,8 @@ impl ApiBuilder {
         self
     }
 
-    /// Where the environment variable `COMETLY_BASE_URL` says that calls go; [`BaseUrl::default`] if it is not set. As with
+    /// Where the environment variable `COMETLY_BASE_URL` says that calls go; [`BaseUrl::default`] if it is not set, also
+    /// after a call of [`base_url`](Self::base_url). A later [`base_url`](Self::base_url) replaces it. As with
     /// [`Api::from_env`] it may name hosts of `cometly.com` and loopback only.
     ///
     /// ```no_run
@@ -276,7 +277,7 @@ impl ApiBuilder {
         self
     }
 
-    /// Makes the [`Api`].
+    /// Makes the [`Api`]. It cannot fail: each setting was checked when it was made.
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;

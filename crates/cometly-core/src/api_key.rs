@@ -4,6 +4,7 @@ use std::{env, fmt, str::FromStr};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use memchr::arch::all::packedpair::Pair;
 use zeroize::Zeroizing;
 
 /// The environment variable that [`ApiKey::from_env`] reads: `COMETLY_API_KEY`.
@@ -50,6 +51,9 @@ pub struct ApiKey {
     header: HeaderValue,
     /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`, split at the first bar.
     half: Option<usize>,
+    /// The byte of the last of the [`secrets`](Self::secrets) that is the rarest in other text, and its place there.
+    rarest: (u8, usize),
+    has_backslash: bool,
 }
 
 impl ApiKey {
@@ -74,7 +78,9 @@ impl ApiKey {
         header.set_sensitive(true);
         let half =
             key.bytes().position(|byte| byte == b'|').map(|bar| SCHEME.len().saturating_add(bar).saturating_add(1));
-        Ok(Self { header, half })
+        let mut key = Self { header, half, rarest: (0, 0), has_backslash: key.contains('\\') };
+        key.rarest = key.secrets().last().and_then(rarest).unwrap_or_default();
+        Ok(key)
     }
 
     /// Reads the key from the environment variable `COMETLY_API_KEY`.
@@ -117,9 +123,25 @@ impl ApiKey {
         header.get(SCHEME.len()..).into_iter().chain(half)
     }
 
+    /// What a search for the last of the [`secrets`](Self::secrets) begins with: its rarest byte, and the place of it there.
+    pub(crate) fn rarest(&self) -> (u8, usize) {
+        self.rarest
+    }
+
+    /// Whether there is a backslash in the key, so that escaping other text can make a key of it.
+    pub(crate) fn has_backslash(&self) -> bool {
+        self.has_backslash
+    }
+
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
+}
+
+/// The byte that is the rarest in other text, and its place.
+fn rarest(secret: &[u8]) -> Option<(u8, usize)> {
+    let place = Pair::new(secret).map_or(0, |pair| usize::from(pair.index1()));
+    Some((*secret.get(place)?, place))
 }
 
 impl FromStr for ApiKey {
@@ -180,15 +202,19 @@ pub enum InvalidApiKey {
         "the API key begins with the name of a scheme or header, as in `Bearer KEY`: give what comes after it alone"
     )]
     Scheme,
-    /// The text is an assignment, such as `COMETLY_API_KEY=KEY`, and not the key alone.
+    /// The text is an assignment, such as `COMETLY_API_KEY=KEY` or `token: KEY`, and not the key alone.
     #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
     Assignment,
-    /// The text is a variable that was not expanded, or the placeholder of an example: `$NAME`, `${NAME}`, `<key>`, `***`.
+    /// The text stands for the key and is not the key: a variable that was not expanded, the placeholder of an example, the
+    /// path or the reference of a secret: `$NAME`, `${NAME}`, `<key>`, `***`, `null`, `/run/secrets/key`, `file:PATH`.
     #[error(
-        "the API key is a placeholder or a variable that was not expanded, as in `$NAME`, `<key>` or `***`: put the key in its place"
+        "the API key is a placeholder, a path, a reference or a variable that was not expanded, as in `$NAME`, `<key>`, `file:PATH` or `***`: put the key in its place"
     )]
     Placeholder,
-    /// The text is a URL.
+    /// The text is a JSON object.
+    #[error("the API key is a JSON object, as in `{{\"key\":\"KEY\"}}`: give the text of its field alone")]
+    Json,
+    /// The text is a URL, of any scheme.
     #[error("the API key is a URL: copy the key itself from https://app.cometly.com/integrations")]
     Url,
     /// The text begins or ends with white space.
@@ -260,12 +286,34 @@ fn check(key: &str) -> Result<(), InvalidApiKey> {
     Ok(())
 }
 
+/// What the place of a key begins with, as files and `cometly-credentials` name it.
+const PLACES: [&str; 11] =
+    ["env:", "file:", "cmd:", "/run/", "/etc/", "/var/", "/home/", "/secrets/", "~/", "./", "../"];
+
+/// What programs and examples write where there is no key.
+const PLACEHOLDERS: [&str; 10] = [
+    "null",
+    "undefined",
+    "none",
+    "nil",
+    "changeme",
+    "placeholder",
+    "your_api_key",
+    "your-api-key",
+    "your_key",
+    "api_key",
+];
+
 /// What is pasted in place of a key. It is looked for in the text without the white space around it, since the mistake
 /// explains more than the white space does.
 fn check_mistake(key: &str) -> Result<(), InvalidApiKey> {
     let text = key.trim();
     let padding = key.len().saturating_sub(key.trim_start().len());
     if text.starts_with(is_quotation_mark) {
+        return Err(InvalidApiKey::Quoted { position: padding });
+    }
+    // As HTML and URLs write the mark.
+    if ["&quot;", "&#34;", "&#39;", "%22", "%27"].iter().any(|mark| text.starts_with(mark)) {
         return Err(InvalidApiKey::Quoted { position: padding });
     }
     if let Some(last) = text.chars().next_back().filter(|last| is_quotation_mark(*last)) {
@@ -280,12 +328,15 @@ fn check_mistake(key: &str) -> Result<(), InvalidApiKey> {
     if is_scheme || begins("Authorization").is_some_and(|rest| rest.trim_start().starts_with([':', '='])) {
         return Err(InvalidApiKey::Scheme);
     }
-    let assigned = text.split_once(['=', ':']).map_or("", |(name, _)| name.trim_end());
-    // `rchunks`, not an upper-case copy: the text before the sign may be half of a key.
-    if assigned.as_bytes().rchunks("API_KEY".len()).next().is_some_and(|end| end.eq_ignore_ascii_case(b"API_KEY")) {
-        return Err(InvalidApiKey::Assignment);
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ');
+    if let Some((name, _)) = text.split_once(['=', ':']).filter(|(name, _)| name.bytes().all(is_of_name)) {
+        let last = name.trim_end().rsplit(['_', '-', ' ']).next().unwrap_or_default();
+        if ["key", "apikey", "token", "secret"].iter().any(|word| last.eq_ignore_ascii_case(word)) {
+            return Err(InvalidApiKey::Assignment);
+        }
     }
-    if begins("https://").is_some() || begins("http://").is_some() {
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && is_scheme(scheme)) {
         return Err(InvalidApiKey::Url);
     }
     let within = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
@@ -297,8 +348,13 @@ fn check_mistake(key: &str) -> Result<(), InvalidApiKey> {
         || within("{{", "}}").is_some()
         || within("<", ">").is_some()
         || (within("[", "]").is_some_and(is_name));
+    if !is_variable && within("{", "}").is_some() {
+        return Err(InvalidApiKey::Json);
+    }
+    let is_reference = PLACES.iter().any(|place| begins(place).is_some());
+    let is_word = PLACEHOLDERS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.contains("[redacted]");
     let is_masked = !text.is_empty() && text.chars().all(|char| matches!(char, '*' | '•' | '…' | '.'));
-    if is_variable || is_masked { Err(InvalidApiKey::Placeholder) } else { Ok(()) }
+    if is_variable || is_reference || is_word || is_masked { Err(InvalidApiKey::Placeholder) } else { Ok(()) }
 }
 
 /// Straight, typographic and angled quotation marks, the backtick and the primes.
@@ -306,7 +362,7 @@ fn is_quotation_mark(char: char) -> bool {
     matches!(
         char,
         '"' | '\'' | '`' | '´' | '«' | '»' | '\u{2018}'
-            ..='\u{201f}' | '‹' | '›' | '′' | '″' | '〝' | '〞' | '＂' | '＇'
+            ..='\u{201f}' | '‹' | '›' | '′' | '″' | '❛'..='❞' | '「'..='』' | '〝'..='〟' | '＂' | '＇' | '｢' | '｣'
     )
 }
 
@@ -396,12 +452,47 @@ mod tests {
             ("••••", E::Placeholder),
             ("https://app.cometly.com/integrations", E::Url),
             ("HTTP://canary", E::Url),
+            ("op://vault/canary", E::Url),
+            ("「12|canary」", E::Quoted { position: 0 }),
+            ("❝12|canary❞", E::Quoted { position: 0 }),
+            ("&quot;12|canary&quot;", E::Quoted { position: 0 }),
+            ("%2212|canary%22", E::Quoted { position: 0 }),
+            ("COMETLY_KEY=12|canary", E::Assignment),
+            ("token=12|canary", E::Assignment),
+            ("X-API-Key: 12|canary", E::Assignment),
+            ("export Secret = 12|canary", E::Assignment),
+            (r#"{"key":"12|canary"}"#, E::Json),
+            ("{\n  \"token\": \"12|canary\"\n}\n", E::Json),
+            ("file:/run/canary", E::Placeholder),
+            ("cmd:pass canary", E::Placeholder),
+            ("ENV:CANARY", E::Placeholder),
+            ("/run/secrets/canary", E::Placeholder),
+            ("~/.canary", E::Placeholder),
+            ("YOUR_API_KEY", E::Placeholder),
+            ("null", E::Placeholder),
+            ("undefined\n", E::Placeholder),
+            ("ApiKey([redacted])", E::Placeholder),
         ] {
             let error = ApiKey::new(text).unwrap_err();
             assert_eq!(error, expected, "{text:?}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
-        for good in ["bearer12", "12|a=b", "12|a\"b", "$a$b", "a%b%", "12|<a>", "authorization", "x=API_KEY"] {
+        for good in [
+            "bearer12",
+            "12|a=b",
+            "12|a\"b",
+            "$a$b",
+            "a%b%",
+            "12|<a>",
+            "authorization",
+            "x=API_KEY",
+            "12|token=a",
+            "nullable",
+            "keys",
+            "{a",
+            "/abc",
+            "12|://a",
+        ] {
             assert!(ApiKey::new(good).is_ok(), "{good}");
         }
         let error = ApiKey::new("\"12|abc\"").unwrap_err();

@@ -163,8 +163,8 @@ impl Call {
         values.into_iter().fold(self, |call, value| call.query(name, value))
     }
 
-    /// Adds one `name=value` for each field of a flat struct or map, in its order. `None` is left out, a bool is written as `1`
-    /// or `0` (as Cometly's flags are), a unit variant as its name.
+    /// Adds one `name=value` for each field of a flat struct or map, in its order; an empty one adds nothing. `None` is left
+    /// out, a bool is written as `1` or `0` (as Cometly's flags are), a unit variant as its name.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -205,12 +205,13 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built:
+    /// When built or sent:
     /// - [`RequestError::Header`] for one that is ours (`Authorization`, `Accept`, `Content-Type`, `Accept-Encoding`,
-    ///   `User-Agent`), that belongs to the connection (`Connection`, `Host`, `Content-Length`, `Transfer-Encoding`,
-    ///   `Expect`, `Upgrade`, `Proxy-…` and the like), or that a browser sends (`Cookie`, `Origin`, `Referer`).
+    ///   `User-Agent`), that belongs to the connection (`Connection`, `Keep-Alive`, `Host`, `Content-Length`,
+    ///   `Transfer-Encoding`, `TE`, `Trailer`, `Expect`, `Upgrade`, `HTTP2-Settings`, and every `Proxy-…`), or that a browser
+    ///   sends (`Cookie`, `Origin`, `Referer`).
     /// - [`RequestError::HeaderName`], [`RequestError::HeaderValue`] for what HTTP does not allow.
-    /// - [`RequestError::TooManyHeaders`] for more than [`Call::MAX_HEADERS`].
+    /// - [`RequestError::TooManyHeaders`] for more than [`Call::MAX_HEADERS`], 64.
     pub fn header(mut self, name: impl TryInto<HeaderName>, value: impl TryInto<HeaderValue>) -> Self {
         let added = self.add_header(name.try_into().ok(), value.try_into().ok());
         self.note(added);
@@ -243,7 +244,8 @@ impl Call {
     }
 
     /// The retry policy for this call, in place of the client's. A [time](RetryPolicy::timeout) that `policy` sets bounds the
-    /// call, in place of the client's time-out. A second call replaces the policy.
+    /// call, in place of the client's time-out, which holds if it sets none and for [`RetryPolicy::none`];
+    /// [`timeout`](Self::timeout) comes before both. A second call replaces the policy.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.options().retry_policy = Some(policy);
         self
@@ -288,7 +290,7 @@ impl Call {
 
     /// Adds the field `idempotency_key` to the body, set before or after, which makes the call
     /// [idempotent](Call::is_idempotent): Cometly handles an event with the same key once, so this POST is safe to send
-    /// again.
+    /// again. A second call with another key replaces the first, but is an error once the body is set.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -301,8 +303,8 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built: [`RequestError::IdempotencyKey`] if the key is empty or the backend would [trim](backend_trim) it, if
-    /// the body is not a JSON object or missing, or if it holds another `idempotency_key`.
+    /// When built or sent: [`RequestError::IdempotencyKey`] if the key is empty or the backend would [trim](backend_trim) it,
+    /// if the body is not a JSON object or missing, or if it holds another `idempotency_key`.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         let key = key.into();
         let checked = idempotency_key::check(&key);
@@ -376,8 +378,8 @@ impl Call {
         self.idempotent || self.has_idempotency_key() || self.method.is_idempotent()
     }
 
-    /// The HTTP request of this call, with the key that is current now, for one attempt on an HTTP client of your own. The body
-    /// is shared, not copied.
+    /// The HTTP request of this call, with the key that is current now, for one attempt on an HTTP client of your own. The
+    /// body is shared, not copied. The call's time-out and retry policy are not in it.
     ///
     /// # Errors
     /// [`RequestError`]: the first thing that is wrong with the call.

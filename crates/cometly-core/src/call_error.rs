@@ -276,8 +276,8 @@ impl<E> CallError<E> {
         if let Cause::Decode(error) = &self.0.cause { Some(error) } else { None }
     }
 
-    /// As [`decode_error`](Self::decode_error), by value: [`DecodeError::into_reply`] then gives the reply that could not be
-    /// read.
+    /// As [`decode_error`](Self::decode_error), by value, `None` as there: [`DecodeError::into_reply`] then gives the reply
+    /// that could not be read.
     #[must_use]
     pub fn into_decode_error(self) -> Option<DecodeError> {
         if let Cause::Decode(error) = self.0.cause { Some(error) } else { None }

@@ -61,9 +61,10 @@ impl<C: BuildClient> ClientBuilder<C> {
         self
     }
 
-    /// How long one attempt may take, connecting and the body included; what is left of the call's time if that is less.
-    /// Without it, as long as the call may take if [`timeout`](Self::timeout) says so, else 30 s. A piece of a streamed body or
-    /// of a file may take as long too, 30 s if this is not set.
+    /// The longest time of one attempt, connecting and the body included; an attempt never takes longer than what is left of
+    /// the call's time. By default it is 30 s, or the whole time of the call if [`timeout`](Self::timeout) or
+    /// [`Call::timeout`](crate::Call::timeout) is set. A piece of a streamed body or of a file may take as long too, 30 s if
+    /// this is not set. A second call replaces it.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self
@@ -97,8 +98,8 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// it. By default there is no proxy, whatever the environment says; of several calls of this and
     /// [`proxy_from_env`](Self::proxy_from_env), the last one counts.
     ///
-    /// On a client of your own, from [`http_client`](Self::http_client), ureq and isahc use it too; reqwest cannot be made to, and
-    /// there it has no effect.
+    /// On a client of your own, from [`http_client`](Self::http_client), ureq and isahc use it too; reqwest cannot be made
+    /// to, and there it has no effect. A URL that names no proxy is refused all the same.
     pub fn proxy(self, url: &str) -> Self {
         let proxy = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(C::PROXIES));
         self.proxies(proxy.map(ProxyRules::https))

@@ -81,7 +81,9 @@ impl<E: Endpoint + ?Sized> Endpoint for &E {
     }
 }
 
-/// An [`Endpoint`] for a call whose answer is JSON: `call` makes the call, and the body of a success is read as a `T`.
+/// An [`Endpoint`] for a call whose answer is JSON: `call` makes the call, and the body of a success is read as a `T`. Making
+/// it sends nothing and cannot fail. A client gives an error of the kind [`Api`](crate::CallErrorKind::Api) for an answer
+/// that is no success, [`Decode`](crate::CallErrorKind::Decode) for a success that is no `T`.
 ///
 /// ```
 /// use cometly_core::{Endpoint, Page, endpoint};
@@ -255,7 +257,8 @@ pub struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// What a flow learns of a [`CallError`].
+    /// What a flow learns of a [`CallError`]. One without an answer and without a [delivery](CallError::delivery) counts as
+    /// [`Delivery::Unknown`].
     #[must_use]
     pub fn of<E>(error: &'a CallError<E>) -> Self {
         match error.api_error() {

@@ -13,7 +13,8 @@ pub(crate) const MAX_CURSOR_LEN: usize = 2048;
 /// [`CallError::flow_error`](crate::CallError::flow_error).
 #[non_exhaustive]
 pub enum FlowError {
-    /// An answer could not be read. A later step sends the same call again.
+    /// An answer could not be read. A later step sends the same call again. As a [`CallError`](crate::CallError) it is of the
+    /// kind [`Decode`](crate::CallErrorKind::Decode).
     Decode(DecodeError),
     /// The server gave a cursor of the list for the second time, so the list would never end. If it led back to a page that was
     /// given before, that page was given twice.

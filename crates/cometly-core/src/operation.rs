@@ -42,8 +42,9 @@ use telemetry::Telemetry;
 ///                    └──────► Next::Done(result)
 /// ```
 ///
-/// Each step consumes what it was asked of, so no answer counts twice and none is passed over. Dropped at any point, it
-/// gives its place in the [`Pacer`](crate::Pacer)'s line back. The whole of a client is this loop:
+/// Each step takes its value by move, so no answer counts twice and none is passed over. Dropped at any point, it gives its
+/// place in the [`Pacer`](crate::Pacer)'s line back. `seed` spreads the waits: see [`Call::start`]. The whole of a client is
+/// this loop:
 ///
 /// ```
 /// use cometly_core::{

@@ -8,7 +8,10 @@ use std::{
 
 use http::Method;
 
-use crate::{AuthOutcome, Moment, retry::Jitter};
+use crate::{
+    AuthOutcome, Moment,
+    retry::{DOCUMENTED_WINDOW, Jitter},
+};
 
 mod endpoint;
 mod endpoints;
@@ -201,13 +204,15 @@ impl Drop for Ticket {
 
 impl<B> From<&AuthOutcome<B>> for Told {
     fn from(outcome: &AuthOutcome<B>) -> Self {
-        let rate = outcome.rate_limit();
+        let (rate, wait) = (outcome.rate_limit(), outcome.wait());
+        // Where no length can be read, the pacer takes its own window.
+        let wait = wait.known().and(wait.or_window(DOCUMENTED_WINDOW));
         Self {
             is_refused: matches!(outcome, AuthOutcome::RateLimited(_)),
             is_success: matches!(outcome, AuthOutcome::Success(_)),
             limit: rate.limit(),
             remaining: rate.remaining(),
-            wait: outcome.wait().known().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            wait: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 }

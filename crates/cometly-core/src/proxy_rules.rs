@@ -43,8 +43,9 @@ pub struct ProxyRules {
     direct: Vec<Direct>,
 }
 
-/// The URL of a proxy: `[scheme://][user:password@]host[:port]`, read by [`FromStr`]. `http` is the scheme if there is none,
-/// and a user or password may be percent-encoded. `Debug` and `Display` leave both out.
+/// The URL of a proxy: `[scheme://][user:password@]host[:port]`. [`FromStr`] reads it, and fails with [`InvalidProxy`] for
+/// any other text. Without a scheme it is `http`; without a port, 80 for `http`, 443 for `https`, and 1080 for SOCKS. A user
+/// or password may be percent-encoded; `Debug` and `Display` leave both out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,
@@ -72,7 +73,9 @@ pub enum ProxyScheme {
     Socks5h,
 }
 
-/// A text that is not the URL of a proxy, or one of a proxy that this client cannot use. It never shows the text, which may
+/// Why a text or a variable names no usable proxy: it is not the URL of a proxy, or its scheme is one that this client cannot
+/// use. From `FromStr` of [`ProxyUrl`], [`ProxyUrl::usable`] and [`ProxyRules::from_vars`];
+/// [`ClientBuilder::build`](crate::ClientBuilder::build) has it within its `Setup` error. It never shows the text, which may
 /// hold a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidProxy {
@@ -90,7 +93,8 @@ enum Direct {
 }
 
 impl ProxyRules {
-    /// Reads the variables of an environment, [`std::env::vars_os`] or any other list. All other names are ignored.
+    /// Reads the variables of an environment, [`std::env::vars_os`] or any other list. All other names are ignored; of a name
+    /// that comes twice, the last value counts.
     ///
     /// # Errors
     /// [`InvalidProxy`] names the variable that is in effect and holds no URL of a proxy.
@@ -113,7 +117,7 @@ impl ProxyRules {
         })
     }
 
-    /// Rules that send every `https` URL through this proxy.
+    /// Rules that send every `https` URL through this proxy, without any exception.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
         Self { proxy: Some(proxy), ..Self::default() }
@@ -266,7 +270,8 @@ impl ProxyUrl {
         self.port
     }
 
-    /// The user and the password for the proxy, percent-decoded; `None` if the URL has none.
+    /// The user and the password for the proxy, percent-decoded; `None` if the URL has none, and an empty password if it has
+    /// a user alone.
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))

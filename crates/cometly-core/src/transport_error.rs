@@ -9,12 +9,12 @@ use crate::Delivery;
 /// Why an attempt has no answer: what a client gives to [`Attempt::finish`](crate::Attempt::finish). `E` is the error of its
 /// HTTP stack. For authors of clients.
 ///
-/// | constructor | the client knows that | the call is sent again |
+/// | constructor | the client knows that | sent again, as far as the retry policy allows |
 /// | --- | --- | --- |
 /// | [`not_sent`](Self::not_sent) | the connection failed before anything was sent | yes |
 /// | [`untrusted`](Self::untrusted) | the server's certificate was refused | no |
 /// | [`unknown`](Self::unknown) | the request may have arrived | if it is idempotent |
-/// | [`timed_out`](Self::timed_out) | [`Attempt::timeout`](crate::Attempt::timeout) has passed | by its [`Delivery`] |
+/// | [`timed_out`](Self::timed_out) | [`Attempt::timeout`](crate::Attempt::timeout) has passed | yes if its [`Delivery`] is `NotSent`, if it is idempotent for `Unknown` |
 /// | [`too_large`](Self::too_large) | the answer is longer than [`TransportLimits`](crate::TransportLimits) allow | no |
 /// | [`proxy_refused`](Self::proxy_refused) | a proxy refused to connect (407, or any answer to CONNECT but 2xx) | no |
 /// | [`setup`](Self::setup) | the stack cannot be used as it is set up | no |
@@ -75,13 +75,14 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
 
-    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived.
+    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived. It has no
+    /// source before [`with_source`](Self::with_source).
     pub fn timed_out(delivery: Delivery) -> Self {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its head
-    /// is too large to have one.
+    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its
+    /// head is too large to have one. It has no source before [`with_source`](Self::with_source).
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }
@@ -95,7 +96,8 @@ impl<E> TransportError<E> {
         Self { source: Some(source), ..self }
     }
 
-    /// The same failure with another type for the HTTP stack's error, for instance to box it.
+    /// The same failure with another type for the HTTP stack's error, for instance to box it. `map` is called at most once,
+    /// and not at all if the error holds none.
     pub fn map_source<U>(self, map: impl FnOnce(E) -> U) -> TransportError<U> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }

@@ -6,7 +6,7 @@ use cometly_core::ApiKey;
 
 use crate::{KeyError, KeyRef, NoKey};
 
-/// References to a key, tried in order until one has a key.
+/// References to a key, tried in their order until one has a key. A chain may be empty; it then has no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChain {
     references: Vec<KeyRef>,

@@ -2,8 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// A reference to a key, that is, where a key is to be read: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`. Parsing it reads
-/// nothing; [`read`](KeyRef::read) does.
+/// A reference to a key, that is, where a key is to be read: `env:NAME`, `file:PATH` or `cmd:PROGRAM ARGS…`. Parsing it
+/// ([`FromStr`]) fails with [`InvalidKeyRef`] for any other text and reads nothing; [`read`](KeyRef::read) does.
 ///
 /// ```
 /// use cometly_credentials::KeyRef;

@@ -12,7 +12,7 @@ pub enum Problem {
     NotSet,
     /// The text that was read is not a key: it is empty, padded, of two lines, in quotation marks, and so on.
     Key(InvalidApiKey),
-    /// The text that was read is JSON, and not the key alone.
+    /// The text that was read is JSON, and not the key alone: it begins with `{` or `[`.
     Json,
     /// The file or the output of the program has 8 KiB or more.
     TooLarge,

@@ -74,7 +74,7 @@ impl Watcher {
         Self::builder(reference).start(api)
     }
 
-    /// A builder for a watcher of `reference` with settings of your own.
+    /// A builder for a watcher of `reference` with settings of your own; each has a default.
     pub fn builder(reference: KeyRef) -> WatcherBuilder {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }
@@ -112,7 +112,7 @@ impl fmt::Debug for Watcher {
     }
 }
 
-/// The settings of a [`Watcher`]; from [`Watcher::builder`].
+/// The settings of a [`Watcher`]; from [`Watcher::builder`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WatcherBuilder {
@@ -123,8 +123,8 @@ pub struct WatcherBuilder {
 }
 
 impl WatcherBuilder {
-    /// How often a file is read, and how soon it is noticed that the API refused a key: each second by default. Less than 10 ms
-    /// counts as 10 ms.
+    /// How often a file is read, and how soon it is noticed that the API refused a key: each second by default. How often a
+    /// command is run does not follow from it. Less than 10 ms counts as 10 ms.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self
@@ -169,13 +169,13 @@ pub struct WatchStatus {
 }
 
 impl WatchStatus {
-    /// How often the watcher replaced the key of the [`Api`] by another one.
+    /// How often the watcher replaced the key of the [`Api`] by another one. What the program rotates itself does not count.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// How often the watcher read the file or ran the command; always 0 for a variable.
+    /// How often the watcher read the file or ran the command, with and without success; always 0 for a variable.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.reads

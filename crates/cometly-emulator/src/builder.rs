@@ -74,9 +74,9 @@ impl EmulatorBuilder {
         }
     }
 
-    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit. The path is written
-    /// as in Cometly's documentation, after `/public-api/v1`: `/events`. [`start`](Self::start) fails for an endpoint that the
-    /// emulator does not have. A second call for the same endpoint replaces the number.
+    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit; 0 refuses every
+    /// call. The path is written as in Cometly's documentation, after `/public-api/v1`: `/events`. [`start`](Self::start)
+    /// fails for an endpoint that the emulator does not have. A second call for the same endpoint replaces the number.
     pub fn limit(mut self, method: &str, path: &str, calls: u32) -> Self {
         self.own_limits.push((method.to_owned(), path.to_owned(), calls));
         self
@@ -121,7 +121,8 @@ impl EmulatorBuilder {
     }
 
     /// The number that the example data is drawn from. It fixes the dates too: the same number, 0 too, gives the same data on
-    /// every machine and on every day. Without this call the number is 0, and the dates end when the emulator starts.
+    /// every machine and on every day. Without this call the number is 0, and the dates end when the emulator starts. A
+    /// second call replaces it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self
@@ -149,24 +150,25 @@ impl EmulatorBuilder {
     }
 
     /// The URL by which clients reach the emulator, such as `http://emulator:8080`: scheme, host and port only, else
-    /// [`start`](Self::start) fails. It is what the emulator shows and puts into its answers, and a name by which the page may
-    /// be opened, beside those of this machine. Exports are downloaded from the same host, by the port of
+    /// [`start`](Self::start) fails. It is what the emulator shows and puts into its answers, and a name by which the page
+    /// may be opened, beside those of this machine. Exports are downloaded from the same host, by the port of
     /// [`downloads_port`](Self::downloads_port). By default it is the address of [`listen`](Self::listen), 127.0.0.1 for
-    /// 0.0.0.0.
+    /// 0.0.0.0. A second call replaces it.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_url = Some(url.into());
         self
     }
 
     /// The URL by which exports are downloaded: scheme, host and port only, else [`start`](Self::start) fails. By default it
-    /// follows from [`public_url`](Self::public_url) and [`downloads_port`](Self::downloads_port).
+    /// follows from [`public_url`](Self::public_url) and [`downloads_port`](Self::downloads_port). A second call replaces it.
     pub fn public_downloads_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_downloads_url = Some(url.into());
         self
     }
 
-    /// The token that the page and the control API ask for, of ASCII letters and digits, else [`start`](Self::start) fails. By
-    /// default it is a random one if other machines can reach the emulator, and on loopback none is asked for.
+    /// The token that the page and the control API ask for, of ASCII letters and digits, else [`start`](Self::start) fails.
+    /// By default it is a random one if other machines can reach the emulator, and on loopback none is asked for. A second
+    /// call replaces it.
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
         self.network.page_token = Some(token.into());
         self
@@ -187,15 +189,17 @@ impl EmulatorBuilder {
     }
 
     /// How many requests [`received_requests`](crate::Emulator::received_requests) remembers, the latest ones; 65,536 by
-    /// default. Their bodies and headers together never take more than 64 MiB.
+    /// default, and 0 remembers none. Their bodies and headers together never take more than 64 MiB.
+    /// [`download_requests`](crate::Emulator::download_requests) and [`leaked_keys`](crate::Emulator::leaked_keys) keep no
+    /// more than this either, at most 1000, and `leaked_keys` at least one.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
     }
 
-    /// Keeps only the latest `count` tracked events, at most a million, and forgets older ones together with their idempotency
-    /// keys: for programs that track without end. By default none is forgotten, and when a million or 256 MiB of them are kept,
-    /// further ones are answered by 507.
+    /// Keeps only the latest `count` tracked events, at most a million, and forgets older ones together with their
+    /// idempotency keys: for programs that track without end. By default none is forgotten, and when a million or 256 MiB of
+    /// them are kept, further ones are answered by 507. A second call replaces the number.
     pub fn keep_events(mut self, count: usize) -> Self {
         self.kept_events = Some(count);
         self

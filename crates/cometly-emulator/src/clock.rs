@@ -28,7 +28,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the system's time.
+    /// A clock that shows the system's time, and what [`advance`](Self::advance) adds.
     #[must_use]
     pub fn system() -> Self {
         Self::default()
@@ -46,7 +46,8 @@ impl Clock {
         Self { stopped_at: Some(millis), ..Self::default() }
     }
 
-    /// Pushes the clock, and every clone of it, forward by this time. It cannot be set back.
+    /// Pushes the clock, and every clone of it, forward by this time. It cannot be set back. A fraction of a millisecond is
+    /// cut.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let ahead = |millis: u64| Some(millis.saturating_add(by));

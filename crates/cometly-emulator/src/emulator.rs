@@ -87,7 +87,8 @@ impl Emulator {
         self.space
     }
 
-    /// Makes a new key of this Space with these abilities, and gives its text. Keys of one Space share its rate limits.
+    /// Makes a new key of this Space with these abilities, and gives its text. Keys of one Space share its rate limits. The
+    /// key is valid until [`revoke_key`](Self::revoke_key).
     ///
     /// A key that lacks the ability for a call is answered by 403, `Invalid ability provided.`; one that has no ability at all,
     /// by 403, `This action is unauthorized.`
@@ -105,8 +106,9 @@ impl Emulator {
         drop(written.map(Wait::done));
     }
 
-    /// Switches a fault on. Of several faults, the oldest one that applies to a call is the only one that strikes it. At most
-    /// 256 are on: one more switches the oldest off. The id is for [`remove_fault`](Self::remove_fault).
+    /// Switches a fault on, until it is removed or has struck as often as it may. Of several faults, the oldest one that
+    /// applies to a call is the only one that strikes it. At most 256 are on: one more switches the oldest off. The id is for
+    /// [`remove_fault`](Self::remove_fault).
     #[expect(clippy::must_use_candidate, reason = "a fault that is never removed needs no name")]
     pub fn inject(&self, fault: Fault) -> FaultId {
         self.backend.change().faults.inject(fault)
@@ -125,7 +127,7 @@ impl Emulator {
         self.backend.change().faults.remove(id)
     }
 
-    /// Switches every fault off.
+    /// Switches every fault off. Their counts are gone with them.
     pub fn clear_faults(&self) {
         self.backend.change().faults.clear();
     }
@@ -155,7 +157,8 @@ impl Emulator {
         self.backend.state().records.tracked.to_json()
     }
 
-    /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 at most.
+    /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 of them, or as many as
+    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less.
     ///
     /// That host is another origin than [`base_url`](Self::base_url), as that of a presigned URL is.
     #[must_use]
@@ -163,9 +166,10 @@ impl Emulator {
         self.backend.state().downloads.latest()
     }
 
-    /// The [`download_requests`](Self::download_requests) that carried a valid key anywhere in the URL or a header, or any
-    /// `Authorization`, `Proxy-Authorization` or `Cookie` header: the latest 1000. The host that keeps the files must never get
-    /// one, so a test asserts that this is empty.
+    /// The requests to the host of exports that carried a valid key anywhere in the URL or a header, or any `Authorization`,
+    /// `Proxy-Authorization` or `Cookie` header, oldest first: the latest 1000 of them, or as many as
+    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less, but at least one. That host must never get a
+    /// key, so a test asserts that this is empty.
     #[must_use]
     pub fn leaked_keys(&self) -> Vec<ReceivedRequest> {
         self.backend.state().leaks.latest()

@@ -19,13 +19,15 @@ pub struct Space {
 }
 
 impl Space {
-    /// A new Space whose subscription is active. [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it.
+    /// A new Space whose subscription is active. [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it. Each
+    /// call makes another one.
     #[must_use]
     pub fn active() -> Self {
         Self { id: next_number(), active: true }
     }
 
-    /// A new Space whose subscription is inactive: its keys are accepted, and every call is answered by 403.
+    /// A new Space whose subscription is inactive: its keys are accepted, and every call is answered by 403. Each call makes
+    /// another one.
     #[must_use]
     pub fn inactive() -> Self {
         Self { id: next_number(), active: false }

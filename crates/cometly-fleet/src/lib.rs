@@ -60,8 +60,9 @@ pub use status::{FleetStatus, SpaceStatus};
 /// How long [`Fleet::connect`] waits for the first connection.
 const FIRST_CONNECTION: Duration = Duration::from_secs(2);
 
-/// A connection to Redis or Valkey by which processes share one rate limit; from [`Fleet::connect`]. Clones share it, and it
-/// lasts as long as a clone or a pacer of it.
+/// A connection to Redis or Valkey by which processes share one rate limit; from [`Fleet::connect`]. While the engine is
+/// down, from the start or later, each process goes by its own limit, and that is no error. Clones share the connection, and
+/// it lasts as long as a clone or a pacer of it.
 #[derive(Clone)]
 pub struct Fleet {
     handle: Arc<Handle>,
@@ -116,7 +117,8 @@ impl Fleet {
         Ok(pacer)
     }
 
-    /// Whether the engine answers, and which Spaces' pacers decide alone now.
+    /// Whether the engine answers, and which Spaces' pacers decide alone now. It does not ask the engine: it is what was seen
+    /// last.
     #[must_use]
     pub fn status(&self) -> FleetStatus {
         self.handle.post.status()

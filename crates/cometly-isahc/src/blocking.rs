@@ -43,11 +43,13 @@ impl Client {
         crate::Client::new().map(Self::from)
     }
 
-    /// Sends a call, and again if the [retry policy](crate::ClientBuilder::retry_policy) says so, waits, and gives what its
-    /// last answer means for the call and for the key.
+    /// Sends a call, again if the [retry policy](crate::ClientBuilder::retry_policy) says so, and blocks the thread until it
+    /// ends. It gives what the last answer means for the call and for the API key.
     ///
     /// # Errors
-    /// As [`send`](crate::Client::send) of the async client.
+    /// [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built; its
+    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API,
+    /// refusals included, is no error here.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         block_on(self.client.send(call))
     }
@@ -55,7 +57,9 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`json`](crate::Client::json) of the async client.
+    /// As [`send`](Client::send), and as [`json`](crate::Client::json) of the async client:
+    /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
+    /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         block_on(self.client.json(call))
     }

@@ -22,9 +22,10 @@ const PIECE: usize = 16_384;
 type Failed = TransportError<isahc::Error>;
 
 impl Client {
-    /// Reads the file of an export, piece by piece. The host of the file gets no key and no header of the [`Api`]; no redirect
-    /// is followed. If the connection breaks off, the download is resumed where it was, and once its URL has expired, with a
-    /// fresh one from the API. Nothing is sent before the first read.
+    /// Reads the file of an export, piece by piece and as it is: gzipped NDJSON, which `cometly::ExportLines` unpacks. The
+    /// host of the file gets no key and no header of the [`Api`]; no redirect is followed. If the connection breaks off, the
+    /// download is resumed where it was, and once its URL has expired, with a fresh one from the API. Nothing is sent before
+    /// the first read.
     ///
     /// There is no time-out for the whole file: its host may be silent for
     /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body does not
@@ -94,14 +95,16 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// The next piece of the file; `None` at its end. After an error, the next call goes on where the download was; but after
-    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong) the
-    /// download, taken out by [`into_download`](Self::into_download), has to be [restarted](Download::restart). The future can
-    /// be dropped: nothing is lost.
+    /// The next piece of the file, still compressed; `None` at its end. The future can be dropped: nothing is lost. After an
+    /// error, the next call goes on where the download was. To go on after
+    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong), take
+    /// the download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError), of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file cannot be
-    /// read further.
+    /// [`CallError`](cometly_core::CallError): of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file was
+    /// refused, has changed, is too long, broke off six times in a row without a byte, or its fresh URL may not be fetched;
+    /// of another kind if the call for a fresh URL failed or its answer cannot be read, or if the failure would come again
+    /// (setup, certificate, proxy, headers too large).
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(PIECE, 0);
@@ -111,8 +114,8 @@ impl FileReader<'_> {
         read.map(|len| (len > 0).then_some(chunk))
     }
 
-    /// Reads the next bytes of the file into `buffer` and gives their number; 0 at the end of the file. Otherwise as
-    /// [`next_chunk`](FileReader::next_chunk), but without a copy.
+    /// Reads the next bytes of the file into `buffer` and gives their number; 0 at the end of the file, and for an empty
+    /// `buffer`. Otherwise as [`next_chunk`](FileReader::next_chunk), but without a copy.
     ///
     /// # Errors
     /// As [`next_chunk`](FileReader::next_chunk).
@@ -166,12 +169,12 @@ impl FileReader<'_> {
         }
     }
 
-    /// The download, to read its progress from.
+    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
     pub fn download(&self) -> &Download {
         &self.download
     }
 
-    /// The download, to go on with it in another reader, or to [restart](Download::restart) it.
+    /// The download at the position that was read, to go on with it in another reader, or to [restart](Download::restart) it.
     pub fn into_download(self) -> Download {
         self.download
     }

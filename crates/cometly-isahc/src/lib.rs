@@ -106,13 +106,13 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own.
+    /// A builder for a client with settings of your own; each has a default.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Sends a call, and again if the [retry policy](ClientBuilder::retry_policy) says so, and gives what its last answer means
-    /// for the call and for the key.
+    /// Sends a call, and again if the [retry policy](ClientBuilder::retry_policy) says so, and gives what its last answer
+    /// means for the call and for the API key.
     ///
     /// # Errors
     /// [`CallError`] if no whole answer came, or the call cannot be built; its [`delivery`](CallError::delivery) says whether
@@ -125,7 +125,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
-    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
+    /// success, also for a 2xx whose body is empty or begins neither with `{` nor `[`;
+    /// [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }

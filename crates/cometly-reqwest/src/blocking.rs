@@ -66,16 +66,18 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own.
+    /// A builder for a client with settings of your own; each has a default.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
 
-    /// Sends a call, and again if the [retry policy](crate::ClientBuilder::retry_policy) says so, waits, and gives what its
-    /// last answer means for the call and for the key.
+    /// Sends a call, again if the [retry policy](crate::ClientBuilder::retry_policy) says so, and blocks the thread until it
+    /// ends. It gives what the last answer means for the call and for the API key.
     ///
     /// # Errors
-    /// As [`send`](crate::Client::send) of the async client.
+    /// [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built; its
+    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API,
+    /// refusals included, is no error here.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         let client = self.client.clone();
         self.wait(async move { client.send(call).await })
@@ -84,7 +86,9 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`json`](crate::Client::json) of the async client.
+    /// As [`send`](Client::send), and as [`json`](crate::Client::json) of the async client:
+    /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
+    /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call)?.into_result()?.decode()?)
     }

@@ -5,6 +5,7 @@ use std::{error::Error, fmt, io, sync::Arc};
 use cometly_core::InvalidProxy;
 
 /// Why a call on reqwest got no answer, or why a client was not made: the source of a [`CallError`](cometly_core::CallError).
+/// All but `Reqwest` and `ProxyRefused` are of the kind [`Setup`](cometly_core::CallErrorKind::Setup).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {

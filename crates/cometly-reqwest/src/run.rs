@@ -29,6 +29,7 @@ impl Client {
     }
 
     /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](AsyncRun::next).
+    /// Nothing is sent before the first `next`.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }

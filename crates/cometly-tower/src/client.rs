@@ -35,16 +35,17 @@ impl<S, H> Client<S, H> {
     /// How long a whole call may take, all attempts and waits included; then it fails with
     /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the [retry
     /// policy](Self::retry_policy) says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`] sets another
-    /// for one call. A second call replaces it.
+    /// for one call. Zero fails every call before it is sent. A second call replaces it.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
     }
 
-    /// How long one attempt may take, from waiting for the service to the end of the body; what is left of the call's time if
-    /// that is less. Without it, as long as the call may take if [`timeout`](Self::timeout) says so, else 30 s. A second call
-    /// replaces it.
+    /// The longest time of one attempt, from waiting for the service to the end of the body; an attempt never takes longer
+    /// than what is left of the call's time. By default it is 30 s, or the whole time of the call if
+    /// [`timeout`](Self::timeout) or [`Call::timeout`] is set. A piece of a streamed body or of a file may take as long too,
+    /// 30 s if this is not set. A second call replaces it.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
@@ -53,7 +54,7 @@ impl<S, H> Client<S, H> {
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
     /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again. It does not bound the
-    /// file of an export.
+    /// file of an export. A second call replaces it.
     #[must_use]
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.limits.max_body_size = bytes;
@@ -78,8 +79,8 @@ impl<S, H> Client<S, H> {
 }
 
 impl<S: HttpService, H: Host> Client<S, H> {
-    /// Sends a call, and again if the [retry policy](Self::retry_policy) says so, and gives what its last answer means for the
-    /// call and for the key. The future owns all that it needs, so it can be spawned.
+    /// Sends a call, and again if the [retry policy](Self::retry_policy) says so, and gives what its last answer means for
+    /// the call and for the API key. The future owns all that it needs, so it can be spawned.
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built; its
@@ -96,7 +97,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
-    /// success, [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
+    /// success, also for a 2xx whose body is empty or begins neither with `{` nor `[`;
+    /// [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }

@@ -28,13 +28,15 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 
     /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](Run::next).
+    /// Nothing is sent before the first `next`.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F, S, H> {
         Run { client: self, clock: self.clock(), api, running: Running::new(flow) }
     }
 }
 
 /// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
-/// [`next`](Self::next), its output from [`end`](Self::end). From [`Client::run`].
+/// [`next`](Self::next), which after an error goes on where the flow was; its output from [`end`](Self::end). From
+/// [`Client::run`].
 #[must_use = "a flow goes on only if it is asked for its next item"]
 pub struct Run<'a, F: Flow, S, H> {
     client: &'a Client<S, H>,
@@ -46,16 +48,17 @@ pub struct Run<'a, F: Flow, S, H> {
 impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
     /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
     /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
-    /// way is not cut short. A second call replaces the limit.
+    /// way is not cut short. A second call replaces the limit, and its time counts from the next step.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
 
     /// The next item; `None` at the end. After an error, the next call goes on where the flow was.
     ///
-    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The order of an export is
-    /// the exception, since it may have arrived: it is not sent again, and `next` fails with [`FlowError::OrderLost`] until the
-    /// flow, taken out by [`into_flow`](Self::into_flow), is allowed to [`order_again`](cometly_core::ExportJob::order_again).
+    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The call that orders an
+    /// export is the exception, since it may have arrived: it is not sent again, and `next` fails with
+    /// [`FlowError::OrderLost`] until the flow, taken out by [`into_flow`](Self::into_flow), is allowed to
+    /// [`order_again`](cometly_core::ExportJob::order_again).
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError): that of a call, or of the kind [`Flow`](cometly_core::CallErrorKind::Flow) for
@@ -90,8 +93,8 @@ impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
     }
 
     /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
-    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
-    /// [`order_again`](cometly_core::ExportJob::order_again).
+    /// and sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again,
+    /// and the flow fails with [`FlowError::OrderLost`] until [`order_again`](cometly_core::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

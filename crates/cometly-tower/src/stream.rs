@@ -96,8 +96,9 @@ async fn begin<S: HttpService, H: Host>(
     Ok(Response::from_parts(head, body))
 }
 
-/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
-/// a piece.
+/// The body of a success, read in pieces as they come in, by [`next_chunk`](Self::next_chunk); from [`Client::stream`]. It
+/// keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or is too large, reading
+/// fails, then and later.
 ///
 /// Its `as_ref` gives the bytes that have come in and were not read yet.
 pub struct StreamedBody<B, H> {

@@ -114,7 +114,7 @@ pub struct GetCompany {
 }
 
 impl GetCompany {
-    /// Asks for the company with this id.
+    /// Asks for the company with this id: a number, or an [`Id`] for a text.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into() }
     }
@@ -146,7 +146,7 @@ pub struct UpdateCompany {
     change: Change,
 }
 
-/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`].
+/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {
@@ -163,7 +163,7 @@ struct Change {
 }
 
 impl UpdateCompany {
-    /// A change of the company with this id; at least one setter has to follow.
+    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
         UpdateCompanyBuilder { id: id.into(), change: Change::default() }

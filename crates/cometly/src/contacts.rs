@@ -76,8 +76,9 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times of the Space's clock, both included. [`Pages::of`](cometly_core::Pages::of) makes
-/// a list of all its pages; a client's `call` with it gives the first page alone.
+/// `GET /contacts`: the contacts created between two times of the Space's clock, both included.
+/// [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first page
+/// alone.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;
@@ -89,7 +90,8 @@ pub struct ListContacts {
     query: Query,
 }
 
-/// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on).
+/// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on). An
+/// `include_…` that is called twice counts once.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -149,6 +151,7 @@ impl ListContactsBuilder {
     }
 
     /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`; they are left out by default.
+    /// They come by their labels if [`include_custom_fields_by_label`](Self::include_custom_fields_by_label) is called too.
     pub fn include_custom_fields(mut self) -> Self {
         self.included.add("include_custom_fields", 1);
         self
@@ -187,8 +190,9 @@ impl Endpoint for ListContacts {
     }
 }
 
-/// `GET /contacts/{id}`: one contact with all its emails, phones, names and locations; what else the API has of it is asked for
-/// with `include_…`. If there is no such contact, the API answers 404; a client's `call_opt` makes `None` of it.
+/// `GET /contacts/{id}`: one contact with all its emails, phones, names and locations; what else the API has of it is asked
+/// for with `include_…`, of which a second call changes nothing. If there is no such contact, the API answers 404; a client's
+/// `call_opt` makes `None` of it.
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until a client sends it"]
 pub struct GetContact {
@@ -197,7 +201,7 @@ pub struct GetContact {
 }
 
 impl GetContact {
-    /// Asks for the contact with this id.
+    /// Asks for the contact with this id: a number, or an [`Id`] for a text.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into(), query: Query::default() }
     }
@@ -220,7 +224,8 @@ impl GetContact {
         self
     }
 
-    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys.
+    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys. A second call
+    /// changes nothing.
     pub fn use_custom_field_labels(mut self) -> Self {
         self.query.add("use_custom_field_labels", 1);
         self
@@ -247,7 +252,7 @@ impl Endpoint for GetContact {
 
 /// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25
 /// numbers, 26 to 30 dates. A second value for the same number replaces the first. A wrong number or value is an error of the
-/// request's `build`.
+/// request's `build`, also if a later call sets the field well.
 ///
 /// ```
 /// # use cometly::contacts::CustomFields;
@@ -268,17 +273,20 @@ impl fmt::Debug for CustomFields {
 }
 
 impl CustomFields {
-    /// No field yet.
+    /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15.
+    /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15, else the request's `build` fails. The
+    /// text is not checked. A second value for the same number replaces the first.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
-    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25.
+    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The
+    /// value is an [`Amount`], a whole number, a text as `12.50`, or a finite float. A second value for the same number
+    /// replaces the first.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -289,7 +297,8 @@ impl CustomFields {
         self.set(number, 16..=25, "a number", value.unwrap_or_default())
     }
 
-    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30.
+    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The
+    /// day is a [`SpaceDate`], or a text as `2026-11-24`. A second value for the same number replaces the first.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
@@ -357,7 +366,7 @@ pub struct CreateContact {
     said: Said,
 }
 
-/// The settings of a [`CreateContact`]; from [`CreateContact::new`].
+/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -378,27 +387,29 @@ impl CreateContact {
 
 impl CreateContactBuilder {
     /// The contact's phone numbers with their country codes, `+49 30 1234567`; the first is the primary one. A second call
-    /// replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked.
+    /// replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked. An empty list gives
+    /// the contact none.
     pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
         self.said.list("phones", phones);
         self
     }
 
     /// The contact's names; the first is the primary one. A second call replaces them. [`build`](Self::build) refuses a blank
-    /// text.
+    /// text. An empty list gives the contact none.
     pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.said.list("names", names);
         self
     }
 
     /// The contact's places, as free text; the first is the primary one. A second call replaces them. [`build`](Self::build)
-    /// refuses a blank text.
+    /// refuses a blank text. An empty list gives the contact none.
     pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
         self.said.list("locations", locations);
         self
     }
 
-    /// Values for the Space's own fields. A second call replaces all of them.
+    /// Values for the Space's own fields of the contact, by their numbers 1 to 30: see [`CustomFields`]. A second call
+    /// replaces all of them. [`build`](Self::build) refuses a number or a value that does not fit its field.
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
@@ -433,7 +444,9 @@ impl Endpoint for CreateContact {
     }
 }
 
-/// `PUT /contacts/{id}`: changes a contact. Each list is replaced whole, wiped, or left as it is if neither is asked for.
+/// `PUT /contacts/{id}`: changes a contact. Each list, and the Space's own fields together, are replaced whole, wiped, or
+/// left as they are if neither is asked for. [`build`](UpdateContactBuilder::build) fails with [`InvalidRequest`] if nothing
+/// is changed, and for an empty list: to remove all, wipe it.
 ///
 /// ```
 /// # use cometly::contacts::UpdateContact;
@@ -449,7 +462,8 @@ pub struct UpdateContact {
     said: Said,
 }
 
-/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts.
+/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one
+/// counts; but an empty list stays an error of [`build`](Self::build).
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -460,7 +474,7 @@ pub struct UpdateContactBuilder {
 }
 
 impl UpdateContact {
-    /// A change of the contact with this id; at least one `replace_…` or `wipe_…` has to follow.
+    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
         let (said, broken) = (Said::default(), Broken::default());
@@ -501,13 +515,16 @@ lists! {
 }
 
 impl UpdateContactBuilder {
-    /// Sets the Space's own fields of the contact to these, and every field that is not among them to null.
+    /// Sets the Space's own fields of the contact to these, by their numbers 1 to 30: see [`CustomFields`]. Every field that
+    /// is not among them becomes null. A second call replaces all of them. [`build`](Self::build) refuses a number or a value
+    /// that does not fit its field.
     pub fn replace_custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
     }
 
-    /// Sets every one of the Space's own fields of the contact to null.
+    /// Sets every one of the Space's own fields of the contact to null, in place of what
+    /// [`replace_custom_fields`](Self::replace_custom_fields) set before.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
     }
@@ -548,7 +565,8 @@ pub struct ExportContacts {
     query: Query,
 }
 
-/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`].
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice
+/// counts once.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {

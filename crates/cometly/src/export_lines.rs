@@ -60,7 +60,7 @@ pub enum ExportFileError {
     Damaged,
     /// The file ends before its end, or is empty: the download is not whole.
     EndsEarly,
-    /// The file holds a line that is longer than allowed.
+    /// The file holds a line that is longer than allowed: 1 MiB, or what [`with_max_len`](ExportLines::with_max_len) says.
     LineTooLong(LineTooLong),
 }
 
@@ -96,7 +96,7 @@ const UNPACKED: usize = 64 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl ExportLines {
-    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is an error.
+    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is [`ExportFileError::LineTooLong`].
     #[must_use]
     pub fn new() -> Self {
         Self::with_max_len(Lines::MAX_LEN)
@@ -117,7 +117,8 @@ impl ExportLines {
         }
     }
 
-    /// Leaves out the first `lines` lines of the file, which were read before. A second call replaces the number.
+    /// Leaves out the first `lines` lines of the file, which were read before; by default none. Blank lines do not count. A
+    /// second call replaces the number.
     #[must_use]
     pub fn skip(mut self, lines: u64) -> Self {
         self.skip = lines;
@@ -134,7 +135,8 @@ impl ExportLines {
         pieces.piece = if pieces.piece.is_empty() { piece } else { [&pieces.piece[..], &piece[..]].concat().into() };
     }
 
-    /// Says that there is no further piece. If the gzip is not complete then, the next row is [`ExportFileError::EndsEarly`].
+    /// Says that there is no further piece; a second call changes nothing. If the gzip is not complete then, the next row is
+    /// [`ExportFileError::EndsEarly`].
     pub fn finish(&mut self) {
         self.gzip.get_mut().is_last = true;
     }
@@ -145,7 +147,7 @@ impl ExportLines {
         self.lines.lines()
     }
 
-    /// Whether the file was read to its end and is whole: its last checksum was right.
+    /// Whether the file was read to its end and is whole: its last checksum was right. False until then.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.is_whole

@@ -24,7 +24,7 @@ enum Repr {
 }
 
 impl Id {
-    /// The id with this text. It is sent as it is.
+    /// The id with this text. It is neither trimmed nor changed; in the path of a call it is percent-encoded.
     ///
     /// # Errors
     /// [`InvalidRequest`] if the text is empty, begins or ends with white space, is `.` or `..`, or is longer than 255 bytes:
@@ -39,7 +39,7 @@ impl Id {
         Ok(Self(Repr::Text(text.into())))
     }
 
-    /// The id as a number; `None` if its text is not a plain one, as `abc` or `007`.
+    /// The id as a number; `None` if its text is not a plain one, as `abc` or `007`, or is beyond a `u64`.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match &self.0 {

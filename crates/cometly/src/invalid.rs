@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
 
-/// A request, or a value for one, breaks a documented rule: this error has the field and the rule. It shows no value except a
-/// date.
+/// A request, or a value for one, breaks a documented rule: this error has the field and the rule. It shows no value that was
+/// given but a number or a date, and never a text of a person.
 ///
 /// ```
 /// # use cometly::events::ListEvents;

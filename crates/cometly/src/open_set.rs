@@ -17,10 +17,11 @@ macro_rules! open_set {
         impl $name {
             $($(#[$about])* pub const $constant: Self = Self(std::borrow::Cow::Borrowed($value));)*
 
-            /// All names for which there is a constant here.
+            /// All names for which there is a constant here, in the order of the constants.
             pub const DOCUMENTED: &'static [Self] = &[$(Self::$constant),*];
 
-            /// Any other name, such as one that is newer than this crate. It is not checked and is sent as it is.
+            /// Any other name, such as one that is newer than this crate. It is not checked here, even an empty one passes,
+            /// and it is sent as it is.
             pub fn other(name: impl Into<std::borrow::Cow<'static, str>>) -> Self {
                 Self(name.into())
             }

@@ -10,7 +10,11 @@ use crate::{InvalidRequest, SpaceDate, SpaceTime, body::Body};
 pub(crate) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
+    /// A name that ends in `[]` is a list, to which the value is added; of any other the value is replaced.
     pub(crate) fn add(&mut self, name: &'static str, value: impl ToString) {
+        if !name.ends_with("[]") {
+            self.0.retain(|(other, _)| *other != name);
+        }
         self.0.push((name, value.to_string()));
     }
 

@@ -25,7 +25,8 @@ macro_rules! row {
         pub struct $name {
             $($(#[$about])* pub $required: $required_type,)*
             $($(#[$note])* #[serde(skip_serializing_if = "crate::row::is_default")] pub $optional: $optional_type,)*
-            /// All further fields that the API sent, by their names: those that are newer than this crate.
+            /// All further fields that the API sent, as JSON by their names: those that are newer than this crate. Empty if
+            /// there are none.
             #[serde(flatten)]
             pub extra: serde_json::Map<String, serde_json::Value>,
         }

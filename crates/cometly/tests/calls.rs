@@ -170,6 +170,21 @@ fn contacts() {
 }
 
 #[test]
+fn what_is_asked_for_twice_is_sent_once() {
+    let list = ListContacts::created_on("2026-11-24").include_all_emails().include_all_emails().build().unwrap();
+    let contact = GetContact::new(7).include_events().show_direct_touchpoints().include_events();
+    for (call, expected) in [
+        (
+            list.call(&api()),
+            "start_date=2026-11-24%2000%3A00%3A00&end_date=2026-11-24%2023%3A59%3A59&include_all_emails=1",
+        ),
+        (contact.call(&api()), "hide_direct_touchpoints=0&include_events=1"),
+    ] {
+        assert_eq!(call.to_request().unwrap().uri().query(), Some(expected));
+    }
+}
+
+#[test]
 fn companies() {
     check("list_companies", ListCompanies::all().per_page(5000).build().unwrap());
     check("get_company", GetCompany::new(1));

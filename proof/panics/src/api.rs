@@ -43,6 +43,7 @@ pub(crate) fn probes() {
     keep_traits!(Api: Debug, Clone, Drop);
 
     keep!(2 ApiBuilder::base_url);
+    keep!(1 ApiBuilder::base_url_from_env);
     keep!(2 ApiBuilder::user_agent);
     keep!(2 ApiBuilder::pacer);
     keep!(1 ApiBuilder::build);

@@ -13,7 +13,7 @@ use crate::{keep, keep_traits};
 
 /// A list, and an order of its export.
 #[derive(Clone, Copy)]
-struct List;
+pub(crate) struct List;
 
 impl Endpoint for List {
     type Output = Page<u64>;
@@ -133,6 +133,7 @@ pub(crate) fn probes() {
     keep!(1 Pages::<List>::lossy);
     keep!(1 Pages::<List>::rows_lossy);
     keep!(1 Pages::<List>::cursor);
+    keep!(1 Pages::<List>::is_at_end);
     keep!(1 Pages::<List>::pages);
     keep_traits!(Pages<List>: Debug, Drop);
     keep_traits!(PagesEnd: Debug, PartialEq, Drop);

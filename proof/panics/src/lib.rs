@@ -8,6 +8,7 @@ use cometly_core::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 mod api;
+mod client;
 mod errors;
 mod flow;
 mod operation;
@@ -59,6 +60,7 @@ pub(crate) struct Typed<'a> {
 #[unsafe(no_mangle)]
 pub extern "C" fn probes() {
     api::probes();
+    client::probes();
     errors::probes();
     flow::probes();
     operation::probes();

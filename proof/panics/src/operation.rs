@@ -98,6 +98,9 @@ pub(crate) fn probes() {
     keep_traits!(Question: Debug, Drop);
     keep!(1 SharedLane::from_fields);
     keep!(1 SharedLane::fields);
+    keep!(3 SharedLane::key);
+    keep!(1 SharedLane::under_way);
+    keep!(1 SharedLane::ends);
     keep!(3 SharedLane::answer);
     keep_traits!(SharedLane: Debug, Clone, Default, PartialEq);
     keep_traits!(InvalidSpace: Debug, Display, PartialEq, Error);

@@ -9,7 +9,7 @@ use crate::Result;
 
 use super::{
     program::Workspace,
-    row::{Cost, Row},
+    row::{Cost, Row, number},
 };
 
 /// Who is written by hand, and not another crate.
@@ -112,23 +112,6 @@ fn peers(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// With thousands set apart, or, where it is small, as a fraction.
-pub(super) fn number(value: f64) -> String {
-    if value.abs() < 100.0 {
-        return format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned();
-    }
-    let digits = format!("{value:.0}");
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
-    let mut shown = String::from(sign);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && digits.len().abs_diff(at).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
 pub(super) fn json(rows: &[Row]) -> String {
     let rows: Vec<String> = rows.iter().map(|row| format!("  {}", value(row))).collect();
     format!("[\n{}\n]\n", rows.join(",\n"))
@@ -184,12 +167,6 @@ fn machine() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_readable() {
-        let shown = [0.0, 2.0, 0.97, 1.0003, -12.5, 999.0, 1_234.4, -1_234_567.0].map(number);
-        assert_eq!(shown, ["0", "2", "0.97", "1.0003", "-12.5", "999", "1,234", "-1,234,567"]);
-    }
 
     #[test]
     fn the_json_is_one_array_of_rows_with_numbers_or_nothing() {

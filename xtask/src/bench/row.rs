@@ -1,7 +1,5 @@
 //! A row of the table.
 
-use super::report::number;
-
 /// What one piece of work costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cost {
@@ -60,6 +58,23 @@ impl Row {
     }
 }
 
+/// With thousands set apart, or, where it is small, as a fraction.
+pub(super) fn number(value: f64) -> String {
+    if value.abs() < 100.0 {
+        return format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
+    let mut shown = String::from(sign);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && digits.len().abs_diff(at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +88,12 @@ mod tests {
             most_allocations: Some(2.0),
             ..Row::default()
         }
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        let shown = [0.0, 2.0, 0.97, 1.0003, -12.5, 999.0, 1_234.4, -1_234_567.0].map(number);
+        assert_eq!(shown, ["0", "2", "0.97", "1.0003", "-12.5", "999", "1,234", "-1,234,567"]);
     }
 
     #[test]

@@ -9,14 +9,17 @@ use super::{CORE, PROBE};
 /// Calls of these are counted apart.
 const MEMORY: [&str; 3] = ["handle_error", "capacity_overflow", "handle_alloc_error"];
 
-/// Branches of std that no input reaches, and that its own functions keep all the same: what is called, in which function
-/// of std's as it is mangled, and why it is not reached.
-const UNREACHABLE: [(&str, &str, &str); 5] = [
+/// Branches that no input reaches, and that std's own functions or the compiler keep all the same: what is called, in which
+/// function of std's as it is mangled (the empty text for the compiler's own), and why it is not reached.
+const UNREACHABLE: [(&str, &str, &str); 8] = [
     ("expect_failed", "8Duration3new", "a `Duration` holds less than a second of nanoseconds"),
     ("panic_fmt", "7upgrade", "an `Arc` has fewer than 2^63 owners"),
     ("unwrap_failed", "14spec_to_string", "no `Display` that is made a text here fails"),
     ("unwrap_failed", "7Instant3now", "the clock of `Moment::now` is there"),
     ("panic_in_cleanup", "7Instant3now", "the clock of `Moment::now` is there"),
+    ("slice_index_fail", "3sys3env4unix", "`env::vars_os` divides a variable at a place within it"),
+    ("panic_in_cleanup", "3sys3env4unix", "`env::vars_os` divides a variable at a place within it"),
+    ("panic_const_async_fn_resumed", "", "a future is not polled after its end, says `Future::poll`"),
 ];
 
 /// Where std and what it is made of were compiled.
@@ -32,7 +35,7 @@ pub(super) struct Site {
     pub(super) callee: String,
     /// File and line, of the owner.
     pub(super) place: String,
-    /// Why it is not reached, if it is a branch of std's.
+    /// Why it is not reached, if it is a branch of std's or the compiler's.
     pub(super) unreachable: Option<&'static str>,
 }
 
@@ -116,7 +119,7 @@ fn site(call: Call, frames: &[(&str, &str)]) -> Site {
     let callee = own_name(&call.callee);
     let is_known = |(name, within, _): &&(&str, &str, &str)| {
         let mut of_std = frames.iter().take_while(|(_, place)| self::owner(place) == "std");
-        *name == callee && of_std.any(|(function, _)| function.contains(within))
+        *name == callee && (within.is_empty() || of_std.any(|(function, _)| function.contains(within)))
     };
     let unreachable = UNREACHABLE.iter().find(is_known).map(|(_, _, why)| *why);
     Site { owner, is_memory, place: place.to_owned(), function: call.function, callee: call.callee, unreachable }

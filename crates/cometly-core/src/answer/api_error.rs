@@ -61,9 +61,10 @@ impl ApiError {
     /// How long the server asks to wait before the next call: at most [`RateLimit::MAX_RETRY_AFTER`].
     ///
     /// Read from `Retry-After` in seconds, with or without a fraction, or as an HTTP-date; of several values the longest.
-    /// Without a length there, from `X-RateLimit-Reset`. A date and a reset are measured by the answer's own `Date`, since
-    /// the core has no clock. `None` if the server asks for no wait, or for one whose length cannot be read, as a date
-    /// without `Date`; retries and the [`Pacer`](crate::Pacer) then wait for one window.
+    /// Without a length there, from `X-RateLimit-Reset`: the second since the Unix epoch at which the window ends; a smaller
+    /// number is the seconds that are left, a larger one the millisecond. A date and a reset are measured by the answer's
+    /// own `Date`, since the core has no clock. `None` if the server asks for no wait, or for one whose length cannot be
+    /// read, as a date without `Date`; retries and the [`Pacer`](crate::Pacer) then wait for one window.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.wait().known()
@@ -73,7 +74,8 @@ impl ApiError {
         Wait::read(self.headers())
     }
 
-    /// What the answer says of the key that the call carried.
+    /// What the answer says of the key that the call carried. The table of [`AuthOutcome`](crate::AuthOutcome) has which
+    /// answer says what.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.kind().key_status(self.status(), || self.rate_limit())

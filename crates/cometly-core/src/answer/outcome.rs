@@ -89,7 +89,7 @@ pub enum UnexpectedCause {
     Proxy,
     /// The body is not the API's JSON but a page, or a proxy's own error.
     NotJson,
-    /// The answer is a success without a body. Whether the call was carried out is not known.
+    /// The answer is a 2xx whose body is empty or white space alone. Whether the call was carried out is not known.
     Empty,
     /// The body has a `Content-Encoding` that was not asked for.
     Encoded,

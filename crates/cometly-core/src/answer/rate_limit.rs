@@ -69,64 +69,58 @@ impl RateLimit {
 
 /// How long a server asks to wait before the next call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// It does not ask for a wait.
-    #[default]
-    None,
-    /// It asks for a wait whose length cannot be read: an unknown notation, or a date without a `Date` to measure it by.
-    /// It counts as one window.
-    Unreadable,
-    /// At most [`RateLimit::MAX_RETRY_AFTER`].
-    Known(Duration),
+pub(crate) struct Wait {
+    /// The longest wait that could be read, at most [`RateLimit::MAX_RETRY_AFTER`].
+    known: Option<Duration>,
+    /// Whether it asks for a wait whose length cannot be read: an unknown notation, or a date without a `Date` to measure
+    /// it by. That counts as one window.
+    is_unreadable: bool,
 }
 
 impl Wait {
+    /// It does not ask for a wait.
+    const NONE: Self = Self { known: None, is_unreadable: false };
+    const UNREADABLE: Self = Self { known: None, is_unreadable: true };
+
     /// Reads `Retry-After` ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)) and, if that gives
     /// no length, `X-RateLimit-Reset`. Of several values the longest counts. Dates are measured by the answer's own `Date`,
     /// so that no clock is needed.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let mut wait = Self::None;
+        let mut wait = Self::NONE;
         for value in headers.get_all(RETRY_AFTER) {
             wait = wait.longer(Self::of_value(value.as_bytes(), headers));
         }
-        if let Self::None | Self::Unreadable = wait {
-            wait = wait.longer(Self::until_reset(headers));
+        if wait.known.is_some() {
+            return wait;
         }
-        wait
+        match Self::until_reset(headers) {
+            // The end of the window is what a wait that cannot be read is taken for.
+            reset if reset.known.is_some() => reset,
+            reset => wait.longer(reset),
+        }
     }
 
+    /// The longest wait that could be read.
     pub(crate) fn known(self) -> Option<Duration> {
-        match self {
-            Self::Known(wait) => Some(wait),
-            Self::None | Self::Unreadable => None,
-        }
+        self.known
     }
 
     /// The wait, with one that cannot be read taken for `window`.
     pub(crate) fn or_window(self, window: Duration) -> Option<Duration> {
-        match self {
-            Self::Known(wait) => Some(wait),
-            Self::Unreadable => Some(window),
-            Self::None => None,
-        }
+        self.known.max(self.is_unreadable.then_some(window))
     }
 
     fn longer(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Known(one), Self::Known(other)) => Self::Known(one.max(other)),
-            (known @ Self::Known(_), _) | (_, known @ Self::Known(_)) => known,
-            (Self::None, Self::None) => Self::None,
-            _ => Self::Unreadable,
-        }
+        Self { known: self.known.max(other.known), is_unreadable: self.is_unreadable || other.is_unreadable }
     }
 
     fn capped(wait: Duration) -> Self {
-        Self::Known(wait.min(RateLimit::MAX_RETRY_AFTER))
+        Self { known: Some(wait.min(RateLimit::MAX_RETRY_AFTER)), ..Self::NONE }
     }
 
     /// A line of `Retry-After`, which may be a list. The comma within a date separates nothing.
     fn of_value(line: &[u8], headers: &HeaderMap) -> Self {
-        let mut wait = Self::None;
+        let mut wait = Self::NONE;
         let mut weekday: Option<&[u8]> = None;
         let mut rest = line;
         for member in line.split(|byte| *byte == b',') {
@@ -148,7 +142,7 @@ impl Wait {
     fn of_member(value: &[u8], headers: &HeaderMap) -> Self {
         let value = value.trim_ascii();
         if value.is_empty() {
-            return Self::None;
+            return Self::NONE;
         }
         if let Some(seconds) = digits(value) {
             // A wait must not shrink because it is too large for the type.
@@ -158,24 +152,29 @@ impl Wait {
             let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok());
             return match seconds {
                 Some(seconds) => Self::capped(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
-                None => Self::Unreadable,
+                None => Self::UNREADABLE,
             };
         }
         match (http_date(value), date(headers)) {
             (Some(until), Some(now)) => Self::capped(until.duration_since(now).unwrap_or_default()),
-            _ => Self::Unreadable,
+            _ => Self::UNREADABLE,
         }
     }
 
     fn until_reset(headers: &HeaderMap) -> Self {
-        match (RateLimit::once(headers, &RESET), date(headers)) {
-            (Some(reset), Some(now)) => {
-                let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                Self::capped(Duration::from_secs(reset).saturating_sub(now))
-            }
-            (Some(_), None) => Self::Unreadable,
-            (None, _) => Self::None,
-        }
+        const FIRST_SECOND: u64 = 1_000_000_000;
+        const FIRST_MILLISECOND: u64 = 100_000_000_000;
+
+        let now = || date(headers)?.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let Some(reset) = RateLimit::once(headers, &RESET) else { return Self::NONE };
+        // Cometly sends the second at which the window ends. What is no second since 2001 is, as other backends write it,
+        // the seconds that are left, or the millisecond.
+        let wait = match reset {
+            ..FIRST_SECOND => Some(Duration::from_secs(reset)),
+            FIRST_SECOND..FIRST_MILLISECOND => now().map(|now| Duration::from_secs(reset).saturating_sub(now)),
+            _ => now().map(|now| Duration::from_millis(reset).saturating_sub(now)),
+        };
+        wait.map_or(Self::UNREADABLE, Self::capped)
     }
 }
 
@@ -231,8 +230,9 @@ mod tests {
     // `docs/faults.md` 39 to 44.
     #[test]
     fn a_wait_in_any_notation_is_a_wait_and_never_too_short() {
-        let known = |seconds| Wait::Known(Duration::from_secs_f64(seconds));
-        let one: [(&str, Wait); 50] = [
+        let known = |seconds| Wait::capped(Duration::from_secs_f64(seconds));
+        let at_least = |seconds| Wait { is_unreadable: true, ..known(seconds) };
+        let one: [(&str, Wait); 51] = [
             ("0", known(0.0)),
             ("17", known(17.0)),
             (" 17\t", known(17.0)),
@@ -254,9 +254,10 @@ mod tests {
             ("7,5", known(7.0)),
             ("5, 59.2", known(59.2)),
             ("5,,", known(5.0)),
-            ("x, 5", known(5.0)),
-            ("soon, 5", known(5.0)),
-            ("5, x", known(5.0)),
+            ("x, 5", at_least(5.0)),
+            ("soon, 5", at_least(5.0)),
+            ("5, x", at_least(5.0)),
+            ("0, PT30S", at_least(0.0)),
             ("Tue, 24 Nov 2026 10:00:30 GMT, 5", known(30.0)),
             ("5, Tue, 24 Nov 2026 10:00:30 GMT", known(30.0)),
             ("Tue, 24 Nov 2026 10:00:30 GMT, Tue, 24 Nov 2026 10:00:40 GMT", known(40.0)),
@@ -268,26 +269,26 @@ mod tests {
             ("Tue, 24 Nov 2026 09:00:00 GMT", known(0.0)),
             ("Fri, 31 Dec 9999 23:59:59 GMT", known(YEAR)),
             // A value that says nothing.
-            ("", Wait::None),
-            (" , ", Wait::None),
+            ("", Wait::NONE),
+            (" , ", Wait::NONE),
             // A wait of a length that cannot be read.
-            ("Tue, 24 Nov 2026 25:00:30 GMT", Wait::Unreadable),
-            ("Tue, 24 Nov", Wait::Unreadable),
-            ("Tue,", Wait::Unreadable),
-            ("-1", Wait::Unreadable),
-            ("+5", Wait::Unreadable),
-            (".5", Wait::Unreadable),
-            ("1-2", Wait::Unreadable),
-            ("1.2.3", Wait::Unreadable),
-            ("0x10", Wait::Unreadable),
-            ("٣", Wait::Unreadable),
-            ("5 s", Wait::Unreadable),
-            ("5s", Wait::Unreadable),
-            ("5 minutes", Wait::Unreadable),
-            ("PT5S", Wait::Unreadable),
-            ("soon", Wait::Unreadable),
-            ("inf", Wait::Unreadable),
-            ("nan", Wait::Unreadable),
+            ("Tue, 24 Nov 2026 25:00:30 GMT", Wait::UNREADABLE),
+            ("Tue, 24 Nov", Wait::UNREADABLE),
+            ("Tue,", Wait::UNREADABLE),
+            ("-1", Wait::UNREADABLE),
+            ("+5", Wait::UNREADABLE),
+            (".5", Wait::UNREADABLE),
+            ("1-2", Wait::UNREADABLE),
+            ("1.2.3", Wait::UNREADABLE),
+            ("0x10", Wait::UNREADABLE),
+            ("٣", Wait::UNREADABLE),
+            ("5 s", Wait::UNREADABLE),
+            ("5s", Wait::UNREADABLE),
+            ("5 minutes", Wait::UNREADABLE),
+            ("PT5S", Wait::UNREADABLE),
+            ("soon", Wait::UNREADABLE),
+            ("inf", Wait::UNREADABLE),
+            ("nan", Wait::UNREADABLE),
         ];
         for (value, expected) in one {
             assert_eq!(read(&[("retry-after", value.as_bytes()), DATE]).1, expected, "{value}");
@@ -297,39 +298,51 @@ mod tests {
         let later = ("date", &b"Tue, 24 Nov 2026 10:00:01 GMT"[..]);
         let reset = ("x-ratelimit-reset", &b"1795514417"[..]);
         let at = ("date", &b"Tue, 24 Nov 2026 10:00:00 GMT"[..]);
-        let table: [(Headers<'_>, Wait); 17] = [
-            (&[], Wait::None),
-            (&[DATE], Wait::None),
+        let left = ("x-ratelimit-reset", &b"30"[..]);
+        let millisecond = ("x-ratelimit-reset", &b"1795514417500"[..]);
+        let over = ("x-ratelimit-reset", &b"1795514399"[..]);
+        let table: [(Headers<'_>, Wait); 23] = [
+            (&[], Wait::NONE),
+            (&[DATE], Wait::NONE),
             (&[("retry-after", b"5"), ("retry-after", b"7")], known(7.0)),
             (&[("retry-after", b"7"), ("retry-after", b"5")], known(7.0)),
-            (&[("retry-after", b"x"), ("retry-after", b"5")], known(5.0)),
-            (&[("retry-after", b"x"), ("retry-after", b"y")], Wait::Unreadable),
+            (&[("retry-after", b"x"), ("retry-after", b"5")], at_least(5.0)),
+            (&[("retry-after", b"x"), ("retry-after", b"y")], Wait::UNREADABLE),
             (&[("retry-after", b"5"), date, DATE], known(30.0)),
-            (&[("retry-after", b"\xff")], Wait::Unreadable),
+            (&[("retry-after", b"\xff")], Wait::UNREADABLE),
             // `Date` is missing, broken, or there are two that differ.
-            (&[date], Wait::Unreadable),
-            (&[date, ("retry-after", b"5")], known(5.0)),
-            (&[date, ("date", b"today")], Wait::Unreadable),
-            (&[date, DATE, later], Wait::Unreadable),
+            (&[date], Wait::UNREADABLE),
+            (&[date, ("retry-after", b"5")], at_least(5.0)),
+            (&[date, ("date", b"today")], Wait::UNREADABLE),
+            (&[date, DATE, later], Wait::UNREADABLE),
             (&[date, DATE, DATE], known(30.0)),
             // The end of the window, if `Retry-After` has no length.
             (&[reset, at], known(17.0)),
             (&[reset, at, ("retry-after", b"-1")], known(17.0)),
             (&[reset, at, ("retry-after", b"3")], known(3.0)),
-            (&[reset], Wait::Unreadable),
+            (&[reset], Wait::UNREADABLE),
+            (&[over, at], known(0.0)),
+            // As other backends write it: the seconds that are left, or the millisecond at which the window ends.
+            (&[left], known(30.0)),
+            (&[left, at, ("retry-after", b"-1")], known(30.0)),
+            (&[left, at, ("retry-after", b"3")], known(3.0)),
+            (&[millisecond, at], known(17.5)),
+            (&[millisecond], Wait::UNREADABLE),
         ];
         for (headers, expected) in table {
             assert_eq!(read(headers).1, expected, "{headers:?}");
         }
-        assert_eq!(read(&[("x-ratelimit-reset", b"1"), at]).1, known(0.0), "the window is over");
     }
 
     #[test]
     fn a_wait_that_cannot_be_read_counts_as_a_window() {
         let [second, window] = [1, 60].map(Duration::from_secs);
-        let waits = [Wait::None, Wait::Unreadable, Wait::Known(second)];
-        assert_eq!(waits.map(|wait| wait.or_window(window)), [None, Some(window), Some(second)]);
-        assert_eq!(waits.map(Wait::known), [None, None, Some(second)]);
+        let longer = Wait::capped(Duration::from_secs(90));
+        let waits = [Wait::NONE, Wait::UNREADABLE, Wait::capped(second), longer];
+        assert_eq!(waits.map(|wait| wait.or_window(window)), [None, Some(window), Some(second), longer.known]);
+        let beside = waits.map(|wait| wait.longer(Wait::UNREADABLE));
+        assert_eq!(beside.map(|wait| wait.or_window(window)), [Some(window), Some(window), Some(window), longer.known]);
+        assert_eq!(beside.map(Wait::known), [None, None, Some(second), longer.known]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, iter, ops::BitOr};
 
+use memchr::{memchr_iter, memchr2_iter};
+
 use super::json::read_escape;
 use crate::{ApiKey, key_ring::Keys};
 
@@ -58,23 +60,21 @@ fn rewrite(text: &str, max: usize, secret: impl Fn(&str) -> Option<usize>) -> St
 /// The keys that must not be shown.
 pub(super) struct Secrets<'a> {
     keys: &'a Keys,
-    /// A part of the current key that is in every text which holds the key or its secret half.
-    current: &'a [u8],
 }
 
 impl<'a> Secrets<'a> {
     pub(super) fn of(keys: &'a Keys) -> Self {
-        Self { keys, current: shortest(&keys.current) }
+        Self { keys }
     }
 
     /// Whether a key or its secret half is in a text, also as JSON may write it, `\/` for a slash, or a URL, `%2F`.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
-        self.shortest().any(|secret| is_in(text, secret)) || self.are_escaped_in(text)
+        self.all().any(|key| is_in(text, key)) || self.are_escaped_in(text)
     }
 
     fn are_escaped_in(&self, text: &[u8]) -> bool {
         has_escape(text)
-            && self.shortest().any(|secret| {
+            && self.all().map(shortest).any(|secret| {
                 (0..text.len())
                     .any(|at| starts(text, at, secret).is_some_and(|rest| len_escaped(rest, secret).is_some()))
             })
@@ -82,15 +82,12 @@ impl<'a> Secrets<'a> {
 
     /// Whether escaping a text can make a key of it.
     pub(super) fn have_backslash(&self) -> bool {
-        iter::once(&self.keys.current).chain(&self.keys.previous).any(|key| {
-            let whole = key.secrets().next().unwrap_or_default();
-            any(whole, |byte| byte == b'\\')
-        })
+        self.all().any(ApiKey::has_backslash)
     }
 
     /// Where a key begins at the end of a text that was cut and does not end there; the text's length if none does.
     pub(super) fn torn_at(&self, cut: &[u8]) -> usize {
-        let secrets = || iter::once(&self.keys.current).chain(&self.keys.previous).flat_map(ApiKey::secrets);
+        let secrets = || self.all().flat_map(ApiKey::secrets);
         let longest = secrets().map(<[u8]>::len).max().unwrap_or_default();
         // Each character may be written as an escape of six.
         let first = cut.len().saturating_sub(longest.saturating_mul(6));
@@ -99,18 +96,17 @@ impl<'a> Secrets<'a> {
         (first..cut.len()).find(is_torn).unwrap_or(cut.len())
     }
 
-    fn shortest(&self) -> impl Iterator<Item = &'a [u8]> {
-        iter::once(self.current).chain(self.keys.previous.iter().map(shortest))
+    fn all(&self) -> impl Iterator<Item = &'a ApiKey> {
+        iter::once(&self.keys.current).chain(&self.keys.previous)
     }
 
     /// The length of the key at the beginning of a text: the longest one, as one key may be the beginning of another.
     fn at_start_of(&self, text: &[u8]) -> Option<usize> {
-        let secrets = iter::once(&self.keys.current).chain(&self.keys.previous).flat_map(ApiKey::secrets);
-        secrets.filter_map(|secret| len_at_start(text, secret)).max()
+        self.all().flat_map(ApiKey::secrets).filter_map(|secret| len_at_start(text, secret)).max()
     }
 }
 
-/// The last is in all others.
+/// What is in every text that holds the key or its secret half.
 fn shortest(key: &ApiKey) -> &[u8] {
     key.secrets().last().unwrap_or_default()
 }
@@ -121,9 +117,10 @@ fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
 
 /// Whether a text may hold an escape of JSON's or of a URL's. The `%` of `width: 100%` is none.
 fn has_escape(text: &[u8]) -> bool {
-    let is_percent_escape = |at: &[u8]| matches!(at, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit));
-    any(text, |byte| matches!(byte, b'\\' | b'%'))
-        && (any(text, |byte| byte == b'\\') || text.windows(3).any(is_percent_escape))
+    memchr2_iter(b'\\', b'%', text).any(|at| match text.get(at..) {
+        Some([b'%', first, second, ..]) => first.is_ascii_hexdigit() && second.is_ascii_hexdigit(),
+        escape => matches!(escape, Some([b'\\', ..])),
+    })
 }
 
 /// The text from a place on, if the secret may begin there: one byte rules out most places.
@@ -182,33 +179,14 @@ fn is_torn(text: &[u8], secret: &[u8]) -> bool {
     false
 }
 
-/// Looks for the first and the last byte of the secret at once, in many places at a time, and compares where both are.
-fn is_in(text: &[u8], secret: &[u8]) -> bool {
-    const STEP: usize = 32;
-
-    let ([first, ..], [.., last]) = (secret, secret) else { return false };
-    let ends = text.get(secret.len().saturating_sub(1)..).unwrap_or_default();
-    let starts = text.get(..ends.len()).unwrap_or_default();
-    let may_begin = |starts: &[u8], ends: &[u8]| {
-        // Both are compared, so that no branch keeps it from going over many places at once.
-        let both = starts.iter().zip(ends).map(|(start, end)| u8::from(start == first) & u8::from(end == last));
-        both.fold(0, BitOr::bitor) != 0
-    };
-    let begins = |at: usize, starts: &[u8], ends: &[u8]| {
-        may_begin(starts, ends) && {
-            let places = text.get(at..).unwrap_or_default().windows(secret.len()).take(STEP);
-            places.filter(|place| place.first() == Some(first)).any(|place| place == secret)
-        }
-    };
-    match (starts.last_chunk::<STEP>(), ends.last_chunk::<STEP>()) {
-        (Some(last_starts), Some(last_ends)) => {
-            let chunks = starts.chunks_exact(STEP).zip(ends.chunks_exact(STEP)).zip((0..).step_by(STEP));
-            chunks.into_iter().any(|((starts, ends), at)| begins(at, starts, ends))
-                // The rest, with some of what came before.
-                || begins(starts.len().saturating_sub(STEP), last_starts, last_ends)
-        }
-        _ => begins(0, starts, ends),
-    }
+/// Looks for the key's rarest byte, and compares what is around it.
+fn is_in(text: &[u8], key: &ApiKey) -> bool {
+    let secret = shortest(key);
+    let (rarest, before) = key.rarest();
+    memchr_iter(rarest, text).any(|at| {
+        let begin = at.checked_sub(before).and_then(|at| text.get(at..));
+        begin.is_some_and(|begin| begin.starts_with(secret))
+    })
 }
 
 fn is_plain(text: &[u8]) -> bool {

@@ -21,7 +21,7 @@ pub struct Reply<B> {
 }
 
 impl<B> Reply<B> {
-    /// The HTTP status: 200, 201 for something created, 202 for something queued.
+    /// The HTTP status, a 2xx: 200, 201 for something created, 202 for something queued.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
@@ -52,13 +52,13 @@ impl<B> Reply<B> {
         self.attempts
     }
 
-    /// The body as it came, not yet read as JSON.
+    /// The body as it came, without a content encoding, and not yet read as JSON.
     #[must_use]
     pub fn body(&self) -> &B {
         &self.body
     }
 
-    /// The body as it came, by value.
+    /// The body as it came, without a content encoding, by value.
     #[must_use]
     pub fn into_body(self) -> B {
         self.body
@@ -87,7 +87,7 @@ impl<B: AsRef<[u8]>> Reply<B> {
 }
 
 impl<B> Reply<B> {
-    /// The same reply with another type for its body.
+    /// The same reply with another type for its body; `map` is called once.
     #[must_use]
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> Reply<C> {
         let Self { status, headers, attempts, call, body } = self;

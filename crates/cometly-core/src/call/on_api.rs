@@ -82,7 +82,8 @@ impl Api {
     ///   path may be any path of that origin, under the base URL's or not.
     /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP client
     ///   resolves it and another does not, so it is not known which resource the key goes to.
-    /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection.
+    /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection, as after
+    ///   an earlier `authorize`.
     /// - [`RequestError::TooManyHeaders`] if there is no room left for ours in its [`http::HeaderMap`].
     /// - [`RequestError::Method`] for a method that the API does not have.
     ///

@@ -40,16 +40,17 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
 
     /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
     /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
-    /// way is not cut short. A second call replaces the limit.
+    /// way is not cut short. A second call replaces the limit, and its time counts from the next step.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
 
     /// The next item; `None` at the end. After an error, the next call goes on where the flow was.
     ///
-    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The order of an export is
-    /// the exception, since it may have arrived: it is not sent again, and `next` fails with [`FlowError::OrderLost`] until the
-    /// flow, taken out by [`into_flow`](Self::into_flow), is allowed to [`order_again`](crate::ExportJob::order_again).
+    /// The future can be dropped: no item is lost, and the next call sends again what was under way. The call that orders an
+    /// export is the exception, since it may have arrived: it is not sent again, and `next` fails with
+    /// [`FlowError::OrderLost`] until the flow, taken out by [`into_flow`](Self::into_flow), is allowed to
+    /// [`order_again`](crate::ExportJob::order_again).
     ///
     /// # Errors
     /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised
@@ -120,8 +121,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
     }
 
     /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
-    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
-    /// [`order_again`](crate::ExportJob::order_again).
+    /// and sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again,
+    /// and the flow fails with [`FlowError::OrderLost`] until [`order_again`](crate::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// A client that waits for its answers, as [`BlockingRun`] needs it: with these three functions a client can run any
-/// [`Flow`](crate::Flow). For authors of clients.
+/// A client that blocks its thread until the answer comes, as [`BlockingRun`] needs it: with these three functions a client
+/// can run any [`Flow`](crate::Flow). For authors of clients.
 pub trait BlockingClient {
     /// The client's own error: the source of its [`CallError`]s.
     type Source;
@@ -26,8 +26,8 @@ pub trait BlockingClient {
     fn sleep(&self, pause: Duration);
 }
 
-/// A flow (a job of several calls, such as all pages of a list) that runs on a client that waits for its answers. It is an
-/// iterator of the flow's items and ends after an error; [`try_next`](Self::try_next) goes on after one.
+/// A flow (a job of several calls, such as all pages of a list) that runs on a blocking client. It is an iterator of the
+/// flow's items that ends for good after an error; [`try_next`](Self::try_next) of the same run still goes on then.
 ///
 /// ```
 /// # use std::{thread, time::Duration};
@@ -73,7 +73,7 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
 
     /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
     /// [`FlowError::OutOfTime`] when the time is used up, or before a wait that does not fit into what is left. A call under
-    /// way is not cut short. A second call replaces the limit.
+    /// way is not cut short. A second call replaces the limit, and its time counts from the next step.
     pub fn within(self, time: Duration) -> Self {
         Self { running: self.running.within(time), ..self }
     }
@@ -113,9 +113,9 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         self.running.flow()
     }
 
-    /// The flow, which goes on where it was when it is run again, on this client or another one. The order of an export whose
-    /// answer was lost is not sent again: that fails with [`FlowError::OrderLost`] until
-    /// [`order_again`](crate::ExportJob::order_again).
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call that failed is sent
+    /// again then. The call that orders an export is the exception if its answer was lost, since it may have arrived: it is
+    /// not sent again, and the flow fails with [`FlowError::OrderLost`] until [`order_again`](crate::ExportJob::order_again).
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

@@ -10,9 +10,11 @@ use crate::{
     Api, BaseUrl, Call, CallError, FlowError, InvalidBaseUrl, Moment, Reply, TransportError, UrlProblem,
     answer::{Wait, http_date},
     clock::Clock,
+    retry::DOCUMENTED_WINDOW,
 };
 
-/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read.
+/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read. They are
+/// those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to `https` only (or
 /// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. A download that
@@ -105,9 +107,9 @@ pub enum Fetch {
     /// Read a piece of the body. Then call [`Download::on_read`] with its length, 0 at the end of the body, or
     /// [`on_break`](Download::on_break) if it cannot be read.
     Read,
-    /// Send this call to the API, for a fresh URL. Then call [`Download::on_renewed`].
+    /// Send this call to the API, for a fresh URL. Then call [`Download::on_renewed`] with the reply of a success.
     Renew(Call),
-    /// Let this much time pass, then call [`Download::next`] again.
+    /// Let this much time pass, an hour at most, then call [`Download::next`] again.
     Wait(Duration),
     /// The whole file was read.
     End,
@@ -147,9 +149,10 @@ impl Download {
         })
     }
 
-    /// Skips the first `position` bytes of the file, which are there already, mostly from another process. `validator` is the
-    /// text that [`validator`](Download::validator) gave for them: if the file is another one now, the download fails with
-    /// [`FlowError::FileChanged`]. Without it, a changed file is noticed only if it is shorter than `position`.
+    /// Skips the first `position` bytes of the file, which are there already, mostly from another process; by default none. A
+    /// second call replaces both. `validator` is the text that [`validator`](Download::validator) gave for them: if the file
+    /// is another one now, the download fails with [`FlowError::FileChanged`]. Without it, or if it is neither a strong
+    /// `ETag` nor a date, a changed file is noticed only if it is shorter than `position`.
     #[must_use]
     pub fn resume(mut self, position: u64, validator: Option<&str>) -> Self {
         self.position = position;
@@ -158,7 +161,8 @@ impl Download {
         self
     }
 
-    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written.
+    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written: position, length and
+    /// validator are those of a new download.
     pub fn restart(&mut self) {
         (self.position, self.len, self.validator) = (0, None, None);
         (self.vain, self.renewals) = (0, 0);
@@ -232,12 +236,14 @@ impl Download {
         request
     }
 
-    /// Takes the status and headers of the answer to [`Fetch::Open`]. A status by which an expired URL is refused (400, 401,
-    /// 403, 404, 410) makes the download ask for a fresh URL; 408, 429 and 5xx make it wait and open the file again.
+    /// Takes the status and headers of the answer to [`Fetch::Open`]. A 200 for the whole file and a 206 from its position
+    /// open the body; a 416 ends the download if all bytes are there. 400, 401, 403, 404 and 410, by which an expired URL is
+    /// refused, make it ask for a fresh URL; 408, 429 and 5xx are an [`on_break`](Self::on_break), after the `Retry-After` if
+    /// that is longer (an hour at most).
     ///
     /// # Errors
-    /// [`FlowError::FileRefused`] for any other status, and if two fresh URLs in a row were refused too;
-    /// [`FlowError::FileChanged`] if the download cannot be resumed at its position.
+    /// [`FlowError::FileRefused`] for a status that is not named here, and if two fresh URLs in a row were refused too;
+    /// [`FlowError::FileChanged`] if a 200, 206 or 416 does not fit the position, the length or the validator.
     pub fn on_head(&mut self, status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), FlowError> {
         match status.as_u16() {
             200 if self.position == 0 => self.open(content_len(headers), None, headers),
@@ -265,7 +271,8 @@ impl Download {
                 Ok(())
             }
             408 | 429 | 500..=599 => {
-                self.break_off(now, Wait::read(headers).known().unwrap_or_default().min(MAX_RETRY_AFTER));
+                let wait = Wait::read(headers).or_window(DOCUMENTED_WINDOW).unwrap_or_default();
+                self.break_off(now, wait.min(MAX_RETRY_AFTER));
                 Ok(())
             }
             _ => {

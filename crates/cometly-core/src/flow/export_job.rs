@@ -18,8 +18,8 @@ pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
     fn status_call(api: &Api, id: &ExportId) -> Call;
 }
 
-/// The id of an export: 1 to 128 ASCII letters, digits, `-` and `_`. Stored as text (`Display`, [`FromStr`]), it lets another
-/// process go on with [`ExportJob::resume`](crate::ExportJob::resume).
+/// The id of an export: 1 to 128 ASCII letters, digits, `-` and `_`. [`FromStr`] fails with [`InvalidExportId`] for any other
+/// text. Stored as text (`Display`), it lets another process go on with [`ExportJob::resume`](crate::ExportJob::resume).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportId(Box<str>);
 
@@ -256,14 +256,17 @@ const WINDOW: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl<E: ExportOrder> ExportJob<E> {
-    /// Orders an export and waits until it is completed, at most a day unless [`within`](ExportJob::within) says otherwise.
+    /// A job that orders an export and waits until it is completed; nothing is sent before it is run. It fails with
+    /// [`FlowError::ExportTooSlow`] after a day, unless [`within`](ExportJob::within) says otherwise, with
+    /// [`FlowError::ExportFailed`] if the export fails, and with [`FlowError::OrderLost`] if the answer to the order is lost.
     #[must_use]
     pub fn new(order: E) -> Self {
         Self::begin(Some(order), State::Ordered)
     }
 
     /// Waits for an export that was ordered before, mostly by another process; orders nothing. The job fails with
-    /// [`FlowError::UnknownExport`] if the API has no export with this id.
+    /// [`FlowError::UnknownExport`] if the API has no export with this id, with [`FlowError::ExportTooSlow`] after a day,
+    /// unless [`within`](ExportJob::within) says otherwise, and with [`FlowError::ExportFailed`] if the export fails.
     #[must_use]
     pub fn resume(id: ExportId) -> Self {
         Self::begin(None, State::Waiting(id))
@@ -291,7 +294,7 @@ impl<E: ExportOrder> ExportJob<E> {
 }
 
 impl<E> ExportJob<E> {
-    /// The id of the export; `None` until its order was answered.
+    /// The id of the export; `None` until its order was answered, never after [`resume`](ExportJob::resume).
     #[must_use]
     pub fn export_id(&self) -> Option<&ExportId> {
         match &self.state {

@@ -123,8 +123,9 @@ impl Lines {
         Self { buffer: Vec::new(), start: 0, searched: 0, found: None, max_len, is_whole: false, given: 0, position: 0 }
     }
 
-    /// Adds a piece of the file, which may begin and end within a line. Take all its lines with [`next_line`](Lines::next_line)
-    /// before the next piece: lines that were not taken are kept in memory.
+    /// Adds a piece of the decompressed file, of any length; it may begin and end within a line. Take all its lines with
+    /// [`next_line`](Lines::next_line) before the next piece: lines that were not taken are kept in memory. A line that is
+    /// too long is an error of `next_line`.
     pub fn push(&mut self, piece: &[u8]) {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.searched = self.searched.saturating_sub(self.start);
@@ -134,7 +135,8 @@ impl Lines {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// Says that there is no further piece. The last line is then given even if it has no line break.
+    /// Says that there is no further piece; a second call changes nothing. The last line is then given even if it has no line
+    /// break.
     pub fn finish(&mut self) {
         self.is_whole = true;
     }
@@ -213,7 +215,8 @@ impl Lines {
         self.given
     }
 
-    /// How many bytes lie before the next line: the sum of all lines that were given or passed over, with their line breaks.
+    /// How many of the bytes that were [pushed](Lines::push) lie before the next line: the sum of all lines that were given
+    /// or passed over, with their line breaks.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position

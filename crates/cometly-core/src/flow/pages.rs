@@ -21,8 +21,8 @@ use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 
 /// The place where a page of a list begins, as the server named it: an opaque text of 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
 ///
-/// It can be stored as text (`Display`, [`FromStr`]), so that another process can go on with
-/// [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
+/// It can be stored as text (`Display`, [`FromStr`], which fails with [`InvalidCursor`]), so that another process can go on
+/// with [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
@@ -149,12 +149,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
         let mut rows = None;
         let (mut next, mut is_first) = (NextPage::Missing, false);
-        while let Some(name) = map.next_key::<Text<'_>>()? {
+        while let Some(name) = map.next_key::<Name<'_>>()? {
             match &*name.0 {
                 "data" => rows = Some(map.next_value()?),
                 "next_cursor" => {
-                    let cursor: Option<Text<'_>> = map.next_value()?;
-                    next = match cursor.as_ref().map(|cursor| (cursor.0.len(), cursor.0.parse())) {
+                    let cursor: Option<String> = map.next_value()?;
+                    next = match cursor.as_ref().map(|cursor| (cursor.len(), cursor.parse())) {
                         None | Some((0, _)) => NextPage::None,
                         Some((_, Ok(cursor))) => NextPage::At(cursor),
                         Some((len, Err(_))) => NextPage::TooLong(len),
@@ -169,28 +169,37 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
     }
 }
 
-/// A text that is borrowed where it can be.
-struct Text<'a>(Cow<'a, str>);
+/// The name of a field, borrowed where it can be. It is read lossily: a lone surrogate in the name of an unknown field costs
+/// that character and not the page.
+struct Name<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowed;
-        impl<'de> Visitor<'de> for Borrowed {
-            type Value = Text<'de>;
+        struct Lossy;
+        impl<'de> Visitor<'de> for Lossy {
+            type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Name<'de>, E> {
+                Ok(Name(String::from_utf8_lossy(name)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<Name<'de>, E> {
+                Ok(Name(String::from_utf8_lossy(name).into_owned().into()))
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
             }
         }
-        deserializer.deserialize_str(Borrowed)
+        deserializer.deserialize_bytes(Lossy)
     }
 }
 
@@ -458,8 +467,8 @@ pub struct Rows<E: Endpoint> {
 }
 
 impl<E: Endpoint> Rows<E> {
-    /// Leaves out the first `rows` rows of the next page, which an earlier run took: at most that one page. A second call
-    /// replaces the number.
+    /// Leaves out the first `rows` rows of the next page, which an earlier run took: at most that one page, and none by
+    /// default. A second call replaces the number.
     #[must_use]
     pub fn skip(mut self, rows: usize) -> Self {
         // Counted from now on, so that a run that ends before its first page loses no place.

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use super::{Failure, Flow, FlowError, Step, Then};
 use crate::{Api, Moment, Reply, clock::Clock};
 
-/// A flow under way, with what it gave at its end and how long it may take. For authors of clients.
+/// A flow that is driven: it adds a limit of time to the flow, and keeps the flow's output once it has ended. For authors of
+/// clients.
 ///
-/// It is a [`Flow`] itself, so a driver is one loop of four arms around [`next`](Flow::next) and [`settle`](Flow::settle).
+/// It is a [`Flow`] itself, with the output `()`: a driver is one loop of four arms (send, sleep, yield, end) around
+/// [`next`](Flow::next) and [`settle`](Flow::settle).
 pub struct Running<F: Flow> {
     flow: F,
     output: Option<F::Output>,
@@ -34,15 +36,15 @@ impl<F: Flow> Running<F> {
         self
     }
 
-    /// The flow, to read from it how far it is.
+    /// The flow, to read from it how far it is. It can be read at any time, also after an error.
     #[must_use]
     pub fn flow(&self) -> &F {
         &self.flow
     }
 
     /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
-    /// and sent again then, but not the order of an export: that fails with [`FlowError::OrderLost`] until
-    /// [`order_again`](crate::ExportJob::order_again).
+    /// and sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again,
+    /// and the flow fails with [`FlowError::OrderLost`] until [`order_again`](crate::ExportJob::order_again).
     #[must_use]
     pub fn into_flow(self) -> F {
         self.flow

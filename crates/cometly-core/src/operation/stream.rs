@@ -13,9 +13,9 @@ impl Attempt {
     /// Whether an answer is a success, by its head and a piece of its body; `None` if the piece is white space only, so that
     /// the next one decides.
     ///
-    /// A client that hands bodies on in pieces asks this of each piece until the answer is `Some`. If it is true, it gives
-    /// [`finish`](Self::finish) a body that shows the pieces so far, and the rest is read later. If it is false, the client
-    /// reads the body to its end first.
+    /// A client that hands bodies on in pieces asks this of each piece until the answer is `Some`. If it is true, the client
+    /// gives [`finish`](Self::finish) a body whose `as_ref` is the pieces so far, and reads the rest later. If it is false,
+    /// or the body ends first, the client gives `finish` the whole body.
     #[must_use]
     pub fn begins_success(&self, head: &Parts, piece: &[u8]) -> Option<bool> {
         if is_blank(piece) { None } else { Some(begins_success(head, piece)) }

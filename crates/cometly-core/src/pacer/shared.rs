@@ -158,7 +158,7 @@ pub struct BadAnswer {
 }
 
 impl Mailbox {
-    /// The next question to carry to the engine; `None` if there is none now.
+    /// The next question to carry to the engine; `None` if there is none now. Each question is given once.
     #[must_use]
     pub fn next_question(&self) -> Option<Question> {
         loop {
@@ -174,8 +174,8 @@ impl Mailbox {
     /// pacer asked, the pacer has gone on alone, and itself gives back what the answer grants.
     ///
     /// # Errors
-    /// [`BadAnswer`] if it has a wrong number of integers; the pacer then goes on alone for 1 to 30 s, as after
-    /// [`away`](Mailbox::away).
+    /// [`BadAnswer`] if it has another number of integers than [`SharedLane::ANSWER`], 13; the pacer then goes on alone for 1
+    /// to 30 s, as after [`away`](Mailbox::away).
     pub fn answer(&self, question: Question, answer: &[u64], now: Moment) -> Result<(), BadAnswer> {
         let Ok(answer) = <[u64; SharedLane::ANSWER]>::try_from(answer) else {
             self.away(now);
@@ -205,8 +205,8 @@ impl Mailbox {
         state.away_until = state.away_until.min(super::endpoint::clock(now));
     }
 
-    /// Whether the pacer is gone, with its clones and all their calls, waiting or under way. There will be no further question
-    /// to carry, so the thread that carries them can end.
+    /// Whether the pacer is gone, with its clones and all their calls, waiting or under way. There will be no further
+    /// question to carry, so the thread that carries them can end. Once this is true, it stays true.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         Arc::strong_count(&self.post) == 1
@@ -229,13 +229,15 @@ impl Mailbox {
 }
 
 impl Question {
-    /// The name of the state that the engine has to ask: the key in Redis, as [`SharedLane::key`] makes it.
+    /// The name under which the engine keeps the state of this endpoint, such as the key in Redis: what [`SharedLane::key`]
+    /// makes. The engine is what all processes reach and what runs the rule of [`SharedLane`].
     #[must_use]
     pub fn key(&self) -> String {
         self.key.clone()
     }
 
-    /// The integers to give to [`SharedLane::answer`], as they are.
+    /// What this process reports and asks, for [`SharedLane::answer`], in this order and unchanged: 8 integers for each
+    /// event, at least one event and at most 65.
     #[must_use]
     pub fn events(&self) -> &[u64] {
         &self.events

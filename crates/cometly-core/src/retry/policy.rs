@@ -6,7 +6,7 @@ use crate::RetryBudget;
 
 /// When a call is sent again, how long to wait before, and how long all of it may take.
 ///
-/// Three to choose from, and setters to change them:
+/// Three to choose from, and setters to change them, of which the last call counts:
 ///
 /// | | attempts | whole call | waits at most | for |
 /// | --- | --- | --- | --- | --- |
@@ -129,15 +129,16 @@ impl RetryPolicy {
         self
     }
 
-    /// How long the whole call may take, all attempts and waits included; 60 s by default. The client's own time-out, if it has
-    /// one, comes first, unless this policy is the call's.
+    /// How long the whole call may take, all attempts and waits included; 60 s by default. Zero fails every call before it is
+    /// sent. The client's own time-out, if it has one, comes first, unless this policy is the call's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = Some(timeout);
         self
     }
 
-    /// The budget that pays for retries after failures, to be shared with other policies. By default each new policy has one of
-    /// its own with a reserve of 10, which its clones share.
+    /// The budget that pays for retries after failures, to be shared with other policies: a retry takes what ten calls bring
+    /// in, whatever they are answered. Without enough left, a failure ends the call; with [`within`](Self::within) it only
+    /// waits longer. By default each new policy has a budget of its own with a reserve of 10 retries, which its clones share.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
         self

@@ -42,7 +42,7 @@ impl Access {
             // The token leaves the address bar, and the browser has it from now on.
             return Some(self.welcome(parts.uri.path(), token));
         }
-        let message = "the token is missing that is printed at the start: open the page with ?token=…, or send the header                        Authorization: Bearer …";
+        let message = "the token is missing that is printed at the start: open the page with ?token=…, or send the header Authorization: Bearer …";
         Some(error(StatusCode::UNAUTHORIZED, message))
     }
 

@@ -19,7 +19,7 @@ const LISTS: [&str; 3] = ["/events", "/contacts", "/companies"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FaultId(u64);
 
-/// A fault that is switched on; from [`Emulator::faults`](crate::Emulator::faults).
+/// A fault that is switched on, as it was when it was listed; from [`Emulator::faults`](crate::Emulator::faults).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InjectedFault {
@@ -27,7 +27,7 @@ pub struct InjectedFault {
     pub id: FaultId,
     /// The fault, as it was injected.
     pub fault: Fault,
-    /// How many calls the fault has struck so far.
+    /// How many calls the fault had struck when it was listed.
     pub struck: u64,
     /// How many calls it might have struck, if it had struck all.
     met: u64,

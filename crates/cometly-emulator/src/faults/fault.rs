@@ -108,8 +108,9 @@ impl Fault {
     }
 
     /// Answers as you say, with any status from 200 to 599 (500 for any other number), without a body and with no header but
-    /// those that [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, the path may be one that the
-    /// emulator does not serve, and the call is not carried out.
+    /// those that [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that
+    /// the emulator does not serve. By default it strikes every call until it is switched off, and [none is carried
+    /// out](Self::carried_out).
     ///
     /// ```
     /// use cometly_emulator::{Emulator, Fault};
@@ -128,9 +129,9 @@ impl Fault {
         Self::instead(Kind::Stub(Arc::new(Stub { status, ..Stub::default() })))
     }
 
-    /// Adds a header to a [`stub`](Self::stub); the same name may be added several times. A name or a value that HTTP does not
-    /// allow, and `Content-Length`, `Transfer-Encoding` and `Connection`, which follow from the body, are left out. On any
-    /// other fault this has no effect.
+    /// Adds a header to a [`stub`](Self::stub); the same name may be added several times. It is left out if HTTP does not
+    /// allow its name or value, and if it is `Content-Length`, `Transfer-Encoding` or `Connection`, which the emulator sets
+    /// itself. On any other fault this has no effect.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let Kind::Stub(stub) = &mut self.kind
             && let Ok((name, value)) = header(name, value)
@@ -140,7 +141,8 @@ impl Fault {
         self
     }
 
-    /// Sets the body of a [`stub`](Self::stub), in place of an earlier one. On any other fault this has no effect.
+    /// Sets the body of a [`stub`](Self::stub), in place of an earlier one. On any other fault this has no effect. Without
+    /// this call the body is empty.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         if let Kind::Stub(stub) = &mut self.kind {
             Arc::make_mut(stub).body = body.into();
@@ -148,188 +150,212 @@ impl Fault {
         self
     }
 
-    /// Answers 401, as for an unknown key. The call is not carried out.
+    /// Answers 401, as for an unknown key. By default it strikes every call until it is switched off, and [none is carried
+    /// out](Self::carried_out).
     pub fn unauthenticated() -> Self {
         Self::instead(Kind::Unauthenticated)
     }
 
     /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. With
-    /// [`after`](Self::after), this is a key that is revoked in the middle of the work.
+    /// [`after`](Self::after), this is a key that is revoked in the middle of the work. By default it strikes every call
+    /// until it is switched off.
     pub fn revoked_key() -> Self {
         Self::instead(Kind::RevokedKey)
     }
 
-    /// Answers 403, `This action is unauthorized.`, with rate headers where there is a limit. The call is not carried out.
+    /// Answers 403, `This action is unauthorized.`, with rate headers where there is a limit. By default it strikes every
+    /// call until it is switched off, and none is carried out.
     pub fn forbidden() -> Self {
         Self::instead(Kind::Forbidden)
     }
 
-    /// Answers 403, `Your subscription is inactive.`, with rate headers where there is a limit. The call is not carried out.
+    /// Answers 403, `Your subscription is inactive.`, with rate headers where there is a limit. By default it strikes every
+    /// call until it is switched off, and none is carried out.
     pub fn inactive_subscription() -> Self {
         Self::instead(Kind::InactiveSubscription)
     }
 
-    /// Answers 429 with this number of seconds in `Retry-After`. The call is not carried out, and the emulator's own count
-    /// stays as it is.
+    /// Answers 429 with this number of seconds in `Retry-After`. By default it strikes every call until it is switched off,
+    /// and [none is carried out](Self::carried_out). The emulator's own count of a call that is not carried out stays as it
+    /// is.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::instead(Kind::TooManyRequests { seconds: retry_after_seconds })
     }
 
-    /// Answers with this 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer writes it. A
-    /// status that is none of 500 to 599 becomes 500. The call is not carried out, unless [`carried_out`](Self::carried_out)
-    /// says so.
+    /// Answers with this 5xx: 500 and 503 as Laravel writes them, any other as a page of HTML, as a load balancer writes it.
+    /// A status that is none of 500 to 599 becomes 500. By default it strikes every call until it is switched off, and [none
+    /// is carried out](Self::carried_out).
     pub fn server_error(status: u16) -> Self {
         let status = if (500..600).contains(&status) { status } else { 500 };
         Self::instead(Kind::ServerError { status })
     }
 
-    /// Answers 503 with an HTTP-date in `Retry-After`, `seconds` from now by the emulator's clock. The call is not carried out.
+    /// Answers 503 with an HTTP-date in `Retry-After`: `seconds` after the call, by the emulator's clock, at most the end of
+    /// the year 9999. By default it strikes every call until it is switched off, and [none is carried
+    /// out](Self::carried_out).
     pub fn maintenance(seconds: u64) -> Self {
         Self::instead(Kind::Maintenance { seconds })
     }
 
-    /// Answers 302 to the login page. The call is not carried out.
+    /// Answers 302 to the login page. By default it strikes every call until it is switched off, and [none is carried
+    /// out](Self::carried_out).
     pub fn login_redirect() -> Self {
         Self::instead(Kind::LoginRedirect)
     }
 
-    /// Answers 403 with `cf-mitigated: challenge` and a page of HTML, as Cloudflare does. The call is not carried out.
+    /// Answers 403 with `cf-mitigated: challenge` and a page of HTML, as Cloudflare does. By default it strikes every call
+    /// until it is switched off, and [none is carried out](Self::carried_out).
     pub fn cloudflare_challenge() -> Self {
         Self::instead(Kind::CloudflareChallenge)
     }
 
-    /// Answers 403 with a page of HTML and no header that names Cloudflare. The call is not carried out.
+    /// Answers 403 with a page of HTML and no header that names Cloudflare. By default it strikes every call until it is
+    /// switched off, and [none is carried out](Self::carried_out).
     pub fn cloudflare_block() -> Self {
         Self::instead(Kind::CloudflareBlock)
     }
 
-    /// Answers 202 with `x-amzn-waf-action: challenge` and no body, as AWS WAF does. The call is not carried out.
+    /// Answers 202 with `x-amzn-waf-action: challenge` and no body, as AWS WAF does. By default it strikes every call until
+    /// it is switched off, and [none is carried out](Self::carried_out).
     pub fn waf_challenge() -> Self {
         Self::instead(Kind::WafChallenge)
     }
 
-    /// Answers 405 with `x-amzn-waf-action: captcha`, as AWS WAF does. The call is not carried out.
+    /// Answers 405 with `x-amzn-waf-action: captcha`, as AWS WAF does. By default it strikes every call until it is switched
+    /// off, and [none is carried out](Self::carried_out).
     pub fn waf_captcha() -> Self {
         Self::instead(Kind::WafCaptcha)
     }
 
-    /// Answers 200 with a page of HTML, as a captive portal does. The call is not carried out.
+    /// Answers 200 with a page of HTML, as a captive portal does. By default it strikes every call until it is switched off,
+    /// and [none is carried out](Self::carried_out).
     pub fn html_page() -> Self {
         Self::instead(Kind::HtmlPage)
     }
 
-    /// Makes an export fail that is ordered now. It strikes orders of exports only.
+    /// Makes each export fail that is ordered while this fault is on: the order is answered as always, and a later status is
+    /// `failed`. By default it strikes every order of an export until it is switched off, and no other call.
     pub fn export_failed() -> Self {
         Self::spoiled(Kind::ExportFailed)
     }
 
-    /// Makes the next cursor of a page lead back to the page before, so that a walk never ends. It strikes calls that list
-    /// something, and changes pages that have one before them.
+    /// Makes the next cursor of a page lead back to the page before, so that a walk never ends. It changes pages that have
+    /// one before them. By default it strikes every call that lists something, until it is switched off.
     pub fn cursor_cycle() -> Self {
         Self::spoiled(Kind::CursorCycle)
     }
 
-    /// Ignores the cursor of a call and gives the first page again, as Laravel does with a cursor that it cannot read. It
-    /// strikes calls that list something.
+    /// Ignores the cursor of a call and gives the first page again, as Laravel does with a cursor that it cannot read. By
+    /// default it strikes every call that lists something, until it is switched off.
     pub fn cursor_first_page() -> Self {
         Self::spoiled(Kind::CursorFirstPage)
     }
 
-    /// Makes `next_cursor` an empty text where there is a next page. It strikes calls that list something.
+    /// Makes `next_cursor` an empty text where there is a next page. By default it strikes every call that lists something,
+    /// until it is switched off.
     pub fn cursor_empty() -> Self {
         Self::spoiled(Kind::CursorEmpty)
     }
 
-    /// Leaves out `next_cursor` and `next_page_url` of a page, which the API always sends, as null if there is no next page. It
-    /// strikes calls that list something.
+    /// Leaves out `next_cursor` and `next_page_url` of a page, which the API always sends, as null if there is no next page.
+    /// By default it strikes every call that lists something, until it is switched off.
     pub fn cursor_missing() -> Self {
         Self::spoiled(Kind::CursorMissing)
     }
 
-    /// Makes `next_cursor` 1 MiB long where there is a next page. It strikes calls that list something.
+    /// Makes `next_cursor` 1 MiB long where there is a next page. By default it strikes every call that lists something,
+    /// until it is switched off.
     pub fn cursor_long() -> Self {
         Self::spoiled(Kind::CursorLong)
     }
 
     /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, and closes the connection after ten
-    /// minutes in all. It strikes downloads.
+    /// minutes in all. By default it strikes every download until it is switched off.
     pub fn slow_download(pause: Duration) -> Self {
         Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
     }
 
-    /// Closes the connection in the middle of the file of an export, after half of what was asked for. It strikes downloads.
+    /// Closes the connection in the middle of the file of an export, after half of what was asked for. By default it strikes
+    /// every download until it is switched off.
     pub fn cut_download() -> Self {
         Self::spoiled(Kind::CutDownload { bytes: None })
     }
 
     /// Closes the connection after the first `bytes` bytes of a download's answer; after half of it, if it has no more than
-    /// that. It strikes downloads.
+    /// that. By default it strikes every download until it is switched off.
     pub fn cut_download_after(bytes: u64) -> Self {
         Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
     }
 
-    /// Answers 403, as for a download URL that has expired: the export gives another one when its status is asked for. It
-    /// strikes downloads.
+    /// Answers 403, as for a download URL that has expired: the export gives another one when its status is asked for. By
+    /// default it strikes every download until it is switched off.
     pub fn expired_download() -> Self {
         Self::instead(Kind::ExpiredDownload)
     }
 
-    /// Makes the file of an export another one than before: its `ETag` differs, so that `If-Range` brings it whole. It strikes
-    /// downloads.
+    /// Makes the file of an export another one than before: its `ETag` differs, so that `If-Range` brings it whole. By
+    /// default it strikes every download until it is switched off.
     pub fn changed_download() -> Self {
         Self::spoiled(Kind::ChangedDownload)
     }
 
-    /// Ignores the `Range` of a download: 200 and the whole file. It strikes downloads.
+    /// Ignores the `Range` of a download: 200 and the whole file. By default it strikes every download until it is switched
+    /// off.
     pub fn ignored_range() -> Self {
         Self::spoiled(Kind::IgnoredRange)
     }
 
-    /// Carries the call out, and sends its answer this much later, ten minutes at most.
+    /// Carries the call out, and sends its answer this much later, ten minutes at most. By default it strikes every call
+    /// until it is switched off.
     pub fn slow(pause: Duration) -> Self {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }
 
     /// Carries the call out, and sends the body of its answer byte by byte with this pause before each, and closes the
-    /// connection after ten minutes in all.
+    /// connection after ten minutes in all. By default it strikes every call until it is switched off.
     pub fn trickle(pause: Duration) -> Self {
         Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
     }
 
-    /// Carries the call out, and closes the connection in the middle of the body of its answer.
+    /// Carries the call out, and closes the connection in the middle of the body of its answer. By default it strikes every
+    /// call until it is switched off.
     pub fn cut_body() -> Self {
         Self::spoiled(Kind::CutBody)
     }
 
-    /// Carries the call out, and sends a body that does not end, 1024 bytes every 10 ms, for ten minutes or a GiB.
+    /// Carries the call out, and sends a body that does not end, 1024 bytes every 10 ms, for ten minutes or a GiB. By default
+    /// it strikes every call until it is switched off.
     pub fn endless() -> Self {
         Self::spoiled(Kind::Endless)
     }
 
-    /// Resets the connection when the whole call has arrived. The call is **not** carried out.
+    /// Resets the connection when the whole call has arrived. By default it strikes every call until it is switched off, and
+    /// **none** is carried out.
     pub fn reset_before() -> Self {
         Self::instead(Kind::Reset)
     }
 
-    /// Carries the call out, and resets the connection in place of its answer.
+    /// Carries the call out, and resets the connection in place of its answer. By default it strikes every call until it is
+    /// switched off.
     pub fn reset_after() -> Self {
         Self::spoiled(Kind::Reset)
     }
 
-    /// Sends nothing for ten minutes, and then closes the connection. The call is not carried out.
+    /// Sends nothing for ten minutes, and then closes the connection. By default it strikes every call until it is switched
+    /// off, and [none is carried out](Self::carried_out).
     pub fn silence() -> Self {
         Self::instead(Kind::Silence)
     }
 
-    /// Strikes only calls with this HTTP method, in upper case. A second call replaces it.
+    /// Strikes only calls with this HTTP method, in upper case; by default those with any method. A second call replaces it.
     pub fn for_method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
         self
     }
 
     /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
-    /// `/contacts/{id}` for any contact. The paths of downloads are those of their URLs, such as `/exports/events/{id}`. A
-    /// second call replaces it.
+    /// `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads are those of their URLs, such
+    /// as `/exports/events/{id}`. A second call replaces it.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
@@ -347,8 +373,8 @@ impl Fault {
         self
     }
 
-    /// Strikes only this share of the calls, from 0 to 1: which ones is drawn from `seed`, the same in every run. A number
-    /// beyond 0 to 1 is clamped; NaN and the infinities count as 0. A second call replaces both.
+    /// Strikes only this share of the calls, from 0 to 1, by default all: which ones is drawn from `seed`, the same in every
+    /// run. A number beyond 0 to 1 is clamped; NaN and the infinities count as 0. A second call replaces both.
     pub fn share(mut self, share: f64, seed: u64) -> Self {
         self.share = Some((if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, seed));
         self

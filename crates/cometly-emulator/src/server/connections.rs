@@ -5,7 +5,6 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -24,7 +23,7 @@ use crate::path::is_control;
 use crate::server::body::{Came, Watched, read};
 use crate::server::budget::{Budget, Share};
 use crate::server::limits;
-use crate::server::table::Table;
+use crate::server::table::{Pulse, Table};
 use crate::server::wire::Wire;
 
 /// What a listener is for.
@@ -108,7 +107,7 @@ async fn accept(listener: TcpListener, host: Host, server: Arc<Server>) {
             let breaker = Breaker::default();
             let wire = Wire::new(stream, breaker.clone(), place.pulse.clone(), limits::WRITE);
             tokio::select! {
-                () = converse(wire, host, &server, &breaker) => {}
+                () = converse(wire, host, &server, &breaker, &place.pulse) => {}
                 _ = closed => {}
             }
             drop(place);
@@ -116,8 +115,8 @@ async fn accept(listener: TcpListener, host: Host, server: Arc<Server>) {
     }
 }
 
-async fn converse(wire: Wire, host: Host, server: &Arc<Server>, breaker: &Breaker) {
-    let service = service_fn(async |request: Request<Incoming>| respond(server, host, request, breaker).await);
+async fn converse(wire: Wire, host: Host, server: &Arc<Server>, breaker: &Breaker, pulse: &Pulse) {
+    let service = service_fn(async |request: Request<Incoming>| respond(server, host, request, breaker, pulse).await);
     // hyper keeps header names in lower case; title case is as near to Symfony's spelling as it gets.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -133,6 +132,7 @@ async fn respond(
     host: Host,
     request: Request<Incoming>,
     breaker: &Breaker,
+    pulse: &Pulse,
 ) -> io::Result<Response<Body>> {
     let began = Instant::now();
     if matches!(host, Host::Api) && is_control(request.uri().path()) {
@@ -141,7 +141,9 @@ async fn respond(
     }
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
-    let (body, share) = timeout(limits::BODY, receive(server, host, &parts, body)).await??;
+    let has_key = matches!(host, Host::Api) && server.backend.knows_key_of(&parts);
+    let (body, share) = timeout(limits::BODY, receive(server, has_key, body)).await??;
+    let answering = has_key.then(|| pulse.answering());
     let Outcome { answer, sending, number } = match host {
         Host::Api => server.backend.answer(parts, body, began).await,
         Host::Files => server.downloads.answer(parts, body, began).await,
@@ -152,23 +154,18 @@ async fn respond(
     let is_large = matches!(host, Host::Api) && answer.body().len() > limits::SMALL_ANSWER;
     let share = if is_large { room_for(server, answer.body().len()).await } else { None };
     let answer = delivery::send(answer, sending, &method, breaker).await?;
-    Ok(answer.map(|body| Watched::new(body, (sent, share)).boxed_unsync()))
+    Ok(answer.map(|body| Watched::new(body, (sent, share, answering)).boxed_unsync()))
 }
 
 /// The body, unless it is too large. It is kept if its sender has a key, or if it is small.
-async fn receive(
-    server: &Server,
-    host: Host,
-    parts: &Parts,
-    body: Incoming,
-) -> io::Result<(Option<Bytes>, Option<Share>)> {
+async fn receive(server: &Server, has_key: bool, body: Incoming) -> io::Result<(Option<Bytes>, Option<Share>)> {
     use hyper::body::Body as _;
     let max = server.max_body;
     if body.is_end_stream() {
         return Ok((Some(Bytes::new()), None));
     }
     let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok()).unwrap_or(max).min(max);
-    let (share, kept) = if matches!(host, Host::Api) && server.backend.knows_key_of(parts) {
+    let (share, kept) = if has_key {
         (server.bodies.take(length).await, max)
     } else {
         let share = server.bodies_of_strangers.try_take(length.min(limits::BODY_OF_A_STRANGER));

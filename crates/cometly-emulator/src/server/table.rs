@@ -34,7 +34,12 @@ pub(crate) struct Pulse {
     millis: Arc<AtomicU64>,
     /// Whether a write is pending: the client does not read.
     stuck: Arc<AtomicBool>,
+    /// Whether a call with a key is being answered: the client has nothing to send until then.
+    answering: Arc<AtomicBool>,
 }
+
+/// A call with a key that is being answered, until this is dropped.
+pub(crate) struct Answering(Pulse);
 
 /// A place in the table, free again when it is dropped.
 pub(crate) struct Place {
@@ -48,11 +53,12 @@ impl Table {
         Self(Arc::new(Shared { began: Instant::now(), most, open: Mutex::default() }))
     }
 
-    /// Takes a place. If there is none, the connection that has been quiet for longest is closed for it. The receiver hears
-    /// when this one has to go.
+    /// Takes a place. If there is none, the connection that has been quiet for longest is closed for it, one that waits for
+    /// the answer to a call with a key after all others. The receiver hears when this one has to go.
     pub(crate) fn enter(&self) -> (Place, oneshot::Receiver<()>) {
         let (close, closed) = oneshot::channel();
-        let pulse = Pulse { began: self.0.began, millis: Arc::default(), stuck: Arc::default() };
+        let pulse =
+            Pulse { began: self.0.began, millis: Arc::default(), stuck: Arc::default(), answering: Arc::default() };
         pulse.beat();
         let mut open = self.open();
         open.count = open.count.saturating_add(1);
@@ -92,8 +98,9 @@ impl Table {
 
 impl Open {
     fn quietest(&self) -> Option<(u64, Duration)> {
-        let last = |(number, connection): (&u64, &Connection)| (*number, connection.pulse.last());
-        self.connections.iter().map(last).min_by_key(|(number, last)| (*last, *number))
+        let pulses = self.connections.iter().map(|(number, connection)| (*number, &connection.pulse));
+        let first = pulses.min_by_key(|(number, pulse)| (pulse.is_answering(), pulse.last(), *number));
+        first.map(|(number, pulse)| (number, pulse.last()))
     }
 
     fn close_the_quietest(&mut self) {
@@ -116,12 +123,28 @@ impl Pulse {
         self.stuck.store(stuck, Ordering::Relaxed);
     }
 
+    /// A call with a key came whole, and is answered until this is dropped.
+    pub(crate) fn answering(&self) -> Answering {
+        self.answering.store(true, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed)
+    }
+
     fn is_stuck(&self) -> bool {
         self.stuck.load(Ordering::Relaxed)
     }
 
     fn last(&self) -> Duration {
         Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.store(false, Ordering::Relaxed);
     }
 }
 
@@ -154,6 +177,21 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         table.make_room(Duration::from_millis(1));
         assert!(first_closed.try_recv().is_ok());
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_to_a_call_with_a_key_goes_last() {
+        let table = Table::new(2);
+        let (waiting, mut waiting_closed) = table.enter();
+        let answering = waiting.pulse.answering();
+        std::thread::sleep(Duration::from_millis(5));
+        let (stranger, mut stranger_closed) = table.enter();
+        stranger.pulse.beat();
+        let (_next, mut next_closed) = table.enter();
+        assert!(stranger_closed.try_recv().is_ok() && waiting_closed.try_recv().is_err());
+        drop(answering);
+        let (_last, _) = table.enter();
+        assert!(waiting_closed.try_recv().is_ok() && next_closed.try_recv().is_err());
     }
 
     #[test]

@@ -41,13 +41,16 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// Reads the next bytes of the file into `buffer` and gives their number; 0 at the end of the file. After an error, the
-    /// next call goes on where the download was; but after [`FileChanged`](cometly_core::FlowError::FileChanged) or
-    /// [`FileTooLong`](cometly_core::FlowError::FileTooLong) the download, taken out by [`into_download`](Self::into_download),
-    /// has to be [restarted](Download::restart).
+    /// Blocks until bytes of the file have come, reads them into `buffer`, still compressed, and gives their number; 0 at the
+    /// end of the file, and for an empty `buffer`. After an error, the next call goes on where the download was. To go on
+    /// after [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong),
+    /// take the download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
     ///
     /// # Errors
-    /// As [`next_chunk`](crate::FileReader::next_chunk) of the async client.
+    /// [`CallError`](cometly_core::CallError): of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file was
+    /// refused, has changed, is too long, broke off six times in a row without a byte, or its fresh URL may not be fetched;
+    /// of another kind if the call for a fresh URL failed or its answer cannot be read, or if the failure would come again
+    /// (setup, certificate, proxy, headers too large).
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if buffer.is_empty() {
             return Ok(0);
@@ -102,12 +105,12 @@ impl FileReader<'_> {
         Ok(())
     }
 
-    /// The download, to read its progress from.
+    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
     pub fn download(&self) -> &Download {
         &self.download
     }
 
-    /// The download, to go on with it in another reader, or to [restart](Download::restart) it.
+    /// The download at the position that was read, to go on with it in another reader, or to [restart](Download::restart) it.
     pub fn into_download(self) -> Download {
         self.download
     }

@@ -30,14 +30,15 @@ impl Client {
     }
 
     /// Runs a flow, a job of several calls: all pages of a list, or an export. The result is an iterator of the flow's items,
-    /// which ends after an error; [`try_next`](BlockingRun::try_next) goes on after one.
+    /// which ends for good after an error; its [`try_next`](BlockingRun::try_next) still goes on then. Nothing is sent before
+    /// the first item is asked for.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }
 }
 
 /// A flow under way: a job of several calls, such as all pages of a list or an export. It is an iterator of the flow's items
-/// and ends after an error; [`try_next`](BlockingRun::try_next) goes on after one, and
+/// that ends for good after an error; [`try_next`](BlockingRun::try_next) of the same run still goes on then, and
 /// [`end`](BlockingRun::end) gives its output. From [`Client::run`].
 pub type Run<'a, F> = BlockingRun<'a, Client, F>;
 

@@ -21,8 +21,9 @@ impl Client {
     }
 }
 
-/// The body of a success, read in pieces as they come in; from [`Client::stream`]. It keeps no more of the body in memory than
-/// a piece.
+/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from
+/// [`Client::stream`]. It keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or
+/// is too large, reading fails, then and later.
 ///
 /// Its `as_ref` gives the bytes that have come in and were not read yet.
 #[derive(Debug)]
@@ -35,10 +36,12 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads the next bytes of the body into `buffer` and gives their number; 0 at the end of the body.
+    /// Blocks until bytes of the body have come, reads them into `buffer` and gives their number; 0 at the end of the body,
+    /// and for an empty `buffer`.
     ///
     /// # Errors
-    /// As [`next_chunk`](crate::Body::next_chunk) of the async client.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed.
+    /// Every later call fails too.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if self.piece.is_empty() {
             self.piece = self.next_piece()?;

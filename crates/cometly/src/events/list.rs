@@ -41,7 +41,8 @@ pub struct GetEventExport {
     id: ExportId,
 }
 
-/// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on).
+/// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
+/// replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -51,7 +52,7 @@ pub struct ListEventsBuilder {
     broken: Broken,
 }
 
-/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`].
+/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
@@ -119,8 +120,8 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// Shares each conversion among the visits before it by `model` and `window`. It replaces those that
-            /// [`sources`](Self::sources) set.
+            /// Shares each conversion among the visits before it by `model` and `window`. By default none is sent, and
+            /// [`sources`](Self::sources) sets both; the last of these calls counts.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self

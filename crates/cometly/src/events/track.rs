@@ -28,8 +28,9 @@ pub struct TrackEvent {
     key: Option<IdempotencyKey>,
 }
 
-/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`]. A setter that is called twice replaces the value, and a text
-/// that is blank counts as left out.
+/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
+/// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A setter that is called twice replaces the value, and a
+/// text that is blank counts as left out.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -45,12 +46,13 @@ pub struct TrackEventBuilder {
 pub struct Identity(Vec<(&'static str, String)>);
 
 impl Identity {
-    /// The person with this email address. [`build`](TrackEventBuilder::build) refuses a text that is none.
+    /// The person with this email address. [`build`](TrackEventBuilder::build) refuses a text that is none; a blank one
+    /// counts as left out.
     pub fn email(email: impl Into<String>) -> Self {
         Self(vec![("email", email.into())])
     }
 
-    /// The person whose browser got this token from Cometly's script.
+    /// The person whose browser got this token from Cometly's script. A blank one counts as left out.
     pub fn comet_token(token: impl Into<String>) -> Self {
         Self(vec![("comet_token", token.into())])
     }
@@ -229,7 +231,7 @@ impl TrackEvent {
     }
 
     /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked
-    /// already.
+    /// already. A later [`field`](TrackEventBuilder::field) may add one.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
@@ -242,7 +244,8 @@ impl TrackEvent {
     }
 
     /// An event from a JSON object with the API's own fields. A field that the API does not have is refused: the API would
-    /// ignore it.
+    /// ignore it. A field that is null or a blank text counts as left out, but not the idempotency key, which is refused
+    /// then.
     ///
     /// The idempotency key is the object's own `idempotency_key`, or else `key`.
     ///
@@ -271,9 +274,10 @@ impl TrackEvent {
         if problems.is_empty() { Ok(Self { fields, key: own.or(key) }) } else { Err(problems) }
     }
 
-    /// The idempotency key that the event is sent with, as the caller gave it: Cometly handles events with the same key once.
-    /// `None` if none was given, by [`without_idempotency_key`](Self::without_idempotency_key) or
-    /// [`from_json`](Self::from_json); then the event is not sent again when its answer is lost.
+    /// The idempotency key that the event is sent with: Cometly handles events with the same key once. `None` if it has none:
+    /// it was begun with [`without_idempotency_key`](Self::without_idempotency_key), or read by
+    /// [`from_json`](Self::from_json) from JSON without that field and without a `key`. Such an event is not sent again when
+    /// its answer is lost.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()
@@ -329,7 +333,8 @@ impl TrackEventBuilder {
     }
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
-    /// float. [`build`](Self::build) refuses more than 15 digits.
+    /// float. [`build`](Self::build) refuses more than 15 digits, also if a later call gives a good amount. By default the
+    /// event has none. A second call replaces it.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
@@ -342,8 +347,9 @@ impl TrackEventBuilder {
         self
     }
 
-    /// When the event happened; by default, when it arrives at Cometly. [`build`](Self::build) refuses a text that is no
-    /// [`EventTime`].
+    /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since
+    /// 1970; by default, when it arrives at Cometly. [`build`](Self::build) refuses what is no [`EventTime`], also if a later
+    /// call gives a good one. A second call replaces the time.
     pub fn event_time<T>(mut self, time: T) -> Self
     where
         T: TryInto<EventTime>,
@@ -356,19 +362,21 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Whether the event is an upsell.
+    /// Whether the event is an upsell; by default the event does not say.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
         self.fields.set("is_upsell", is_upsell.into());
         self
     }
 
-    /// Whether Cometly keeps the event from the ad networks' conversion APIs.
+    /// Whether Cometly keeps the event from the ad networks' conversion APIs; by default the event does not say.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
         self.fields.set("do_not_capi", do_not.into());
         self
     }
 
     /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
+    /// [`build`](Self::build) checks the documented ones, except for `event_name`. A second value for the same field replaces
+    /// the first.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),

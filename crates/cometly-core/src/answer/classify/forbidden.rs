@@ -64,6 +64,8 @@ enum Word {
     Due,
     /// May be between a verb and what it is about: `the required`, `has been`.
     Filler,
+    /// Whose subscription it is: the Space's, and not that to another product.
+    Owner,
     /// Says that the message is about something else, too.
     Topic,
     /// Turns a sentence around or makes it conditional.
@@ -91,21 +93,26 @@ impl Word {
             b"due" => Self::Due,
             b"the" | b"a" | b"any" | b"required" | b"necessary" | b"needed" | b"sufficient" | b"right" | b"cometly"
             | b"is" | b"has" | b"was" | b"been" | b"currently" | b"now" | b"already" => Self::Filler,
+            b"your" | b"our" | b"this" | b"space" | b"spaces" | b"workspace" | b"workspaces" | b"teams"
+            | b"companys" | b"organizations" => Self::Owner,
             b"subscriptions" | b"unauthorized" | b"unauthorised" | b"expires" | b"billing" | b"payment" | b"plan"
-            | b"trial" | b"user" | b"account" | b"ip" | b"address" | b"blocked" | b"disabled" | b"revoked" => {
-                Self::Topic
-            }
+            | b"trial" | b"user" | b"account" | b"ip" | b"address" | b"blocked" | b"disabled" | b"revoked"
+            | b"token" | b"signature" | b"invalid" | b"mismatch" | b"malformed" | b"unknown" | b"quota" | b"limit"
+            | b"limits" | b"exceeded" | b"country" | b"region" | b"location" | b"network" | b"domain" | b"origin"
+            | b"referer" | b"firewall" | b"vpn" | b"proxy" | b"maintenance" | b"verified" | b"verify"
+            | b"verification" | b"feature" | b"csrf" | b"session" | b"login" | b"captcha" | b"bot" => Self::Topic,
             b"never" | b"cannot" | b"cant" | b"isnt" | b"wasnt" | b"hasnt" | b"arent" | b"wont" | b"but" | b"if"
             | b"or" | b"unless" | b"although" | b"though" | b"however" | b"whether" | b"because" | b"may"
             | b"might" | b"maybe" | b"could" | b"would" | b"should" | b"when" | b"until" | b"except" | b"only"
-            | b"nor" | b"neither" | b"either" => Self::Doubt,
+            | b"nor" | b"neither" | b"either" | b"yet" | b"almost" | b"soon" | b"will" => Self::Doubt,
             _ => Self::Other,
         }
     }
 
     /// Whether it is about a reason, or about another one than those that are known.
     fn is_topic(self) -> bool {
-        !matches!(self, Self::Filler | Self::Other | Self::Have | Self::Longer | Self::Past) && !self.is_doubt()
+        !matches!(self, Self::Filler | Self::Owner | Self::Other | Self::Have | Self::Longer | Self::Past)
+            && !self.is_doubt()
     }
 
     fn is_doubt(self) -> bool {
@@ -131,8 +138,13 @@ fn judge(words: &[Word]) -> Sentence {
     }
     let after = stated.map_or(&[][..], |(_, rest)| rest);
     let outside = || before.iter().chain(after);
+    let is_others = |(reason, _): (ForbiddenReason, _)| {
+        reason == ForbiddenReason::InactiveSubscription && matches!(before.last(), Some(Word::Other))
+    };
     match stated {
         _ if outside().any(|word| word.is_topic()) => Sentence::LeavesDoubt,
+        // `Zapier subscription`.
+        Some(stated) if is_others(stated) => Sentence::LeavesDoubt,
         Some(_) if outside().any(|word| word.is_doubt()) => Sentence::LeavesDoubt,
         Some((reason, _)) => Sentence::States(reason),
         None => Sentence::SaysNothing,
@@ -286,6 +298,18 @@ mod tests {
             ("The permission of this key has expired.", Unspecified),
             ("User is inactive.", Unspecified),
             ("Your subscription is radioactive, AInactive, zinactive", Unspecified),
+            ("You are not authorized. Your API key is invalid.", Unspecified),
+            ("Permission denied: token signature mismatch", Unspecified),
+            ("You are not authorized to access this from your country.", Unspecified),
+            ("Not authorized: quota exceeded", Unspecified),
+            ("You do not have permission: your email is not verified.", Unspecified),
+            ("Your Zapier subscription has expired.", Unspecified),
+            ("Newsletter subscription expired", Unspecified),
+            ("Your inactive Stripe subscription", Unspecified),
+            ("This Space's subscription is inactive.", InactiveSubscription),
+            ("Your Cometly subscription has expired", InactiveSubscription),
+            ("Your subscription is not active yet.", Unspecified),
+            ("Your subscription is not active in this region.", Unspecified),
             // Turned around, conditional, asked.
             ("Your subscription is not inactive.", Unspecified),
             ("Your subscription is not expired.", Unspecified),

@@ -9,6 +9,7 @@ fn a_page_says_where_the_next_one_begins() {
     for (json, next, is_first) in [
         (r#"{"data":[1],"next_cursor":"abc","prev_cursor":null}"#.to_owned(), at("abc"), true),
         (r#"{"data":[1],"next_cursor":"a\u0062c","prev_cursor":"x","new":{}}"#.to_owned(), at("abc"), false),
+        (r#"{"\ud800":{"\ud800":"\ud800"},"data":[1],"next_\u0063ursor":"abc"}"#.to_owned(), at("abc"), false),
         (r#"{"data":[1],"next_cursor":null}"#.to_owned(), NextPage::None, false),
         (r#"{"data":[1],"next_cursor":""}"#.to_owned(), NextPage::None, false),
         (r#"{"data":[1]}"#.to_owned(), NextPage::Missing, false),
@@ -16,6 +17,7 @@ fn a_page_says_where_the_next_one_begins() {
     ] {
         let page: Page<u32> = serde_json::from_str(&json).unwrap();
         assert_eq!((page.rows(), &page.next, page.is_first()), (&[1][..], &next, is_first), "{json}");
+        assert_eq!(reply(&json).json::<Page<u32>>().unwrap().next, next, "{json}");
     }
     for (json, expected) in [
         ("{}", "missing field `data`"),

@@ -141,14 +141,15 @@ impl SharedLane {
         self.sight.under_way
     }
 
-    /// When the window ends that was seen last, in milliseconds of the engine's clock.
+    /// When the window ends that was seen last, in milliseconds of the engine's clock; 0 in a new state.
     #[must_use]
     pub fn ends(&self) -> u64 {
         self.sight.ends
     }
 
-    /// The state from the integers that the engine keeps. If they are not [`FIELDS`](Self::FIELDS) integers of a state, it is a
-    /// new one, which knows nothing yet.
+    /// The state from the integers that the engine keeps. Another count than [`FIELDS`](Self::FIELDS), or an integer above
+    /// 2^50, makes a new state, which knows nothing yet; any other integer that does not fit its field is brought into its
+    /// range.
     #[must_use]
     pub fn from_fields(fields: &[u64]) -> Self {
         let Ok(fields) = <[u64; Self::FIELDS]>::try_from(fields) else { return Self::default() };
@@ -261,7 +262,8 @@ impl SharedLane {
 
     /// Takes the events of a [`Question`](super::Question) and gives the answer for
     /// [`Mailbox::answer`](super::Mailbox::answer). `now` is the engine's clock in milliseconds, for instance since the Unix
-    /// epoch. The same state, time and events give the same answer.
+    /// epoch. The same state, time and events give the same answer. Integers behind the last whole event, and events of an
+    /// unknown kind, are passed over.
     pub fn answer(&mut self, now: u64, events: &[u64]) -> [u64; Self::ANSWER] {
         let now = self.begin(now.min(MOST_TIME));
         let mut said = Said::default();
