@@ -21,6 +21,22 @@ const MARKER: &str = "cnry";
 const DOCUMENTED: [(&str, log::Level); 2] =
     [("isahc::wire", log::Level::Trace), ("ureq_proto::util", log::Level::Trace)];
 
+/// The text without any canary in it.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut parts = text.split(MARKER);
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // Before the marker is the number of a canary, and behind it are hexadecimal digits.
+        if let Some(before) = masked.strip_suffix('|') {
+            masked.truncate(before.trim_end_matches(|char: char| char.is_ascii_digit()).len());
+        }
+        masked.push_str("[key]");
+        masked.push_str(part.trim_start_matches(|char: char| char.is_ascii_hexdigit()));
+    }
+    masked
+}
+
 /// A key text that no other case has.
 #[derive(Clone)]
 pub struct Canary {

@@ -1,6 +1,9 @@
 //! A case of the suite.
 
-use crate::scenario::{CaseResult, Scenario};
+use crate::{
+    demands::{Demand, demand},
+    scenario::{CaseResult, Scenario},
+};
 
 /// One fault, or one promise: what is done, and what must come of it.
 #[derive(Clone, Copy)]
@@ -9,4 +12,12 @@ pub struct Case {
     pub name: &'static str,
     /// What is done, and checked.
     pub run: fn(&Scenario<'_>) -> CaseResult,
+}
+
+impl Case {
+    /// What it asks of a transport, in words.
+    #[must_use]
+    pub fn demand(&self) -> Option<&'static Demand> {
+        demand(self.name)
+    }
 }

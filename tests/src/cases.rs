@@ -49,8 +49,8 @@ fn opened_by(key: &str, base_url: &str) -> Result<ApiBuilder, BoxError> {
 }
 
 /// A fault server that speaks TLS under a certificate that every client trusts.
-fn serve_tls(script: Script) -> Result<FaultServer, BoxError> {
-    Ok(FaultServer::start_tls(&authority()?.issue(&["127.0.0.1"])?, script)?)
+fn serve_tls(scenario: &Scenario<'_>, script: Script) -> Result<FaultServer, BoxError> {
+    Ok(scenario.serve_tls(&authority()?.issue(&["127.0.0.1"])?, script)?)
 }
 
 /// A call that may be sent twice, and one that may not.
@@ -70,10 +70,14 @@ fn wait_for_bytes(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// A server that answers nothing, reads this much and pauses, again and again; and how much it has read.
-fn slow_reader(at_once: usize, pause: Duration) -> Result<(RawServer, Arc<AtomicUsize>), BoxError> {
+fn slow_reader(
+    scenario: &Scenario<'_>,
+    at_once: usize,
+    pause: Duration,
+) -> Result<(RawServer, Arc<AtomicUsize>), BoxError> {
     let read = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&read);
-    let server = RawServer::start(move |mut stream, _| {
+    let server = scenario.serve_raw(move |mut stream, _| {
         let mut buffer = vec![0; at_once];
         loop {
             match stream.read(&mut buffer)? {

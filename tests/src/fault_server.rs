@@ -9,6 +9,7 @@ mod proxy;
 mod raw;
 mod received;
 mod script;
+mod seen;
 mod tls;
 
 use std::{
@@ -29,6 +30,7 @@ pub use proxy::ConnectProxy;
 pub use raw::RawServer;
 pub use received::Received;
 pub use script::Script;
+pub(crate) use seen::{Seen, SeenRequest, Watched};
 pub use tls::{Authority, ServerCertificate};
 
 /// How long a connection may be silent before it is given up.
@@ -174,6 +176,11 @@ impl FaultServer {
         lock(&self.log.alpn).clear();
     }
 
+    /// What it saw, to be asked at any time, and after its end.
+    pub(crate) fn watched(&self) -> Box<dyn Watched> {
+        Box::new(Witness { server: format!("the fault server at {}", self.origin()), log: Arc::clone(&self.log) })
+    }
+
     /// How many connections are open now.
     #[must_use]
     pub fn open_connections(&self) -> usize {
@@ -191,6 +198,22 @@ impl Drop for FaultServer {
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
+        }
+    }
+}
+
+struct Witness {
+    server: String,
+    log: Arc<Log>,
+}
+
+impl Watched for Witness {
+    fn seen(&self) -> Seen {
+        Seen {
+            server: self.server.clone(),
+            connections: Some(self.log.connections.load(Ordering::SeqCst)),
+            arrivals: u64::try_from(self.log.arrivals.load(Ordering::SeqCst)).ok(),
+            requests: lock(&self.log.requests).iter().map(SeenRequest::of).collect(),
         }
     }
 }

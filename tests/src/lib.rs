@@ -22,11 +22,14 @@ pub mod adapters;
 pub mod canary;
 mod case;
 pub mod cases;
+pub mod demands;
 mod environment;
 pub mod fault_server;
+mod record;
 mod scenario;
 mod suite;
 mod transport;
+mod verdict;
 
 pub use case::Case;
 pub use environment::authority;

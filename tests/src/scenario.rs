@@ -2,18 +2,23 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io,
+    env,
+    io::{self, Write as _},
+    net::TcpStream,
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, Delivery, KeyStatus, RateLimit};
+use cometly_core::{Api, ApiError, ApiErrorKind, ApiKey, AuthOutcome, Call, CallError, Delivery, KeyStatus, RateLimit};
+use cometly_emulator::{Emulator, EmulatorBuilder};
 use http::Request;
 
 use crate::{
-    BoxError, ClientUnderTest, Gap, Sent, Settings, Transport,
+    BoxError, ClientUnderTest, Gap, Sent, Settings, Source, Transport,
     canary::{Canary, Leak},
-    fault_server::{FaultServer, Script},
+    fault_server::{ConnectProxy, FaultServer, RawServer, Script, ServerCertificate},
+    record::Record,
 };
 
 /// What a case is run with. Every call that goes through it is counted and looked at for the canary key.
@@ -23,6 +28,7 @@ pub struct Scenario<'a> {
     /// Tries of which the transport did not say that they never left.
     sent: Cell<usize>,
     leaks: RefCell<Vec<String>>,
+    record: Record,
 }
 
 /// How a case ends.
@@ -54,7 +60,13 @@ impl Arrivals {
 
 impl<'a> Scenario<'a> {
     pub(crate) fn new(subject: &'a dyn ClientUnderTest) -> Self {
-        Self { subject, canary: Canary::new(), sent: Cell::new(0), leaks: RefCell::default() }
+        Self {
+            subject,
+            canary: Canary::new(),
+            sent: Cell::new(0),
+            leaks: RefCell::default(),
+            record: Record::default(),
+        }
     }
 
     /// The key text of this case.
@@ -80,7 +92,52 @@ impl<'a> Scenario<'a> {
     /// # Errors
     /// If it cannot be started.
     pub fn serve(&self, script: Script) -> io::Result<FaultServer> {
-        FaultServer::start(script)
+        let server = FaultServer::start(script)?;
+        self.record.watch(server.watched());
+        Ok(server)
+    }
+
+    /// A fault server on loopback that speaks TLS.
+    ///
+    /// # Errors
+    /// If it cannot be started, or the certificate cannot be used.
+    pub fn serve_tls(&self, certificate: &ServerCertificate, script: Script) -> io::Result<FaultServer> {
+        let server = FaultServer::start_tls(certificate, script)?;
+        self.record.watch(server.watched());
+        Ok(server)
+    }
+
+    /// A server that does with each connection what a function says.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn serve_raw(
+        &self,
+        serve: impl Fn(TcpStream, usize) -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<RawServer> {
+        let server = RawServer::start(serve)?;
+        self.record.watch(server.watched());
+        Ok(server)
+    }
+
+    /// A proxy that opens tunnels, or answers `refusal` to all.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn serve_proxy(&self, refusal: Option<&'static str>) -> io::Result<ConnectProxy> {
+        let proxy = refusal.map_or_else(ConnectProxy::start, ConnectProxy::refusing)?;
+        self.record.watch(proxy.watched());
+        Ok(proxy)
+    }
+
+    /// The emulator; it runs until the case is over.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn emulate(&self, builder: EmulatorBuilder) -> io::Result<Arc<Emulator>> {
+        let emulator = Arc::new(builder.start()?);
+        self.record.watch(Box::new(Arc::clone(&emulator)));
+        Ok(emulator)
     }
 
     /// The API at `base_url`, opened by this case's key.
@@ -126,7 +183,8 @@ impl<'a> Scenario<'a> {
             }
             self.look("the request's Debug", &format!("{:?}", request.map(drop)));
         }
-        self.noted(transport.send(call))
+        let name = format!("{} {}", call.method(), call.path_template());
+        self.noted_as(&name, transport.send(call))
     }
 
     /// Sends a call whose body is read in pieces, as [`send`](Self::send) does for others; an error that ends the case, as
@@ -135,8 +193,9 @@ impl<'a> Scenario<'a> {
     /// # Errors
     /// If the transport has no such call.
     pub fn stream(&self, transport: &dyn Transport, call: Call, at_most: usize) -> Result<(Sent, Bytes), BoxError> {
+        let name = format!("{} {}, its body in pieces", call.method(), call.path_template());
         let streamed = transport.stream(call, at_most).ok_or(NotSupported)?;
-        Ok((self.noted(streamed.sent), streamed.body))
+        Ok((self.noted_as(&name, streamed.sent), streamed.body))
     }
 
     /// Sends a request that the case authorized itself, or not.
@@ -144,7 +203,8 @@ impl<'a> Scenario<'a> {
     /// # Errors
     /// As the transport.
     pub fn send_request(&self, transport: &dyn Transport, request: Request<Bytes>, api: &Api) -> Sent {
-        self.noted(transport.send_request(request, api))
+        let name = format!("{} {}, a request that is authorized by the case", request.method(), request.uri().path());
+        self.noted_as(&name, transport.send_request(request, api))
     }
 
     /// Notes a result that came from elsewhere, as from another thread.
@@ -152,6 +212,11 @@ impl<'a> Scenario<'a> {
     /// # Errors
     /// What it was given.
     pub fn noted(&self, sent: Sent) -> Sent {
+        self.noted_as("a call", sent)
+    }
+
+    fn noted_as(&self, name: &str, sent: Sent) -> Sent {
+        self.record.call(name, &sent);
         match &sent {
             Ok(outcome) => self.look_at_outcome(outcome),
             Err(error) => self.note(self.canary.check_error(error)),
@@ -168,7 +233,17 @@ impl<'a> Scenario<'a> {
 
     /// Counts a call that was begun and given up.
     pub fn count_given_up(&self) {
+        self.record.line("a call -> given up by the case".to_owned());
         self.sent.set(self.sent.get().saturating_add(1));
+    }
+
+    /// Says what was measured: with the report of a case that fails, and at once if the suite was started with `--nocapture`.
+    pub fn figures(&self, line: &str) {
+        self.record.figures(line);
+        if env::args().any(|argument| argument == "--nocapture") {
+            // A closed stdout is no fault of the case.
+            let _ = writeln!(io::stdout(), "{}: {line}", self.client_name());
+        }
     }
 
     fn look_at_outcome(&self, outcome: &AuthOutcome<Bytes>) {
@@ -192,6 +267,16 @@ impl<'a> Scenario<'a> {
         header.strip_prefix(b"Bearer ").is_some_and(|key| key == self.canary.secret().as_bytes())
     }
 
+    /// What happened so far.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Looks for the case's key.
+    pub(crate) fn check_absent(&self, place: &str, text: &str) -> Result<(), Leak> {
+        self.canary.check_absent(place, text)
+    }
+
     /// What every case has to pass beside its own checks.
     pub(crate) fn close(&self, arrivals: &Arrivals) -> Result<(), BoxError> {
         let leaks = [self.leaks.borrow().as_slice(), &self.canary.leaks()].concat();
@@ -200,7 +285,12 @@ impl<'a> Scenario<'a> {
         }
         match arrivals.0 {
             Some(arrived) if arrived != self.sent.get() => {
-                Err(format!("{} tries were sent, {arrived} arrived", self.sent.get()).into())
+                let sent = self.sent.get();
+                Err(format!(
+                    "the client reports {sent} attempts that left, and {arrived} requests arrived: each attempt is sent \
+                     once, and one that is reported as not sent does not arrive"
+                )
+                .into())
             }
             _ => Ok(()),
         }
@@ -220,6 +310,18 @@ pub(crate) fn attempts(outcome: &AuthOutcome<Bytes>) -> u32 {
 #[must_use]
 pub(crate) fn kind(outcome: &AuthOutcome<Bytes>) -> Option<ApiErrorKind> {
     outcome.error().map(ApiError::kind)
+}
+
+/// The answer is a success.
+#[track_caller]
+pub(crate) fn assert_success(outcome: &AuthOutcome<Bytes>) {
+    assert!(outcome.error().is_none(), "the call succeeds: {outcome}");
+}
+
+/// The error says this of the delivery.
+#[track_caller]
+pub(crate) fn assert_delivery(error: &CallError<Source>, delivery: Delivery) {
+    assert_eq!(error.delivery(), Some(delivery), "what the error says of the delivery: {error:?}");
 }
 
 /// What an answer says of the key.

@@ -11,12 +11,12 @@ use std::{
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{
-    Case, ClientUnderTest,
+    ClientUnderTest,
     canary::capture_logs,
     cases,
     environment::{AUTHORITY_FILE, NO_PROXY, trust},
     fault_server::Authority,
-    scenario::{NotSupported, Scenario},
+    verdict::{self, Verdict},
 };
 
 /// Every variable that names a proxy to one of the stacks.
@@ -71,21 +71,12 @@ fn run_all(subjects: Vec<Box<dyn ClientUnderTest>>) -> ExitCode {
         for case in cases::all() {
             let subject = Arc::clone(&subject);
             let name = format!("{}::{}", subject.name(), case.name);
-            trials.push(Trial::ignorable_test(name, move || run_case(subject.as_ref(), case)));
+            trials.push(Trial::ignorable_test(name, move || match verdict::of(subject.as_ref(), &case) {
+                Verdict::Passed => Ok(Completion::Completed),
+                Verdict::NotSupported(why) => Ok(Completion::ignored_with(why)),
+                Verdict::Failed(report) => Err(Failed::from(report)),
+            }));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn run_case(subject: &dyn ClientUnderTest, case: Case) -> Result<Completion, Failed> {
-    let scenario = Scenario::new(subject);
-    let arrivals = match (case.run)(&scenario) {
-        Ok(arrivals) => arrivals,
-        // Told apart from a case that was passed.
-        Err(error) if error.is::<NotSupported>() => return Ok(Completion::ignored_with(error)),
-        // The Debug of our errors has the transport's own behind it.
-        Err(error) => return Err(Failed::from(format!("{error:?}"))),
-    };
-    scenario.close(&arrivals).map_err(|error| Failed::from(error.to_string()))?;
-    Ok(Completion::Completed)
 }

@@ -1,9 +1,12 @@
-//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust is in a program word for word. Its table
-//! names each case of the suite.
+//! `docs/your-own-stack.md` shows code that is compiled and run: each block of Rust is in a program word for word. Its tables
+//! are the suite's demands.
 
 use std::{fs, io, path::Path};
 
-use cometly_conformance::cases;
+use cometly_conformance::{
+    cases,
+    demands::{DEMANDS, Demand, Part},
+};
 
 const SOURCES: [&str; 4] = ["examples/hyper.rs", "examples/attohttpc.rs", "examples/smol.rs", "tests/own_stacks.rs"];
 
@@ -55,36 +58,45 @@ fn a_block_that_is_a_little_different_is_noticed() {
     assert_eq!(blocks("- x\n\n  ```rust\n  fn a() {\n      b()\n  }\n  ```\n"), [block]);
 }
 
-/// The names of cases in a row of the table, and the last cell, which has the rows of `docs/faults.md`.
-fn row(line: &str) -> Option<(Vec<&str>, &str)> {
-    let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
-    let &[_, names, rows] = cells.as_slice() else { return None };
-    let names: Vec<_> = names.split(", ").filter_map(|name| name.strip_prefix('`')?.strip_suffix('`')).collect();
-    (!names.is_empty()).then_some((names, rows))
+/// A part of the suite's demands, as the page has it.
+fn table(part: &Part) -> String {
+    let mut table = String::from("| a transport has to | case | rows |\n| --- | --- | --- |\n");
+    for Demand { words, cases, rows } in part.demands {
+        for text in ["| ", words, " | `", &cases.join("`, `"), "` | ", rows, " |\n"] {
+            table.push_str(text);
+        }
+    }
+    table
 }
 
 #[test]
-fn every_case_has_a_sentence_and_its_rows() -> io::Result<()> {
+fn the_page_has_the_demands_of_the_suite_word_for_word() -> io::Result<()> {
     let page = read("../docs/your-own-stack.md")?;
-    let faults = read("../docs/faults.md")?;
-    let (mut names, mut rows) = (Vec::new(), Vec::new());
-    for (of_line, cited) in page.lines().filter_map(row) {
-        names.extend(of_line);
-        rows.extend(cited.split([',', ' ']).filter(|word| !matches!(*word, "" | "to")));
-    }
-    names.sort_unstable();
-    let mut expected: Vec<_> = cases::all().iter().map(|case| case.name).collect();
-    expected.sort_unstable();
-    assert_eq!(names, expected);
-    for row in rows {
-        assert!(faults.contains(&format!("\n| {row} | ")), "docs/faults.md has no row {row}");
+    for part in DEMANDS {
+        let (heading, table) = (format!("\n**{}**", part.title), table(part));
+        let (_, below) = page.split_once(&heading).unwrap_or_else(|| panic!("the page has no heading {}", part.title));
+        let found = below.split_once("\n\n| ").map(|(_, rows)| format!("| {rows}"));
+        let is_there = found.is_some_and(|rows| rows.starts_with(&format!("{table}\n")));
+        assert!(
+            is_there,
+            "below {}, docs/your-own-stack.md should have the table of tests/src/demands.rs:\n{table}",
+            part.title
+        );
     }
     Ok(())
 }
 
 #[test]
-fn a_row_of_the_table_is_read_by_its_cells() {
-    assert_eq!(row("| do | `one`, `two` | 4, 8 |"), Some((vec!["one", "two"], "4, 8")));
-    assert_eq!(row("| stack | program | run it |"), None);
-    assert_eq!(row("| say | only if |"), None);
+fn every_case_has_one_demand_and_its_rows_are_there() -> io::Result<()> {
+    let faults = read("../docs/faults.md")?;
+    let demands = || DEMANDS.iter().flat_map(|part| part.demands);
+    let mut names: Vec<_> = demands().flat_map(|demand| demand.cases).copied().collect();
+    names.sort_unstable();
+    let mut expected: Vec<_> = cases::all().iter().map(|case| case.name).collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected, "each case has one demand in tests/src/demands.rs");
+    for row in demands().flat_map(|demand| demand.rows.split([',', ' '])).filter(|word| !matches!(*word, "" | "to")) {
+        assert!(faults.contains(&format!("\n| {row} | ")), "docs/faults.md has no row {row}");
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Every Rust program in the READMEs compiles, runs, and is accepted by the emulator.
+//! Every Rust program in the READMEs and in `docs/keys.md` compiles, runs, and is accepted by the emulator.
 //!
 //! Each runs in a process of its own, with the two variables in its environment that `cometly emulator` prints to paste,
 //! and a reference to the key.
@@ -77,6 +77,8 @@ fn every_program_of_the_readmes_is_accepted() {
         return (program.run)().expect("it ends well");
     }
     assert!(PROGRAMS.len() > 5, "the READMEs were read");
+    let of_keys = PROGRAMS.iter().filter(|program| program.name.starts_with("docs/keys.md:")).count();
+    assert!(of_keys >= 4, "{of_keys} programs of docs/keys.md");
     let mut with_purchases = 0;
     for Program { name, calls, .. } in PROGRAMS {
         let emulator = Emulator::start().expect("a port on loopback");

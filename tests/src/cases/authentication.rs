@@ -7,7 +7,7 @@ use cometly_core::{
 use cometly_emulator::Emulator;
 use http::Request;
 
-use crate::scenario::{key_status, kind, rate_limit};
+use crate::scenario::{assert_success, key_status, kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Scenario,
     cases::{cases, opened_by},
@@ -31,7 +31,7 @@ fn list(api: &Api) -> Call {
 fn every_key_of_the_authentication_page_gets_its_outcome(scenario: &Scenario<'_>) -> CaseResult {
     use ApiErrorKind::{Forbidden, Rejected, Unauthenticated};
 
-    let emulator = Emulator::builder().no_limits().start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits())?;
     let (keys, client) = (emulator.keys(), scenario.client()?);
     let full = api(&emulator, &keys.full)?;
     let event = serde_json::json!({"event_name": "purchase", "email": "a@example.com"});
@@ -62,42 +62,53 @@ fn every_key_of_the_authentication_page_gets_its_outcome(scenario: &Scenario<'_>
 }
 
 fn without_json_in_accept_the_login_page_is_a_redirect(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::start()?;
+    let emulator = scenario.emulate(Emulator::builder())?;
     let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     // Not authorized, on purpose: as a caller who forgot to.
     let request = |accept: &str| {
         Request::get(format!("{}/events", emulator.base_url())).header("accept", accept).body(Bytes::new())
     };
     let json = scenario.send_request(&*client, request("application/json")?, &api)?;
-    assert_eq!(kind(&json), Some(ApiErrorKind::Unauthenticated));
+    assert_eq!(kind(&json), Some(ApiErrorKind::Unauthenticated), "the answer in JSON says that the key is missing");
     let page = scenario.send_request(&*client, request("text/html, application/json")?, &api)?;
-    assert_eq!(kind(&page), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)));
+    assert_eq!(
+        kind(&page),
+        Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)),
+        "the login page is a redirect, which is not followed"
+    );
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
 fn a_rate_limit_is_told_before_and_when_it_is_reached(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::start()?;
+    let emulator = scenario.emulate(Emulator::builder())?;
     let (api, client) = (api(&emulator, &emulator.keys().full)?, scenario.client()?);
     for left in (0..7).rev() {
         let outcome = scenario.noted(client.send(list(&api)))?;
-        assert!(outcome.error().is_none(), "{outcome}");
-        assert_eq!((rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()), (Some(7), Some(left)));
+        assert_success(&outcome);
+        assert_eq!(
+            (rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()),
+            (Some(7), Some(left)),
+            "the limit and the calls left that the headers say"
+        );
     }
     let outcome = scenario.noted(client.send(list(&api)))?;
-    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
+    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "the refusal by the rate limit is returned: {outcome}");
     let wait = outcome.error().and_then(ApiError::retry_after).ok_or("a 429 says when to come back")?.as_secs();
-    assert!((1..=60).contains(&wait), "{wait}");
-    assert!(rate_limit(&outcome).reset().is_some());
-    assert_eq!(outcome.error().and_then(ApiError::message), Some("Too Many Attempts."));
+    assert!((1..=60).contains(&wait), "the wait in seconds that the answer says: {wait}");
+    assert!(rate_limit(&outcome).reset().is_some(), "the answer says when the window ends");
+    assert_eq!(outcome.error().and_then(ApiError::message), Some("Too Many Attempts."), "the message of the answer");
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }
 
 fn a_revoked_key_is_refused_and_a_rotated_one_accepted(scenario: &Scenario<'_>) -> CaseResult {
-    let emulator = Emulator::builder().no_limits().start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits())?;
     let (api, client) = (api(&emulator, scenario.secret())?, scenario.client()?);
     let call = list(&api);
-    assert!(matches!(scenario.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)));
+    assert!(
+        matches!(scenario.noted(client.send(call.clone()))?, AuthOutcome::Unauthenticated(_)),
+        "a key that the server does not know is refused"
+    );
     api.rotate(ApiKey::new(emulator.keys().full.as_str())?);
-    assert!(scenario.noted(client.send(call))?.error().is_none());
+    assert_success(&scenario.noted(client.send(call))?);
     Ok(Arrivals::counted(usize::try_from(emulator.request_count())?))
 }

@@ -67,7 +67,7 @@ fn every_answer_has_the_same_outcome_on_every_stack(scenario: &Scenario<'_>) -> 
     for (number, (status, header, _, expected)) in table.iter().enumerate() {
         let outcome = scenario.send(&*client, api.get("{row}").segment(number))?;
         assert_eq!(kind(&outcome), *expected, "{status} {header:?}: {outcome}");
-        assert_eq!(outcome.status().as_u16(), *status);
+        assert_eq!(outcome.status().as_u16(), *status, "the status as it was sent");
     }
     Ok(Arrivals::of(&server))
 }

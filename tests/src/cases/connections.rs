@@ -10,7 +10,7 @@ use std::{
 
 use cometly_core::{Delivery, RetryPolicy};
 
-use crate::scenario::attempts;
+use crate::scenario::{assert_success, attempts};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::cases,
@@ -45,10 +45,10 @@ fn the_second_try_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseRe
         callers.into_iter().filter_map(|caller| caller.join().ok()).collect()
     });
     for sent in sent {
-        assert!(scenario.noted(sent)?.error().is_none());
+        assert_success(&scenario.noted(sent)?);
     }
     let outcome = scenario.send(client, api.get("events"))?;
-    assert!(outcome.error().is_none() && attempts(&outcome) <= 2, "{outcome:?}");
+    assert!(outcome.error().is_none() && attempts(&outcome) <= 2, "a success after two attempts at most: {outcome:?}");
     Ok(Arrivals::of(&server))
 }
 
@@ -90,7 +90,7 @@ fn a_new_connection_to_a_host_with_a_dark_address_is_not_late(scenario: &Scenari
     let begun = Instant::now();
     let api = scenario.api(&format!("http://localhost:{port}/public-api/v1"))?;
     match scenario.send(&*client, api.get("events")) {
-        Ok(outcome) => assert!(outcome.error().is_none(), "{outcome}"),
+        Ok(outcome) => assert_success(&outcome),
         // Not one of ours: a stack of one's own may try one address after the other, and be late.
         Err(error) if error.delivery() == Some(Delivery::NotSent) && !client.close_idle() => {
             return Err(NotSupported.into());
@@ -138,12 +138,12 @@ fn with_two_addresses(scenario: &Scenario<'_>) -> CaseResult {
 fn idle_connections_are_closed_when_asked_for(scenario: &Scenario<'_>) -> CaseResult {
     let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().reuse(true))?);
-    assert!(scenario.send(&*client, api.get("events"))?.error().is_none());
+    assert_success(&scenario.send(&*client, api.get("events"))?);
     if !client.close_idle() {
         return Err(NotSupported.into());
     }
     assert!(wait_until(|| server.open_connections() == 0), "a connection is still open");
-    assert!(scenario.send(&*client, api.post("events/track").json("x"))?.error().is_none());
-    assert_eq!(server.connections(), 2);
+    assert_success(&scenario.send(&*client, api.post("events/track").json("x"))?);
+    assert_eq!(server.connections(), 2, "each call after the closing makes a new connection");
     Ok(Arrivals::of(&server))
 }

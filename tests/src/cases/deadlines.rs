@@ -12,7 +12,8 @@ use cometly_core::{Call, CallError, CallErrorKind, Delivery};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Proxy, Scenario, Settings, Source, Transport,
     cases::{cases, slow_reader, wait_for_bytes},
-    fault_server::{Act, Answer, RawServer, Script},
+    fault_server::{Act, Answer, Script},
+    scenario::assert_success,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -89,15 +90,15 @@ fn a_connection_that_is_never_made_ends_at_its_own_time_out(scenario: &Scenario<
     let client = scenario.connect(&settings)?;
     let begun = Instant::now();
     let sent = scenario.send(&*client, scenario.api(&base_url)?.post("events/track").json("x"));
-    assert!(matches!(&sent, Err(error) if error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    assert!(matches!(&sent, Err(error) if error.kind() == CallErrorKind::Timeout), "a time-out is expected: {sent:?}");
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
-    assert_eq!(server.arrivals(), 0);
+    assert_eq!(server.arrivals(), 0, "the number of requests that arrived");
     Ok(Arrivals::checked_by_the_case())
 }
 
 fn an_upload_that_crawls_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseResult {
     // Each write makes some progress, and would have its whole time-out again.
-    let (server, _) = slow_reader(16 * 1024, Duration::from_millis(300))?;
+    let (server, _) = slow_reader(scenario, 16 * 1024, Duration::from_millis(300))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let body = Bytes::from(vec![b'7'; 8 << 20]);
     let begun = Instant::now();
@@ -106,13 +107,13 @@ fn an_upload_that_crawls_ends_at_the_deadline(scenario: &Scenario<'_>) -> CaseRe
     let is_late = |error: &CallError<Source>| {
         error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown)
     };
-    assert!(sent.as_ref().is_err_and(is_late), "{sent:?}");
+    assert!(sent.as_ref().is_err_and(is_late), "an upload that is late is a time-out: {sent:?}");
     assert!(took < Duration::from_millis(3_200), "it took {took:?}");
     Ok(Arrivals::checked_by_the_case())
 }
 
 fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(scenario: &Scenario<'_>) -> CaseResult {
-    let proxy = RawServer::start(|mut stream, _| {
+    let proxy = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
         for _ in 0..100 {
@@ -127,7 +128,10 @@ fn a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting(scenari
     let begun = Instant::now();
     let sent = scenario.send(&*client, scenario.api("https://127.0.0.1:1/v1")?.post("events/track").json("x"));
     let took = begun.elapsed();
-    assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    assert!(
+        sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout),
+        "a time-out is expected: {sent:?}"
+    );
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     Ok(Arrivals::checked_by_the_case())
 }
@@ -138,6 +142,6 @@ fn a_time_out_without_end_is_taken_as_one(scenario: &Scenario<'_>) -> CaseResult
     settings.limits.attempt_timeout = Some(Duration::MAX);
     settings.limits.connect_timeout = Duration::MAX;
     let client = scenario.connect(&settings)?;
-    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
+    assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
     Ok(Arrivals::of(&server))
 }

@@ -15,8 +15,9 @@ use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings, authority,
     canary::Canary,
     cases::{cases, dying, get_and_post, serve_tls, slow_reader, wait_for_bytes},
-    fault_server::{Act, Answer, ClosedPort, FaultServer, RawServer, Script, ServerCertificate},
-    scenario::{NotSupported, kind},
+    fault_server::{Act, Answer, ClosedPort, Script, ServerCertificate},
+    scenario::assert_success,
+    scenario::{NotSupported, assert_delivery, kind},
     wait_until,
 };
 
@@ -55,23 +56,31 @@ fn unknown(sent: Sent) -> Result<(), BoxError> {
 
 /// `docs/faults.md` 6.
 fn a_trusted_server_is_spoken_to_in_http_1_1(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.client()?;
-    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
-    assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
+    assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
+    assert!(
+        server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")),
+        "HTTP/2 was negotiated: {:?}",
+        server.alpn()
+    );
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 6.
 fn a_users_client_speaks_http_1_1_where_that_can_be_forced(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().users_client())?;
     // A user's client has its own certificate store; the protocol is agreed on before it is asked.
     let _ = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
     assert!(wait_until(|| !server.alpn().is_empty()), "there was a handshake");
     // reqwest has no switch on a request.
     if !scenario.client_name().starts_with("reqwest") {
-        assert!(server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")), "{:?}", server.alpn());
+        assert!(
+            server.alpn().iter().all(|protocol| protocol.as_deref() != Some("h2")),
+            "HTTP/2 was negotiated: {:?}",
+            server.alpn()
+        );
     }
     Ok(Arrivals::checked_by_the_case())
 }
@@ -82,7 +91,7 @@ fn a_refused_connection_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     let (api, client) = (scenario.api(&closed.base_url())?, scenario.client()?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
         let error = scenario.send(&*client, call).err().ok_or("the port is closed")?;
-        assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
+        assert_delivery(&error, Delivery::NotSent);
     }
     Ok(Arrivals::counted(0))
 }
@@ -92,7 +101,7 @@ fn an_unknown_host_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
     // RFC 6761 §6.4: `.invalid` never has an address.
     let (api, client) = (scenario.api("https://cometly.invalid/v1")?, scenario.client()?);
     let error = scenario.send(&*client, api.post("events/track").json("x")).err().ok_or("there is no such host")?;
-    assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
+    assert_delivery(&error, Delivery::NotSent);
     Ok(Arrivals::counted(0))
 }
 
@@ -115,19 +124,19 @@ fn an_unreachable_network_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
 }
 
 fn a_tls_handshake_that_is_cut_was_not_sent(scenario: &Scenario<'_>) -> CaseResult {
-    let close = RawServer::start(|mut stream, _| wait_for_bytes(&mut stream))?;
-    let reset = RawServer::start(|mut stream, _| {
+    let close = scenario.serve_raw(|mut stream, _| wait_for_bytes(&mut stream))?;
+    let reset = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
     })?;
-    let fin = RawServer::start(|mut stream, _| {
+    let fin = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.shutdown(Shutdown::Write)?;
         while stream.read(&mut [0; 4096])? > 0 {}
         Ok(())
     })?;
     // A fatal alert: `handshake_failure`.
-    let alert = RawServer::start(|mut stream, _| {
+    let alert = scenario.serve_raw(|mut stream, _| {
         wait_for_bytes(&mut stream)?;
         stream.write_all(&[21, 3, 3, 0, 2, 2, 40])
     })?;
@@ -149,11 +158,15 @@ fn a_certificate_that_is_not_trusted_stops_the_call(scenario: &Scenario<'_>) -> 
         ("for another name", authority()?.issue(&["other.example"])?),
         ("expired", authority()?.issue_expired(&["127.0.0.1"])?),
     ] {
-        let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+        let server = scenario.serve_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
         let error = scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").json("x"));
         let error = error.err().ok_or_else(|| format!("a certificate was trusted: {kind}"))?;
         assert_eq!(error.delivery(), Some(Delivery::Untrusted), "{kind}: {error:?}");
-        assert_eq!((server.arrivals(), server.connections()), (0, 1), "{kind}");
+        assert_eq!(
+            (server.arrivals(), server.connections()),
+            (0, 1),
+            "one connection was made and no request arrived: {kind}"
+        );
     }
     Ok(Arrivals::counted(0))
 }
@@ -165,7 +178,10 @@ fn tls_to_a_plain_port_ends(scenario: &Scenario<'_>) -> CaseResult {
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let error = scenario.send(&*client, scenario.api(&base_url)?.post("events/track").json("x")).err();
     let error = error.ok_or("that server speaks no TLS")?;
-    assert!(matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Unknown)), "{error:?}");
+    assert!(
+        matches!(error.delivery(), Some(Delivery::NotSent | Delivery::Unknown)),
+        "what is said of the delivery: {error:?}"
+    );
     // Whatever is said, nothing came.
     assert_eq!(server.arrivals(), 0, "the key was sent in the clear to an https URL");
     Ok(Arrivals::checked_by_the_case())
@@ -191,7 +207,7 @@ fn twenty_posts_on_dying_connections_arrive_twenty_times(scenario: &Scenario<'_>
     for number in 0..20 {
         unknown(scenario.send(&*client, api.post("events/track").json(&number)))?;
     }
-    assert_eq!(server.arrivals(), 20);
+    assert_eq!(server.arrivals(), 20, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -215,9 +231,9 @@ fn a_kept_connection_that_dies_under_a_post_without_a_body_repeats_nothing(scena
             Err(error) if error.is::<NotSupported>() => continue,
             client => client?,
         };
-        assert!(scenario.send(&*client, api.post("contacts/archive"))?.error().is_none());
+        assert_success(&scenario.send(&*client, api.post("contacts/archive"))?);
         unknown(scenario.send(&*client, api.post("contacts/archive")))?;
-        assert_eq!(server.arrivals(), 2, "{settings:?}");
+        assert_eq!(server.arrivals(), 2, "the number of requests that arrived: {settings:?}");
         arrived = arrived.saturating_add(2);
     }
     Ok(Arrivals::counted(arrived))
@@ -232,10 +248,10 @@ fn dying_kept_connection(scenario: &Scenario<'_>, settings: &Settings, call: fn(
     let server = scenario.serve(dying())?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(settings)?);
     for _ in 0..3 {
-        assert!(scenario.send(&*client, call(&api))?.error().is_none());
+        assert_success(&scenario.send(&*client, call(&api))?);
         unknown(scenario.send(&*client, call(&api)))?;
     }
-    assert_eq!(server.arrivals(), 6);
+    assert_eq!(server.arrivals(), 6, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -244,7 +260,7 @@ fn an_idle_connection_that_was_closed_cleanly_is_replaced(scenario: &Scenario<'_
     let server = scenario.serve(Script::always(Answer::json(200, "{}").then_close()))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..3 {
-        assert!(scenario.send(&*client, api.post("events/track").json("x"))?.error().is_none());
+        assert_success(&scenario.send(&*client, api.post("events/track").json("x"))?);
         // Until the client has seen the end of its idle connection.
         thread::sleep(Duration::from_millis(100));
     }
@@ -281,10 +297,14 @@ fn a_torn_head_is_never_a_success(scenario: &Scenario<'_>) -> CaseResult {
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..4 {
         match scenario.send(&*client, api.post("events/track").json("x")) {
-            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+            Err(error) => assert_delivery(&error, Delivery::Unknown),
             // libcurl takes a torn head for a whole one; the core takes no empty success.
             Ok(outcome) => {
-                assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Empty)), "{outcome}");
+                assert_eq!(
+                    kind(&outcome),
+                    Some(ApiErrorKind::Unexpected(UnexpectedCause::Empty)),
+                    "a head that is torn is no success: {outcome}"
+                );
             }
         }
     }
@@ -303,7 +323,7 @@ fn a_dropped_future_sends_nothing_more(scenario: &Scenario<'_>) -> CaseResult {
     }
     scenario.count_given_up();
     assert!(wait_until(|| server.open_connections() == 0), "the connection outlives its call");
-    assert_eq!(server.arrivals(), 1);
+    assert_eq!(server.arrivals(), 1, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -314,7 +334,7 @@ fn a_dropped_upload_ends_with_what_was_buffered(scenario: &Scenario<'_>) -> Case
     if scenario.has_gap(Gap::GivenUpUploads) {
         return Err(NotSupported.into());
     }
-    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let (server, read) = slow_reader(scenario, 64 * 1024, Duration::from_millis(10))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(30)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
     let call = scenario.api(&server.base_url("http"))?.post("events/track").body(body);
@@ -329,11 +349,14 @@ fn an_upload_that_is_late_ends_with_what_was_buffered(scenario: &Scenario<'_>) -
     if scenario.has_gap(Gap::GivenUpUploads) {
         return Err(NotSupported.into());
     }
-    let (server, read) = slow_reader(64 * 1024, Duration::from_millis(10))?;
+    let (server, read) = slow_reader(scenario, 64 * 1024, Duration::from_millis(10))?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_millis(300)))?;
     let body = Bytes::from(vec![b'7'; 48 << 20]);
     let sent = scenario.send(&*client, scenario.api(&server.base_url("http"))?.post("events/track").body(body));
-    assert!(sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout), "{sent:?}");
+    assert!(
+        sent.as_ref().is_err_and(|error| error.kind() == CallErrorKind::Timeout),
+        "a time-out is expected: {sent:?}"
+    );
     ends_with_what_was_buffered(&read);
     Ok(Arrivals::checked_by_the_case())
 }
@@ -356,9 +379,11 @@ fn an_early_answer_to_a_large_upload_is_that_answer_or_unknown(scenario: &Scenar
         let server = scenario.serve(Script::always(answer))?;
         let body = Bytes::from(vec![b'7'; 8 << 20]);
         match scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").body(body)) {
-            Ok(outcome) => assert_eq!(kind(&outcome), Some(ApiErrorKind::Rejected), "{outcome}"),
+            Ok(outcome) => {
+                assert_eq!(kind(&outcome), Some(ApiErrorKind::Rejected), "the early answer is returned: {outcome}");
+            }
             Err(error) if error.kind() == CallErrorKind::Timeout => return Err("it hung until the deadline".into()),
-            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+            Err(error) => assert_delivery(&error, Delivery::Unknown),
         }
         arrived = arrived.saturating_add(server.arrivals());
     }
@@ -377,8 +402,7 @@ fn no_error_shows_a_query_or_a_body(scenario: &Scenario<'_>) -> CaseResult {
         Answer::raw(quote("nonsense")).then_close(),
         Answer::silence(),
     ]))?;
-    let tls =
-        FaultServer::start_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
+    let tls = scenario.serve_tls(&ServerCertificate::self_signed(&["127.0.0.1"])?, Script::always(Answer::close()))?;
     let closed = ClosedPort::bind()?;
     let client = scenario.connect(&Settings::default().deadline(Duration::from_secs(2)))?;
     let mut errors = 0_usize;
@@ -413,7 +437,7 @@ fn late_bytes_are_never_the_next_calls_answer(scenario: &Scenario<'_>) -> CaseRe
                 let body = outcome.into_result()?.into_body();
                 assert_eq!(body, r#"{"n":1}"#, "an answer that belongs to no call was taken");
             }
-            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+            Err(error) => assert_delivery(&error, Delivery::Unknown),
         }
         arrived = arrived.saturating_add(server.arrivals());
     }

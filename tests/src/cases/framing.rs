@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cometly_core::{ApiErrorKind, AuthOutcome, CallErrorKind, DecodeCategory, Delivery, UnexpectedCause};
 
-use crate::scenario::{kind, rate_limit};
+use crate::scenario::{assert_delivery, assert_success, kind, rate_limit};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::{cases, serve_tls},
@@ -66,7 +66,7 @@ fn informational_answers_are_passed_over(scenario: &Scenario<'_>) -> CaseResult 
     if scenario.has_gap(Gap::InformationalAnswers) {
         not_a_success(sent)?;
     } else {
-        assert!(sent?.error().is_none());
+        assert_success(&sent?);
     }
 
     let slowly = Act::Repeat { bytes: Bytes::from_static(HINT), every: Duration::from_millis(5), times: 4000 };
@@ -83,8 +83,12 @@ fn an_unreadable_header_spoils_nothing(scenario: &Scenario<'_>) -> CaseResult {
     )))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     let outcome = scenario.send(&*client, api.get("events"))?;
-    assert!(outcome.error().is_none(), "{outcome}");
-    assert_eq!((rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()), (None, Some(3)));
+    assert_success(&outcome);
+    assert_eq!(
+        (rate_limit(&outcome).limit(), rate_limit(&outcome).remaining()),
+        (None, Some(3)),
+        "the header with other bytes is passed over, and the one beside it is read"
+    );
     Ok(Arrivals::of(&server))
 }
 
@@ -101,7 +105,7 @@ fn a_body_over_the_cap_is_too_large_and_not_read_on(scenario: &Scenario<'_>) -> 
     let api = scenario.api(&server.base_url())?;
     let client = scenario.connect(&Settings::default().max_body_size(CAP))?;
     let outcome = scenario.send(&*client, api.get("events"))?;
-    assert_eq!(outcome.into_result()?.body().len(), CAP);
+    assert_eq!(outcome.into_result()?.body().len(), CAP, "a body as long as the cap is read whole");
     too_large(scenario.send(&*client, api.get("events")), Some(200))?;
     too_large(scenario.send(&*client, api.get("events")), Some(200))?;
     Ok(Arrivals::of(&server))
@@ -130,7 +134,7 @@ fn a_cut_body_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..4 {
         let error = scenario.send(&*client, api.get("events")).err().ok_or("half a body was taken for a whole one")?;
-        assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}");
+        assert_delivery(&error, Delivery::Unknown);
     }
     Ok(Arrivals::of(&server))
 }
@@ -155,7 +159,7 @@ pub(super) fn serve_broken_ends(scenario: &Scenario<'_>) -> Result<[FaultServer;
         let answer = |text| Answer::raw(text).then(Act::Pause(Duration::from_millis(50))).then(end.clone());
         Script::sequence(BROKEN_ENDS.map(answer))
     };
-    Ok([scenario.serve(script(Act::Reset))?, serve_tls(script(Act::Cut))?])
+    Ok([scenario.serve(script(Act::Reset))?, serve_tls(scenario, script(Act::Cut))?])
 }
 
 fn a_body_without_a_length_that_ends_by_a_break_is_never_taken_for_whole(scenario: &Scenario<'_>) -> CaseResult {
@@ -197,7 +201,7 @@ fn json_cut_by_the_end_of_the_connection_does_not_decode(scenario: &Scenario<'_>
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     let reply = scenario.send(&*client, api.get("events"))?.into_result()?;
     let error = reply.json::<serde_json::Value>().err().ok_or("half a JSON was read")?;
-    assert_eq!(error.category(), DecodeCategory::Eof);
+    assert_eq!(error.category(), DecodeCategory::Eof, "half a JSON is no JSON");
     Ok(Arrivals::of(&server))
 }
 
@@ -223,7 +227,11 @@ fn a_compressed_answer_is_not_decompressed(scenario: &Scenario<'_>) -> CaseResul
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     for _ in 0..=encodings.len() {
         let outcome = scenario.send(&*client, api.get("events"))?;
-        assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
+        assert_eq!(
+            kind(&outcome),
+            Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)),
+            "an answer that is encoded is unexpected, and not unpacked: {outcome}"
+        );
     }
     Ok(Arrivals::of(&server))
 }
@@ -234,7 +242,11 @@ fn a_users_client_decompresses_nothing_where_that_can_be_forced(scenario: &Scena
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().users_client())?);
     match scenario.send(&*client, api.get("events")) {
         Ok(outcome) => {
-            assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
+            assert_eq!(
+                kind(&outcome),
+                Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)),
+                "an answer that is encoded is unexpected, and not unpacked: {outcome}"
+            );
         }
         // reqwest has no switch on a request: a client that its user told to unpack does so.
         Err(_) if scenario.client_name().starts_with("reqwest") => {}
@@ -314,7 +326,11 @@ fn the_same_length_told_twice_is_one_length_or_no_answer(scenario: &Scenario<'_>
         let again = scenario.noted(streamed.unwrap_or_else(|| client.send(api.get("events"))));
         for sent in [whole, again] {
             match sent {
-                Ok(outcome) => assert_eq!(outcome.into_result()?.into_body(), "{}", "{head:?}"),
+                Ok(outcome) => assert_eq!(
+                    outcome.into_result()?.into_body(),
+                    "{}",
+                    "the body under a length that was sent twice: {head:?}"
+                ),
                 Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{head:?}: {error}"),
             }
         }
@@ -362,9 +378,12 @@ fn malformed_http_has_a_typed_end(scenario: &Scenario<'_>) -> CaseResult {
         // A client for each, or it might send the next call on a connection that is about to be closed.
         match scenario.send(&*scenario.client()?, api.get("events")) {
             Ok(outcome) => {
-                assert!(outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)), "{outcome}");
+                assert!(
+                    outcome.error().is_none() || matches!(outcome, AuthOutcome::Unexpected(..)),
+                    "a success or an unexpected answer: {outcome}"
+                );
             }
-            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+            Err(error) => assert_delivery(&error, Delivery::Unknown),
         }
     }
     Ok(Arrivals::of(&server))
@@ -381,7 +400,7 @@ fn an_unread_body_disturbs_no_later_call(scenario: &Scenario<'_>) -> CaseResult 
     let client = scenario.connect(&Settings::default().max_body_size(1000))?;
     for _ in 0..3 {
         too_large(scenario.send(&*client, api.get("events")), Some(200))?;
-        assert!(scenario.send(&*client, api.get("events"))?.error().is_none());
+        assert_success(&scenario.send(&*client, api.get("events"))?);
     }
     Ok(Arrivals::of(&server))
 }

@@ -197,7 +197,7 @@ impl Figures {
 }
 
 /// By how much a thread of this machine is woken too late, at worst: so much is not the client's fault.
-fn lateness(is_over: &AtomicBool) -> Duration {
+pub(super) fn lateness(is_over: &AtomicBool) -> Duration {
     const NAP: Duration = Duration::from_millis(20);
     let mut worst = Duration::ZERO;
     while !is_over.load(Ordering::Relaxed) {

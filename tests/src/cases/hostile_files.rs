@@ -204,6 +204,6 @@ fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(scenario: &S
     let download = Download::of::<Orders>(&serde_json::from_str(&export(&host.origin(), 1))?, &api)?;
     let read = client.download(&api, download).ok_or(NotSupported)?;
     read.end?;
-    assert_eq!((read.file.as_slice(), host.arrivals()), (&b"file"[..], 3));
+    assert_eq!((read.file.as_slice(), host.arrivals()), (&b"file"[..], 3), "the file, and the requests that it took");
     Ok(Arrivals::checked_by_the_case())
 }

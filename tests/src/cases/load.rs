@@ -47,18 +47,22 @@ fn two_keys_through_one_client_are_never_mixed(scenario: &Scenario<'_>) -> CaseR
             .collect();
         callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect()
     });
-    assert_eq!(results.len(), 200);
+    assert_eq!(results.len(), 200, "each call has ended");
     for (owner, sent) in results {
-        assert_eq!(scenario.noted(sent)?.into_result()?.into_body(), format!("[{owner}]"));
+        assert_eq!(
+            scenario.noted(sent)?.into_result()?.into_body(),
+            format!("[{owner}]"),
+            "each call gets the answer of its own key"
+        );
     }
-    assert_eq!([first.leaks(), second.leaks()].concat(), <[String; 0]>::default());
+    assert_eq!([first.leaks(), second.leaks()].concat(), <[String; 0]>::default(), "the log records that show a key");
     Ok(Arrivals::of(&server))
 }
 
 fn ten_thousand_calls_64_at_once_each_get_their_own_answer(scenario: &Scenario<'_>) -> CaseResult {
     const CALLERS: usize = 64;
     const CALLS: usize = 157;
-    let emulator = Emulator::builder().no_limits().seeded_events(1).keep_requests(0).start()?;
+    let emulator = scenario.emulate(Emulator::builder().no_limits().seeded_events(1).keep_requests(0))?;
     let api = opened_by(&emulator.keys().full, emulator.base_url())?.build();
     let client = scenario.client()?;
     let client = &*client;
@@ -82,7 +86,7 @@ fn ten_thousand_calls_64_at_once_each_get_their_own_answer(scenario: &Scenario<'
             .collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_default()).sum()
     });
-    assert_eq!(own_answers, CALLERS * CALLS);
-    assert_eq!(u64::try_from(CALLERS * CALLS)?, emulator.request_count());
+    assert_eq!(own_answers, CALLERS * CALLS, "the calls that got their own answer");
+    assert_eq!(u64::try_from(CALLERS * CALLS)?, emulator.request_count(), "each call arrived once");
     Ok(Arrivals::counted(0))
 }

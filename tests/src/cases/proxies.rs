@@ -6,8 +6,9 @@ use crate::{
     Arrivals, Case, CaseResult, Proxy, Scenario, Settings, authority,
     cases::{cases, serve_tls},
     environment::NO_PROXY,
-    fault_server::{Answer, ClosedPort, ConnectProxy, FaultServer, Script},
-    scenario::NotSupported,
+    fault_server::{Answer, ClosedPort, Script},
+    scenario::assert_success,
+    scenario::{NotSupported, assert_delivery},
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -38,54 +39,58 @@ fn without_proxy(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
         assert!(std::env::var_os(variable).is_some(), "the suite sets {variable} to a closed port");
     }
     let plain = scenario.serve(Script::always(Answer::json(200, "{}")))?;
-    let tls = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let tls = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(settings)?;
-    assert!(scenario.send(&*client, scenario.api(&plain.base_url())?.get("events"))?.error().is_none());
+    assert_success(&scenario.send(&*client, scenario.api(&plain.base_url())?.get("events"))?);
     // A user's client has its own certificate store: it is enough that it did not go through a proxy.
     let answer = scenario.send(&*client, scenario.api(&tls.base_url())?.get("events"));
-    assert_eq!(tls.connections(), 1, "{answer:?}");
-    assert_eq!(plain.arrivals(), 1);
+    assert_eq!(tls.connections(), 1, "the number of connections that were made: {answer:?}");
+    assert_eq!(plain.arrivals(), 1, "the number of requests that arrived");
     Ok(Arrivals::checked_by_the_case())
 }
 
 fn the_environments_proxy_is_used_when_asked_for(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
     let answer = scenario.send(&*client, scenario.api(&server.base_url())?.get("events"));
     let error = answer.err().ok_or("the environment's proxy is closed, and yet there is an answer")?;
-    assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
-    assert_eq!(server.connections(), 0);
+    assert_delivery(&error, Delivery::NotSent);
+    assert_eq!(server.connections(), 0, "the number of connections that were made");
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 20.
 fn no_proxy_gets_to_read_what_is_not_encrypted(scenario: &Scenario<'_>) -> CaseResult {
     let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
-    let proxy = ConnectProxy::start()?;
+    let proxy = scenario.serve_proxy(None)?;
     for choice in [Proxy::Named(proxy.url()), Proxy::Environment] {
         let client = scenario.connect(&Settings::default().proxy(choice))?;
-        assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
+        assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
     }
-    assert!(proxy.heads().is_empty());
+    assert!(proxy.heads().is_empty(), "a proxy gets no call that is not encrypted");
     Ok(Arrivals::of(&server))
 }
 
 /// `docs/faults.md` 20.
 fn a_named_proxy_gets_connect_and_not_the_key(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
-    let proxy = ConnectProxy::start()?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
+    let proxy = scenario.serve_proxy(None)?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
     // The environment's NO_PROXY is not asked for either.
     let local =
         scenario.send(&*client, scenario.api(&server.base_url().replace("127.0.0.1", "localhost"))?.get("events"));
-    assert_eq!(proxy.heads().len(), 1, "{local:?}");
-    let proxy = ConnectProxy::start()?;
+    assert_eq!(proxy.heads().len(), 1, "the number of requests to the proxy: {local:?}");
+    let proxy = scenario.serve_proxy(None)?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())))?;
-    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
+    assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
     let [head] = proxy.heads().try_into().map_err(|_| "the proxy was used once")?;
-    assert_eq!(head.request_line(), format!("CONNECT {} HTTP/1.1", server.address()));
-    assert_eq!(head.header("authorization"), <[String; 0]>::default());
-    assert_eq!(head.count(scenario.secret()), 0);
+    assert_eq!(
+        head.request_line(),
+        format!("CONNECT {} HTTP/1.1", server.address()),
+        "the proxy is asked for a tunnel to the server"
+    );
+    assert_eq!(head.header("authorization"), <[String; 0]>::default(), "the proxy gets no Authorization");
+    assert_eq!(head.count(scenario.secret()), 0, "the proxy gets the key nowhere");
     Ok(Arrivals::of(&server))
 }
 
@@ -97,7 +102,7 @@ fn a_proxys_password_is_not_shown(scenario: &Scenario<'_>) -> CaseResult {
     // `connect` looks at the client's Debug, `send` at the error.
     let client = scenario.connect(&Settings::default().proxy(Proxy::Named(url)))?;
     let error = scenario.send(&*client, scenario.api("https://127.0.0.1/v1")?.get("events")).err();
-    assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent));
+    assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent), "what is said of the delivery");
     Ok(Arrivals::counted(0))
 }
 
@@ -107,7 +112,7 @@ fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
         ("407", "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"),
         ("403", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nno!!!"),
     ] {
-        let proxy = ConnectProxy::refusing(answer)?;
+        let proxy = scenario.serve_proxy(Some(answer))?;
         let place = proxy.url().replace("http://", "");
         let settings = Settings::default().retry_policy(RetryPolicy::default());
         let client = scenario.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
@@ -115,15 +120,15 @@ fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
         for (number, call) in [api.get("events"), api.post("events/track").json("x")].into_iter().enumerate() {
             // `send` looks for the password.
             let error = scenario.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
-            assert_eq!(error.delivery(), Some(Delivery::NotSent), "{error:?}");
+            assert_delivery(&error, Delivery::NotSent);
             assert_eq!(proxy.heads().len(), number.saturating_add(1), "{status}: asked again");
             let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
             let shown = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            assert!(shown.contains(&place) && shown.contains("proxy"), "{shown}");
+            assert!(shown.contains(&place) && shown.contains("proxy"), "the error names the proxy: {shown}");
             // isahc and reqwest show no status but, reqwest, that one.
             let is_told =
                 scenario.client_name() == "ureq" || (status == "407" && scenario.client_name().starts_with("reqwest"));
-            assert!(!is_told || shown.contains(status), "{shown}");
+            assert!(!is_told || shown.contains(status), "the error names the status of the proxy: {shown}");
         }
         let asked = proxy.heads().into_iter().flat_map(|head| head.header("proxy-authorization")).count();
         assert_eq!(asked, 2, "the password was given");
@@ -132,7 +137,7 @@ fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
 }
 
 fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scenario<'_>) -> CaseResult {
-    let server = serve_tls(Script::always(Answer::json(200, "{}")))?;
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
     for scheme in ["socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "quic", "HTTPX", "file"] {
         let closed = ClosedPort::bind()?;
         let url = format!("{scheme}://{}", closed.address());
@@ -142,20 +147,24 @@ fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scena
             // One that can be used is used.
             Ok(client) => {
                 let error = scenario.send(&*client, scenario.api(&server.base_url())?.get("events")).err();
-                assert_eq!(error.and_then(|error| error.delivery()), Some(Delivery::NotSent), "{scheme}");
+                assert_eq!(
+                    error.and_then(|error| error.delivery()),
+                    Some(Delivery::NotSent),
+                    "what is said of the delivery: {scheme}"
+                );
             }
         }
     }
-    assert_eq!(server.connections(), 0);
+    assert_eq!(server.connections(), 0, "the number of connections that were made");
     Ok(Arrivals::of(&server))
 }
 
 fn the_environments_no_proxy_is_read_with_blanks_and_dots(scenario: &Scenario<'_>) -> CaseResult {
-    assert_eq!(std::env::var("NO_PROXY").as_deref(), Ok(NO_PROXY));
-    let server = FaultServer::start_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
+    assert_eq!(std::env::var("NO_PROXY").as_deref(), Ok(NO_PROXY), "the suite sets NO_PROXY");
+    let server = scenario.serve_tls(&authority()?.issue(&["localhost"])?, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().proxy(Proxy::Environment))?;
     let base_url = server.base_url().replace("127.0.0.1", "localhost");
-    assert!(scenario.send(&*client, scenario.api(&base_url)?.get("events"))?.error().is_none());
+    assert_success(&scenario.send(&*client, scenario.api(&base_url)?.get("events"))?);
     Ok(Arrivals::of(&server))
 }
 

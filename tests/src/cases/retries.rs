@@ -13,6 +13,7 @@ use crate::{
     canary::Canary,
     cases::{cases, dying, get_and_post},
     fault_server::{Answer, ClosedPort, FaultServer, Received, Script, ServerCertificate},
+    scenario::assert_success,
     scenario::{NotSupported, attempts},
 };
 
@@ -65,8 +66,8 @@ fn refused_once(scenario: &Scenario<'_>, headers: &[(&str, &str)]) -> Result<(Du
         let begun = Instant::now();
         let outcome = scenario.send(&*client, call)?;
         least = least.min(begun.elapsed());
-        assert!(outcome.error().is_none(), "{outcome}");
-        assert_eq!(attempts(&outcome), 2);
+        assert_success(&outcome);
+        assert_eq!(attempts(&outcome), 2, "the number of attempts");
     }
     Ok((least, Arrivals::of(&server)))
 }
@@ -78,8 +79,12 @@ fn counts_as_a_window(scenario: &Scenario<'_>, headers: &[(&str, &str)]) -> Case
     let begun = Instant::now();
     for call in get_and_post(scenario, &server)? {
         let outcome = scenario.send(&*client, call)?;
-        assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
-        assert_eq!((outcome.error().and_then(ApiError::retry_after), attempts(&outcome)), (None, 1));
+        assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "the refusal by the rate limit is returned: {outcome}");
+        assert_eq!(
+            (outcome.error().and_then(ApiError::retry_after), attempts(&outcome)),
+            (None, 1),
+            "no wait is known, and one attempt was made"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(30), "it waited first");
     Ok(Arrivals::of(&server))
@@ -93,7 +98,7 @@ fn a_429_without_a_wait_counts_as_a_window(scenario: &Scenario<'_>) -> CaseResul
 /// `docs/faults.md` 40.
 fn a_wait_of_zero_is_no_busy_loop(scenario: &Scenario<'_>) -> CaseResult {
     let (least, arrivals) = refused_once(scenario, &[("retry-after", "0")])?;
-    assert!(least >= Duration::from_millis(20), "{least:?}");
+    assert!(least >= Duration::from_millis(20), "the pause before the second attempt: {least:?}");
     Ok(arrivals)
 }
 
@@ -106,7 +111,7 @@ fn a_wait_that_cannot_be_read_counts_as_a_window(scenario: &Scenario<'_>) -> Cas
 fn a_wait_until_a_date_is_waited_for(scenario: &Scenario<'_>) -> CaseResult {
     let dates = [("date", "Tue, 24 Nov 2026 10:00:00 GMT"), ("retry-after", "Tue, 24 Nov 2026 10:00:01 GMT")];
     let (least, arrivals) = refused_once(scenario, &dates)?;
-    assert!(least >= Duration::from_secs(1), "{least:?}");
+    assert!(least >= Duration::from_secs(1), "the pause before the second attempt: {least:?}");
     Ok(arrivals)
 }
 
@@ -116,10 +121,11 @@ fn told_at_once(scenario: &Scenario<'_>, seconds: u64, settings: &Settings) -> C
     let begun = Instant::now();
     for call in get_and_post(scenario, &server)? {
         let outcome = scenario.send(&*client, call)?;
-        assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
+        assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "the refusal by the rate limit is returned: {outcome}");
         assert_eq!(
             (outcome.error().and_then(ApiError::retry_after), attempts(&outcome)),
-            (Some(Duration::from_secs(seconds)), 1)
+            (Some(Duration::from_secs(seconds)), 1),
+            "the wait that the answer says, after one attempt"
         );
     }
     assert!(begun.elapsed() < Duration::from_secs(seconds), "it waited first");
@@ -143,10 +149,13 @@ fn endless_429s_end_with_the_attempts(scenario: &Scenario<'_>) -> CaseResult {
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     for call in get_and_post(scenario, &server)? {
         let outcome = scenario.send(&*client, call)?;
-        assert!(matches!(outcome, AuthOutcome::RateLimited(_)) && attempts(&outcome) == 3, "{outcome:?}");
-        assert!(outcome.to_string().contains("3 attempts"), "{outcome}");
+        assert!(
+            matches!(outcome, AuthOutcome::RateLimited(_)) && attempts(&outcome) == 3,
+            "refused after three attempts: {outcome:?}"
+        );
+        assert!(outcome.to_string().contains("3 attempts"), "the error says how many attempts were made: {outcome}");
     }
-    assert_eq!(server.arrivals(), 6);
+    assert_eq!(server.arrivals(), 6, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -161,8 +170,8 @@ fn endless_429s_end_within_the_time_of_a_job(scenario: &Scenario<'_>) -> CaseRes
     let client = scenario.connect(&Settings::default().retry_policy(RetryPolicy::within(Duration::from_secs(5))))?;
     let begun = Instant::now();
     let outcome = scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track").json("x"))?;
-    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "{outcome}");
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(matches!(outcome, AuthOutcome::RateLimited(_)), "the refusal by the rate limit is returned: {outcome}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "how long the call took: {:?}", begun.elapsed());
     let arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(arrived.len() >= 2, "there was time for more than one attempt");
     let is_early = |pair: &[Instant]| matches!(pair, [one, next] if next.duration_since(*one) < Duration::from_secs(1));
@@ -173,7 +182,10 @@ fn endless_429s_end_within_the_time_of_a_job(scenario: &Scenario<'_>) -> CaseRes
 /// `docs/faults.md` 47.
 fn a_429_is_sent_again_as_soon_as_the_server_says(scenario: &Scenario<'_>) -> CaseResult {
     let (least, arrivals) = refused_once(scenario, &[("retry-after", "1")])?;
-    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&least), "{least:?}");
+    assert!(
+        (Duration::from_secs(1)..Duration::from_secs(10)).contains(&least),
+        "the pause before the second attempt: {least:?}"
+    );
     Ok(arrivals)
 }
 
@@ -184,11 +196,18 @@ fn a_flapping_server_is_asked_again_by_a_get_and_not_by_a_post(scenario: &Scenar
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     let server = scenario.serve(flapping())?;
     let [get, _] = get_and_post(scenario, &server)?;
-    assert!(scenario.send(&*client, get)?.error().is_none());
+    assert_success(&scenario.send(&*client, get)?);
     let again = scenario.serve(flapping())?;
     let [_, post] = get_and_post(scenario, &again)?;
-    assert!(matches!(scenario.send(&*client, post)?, AuthOutcome::ServerError(_)));
-    assert_eq!((server.arrivals(), again.arrivals()), (3, 1));
+    assert!(
+        matches!(scenario.send(&*client, post)?, AuthOutcome::ServerError(_)),
+        "the refusal of the server is returned"
+    );
+    assert_eq!(
+        (server.arrivals(), again.arrivals()),
+        (3, 1),
+        "requests that arrived: the GET three times, the POST once"
+    );
     Ok(Arrivals::counted(4))
 }
 
@@ -201,8 +220,8 @@ fn a_job_outlasts_a_503_that_names_its_wait(scenario: &Scenario<'_>) -> CaseResu
             .retry_policy(RetryPolicy::within(Duration::from_secs(30)).max_backoff(Duration::from_millis(50))),
     )?;
     let begun = Instant::now();
-    assert!(scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?.error().is_none());
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "the wait that the answer says was not kept");
     Ok(Arrivals::of(&server))
 }
 
@@ -211,11 +230,14 @@ fn an_empty_budget_sends_nothing_again(scenario: &Scenario<'_>) -> CaseResult {
     let server = scenario.serve(Script::always(unavailable()))?;
     let policy = quick().budget(RetryBudget::with_reserve(0));
     let client = scenario.connect(&Settings::default().retry_policy(policy))?;
-    assert!(matches!(
-        scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?,
-        AuthOutcome::ServerError(_)
-    ));
-    assert_eq!(server.arrivals(), 1);
+    assert!(
+        matches!(
+            scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?,
+            AuthOutcome::ServerError(_)
+        ),
+        "the refusal of the server is returned"
+    );
+    assert_eq!(server.arrivals(), 1, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -238,8 +260,8 @@ fn a_refusal_that_a_retry_cannot_change_is_sent_once(scenario: &Scenario<'_>) ->
         (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().retry_policy(quick()))?);
     for number in 1..=count {
         let outcome = scenario.send(&*client, api.get("events"))?;
-        assert!(outcome.error().is_some() && attempts(&outcome) == 1, "{outcome:?}");
-        assert_eq!(server.arrivals(), number, "{outcome}");
+        assert!(outcome.error().is_some() && attempts(&outcome) == 1, "a refusal after one attempt: {outcome:?}");
+        assert_eq!(server.arrivals(), number, "the number of requests that arrived: {outcome}");
     }
     Ok(Arrivals::of(&server))
 }
@@ -250,12 +272,16 @@ fn a_post_that_may_have_arrived_is_sent_again_only_if_it_is_marked(scenario: &Sc
     let server = scenario.serve(dying())?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     for _ in 0..3 {
-        assert!(scenario.send(&*client, api.post("events/track").json("first"))?.error().is_none());
+        assert_success(&scenario.send(&*client, api.post("events/track").json("first"))?);
         let error =
             scenario.send(&*client, api.post("events/track").json("second")).err().ok_or("nothing was answered")?;
-        assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::Unknown), 1), "{error:?}");
+        assert_eq!(
+            (error.delivery(), error.attempts()),
+            (Some(Delivery::Unknown), 1),
+            "what is said of the delivery, and the number of attempts: {error:?}"
+        );
     }
-    assert_eq!(server.arrivals(), 6);
+    assert_eq!(server.arrivals(), 6, "the number of requests that arrived");
 
     let marked = scenario.serve(dying())?;
     let api = scenario.api(&marked.base_url())?;
@@ -263,7 +289,10 @@ fn a_post_that_may_have_arrived_is_sent_again_only_if_it_is_marked(scenario: &Sc
     for tries in [1, 2, 2] {
         let call = api.post("events/track").idempotency_key("order-7").json(&event);
         let outcome = scenario.send(&*client, call)?;
-        assert!(outcome.error().is_none() && attempts(&outcome) == tries, "{outcome:?}");
+        assert!(
+            outcome.error().is_none() && attempts(&outcome) == tries,
+            "a success after as many attempts as connections died: {outcome:?}"
+        );
     }
     let bodies: Vec<_> = marked.requests().into_iter().map(|request| request.body).collect();
     assert!(bodies.windows(2).all(|pair| matches!(pair, [one, next] if one == next)), "each is the same event");
@@ -277,7 +306,11 @@ fn a_refused_connection_is_tried_again_by_any_method(scenario: &Scenario<'_>) ->
         (scenario.api(&closed.base_url())?, scenario.connect(&Settings::default().retry_policy(quick()))?);
     for call in [api.get("events"), api.post("events/track").json("x")] {
         let error = scenario.send(&*client, call).err().ok_or("the port is closed")?;
-        assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::NotSent), 3), "{error:?}");
+        assert_eq!(
+            (error.delivery(), error.attempts()),
+            (Some(Delivery::NotSent), 3),
+            "what is said of the delivery, and the number of attempts: {error:?}"
+        );
     }
     Ok(Arrivals::counted(0))
 }
@@ -285,12 +318,16 @@ fn a_refused_connection_is_tried_again_by_any_method(scenario: &Scenario<'_>) ->
 /// `docs/faults.md` 54.
 fn a_certificate_that_is_not_trusted_is_not_asked_again(scenario: &Scenario<'_>) -> CaseResult {
     let certificate = ServerCertificate::self_signed(&["127.0.0.1"])?;
-    let server = FaultServer::start_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
+    let server = scenario.serve_tls(&certificate, Script::always(Answer::json(200, "{}")))?;
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     let error =
         scenario.send(&*client, scenario.api(&server.base_url())?.get("events")).err().ok_or("it was trusted")?;
-    assert_eq!((error.delivery(), error.attempts()), (Some(Delivery::Untrusted), 1), "{error:?}");
-    assert_eq!(server.connections(), 1);
+    assert_eq!(
+        (error.delivery(), error.attempts()),
+        (Some(Delivery::Untrusted), 1),
+        "what is said of the delivery, and the number of attempts: {error:?}"
+    );
+    assert_eq!(server.connections(), 1, "the number of connections that were made");
     Ok(Arrivals::counted(0))
 }
 
@@ -304,7 +341,7 @@ fn a_future_dropped_while_it_waits_sends_nothing_more(scenario: &Scenario<'_>) -
     }
     scenario.count_given_up();
     thread::sleep(Duration::from_millis(1500));
-    assert_eq!(server.arrivals(), 1);
+    assert_eq!(server.arrivals(), 1, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -317,13 +354,13 @@ fn an_attempt_without_an_answer_is_repeated_for_a_get(scenario: &Scenario<'_>) -
     for (call, tries) in get_and_post(scenario, &server)?.into_iter().zip([3, 1]) {
         match scenario.send(&*client, call) {
             Err(error) if error.kind() == CallErrorKind::Timeout && error.delivery() == Some(Delivery::Unknown) => {
-                assert_eq!(error.attempts(), tries);
+                assert_eq!(error.attempts(), tries, "the number of attempts");
             }
             other => return Err(format!("expected a time-out, got {other:?}").into()),
         }
     }
     let arrived: Vec<_> = server.requests().iter().map(Received::request_line).collect();
-    assert_eq!(server.arrivals(), 4, "{arrived:?}");
+    assert_eq!(server.arrivals(), 4, "the number of requests that arrived: {arrived:?}");
     Ok(Arrivals::of(&server))
 }
 
@@ -331,8 +368,8 @@ fn a_key_rotated_during_the_wait_is_the_next_tries(scenario: &Scenario<'_>) -> C
     let (server, api) = rotating(scenario)?;
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     let outcome = scenario.send(&*client, api.post("events/track").json("x"))?;
-    assert!(outcome.error().is_none(), "{outcome}");
-    assert_eq!(server.arrivals(), 2);
+    assert_success(&outcome);
+    assert_eq!(server.arrivals(), 2, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 
@@ -341,8 +378,8 @@ fn an_authorized_request_is_sent_again_with_the_key_of_that_time(scenario: &Scen
     let client = scenario.connect(&Settings::default().retry_policy(quick()))?;
     let request = http::Request::get(format!("{}/events", server.base_url())).body(bytes::Bytes::new())?;
     let outcome = scenario.send_request(&*client, api.authorize(request)?, &api)?;
-    assert!(outcome.error().is_none(), "{outcome}");
-    assert_eq!(server.arrivals(), 2);
+    assert_success(&outcome);
+    assert_eq!(server.arrivals(), 2, "the number of requests that arrived");
     Ok(Arrivals::of(&server))
 }
 

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use cometly_core::{ApiErrorKind, CallErrorKind, Delivery, UnexpectedCause};
 
-use crate::scenario::{key_status, kind};
+use crate::scenario::{assert_delivery, assert_success, key_status, kind};
 use crate::{
     Arrivals, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::{
@@ -110,8 +110,8 @@ fn a_streamed_body_that_is_slow_has_no_time_out_of_its_own(scenario: &Scenario<'
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let begun = Instant::now();
     let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
-    assert!(sent?.error().is_none());
-    assert_eq!(body.len(), 77);
+    assert_success(&sent?);
+    assert_eq!(body.len(), 77, "the bytes that were read before the body broke off");
     assert!(begun.elapsed() > IDLE, "the server is too fast: {:?}", begun.elapsed());
     Ok(Arrivals::of(&server))
 }
@@ -126,10 +126,14 @@ fn a_streamed_answer_has_the_limits_of_any_head(scenario: &Scenario<'_>) -> Case
         head(&long.repeat(5)),
     ]))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
-    assert!(scenario.stream(&*client, api.get("events"), ALL)?.0?.error().is_none());
+    assert_success(&scenario.stream(&*client, api.get("events"), ALL)?.0?);
     for _ in 0..2 {
         let (sent, _) = scenario.stream(&*client, api.get("events"), ALL)?;
-        assert_eq!(kind_and_delivery(&sent), Some((CallErrorKind::TooLarge, Some(Delivery::Unknown))), "{sent:?}");
+        assert_eq!(
+            kind_and_delivery(&sent),
+            Some((CallErrorKind::TooLarge, Some(Delivery::Unknown))),
+            "the kind of the error, and what it says of the delivery: {sent:?}"
+        );
     }
     Ok(Arrivals::of(&server))
 }
@@ -143,8 +147,12 @@ fn a_streamed_answer_behind_a_redirect_is_never_a_success(scenario: &Scenario<'_
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().users_client())?);
     let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     let outcome = sent?;
-    assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)), "{outcome}");
-    assert!(body.is_empty());
+    assert_eq!(
+        kind(&outcome),
+        Some(ApiErrorKind::Unexpected(UnexpectedCause::Redirect)),
+        "a redirect is an unexpected answer, and not followed: {outcome}"
+    );
+    assert!(body.is_empty(), "no byte of such a body is given out");
     // What is followed arrives a second time.
     Ok(Arrivals::checked_by_the_case())
 }
@@ -162,11 +170,15 @@ fn a_streamed_body_that_is_compressed_is_no_success(scenario: &Scenario<'_>) -> 
     for _ in 0..=encodings.len() {
         let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         let outcome = sent?;
-        assert_eq!(kind(&outcome), Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)), "{outcome}");
-        assert!(body.is_empty());
+        assert_eq!(
+            kind(&outcome),
+            Some(ApiErrorKind::Unexpected(UnexpectedCause::Encoded)),
+            "an answer that is encoded is unexpected, and not unpacked: {outcome}"
+        );
+        assert!(body.is_empty(), "no byte of such a body is given out");
     }
     let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
-    assert!(sent?.error().is_none() && body == "{}");
+    assert!(sent?.error().is_none() && body == "{}", "the body of a success as it was sent");
     Ok(Arrivals::of(&server))
 }
 
@@ -222,12 +234,12 @@ fn a_streamed_body_ends_at_its_length_whatever_comes_behind_it(scenario: &Scenar
         let server = scenario.serve(Script::sequence([Answer::raw(answer), Answer::json(200, r#"{"n":1}"#)]))?;
         let api = scenario.api(&server.base_url())?;
         let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
-        assert!(sent?.error().is_none() && body == r#"{"n":0}"#, "{body:?}");
+        assert!(sent?.error().is_none() && body == r#"{"n":0}"#, "the body of a success as it was sent: {body:?}");
         thread::sleep(Duration::from_millis(100));
         let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         match sent {
             Ok(_) => assert_eq!(body, r#"{"n":1}"#, "an answer that belongs to no call was taken"),
-            Err(error) => assert_eq!(error.delivery(), Some(Delivery::Unknown), "{error:?}"),
+            Err(error) => assert_delivery(&error, Delivery::Unknown),
         }
         arrived = arrived.saturating_add(server.arrivals());
     }
@@ -246,11 +258,15 @@ fn a_streamed_body_is_cut_at_the_cap(scenario: &Scenario<'_>) -> CaseResult {
     let server = scenario.serve(Script::sequence([Answer::json(200, &body(CAP)), first, second, third]))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&Settings::default().max_body_size(CAP))?);
     let (sent, read) = scenario.stream(&*client, api.get("events"), ALL)?;
-    assert!(sent?.error().is_none() && read.len() == CAP);
+    assert!(sent?.error().is_none() && read.len() == CAP, "the body as long as the cap is read whole");
     for _ in 0..3 {
         let (sent, read) = scenario.stream(&*client, api.get("events"), ALL)?;
         let error = sent.err().ok_or("a body over the cap was read whole")?;
-        assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (CallErrorKind::TooLarge, Some(200)));
+        assert_eq!(
+            (error.kind(), error.status().map(|status| status.as_u16())),
+            (CallErrorKind::TooLarge, Some(200)),
+            "the kind of the error, and the status of the answer"
+        );
         assert!(!read.is_empty() && read.len() <= CAP, "{} bytes", read.len());
     }
     Ok(Arrivals::of(&server))
@@ -289,9 +305,13 @@ fn a_refusal_is_the_same_streamed_or_not(scenario: &Scenario<'_>) -> CaseResult 
         let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
         let streamed = sent?;
         assert!(kind(&whole).is_some() && body.is_empty(), "{answer:?} is no refusal");
-        assert_eq!((kind(&whole), key_status(&whole)), (kind(&streamed), key_status(&streamed)), "{answer:?}");
+        assert_eq!(
+            (kind(&whole), key_status(&whole)),
+            (kind(&streamed), key_status(&streamed)),
+            "the same answer, whole and in pieces: {answer:?}"
+        );
         let message = |outcome: &cometly_core::AuthOutcome<Bytes>| outcome.error().map(ToString::to_string);
-        assert_eq!(message(&whole), message(&streamed));
+        assert_eq!(message(&whole), message(&streamed), "the same message, whole and in pieces");
     }
     Ok(Arrivals::of(&server))
 }
@@ -306,11 +326,19 @@ fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(scenario: &Scena
     let client = scenario.connect(&Settings::default().attempt_timeout(Duration::from_secs(2)).max_body_size(CAP))?;
     let begun = Instant::now();
     let (slow, _) = scenario.stream(&*client, api.get("events"), ALL)?;
-    assert_eq!(kind_and_delivery(&slow), Some((CallErrorKind::Timeout, Some(Delivery::Unknown))), "{slow:?}");
+    assert_eq!(
+        kind_and_delivery(&slow),
+        Some((CallErrorKind::Timeout, Some(Delivery::Unknown))),
+        "the kind of the error, and what it says of the delivery: {slow:?}"
+    );
     assert!(begun.elapsed() < AT_MOST, "it took {:?}", begun.elapsed());
     let (large, _) = scenario.stream(&*client, api.get("events"), ALL)?;
     let error = large.err().ok_or("a refusal over the cap was read")?;
-    assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (CallErrorKind::TooLarge, Some(422)));
+    assert_eq!(
+        (error.kind(), error.status().map(|status| status.as_u16())),
+        (CallErrorKind::TooLarge, Some(422)),
+        "the kind of the error, and the status of the answer"
+    );
     Ok(Arrivals::of(&server))
 }
 
@@ -332,6 +360,6 @@ fn a_streamed_body_that_is_dropped_closes_its_connection(scenario: &Scenario<'_>
         assert!(is_closed, "connection {number} is still open");
     }
     let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
-    assert!(sent?.error().is_none() && body == "{}", "{body:?}");
+    assert!(sent?.error().is_none() && body == "{}", "the body of a success as it was sent: {body:?}");
     Ok(Arrivals::of(&server))
 }

@@ -7,6 +7,7 @@ use crate::{
     Arrivals, Case, CaseResult, HttpClient, Scenario, Settings,
     cases::cases,
     fault_server::{Answer, FaultServer, Received, Script},
+    scenario::assert_success,
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -30,18 +31,21 @@ fn a_users_client_sends_each_header_once_and_the_key_nowhere_else(scenario: &Sce
 fn headers(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
     let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(settings)?);
-    assert!(scenario.send(&*client, api.get("events").query("a", 1))?.error().is_none());
-    assert!(scenario.send(&*client, api.post("events/track").json(&[1]))?.error().is_none());
-    assert!(scenario.send(&*client, api.post("events/track"))?.error().is_none());
-    assert!(scenario.send(&*client, api.request(http::Method::DELETE, "events/1"))?.error().is_none());
+    assert_success(&scenario.send(&*client, api.get("events").query("a", 1))?);
+    assert_success(&scenario.send(&*client, api.post("events/track").json(&[1]))?);
+    assert_success(&scenario.send(&*client, api.post("events/track"))?);
+    assert_success(&scenario.send(&*client, api.request(http::Method::DELETE, "events/1"))?);
     let [get, post, empty_post, delete] = server.requests().try_into().map_err(|_| "four requests were sent")?;
     for bodiless in [&get, &delete] {
         assert_eq!(bodiless.header("content-length"), <[String; 0]>::default(), "no body is announced");
     }
     // RFC 9110 §8.6: a POST without a body says so. isahc does it in chunks where libcurl could repeat the call.
     let announced = [empty_post.header("content-length"), empty_post.header("transfer-encoding")].concat();
-    assert!(announced == ["0"] || (settings.client == HttpClient::Users && announced == ["chunked"]), "{announced:?}");
-    assert_eq!(post.header("content-length"), ["3"]);
+    assert!(
+        announced == ["0"] || (settings.client == HttpClient::Users && announced == ["chunked"]),
+        "how the length of an empty body is announced: {announced:?}"
+    );
+    assert_eq!(post.header("content-length"), ["3"], "Content-Length");
     for request in [get, post, empty_post, delete] {
         check_headers(scenario, &request, &server);
     }
@@ -58,10 +62,10 @@ fn check_headers(scenario: &Scenario<'_>, request: &Received, server: &FaultServ
         ("accept-encoding", "identity"),
         ("host", host.as_str()),
     ] {
-        assert_eq!(request.header(name), [value], "{name}");
+        assert_eq!(request.header(name), [value], "the header: {name}");
     }
     let agent = request.header("user-agent");
-    assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "{agent:?}");
+    assert!(matches!(agent.as_slice(), [agent] if agent.starts_with("cometly-core/")), "User-Agent: {agent:?}");
     assert_eq!(request.count(scenario.secret()), 1, "the key is in Authorization and nowhere else");
     // So no Referer, Origin, Cookie, Expect, Transfer-Encoding, nor anything a stack may add one day.
     let known = ["authorization", "accept", "content-type", "accept-encoding", "host", "user-agent", "content-length"];
@@ -76,7 +80,7 @@ fn check_headers(scenario: &Scenario<'_>, request: &Received, server: &FaultServ
         let calls = server.requests().iter().filter(|other| other.connection == request.connection).count();
         assert_eq!(calls, 1, "another call followed on a connection that was said to end");
     }
-    assert!(others.is_empty(), "{others:?}");
+    assert!(others.is_empty(), "headers that the core did not set: {others:?}");
 }
 
 /// `docs/faults.md` 74, 75, 76.
@@ -97,8 +101,12 @@ fn the_request_line_is_the_same_on_every_stack(scenario: &Scenario<'_>) -> CaseR
         (api.request(http::Method::PATCH, "a").json("x"), "PATCH /public-api/v1/a HTTP/1.1"),
     ];
     for (call, expected) in calls {
-        assert!(scenario.send(&*client, call)?.error().is_none());
-        assert_eq!(server.requests().last().map(Received::request_line).as_deref(), Some(expected));
+        assert_success(&scenario.send(&*client, call)?);
+        assert_eq!(
+            server.requests().last().map(Received::request_line).as_deref(),
+            Some(expected),
+            "the request line as it arrived"
+        );
     }
     Ok(Arrivals::of(&server))
 }
@@ -109,12 +117,12 @@ fn a_body_arrives_whole_under_its_length(scenario: &Scenario<'_>) -> CaseResult 
     // The last is beyond the size at which libcurl would first ask with `Expect`.
     for len in [1, 1000, 60_000, 2 << 20] {
         let body = Bytes::from(vec![b'7'; len]);
-        assert!(scenario.send(&*client, api.post("events/track").body(body))?.error().is_none());
+        assert_success(&scenario.send(&*client, api.post("events/track").body(body))?);
         let request = server.requests().pop().ok_or("a request was sent")?;
-        assert_eq!(request.header("content-length"), [len.to_string()]);
-        assert_eq!(request.body_len, len);
-        assert!(request.body.iter().all(|byte| *byte == b'7'));
-        assert_eq!(request.header("expect"), <[String; 0]>::default());
+        assert_eq!(request.header("content-length"), [len.to_string()], "Content-Length");
+        assert_eq!(request.body_len, len, "the length of the body as it arrived");
+        assert!(request.body.iter().all(|byte| *byte == b'7'), "the bytes of the body as they were sent");
+        assert_eq!(request.header("expect"), <[String; 0]>::default(), "no Expect");
     }
     Ok(Arrivals::of(&server))
 }
@@ -124,16 +132,24 @@ fn an_authorized_request_is_sent_as_a_call_is(scenario: &Scenario<'_>) -> CaseRe
     let (api, client) = (scenario.api(&server.base_url())?, scenario.client()?);
     let request = Request::post(format!("{}/events/track?a=b", server.base_url())).body(Bytes::from("[1]"))?;
     let request = api.authorize(request)?;
-    assert!(scenario.send_request(&*client, request, &api)?.error().is_none());
+    assert_success(&scenario.send_request(&*client, request, &api)?);
     let [request] = server.requests().try_into().map_err(|_| "one request was sent")?;
-    assert_eq!(request.request_line(), "POST /public-api/v1/events/track?a=b HTTP/1.1");
-    assert_eq!(request.body, b"[1]");
+    assert_eq!(
+        request.request_line(),
+        "POST /public-api/v1/events/track?a=b HTTP/1.1",
+        "the request line as it arrived"
+    );
+    assert_eq!(request.body, b"[1]", "the body as it arrived");
     check_headers(scenario, &request, &server);
     // A body that the API would ignore is the caller's affair, and goes out as any other.
     let request = Request::get(server.base_url()).body(Bytes::from(vec![b'7'; 2 << 20]))?;
-    assert!(scenario.send_request(&*client, api.authorize(request)?, &api)?.error().is_none());
+    assert_success(&scenario.send_request(&*client, api.authorize(request)?, &api)?);
     let request = server.requests().pop().ok_or("a request was sent")?;
-    assert_eq!((request.body_len, request.header("content-length")), (2 << 20, vec![(2 << 20).to_string()]));
+    assert_eq!(
+        (request.body_len, request.header("content-length")),
+        (2 << 20, vec![(2 << 20).to_string()]),
+        "the length of the body as it arrived, and Content-Length"
+    );
     check_headers(scenario, &request, &server);
     Ok(Arrivals::of(&server))
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Received, lock};
+use super::{Received, Seen, SeenRequest, Watched, lock};
 
 /// The proxy; it accepts no more connections once dropped.
 #[derive(Debug)]
@@ -64,10 +64,30 @@ impl ConnectProxy {
         format!("http://{}", self.address)
     }
 
+    /// What it saw, to be asked at any time, and after its end.
+    pub(crate) fn watched(&self) -> Box<dyn Watched> {
+        Box::new(Witness { server: format!("the proxy at {}", self.url()), heads: Arc::clone(&self.heads) })
+    }
+
     /// The heads of what it was asked for.
     #[must_use]
     pub fn heads(&self) -> Vec<Received> {
         lock(&self.heads).clone()
+    }
+}
+
+struct Witness {
+    server: String,
+    heads: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Watched for Witness {
+    fn seen(&self) -> Seen {
+        let heads = lock(&self.heads);
+        let request = |head| SeenRequest { connection: None, ..SeenRequest::of(head) };
+        let requests: Vec<_> = heads.iter().map(request).collect();
+        let arrivals = u64::try_from(requests.len()).ok();
+        Seen { server: self.server.clone(), connections: None, arrivals, requests }
     }
 }
 

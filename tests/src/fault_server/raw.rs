@@ -10,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{IDLE, lock};
+use super::{IDLE, Seen, Watched, lock};
 
 /// The server; it ends, with all of its connections, when it is dropped.
 pub struct RawServer {
@@ -76,10 +76,27 @@ impl RawServer {
         format!("{scheme}://{}/public-api/v1", self.address)
     }
 
+    /// What it saw, to be asked at any time, and after its end.
+    pub(crate) fn watched(&self) -> Box<dyn Watched> {
+        Box::new(Witness { server: format!("the server of raw bytes at {}", self.address), log: Arc::clone(&self.log) })
+    }
+
     /// How many connections were made.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.log.connections.load(Ordering::SeqCst)
+    }
+}
+
+struct Witness {
+    server: String,
+    log: Arc<RawLog>,
+}
+
+impl Watched for Witness {
+    fn seen(&self) -> Seen {
+        let connections = self.log.connections.load(Ordering::SeqCst);
+        Seen { server: self.server.clone(), connections: Some(connections), ..Seen::default() }
     }
 }
 

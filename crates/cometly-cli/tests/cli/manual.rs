@@ -1,4 +1,4 @@
-//! `completions`, `man`, `--version`: what other programs read of this one.
+//! `completions`, `man`, `--version`: what other programs read of this one. And the command lines on the pages.
 
 use std::{fs, process::Command};
 
@@ -42,4 +42,48 @@ fn what_cannot_be_printed_is_a_failure() {
 fn the_version_is_the_crates() {
     let version = format!("cometly {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(Program::alone().run(&["--version"]).ends(0).stdout, version);
+}
+
+/// The words of a command line up to a comment, a pipe or a redirection; quotes keep a word together.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quote, mut is_between) = (Vec::<String>::new(), None, true);
+    for char in line.chars() {
+        match (quote, char) {
+            (None, '#' | '>' | '|') if is_between => break,
+            (None, char) if char.is_whitespace() => is_between = true,
+            (Some(open), char) if open == char => quote = None,
+            (quoted, char) => {
+                if std::mem::take(&mut is_between) {
+                    words.push(String::new());
+                }
+                match (quoted, char) {
+                    (None, '\'' | '"') => quote = Some(char),
+                    _ => words.last_mut().unwrap().push(char),
+                }
+            }
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_line_on_a_page_is_accepted() {
+    let program = Program::alone();
+    for page in ["README.md", "../../README.md", "../../docs/fleet.md", "../../docs/keys.md"] {
+        let text = fs::read_to_string(page).unwrap();
+        let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let lines: Vec<_> = blocks.flat_map(str::lines).filter_map(|line| line.split_once("cometly ")).collect();
+        assert!(!lines.is_empty(), "{page}");
+        for (before, line) in lines {
+            // Behind a pipe, or on a line of its own; `cargo install cometly …` is no line of ours.
+            if !before.trim().is_empty() && !before.ends_with("| ") {
+                continue;
+            }
+            let words = words(line);
+            // All of the line is read before the help is shown, and a wrong word is an error.
+            let arguments: Vec<_> = words.iter().map(String::as_str).chain(["--help"]).collect();
+            let ran = program.run(&arguments);
+            assert!(ran.stderr.is_empty() && ran.stdout.contains("Usage:"), "{page}: {line}: {}", ran.stderr);
+        }
+    }
 }
