@@ -17,21 +17,21 @@ version of proof/tools.txt. What was found is below target/mutation.
 /// A crate whose mutants are tested.
 struct Mutated {
     package: &'static str,
-    /// Which of its own tests are run, as an option of cargo.
-    tests: &'static str,
+    /// Which of its own tests are run, and with which features, as options of cargo.
+    tests: &'static [&'static str],
     /// For a client, the stacks of the others: their part of the suite knows nothing of it.
     others: &'static [&'static str],
 }
 
 const MUTATED: &[Mutated] = &[
-    Mutated { package: "cometly-core", tests: "--lib", others: &[] },
-    Mutated { package: "cometly", tests: "--tests", others: &[] },
-    Mutated { package: "cometly-tower", tests: "--tests", others: &[] },
-    Mutated { package: "cometly-credentials", tests: "--tests", others: &[] },
-    Mutated { package: "cometly-fleet", tests: "--tests", others: &[] },
-    Mutated { package: "cometly-ureq", tests: "--lib", others: &["isahc", "reqwest"] },
-    Mutated { package: "cometly-isahc", tests: "--lib", others: &["reqwest", "ureq"] },
-    Mutated { package: "cometly-reqwest", tests: "--lib", others: &["isahc", "ureq"] },
+    Mutated { package: "cometly-core", tests: &["--lib", "--all-features"], others: &[] },
+    Mutated { package: "cometly", tests: &["--tests"], others: &[] },
+    Mutated { package: "cometly-tower", tests: &["--tests"], others: &[] },
+    Mutated { package: "cometly-credentials", tests: &["--tests"], others: &[] },
+    Mutated { package: "cometly-fleet", tests: &["--tests"], others: &[] },
+    Mutated { package: "cometly-ureq", tests: &["--lib"], others: &["isahc", "reqwest"] },
+    Mutated { package: "cometly-isahc", tests: &["--lib"], others: &["reqwest", "ureq"] },
+    Mutated { package: "cometly-reqwest", tests: &["--lib"], others: &["isahc", "ureq"] },
 ];
 
 /// Cases that put a load on the stack, which takes as long as all others together and tells no more.
@@ -72,7 +72,10 @@ impl Mutated {
         let mut command = tool::cargo();
         command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(folder);
         // A failure is all we want to know, not the smallest one.
-        command.arg(format!("--cargo-arg={}", self.tests)).env("PROPTEST_MAX_SHRINK_ITERS", "0").args(options);
+        command
+            .args(self.tests.iter().map(|option| format!("--cargo-arg={option}")))
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            .args(options);
         if !self.others.is_empty() {
             // cargo-mutants tests the unchanged code by the one package alone, and knows no test of the suite there.
             if !self.baseline()? {
@@ -94,7 +97,7 @@ impl Mutated {
     fn baseline(&self) -> Outcome {
         let mut command = tool::cargo();
         command.args(["test", "--profile=mutants", "--package=cometly-conformance", "--package", self.package]);
-        tool::run(command.arg(self.tests).args(TESTS).arg("--").args(self.passed_over()))
+        tool::run(command.args(self.tests).args(TESTS).arg("--").args(self.passed_over()))
     }
 
     /// The tests that are left out.

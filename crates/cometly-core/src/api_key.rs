@@ -205,7 +205,7 @@ pub enum InvalidApiKey {
     /// The text is an assignment, such as `COMETLY_API_KEY=KEY` or `token: KEY`, and not the key alone.
     #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
     Assignment,
-    /// The text stands for the key and is not the key: a variable that was not expanded, the placeholder of an example, the
+    /// The text is in the place of a key: a variable that was not expanded, the placeholder of an example, the
     /// path or the reference of a secret: `$NAME`, `${NAME}`, `<key>`, `***`, `null`, `/run/secrets/key`, `file:PATH`.
     #[error(
         "the API key is a placeholder, a path, a reference or a variable that was not expanded, as in `$NAME`, `<key>`, `file:PATH` or `***`: put the key in its place"

@@ -172,3 +172,50 @@ impl<E: Error + 'static> Error for TransportError<E> {
         self.source.as_ref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_words_a_delivery_and_an_error_type_and_keeps_its_source() {
+        type Failure = TransportError<std::io::Error>;
+        let source = || std::io::Error::other("broken");
+        for (error, text, is_final, is_too_large, error_type) in [
+            (Failure::not_sent(source()), "the attempt got no answer: ", false, false, "not_sent"),
+            (Failure::untrusted(source()), "the attempt got no answer: ", true, false, "untrusted"),
+            (Failure::unknown(source()), "the attempt got no answer: ", false, false, "no_answer"),
+            (
+                Failure::timed_out(Delivery::NotSent).with_source(source()),
+                "the attempt took longer than its time-out: ",
+                false,
+                false,
+                "timeout",
+            ),
+            (
+                Failure::too_large(Some(StatusCode::OK)).with_source(source()),
+                "the body of the answer is larger than allowed: ",
+                false,
+                true,
+                "too_large",
+            ),
+            (
+                Failure::too_large(None).with_source(source()),
+                "the headers of the answer are larger than allowed: ",
+                true,
+                false,
+                "too_large",
+            ),
+            (Failure::setup(source()), "the HTTP stack cannot be used as it is set up: ", true, false, "setup"),
+            (Failure::proxy_refused(None, source()), "the proxy refused to connect: ", true, false, "proxy"),
+        ] {
+            assert_eq!(error.to_string(), format!("{text}{}", error.delivery()));
+            assert_eq!((error.is_final(), error.is_too_large()), (is_final, is_too_large), "{error}");
+            assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("broken"), "{error}");
+            #[cfg(feature = "tracing")]
+            assert_eq!(error.failure.error_type(), error_type, "{error}");
+            #[cfg(not(feature = "tracing"))]
+            let _ = error_type;
+        }
+    }
+}
