@@ -96,8 +96,8 @@ impl Modes {
         }
     }
 
-    /// Takes Ctrl-\\ and Ctrl-Z as characters: they would end or stop the process while the terminal has no echo, and a core dump
-    /// would hold what is typed.
+    /// Takes Ctrl-\ and Ctrl-Z as characters, from before the prompt is shown: they would end or stop the process while the
+    /// terminal has no echo, and a core dump would hold what is typed.
     fn without_quit_and_stop(&self) {
         let Some((terminal, saved)) = &self.saved else { return };
         let mut modes = saved.clone();

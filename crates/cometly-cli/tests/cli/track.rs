@@ -566,7 +566,7 @@ fn a_quotation_mark_that_is_out_of_place_is_told_by_its_line_and_no_row_is_lost(
         assert!(!ran.stderr.contains("@example"), "{}", ran.stderr);
         ran
     };
-    // Where the rows behind it begin cannot be told: none of them is sent.
+    // It is not known where the next rows begin: none is sent.
     let open = "purchase,a7@example.com,\"Ada\n";
     for (rows, words) in [
         ([&good(1), open, &good(2), &good(3)].concat(), "line 3: a quotation mark is not closed"),
@@ -635,6 +635,14 @@ fn what_was_perhaps_sent_under_a_key_is_not_replaced_in_silence() {
     track(&program, &[]).ends(0).says("1 accepted (1 in this run), 0 refused (0), 0 left");
     track(&program, &[]).ends(0).says("1 accepted (0 in this run)");
     assert_eq!(server.seen().len(), 2);
+
+    // Left by a run that ended in order, it is counted as left.
+    let failing = Server::start(|_, _| json(500, r#"{"message":"Server Error"}"#));
+    let program = Program::new(&failing.base_url, KEY);
+    program.write("events.ndjson", with(1));
+    track(&program, &[]).ends(7).says("0 accepted (0 in this run), 0 refused (0), 1 left");
+    program.write("events.ndjson", with(2));
+    track(&program, &[]).ends(6).says("may have arrived");
 }
 
 #[test]

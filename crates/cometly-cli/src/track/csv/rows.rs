@@ -11,7 +11,7 @@ pub(super) struct Row {
     /// The line of the file in which it begins, from 1.
     pub(super) line: u64,
     pub(super) cells: Vec<Vec<u8>>,
-    /// What is wrong with it, if it can be told all the same where it ends.
+    /// What is wrong with it, if its end is known all the same.
     pub(super) problem: Option<&'static str>,
 }
 
@@ -75,7 +75,7 @@ impl<R: Read> Rows<R> {
                     place = Place::Quoted;
                     cell.push(b'"');
                 }
-                // The mark that closed it was another cell's own: which rows there are cannot be told.
+                // The mark that closed it was another cell's own: it is not known which rows there are.
                 (Place::Closed, Some(_)) if opened != self.line => return Err(not_closed(opened)),
                 (Place::Closed, Some(byte)) => {
                     row.problem = Some(BESIDE);
@@ -105,7 +105,7 @@ impl<R: Read> Rows<R> {
 const BESIDE: &str = "text beside the quotation marks of a cell: double those within it, and put nothing around them";
 
 fn not_closed(line: u64) -> Failure {
-    refused("a quotation mark is not closed, so where the rows behind it begin cannot be told; nothing was sent", line)
+    refused("a quotation mark is not closed, so it is not known where the next rows begin; nothing was sent", line)
         .advise("close it, or double it if it is part of a text that is in quotation marks")
 }
 
