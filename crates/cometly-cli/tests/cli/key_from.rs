@@ -38,6 +38,12 @@ fn a_key_comes_from_a_file_or_a_command_and_status_names_it() {
         assert_eq!(status["key_ending"], *ending);
         program.run(&["request", "GET", "companies", "--key-from", reference]).ends(0);
     }
+    // As `auth login --with-token` takes it.
+    let marked = program.write("marked", format!("\u{feff}{}\r\n", emulator.keys().full));
+    fs::set_permissions(marked, fs::Permissions::from_mode(0o600)).unwrap();
+    for reference in ["file:marked", "cmd:cat marked"] {
+        program.run(&["auth", "status", "--key-from", reference]).ends(0);
+    }
     let first = ["auth", "status", "--key-from", "env:NOT_SET", "--key-from", "file:key"];
     let told = program.run(&first).ends(0).stdout;
     assert!(told.contains("Key:     from --key-from: file:key, ends in"), "{told}");
