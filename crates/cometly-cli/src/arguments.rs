@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cometly_core::http::uri::Authority;
 
 pub(crate) use self::resources::{
     CompaniesCommand, ContactDetail, ContactDetails, ContactExportInclude, ContactExportIncludes, ContactInclude,
@@ -51,7 +52,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) base_url: Option<String>,
     /// A host that may be called over plain http, for a closed test network; everybody on the way can read the key
-    #[arg(long, global = true, value_name = "HOST[:PORT]")]
+    #[arg(long, global = true, value_name = "HOST[:PORT]", value_parser = host)]
     pub(crate) insecure_http: Vec<String>,
     /// The proxy for calls over https, as `http://proxy.example:3128`; for USER@ before the host the password is asked for
     #[arg(long, global = true, value_name = "URL", conflicts_with = "proxy_from_env")]
@@ -94,13 +95,27 @@ pub(crate) enum TransportName {
     Isahc,
 }
 
+/// What a profile's name is.
+pub(crate) const PROFILE_NAME: &str = "expected 1 to 32 letters, digits, - _ or .";
+
 /// Reads a profile's name; says nothing of the text, since a key may stand there by mistake.
 pub(crate) fn profile_name(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if (1..=32).contains(&text.len()) && text.bytes().all(is_plain) && !text.starts_with(['-', '.']) {
         return Ok(text.to_owned());
     }
-    Err("expected 1 to 32 letters, digits, - _ or .".to_owned())
+    Err(PROFILE_NAME.to_owned())
+}
+
+/// Reads the host of `--insecure-http`, which is compared with that of a URL: any other text would never be one.
+fn host(text: &str) -> Result<String, String> {
+    let expected = || "expected HOST or HOST:PORT as in emulator:8080, without http:// and path".to_owned();
+    let authority: Authority = text.parse().map_err(|_| expected())?;
+    let (host, whole) = (authority.host(), authority.as_str());
+    if host.is_empty() || whole.contains('@') || (whole != host && authority.port_u16().is_none()) {
+        return Err(expected());
+    }
+    Ok(text.to_owned())
 }
 
 /// Whole seconds, at most two days.
@@ -336,6 +351,27 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_host_is_no_url() {
+        for text in ["emulator", "emulator:8080", "10.0.0.1", "[fd00::1]:80", "Emulator.Test"] {
+            assert_eq!(host(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            " ",
+            ":8080",
+            "emulator:",
+            "http://emulator",
+            "emulator/",
+            "ada@emulator",
+            "a b",
+            "emulator:x",
+            "a@b:1",
+        ] {
+            assert!(host(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -124,8 +124,16 @@ fn logout(global: &Global, console: &Console) -> Result<Exit, Failure> {
         // It may hold keys all the same.
         Err(_) => (credentials::remove(&path)?.then(|| format!("file {}", path.display())), Vec::new()),
     };
+    // All is to be forgotten: a file that was put aside holds keys too.
+    let is_all = left.is_empty() && global.profile.is_none();
+    let gone = if is_all { credentials::remove_put_aside(&path)? } else { None };
+    let aside = credentials::put_aside(&path);
     if console.json {
-        console.json_line(&json!({"removed": removed.is_some(), "left": left}))?;
+        let mut told = json!({"removed": removed.is_some(), "left": left});
+        if let (Some(told), Some(aside)) = (told.as_object_mut(), &aside) {
+            told.insert("put_aside".to_owned(), json!(aside));
+        }
+        console.json_line(&told)?;
     }
     console.note(match &removed {
         Some(what) => format!("The key in the {what} is forgotten; to make it useless, delete it at {INTEGRATIONS}."),
@@ -133,6 +141,12 @@ fn logout(global: &Global, console: &Console) -> Result<Exit, Failure> {
     });
     if !left.is_empty() {
         console.note(format_args!("Still stored: {}.", left.join(", ")));
+    }
+    if let Some(gone) = gone {
+        console.note(format_args!("{}, with keys of an earlier file, is removed.", gone.display()));
+    }
+    if let Some(aside) = aside {
+        console.note(format_args!("{}", session::about_put_aside(&aside)));
     }
     if session::environment_key()?.is_some() {
         console.note(format_args!("{API_KEY_VARIABLE} is still set in this shell."));

@@ -98,6 +98,10 @@ fn url(global: &Global) -> Result<Option<Zeroizing<String>>, Failure> {
         (None, None) => return Ok(None),
     };
     let url = Zeroizing::new(url);
+    if takes_any_certificate(&url) {
+        return Err(Failure::usage(format!("{name} ends in #insecure, by which any certificate would be taken"))
+            .advise("leave #insecure out, and let this machine trust the engine's certificate"));
+    }
     if is_open(&url) {
         return Err(Failure::usage(format!(
             "{name} names another machine without TLS, where every machine on the way could read and change what is shared"
@@ -112,15 +116,17 @@ fn may_hold_password(url: &str) -> bool {
     url.contains('@') || url.contains("pass=")
 }
 
-/// Whether the connection would leave this machine without a checked certificate. What is no URL is refused elsewhere.
+/// Whether a URL turns off the check of the certificate.
+fn takes_any_certificate(url: &str) -> bool {
+    url.split_once('#').is_some_and(|(_, fragment)| fragment.to_ascii_lowercase().contains("insecure"))
+}
+
+/// Whether the connection would leave this machine without TLS. What is no URL is refused elsewhere.
 fn is_open(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        "redis" | "valkey" => {}
-        // `#insecure` takes any certificate.
-        "rediss" | "valkeys" if rest.contains('#') => {}
-        _ => return false,
+    if !["redis", "valkey"].contains(&scheme.as_str()) {
+        return false;
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -227,7 +233,6 @@ mod tests {
             "valkey://[::1]:1",
             "rediss://redis.example:6380",
             "redis+unix:///run/redis.sock",
-            "rediss://localhost#insecure",
             "nonsense",
         ] {
             assert_eq!(is_open(url), url.contains("ss/x"), "{url}");
@@ -241,11 +246,18 @@ mod tests {
             "redis://[::2]:6379",
             "redis://127.0.0.1\t.example",
             "valkey://redis.example",
-            "rediss://redis.example/#insecure",
             "redis://",
         ] {
             assert!(is_open(url), "{url}");
         }
+    }
+
+    #[test]
+    fn certificates_are_checked_on_this_machine_too() {
+        for url in ["rediss://localhost#insecure", "rediss://redis.example/0#INSECURE", "rediss://h/#a&insecure=1"] {
+            assert!(takes_any_certificate(url), "{url}");
+        }
+        assert!(!takes_any_certificate("rediss://insecure.example/0"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! its name.
 
 use std::{
+    fs::File,
     io::{self, Read},
     path::Path,
 };
@@ -14,6 +15,10 @@ use crate::failure::Failure;
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// As much of a file as tells what it is.
 pub(crate) const HEAD_LEN: usize = 8;
+
+/// How many seconds a named pipe may be without a writer.
+#[cfg(unix)]
+const PIPE_TIMEOUT: u8 = 5;
 
 type Start = (&'static [u8], &'static str, &'static str);
 
@@ -59,6 +64,54 @@ pub(crate) fn unpacked<R: Read>(reader: R) -> MultiGzDecoder<R> {
 
 pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// Opens a file to be read. A named pipe that no program opens for writing is an error after [`PIPE_TIMEOUT`]; plain `open` would
+/// wait for one for ever.
+#[cfg(unix)]
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+
+    use rustix::{
+        event::{PollFd, PollFlags, Timespec, poll},
+        fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    };
+
+    let failed = |error: io::Error| Failure::file("read", path, &error);
+    if !path.metadata().map_err(failed)?.file_type().is_fifo() {
+        return File::open(path).map_err(failed);
+    }
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let pipe = File::options().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
+    let timeout = Timespec { tv_sec: PIPE_TIMEOUT.into(), tv_nsec: 0 };
+    loop {
+        let ready = poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&timeout));
+        match ready {
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(failed(error.into())),
+            Ok(0) => {}
+            Ok(_) => break,
+        }
+        // Without a writer it is at its end; with one that takes its time it would block.
+        match (&pipe).read(&mut [0; 1]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => {
+                return Err(Failure::local(format!(
+                    "{} is a pipe that no program opened for writing within {PIPE_TIMEOUT} s",
+                    path.display()
+                ))
+                .advise("start the program that writes to it first, or pipe its output in: --input -"));
+            }
+        }
+    }
+    let flags = fcntl_getfl(&pipe).map_err(|error| failed(error.into()))?;
+    fcntl_setfl(&pipe, flags.difference(OFlags::NONBLOCK)).map_err(|error| failed(error.into()))?;
+    Ok(pipe)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| Failure::file("read", path, &error))
 }
 
 /// All of a file of at most `max_size` bytes, unpacked and without a byte order mark.

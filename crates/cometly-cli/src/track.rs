@@ -89,8 +89,11 @@ pub(crate) fn run(arguments: &TrackArguments, global: &Global, console: &Console
     let skipped_file = skipped.map(Skipped::finish).transpose()?.flatten();
     let is_open = |planned: &&Planned| match noted.get(&planned.key) {
         None => true,
-        Some(noted) if noted.fate == Fate::Refused => arguments.retry_refused || !noted.is_about(planned.content),
-        Some(_) => false,
+        Some(noted) => match noted.fate {
+            Fate::Accepted => false,
+            Fate::Refused => arguments.retry_refused || !noted.is_about(planned.content),
+            Fate::Sending => true,
+        },
     };
     let open: Vec<_> = plan.events.iter().filter(is_open).collect();
     let transport = Transport::new(global, Patience::Job, console)?;

@@ -10,9 +10,12 @@ use crate::problem::Problem;
 /// The most that is read: the longest key, its line feed, and what tells that there is more.
 pub(crate) const MAX_SIZE: usize = 2 * ApiKey::MAX_LEN;
 
-/// The key in `bytes`, without the one line feed at its end.
+/// Some editors and shells begin a file with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The key in `bytes`, without a byte order mark before it and the one line feed at its end.
 pub(crate) fn key(bytes: &[u8]) -> Result<ApiKey, Problem> {
-    let line = without_line_feed(bytes);
+    let line = line(bytes);
     if line.trim_ascii_start().starts_with(b"{") || line.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::Json);
     }
@@ -23,7 +26,9 @@ pub(crate) fn key(bytes: &[u8]) -> Result<ApiKey, Problem> {
     ApiKey::new(key).map_err(Problem::Key)
 }
 
-pub(crate) fn without_line_feed(bytes: &[u8]) -> &[u8] {
+/// The bytes that are to be the key.
+pub(crate) fn line(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if line.len() < bytes.len() { line.strip_suffix(b"\r").unwrap_or(line) } else { line }
 }
@@ -54,7 +59,9 @@ mod tests {
             ("{\"key\": \"12|canary\"}\n", Problem::Json),
             ("\n [\"12|canary\"]", Problem::Json),
             ("12|canary\0", Problem::Key(E::Control { position: 9 })),
-            ("\u{feff}12|canary\n", Problem::Key(E::NonAscii { position: 0 })),
+            ("\u{feff}\n", Problem::Key(E::Empty)),
+            ("\u{feff}\u{feff}12|canary\n", Problem::Key(E::NonAscii { position: 0 })),
+            ("\u{feff}{\"key\": \"12|canary\"}", Problem::Json),
             (&long, Problem::Key(E::TooLong { length: 6000 })),
         ] {
             let problem = key(bytes.as_bytes()).unwrap_err();
@@ -63,7 +70,7 @@ mod tests {
         }
         assert_eq!(key(b"12|\xff\n").unwrap_err(), Problem::Key(E::NonAscii { position: 3 }));
         assert_eq!(of_variable(None).unwrap_err(), Problem::NotSet);
-        for bytes in ["12|abc", "12|abc\n", "12|abc\r\n"] {
+        for bytes in ["12|abc", "12|abc\n", "12|abc\r\n", "\u{feff}12|abc\r\n"] {
             assert_eq!(key(bytes.as_bytes()).unwrap().expose_secret(), "12|abc");
         }
     }

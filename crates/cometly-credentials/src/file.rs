@@ -27,7 +27,7 @@ pub(crate) fn read(path: &Path, known: Option<&ApiKey>) -> Result<ApiKey, Proble
     for _ in 0..MAX_READS {
         let mut file = open(path)?;
         let bytes = contents(&mut file)?;
-        let is_known = known.is_some_and(|key| key.expose_secret().as_bytes() == content::without_line_feed(&bytes));
+        let is_known = known.is_some_and(|key| key.expose_secret().as_bytes() == content::line(&bytes));
         if is_known || !is_recent(&file) {
             return content::key(&bytes);
         }
@@ -99,9 +99,10 @@ fn is_recent(file: &File) -> bool {
 #[cfg(unix)]
 mod access {
     use std::{
+        ffi::OsString,
         fs::{File, Metadata},
         os::unix::fs::MetadataExt as _,
-        path::Path,
+        path::{Component, Path, PathBuf},
     };
 
     use super::problem;
@@ -111,21 +112,62 @@ mod access {
     const OTHERS_WRITE: u32 = 0o022;
     const STICKY: u32 = 0o1000;
     const ROOT: u32 = 0;
+    /// As many links as Linux follows.
+    const MAX_LINKS: usize = 40;
 
     /// As `ssh` checks a private key, and `sshd` the folders above a file.
     pub(super) fn check(path: &Path, file: &File) -> Result<(), Problem> {
         let found = file.metadata().map_err(problem)?;
         let me = rustix::process::geteuid().as_raw();
         check_file(&found, me)?;
-        // Where the symlink is, and where the file is that it leads to.
-        let target = path.canonicalize().map_err(problem)?;
-        let link = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        check_folders(&link.canonicalize().map_err(problem)?, me)?;
-        target.parent().map_or(Ok(()), |folder| check_folders(folder, me))
+        check_way(path, me)
+    }
+
+    /// Checks all that decides which file the path names: each folder in which a name is looked up, and each symlink.
+    fn check_way(path: &Path, me: u32) -> Result<(), Problem> {
+        let path = std::path::absolute(path).map_err(problem)?;
+        let (mut folder, mut rest, mut links) = (PathBuf::from("/"), names(&path), 0_usize);
+        check_folder(&folder, me)?;
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                // The folder above one without a symlink in it, and so checked already.
+                folder.pop();
+                continue;
+            }
+            let next = folder.join(&name);
+            let found = next.symlink_metadata().map_err(problem)?;
+            if found.is_symlink() {
+                // In a sticky folder only its owner can replace it.
+                if !is_trusted(&found, me) {
+                    return Err(Problem::ForeignOwner);
+                }
+                links = links.saturating_add(1);
+                if links > MAX_LINKS {
+                    return Err(problem(rustix::io::Errno::LOOP.into()));
+                }
+                let target = next.read_link().map_err(problem)?;
+                rest.extend(names(&target));
+                if target.is_absolute() {
+                    folder = PathBuf::from("/");
+                }
+            } else if found.is_dir() {
+                check_folder(&next, me)?;
+                folder = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a path, the last one first.
+    fn names(path: &Path) -> Vec<OsString> {
+        let name = |part: Component<'_>| {
+            matches!(part, Component::Normal(_) | Component::ParentDir).then(|| part.as_os_str().to_owned())
+        };
+        path.components().filter_map(name).rev().collect()
     }
 
     fn check_file(found: &Metadata, me: u32) -> Result<(), Problem> {
-        if found.uid() != me && found.uid() != ROOT {
+        if !is_trusted(found, me) {
             return Err(Problem::ForeignOwner);
         }
         // What root lets this user read is root's decision.
@@ -136,15 +178,16 @@ mod access {
         }
     }
 
-    fn check_folders(folder: &Path, me: u32) -> Result<(), Problem> {
-        for folder in folder.ancestors() {
-            let found = folder.metadata().map_err(problem)?;
-            let is_ours = found.uid() == me || found.uid() == ROOT;
-            // In a sticky folder, as `/tmp`, others cannot replace what is not theirs.
-            if !is_ours || (found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0) {
-                return Err(Problem::OpenFolder { path: folder.to_owned() });
-            }
+    fn check_folder(folder: &Path, me: u32) -> Result<(), Problem> {
+        let found = folder.metadata().map_err(problem)?;
+        // In a sticky folder, as `/tmp`, others cannot replace what is not theirs.
+        if !is_trusted(&found, me) || (found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0) {
+            return Err(Problem::OpenFolder { path: folder.to_owned() });
         }
         Ok(())
+    }
+
+    fn is_trusted(found: &Metadata, me: u32) -> bool {
+        found.uid() == me || found.uid() == ROOT
     }
 }

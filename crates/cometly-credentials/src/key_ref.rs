@@ -36,6 +36,9 @@ impl KeyRef {
     }
 }
 
+/// The secret of a key has 40 characters and more.
+const LONG_TOKEN: usize = 32;
+
 impl FromStr for KeyRef {
     type Err = InvalidKeyRef;
 
@@ -56,8 +59,39 @@ impl FromStr for KeyRef {
             }
             _ => return Err(InvalidKeyRef::Scheme),
         };
+        if place.is_likely_a_key() {
+            return Err(InvalidKeyRef::Key);
+        }
         Ok(Self { text: text.to_owned(), place })
     }
+}
+
+impl Place {
+    /// Whether a key was written where its place is expected; this would be shown.
+    fn is_likely_a_key(&self) -> bool {
+        let shown = match self {
+            Self::Environment(name) => name,
+            Self::Command { program, .. } => program,
+            Self::File(path) => path.to_str().unwrap_or_default(),
+        };
+        let is_between = |char: char| char.is_whitespace() || "'\"`".contains(char);
+        !shown.contains('/') && shown.split(is_between).any(|word| is_sanctums(word) || is_long_token(word))
+    }
+}
+
+/// The shape of Cometly's keys: a number, a bar, a secret.
+fn is_sanctums(text: &str) -> bool {
+    text.split_once('|')
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Letters and digits at random, as no program, file or variable is named.
+fn is_long_token(text: &str) -> bool {
+    let has = |is_so: fn(&u8) -> bool| text.as_bytes().iter().any(is_so);
+    text.len() >= LONG_TOKEN
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
 }
 
 fn is_variable(name: &str) -> bool {
@@ -122,6 +156,8 @@ pub enum InvalidKeyRef {
     Quote,
     /// The text holds a NUL character.
     Nul,
+    /// What follows the `:` looks like a key, and not like the place of one: digits and a `|`, or 32 or more letters and digits.
+    Key,
 }
 
 impl fmt::Display for InvalidKeyRef {
@@ -135,6 +171,10 @@ impl fmt::Display for InvalidKeyRef {
             Self::Program => "`cmd:` is followed by the program that prints the key, and its arguments",
             Self::Quote => "a quotation mark in the command is not closed",
             Self::Nul => "the reference holds a NUL character, which no path and no argument can hold",
+            Self::Key => {
+                "what follows the `:` looks like a key, not like the place of one: `file:` is followed by the path of a file, \
+                 `cmd:` by a program, `env:` by a variable's name; write ./ before a file that has such a name"
+            }
         })
     }
 }
@@ -151,6 +191,8 @@ impl std::error::Error for InvalidKeyRef {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LONG: &str = "file:canary0123456789ABCDEFGHIJKLMNOP";
 
     #[test]
     fn a_command_is_split_into_words_without_a_shell() {
@@ -185,10 +227,41 @@ mod tests {
             ("cmd:  ", E::Program),
             ("cmd:'' canary", E::Program),
             ("cmd:echo 'canary", E::Quote),
+            ("cmd:12|canary", E::Key),
+            ("cmd: 12|canary now", E::Key),
+            ("cmd:'12|canary'", E::Key),
+            ("cmd:12|canarycanary|canarycanary", E::Key),
+            ("file:12|canary", E::Key),
+            ("cmd:'Bearer 12|canary'", E::Key),
+            ("file: \"12|canary\" ", E::Key),
+            ("file:Bearer 12|canary", E::Key),
+            (LONG, E::Key),
+            (&LONG.replace("file", "cmd"), E::Key),
+            (&LONG.replace("file", "env"), E::Key),
+            (&LONG.replace("file:", "cmd:Bearer\u{20}'"), E::Quote),
         ] {
             let error = text.parse::<KeyRef>().unwrap_err();
             assert_eq!(error, expected, "{text}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_program_that_no_key_looks_like_is_taken() {
+        let bare = LONG.trim_start_matches("file:");
+        for text in [
+            "file:./12|x",
+            "file:/run/12|x",
+            "file:key-of-12|x",
+            "cmd:./12|x",
+            "cmd:printf 12|x",
+            "env:COMETLY_API_KEY_OF_SPACE_NUMBER_42",
+            "env:COMETLYAPIKEYOFOURSPACEATHOMEANDABROAD",
+            &format!("file:./{bare}"),
+            &format!("file:{bare}.txt"),
+            &format!("cmd:/usr/bin/{bare}"),
+        ] {
+            assert!(text.parse::<KeyRef>().is_ok(), "{text}");
         }
     }
 

@@ -27,13 +27,14 @@
 //! | `file:PATH` | a file, or what a symlink there points to | each second |
 //! | `cmd:PROGRAM ARGS…` | what a program prints | when the API refused the key, and before the end that [`expires_after`](WatcherBuilder::expires_after) sets; at most once a minute |
 //!
-//! A key is one line. One line feed at its end (`\n` or `\r\n`) is no part of it; nothing else is trimmed.
+//! A key is one line. One line feed at its end (`\n` or `\r\n`) and a byte order mark before it are no part of it; nothing
+//! else is trimmed.
 //!
 //! # Files
 //! On Unix, a file is refused as `ssh` refuses a private key: if it belongs to another user than this one and root, if it
 //! is this user's and others may read it, if others may write it, or if others may write one of the folders above it.
-//! Symlinks are followed, so a Kubernetes secret works; give its volume `defaultMode: 0400`. What is not a regular file
-//! is not read.
+//! Symlinks are followed, each one checked with the folders above it, so a Kubernetes secret works; give its volume
+//! `defaultMode: 0400`. What is not a regular file is not read.
 //!
 //! A writer should write beside the file and rename it into place. A file that was written in the last two seconds is
 //! read twice, 50 ms apart, and is not used if the two differ.

@@ -25,9 +25,10 @@ pub enum Problem {
         /// The permission bits of the file, as `0o644`.
         mode: u32,
     },
-    /// The file belongs to another user than this one and root. Only on Unix.
+    /// The file, or a symlink on the way to it, belongs to another user than this one and root. Only on Unix.
     ForeignOwner,
-    /// Other users can change a folder above the file, and so put another file in its place. Only on Unix.
+    /// Other users can change a folder above the file or above a symlink on the way to it, and so put another file in its
+    /// place. Only on Unix.
     OpenFolder {
         /// The path of that folder.
         path: PathBuf,
@@ -61,7 +62,9 @@ impl fmt::Display for Problem {
                 "others can read or change the file (mode {mode:03o}): `chmod 600` it, for a Kubernetes volume set \
                  `defaultMode: 0400`; make a new key if others may have read this one"
             ),
-            Self::ForeignOwner => f.write_str("the file belongs to another user, who can change it: `chown` it"),
+            Self::ForeignOwner => f.write_str(
+                "the file, or a symlink on the way to it, belongs to another user, who can change it: `chown` it",
+            ),
             Self::OpenFolder { path } => {
                 let path = path.display();
                 write!(f, "others can change the folder {path}, and so replace the file: `chmod go-w` or `chown` it")

@@ -109,6 +109,56 @@ fn a_folder_that_others_can_write_is_refused_also_behind_a_symlink() {
 }
 
 #[test]
+fn each_link_of_a_chain_is_checked_with_the_folders_above_it() {
+    let folder = folder();
+    let root = folder.path().canonicalize().unwrap();
+    let inner = |name: &str| {
+        let path = root.join(name);
+        fs::create_dir(&path).unwrap();
+        mode(&path, 0o700);
+        path
+    };
+    let (first, mid, real) = (inner("first"), inner("mid"), inner("real"));
+    put(&real.join("k"), "12|canary\n");
+    symlink("../real/k", mid.join("link")).unwrap();
+    // A link to a file, and a link to a folder on the way to it.
+    symlink("../mid/link", first.join("file")).unwrap();
+    symlink("../mid/folder", first.join("folder")).unwrap();
+    symlink(&real, mid.join("folder")).unwrap();
+    for path in [first.join("file"), first.join("folder/k"), first.join("../first/./folder/../mid/link")] {
+        for open in [&first, &mid, &real] {
+            assert!(reference(&path).read().is_ok(), "{}", path.display());
+            mode(open, 0o777);
+            assert_eq!(problem(&path), Problem::OpenFolder { path: open.clone() }, "{}", path.display());
+            mode(open, 0o1777);
+            assert!(reference(&path).read().is_ok(), "a sticky folder is as good as closed");
+            mode(open, 0o700);
+        }
+    }
+    // In a sticky folder only its owner can replace a link, which is to be this user or root.
+    let link = mid.join("link");
+    if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
+        assert_eq!(problem(&first.join("file")), Problem::ForeignOwner);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_key() {
+    let folder = folder();
+    let path = folder.path().join("k");
+    put(&path, "\u{feff}12|first\r\n");
+    let reference = reference(&path);
+    let api = Api::new(reference.read().unwrap());
+    let watcher = Watcher::builder(reference).interval(Duration::from_millis(10)).start(&api).unwrap();
+    wait_for(|| watcher.status().reads() > 1);
+    assert_eq!((current(&api).as_str(), api.key_generation()), ("Bearer 12|first", 0));
+    for text in ["\u{feff}", "\u{feff}\n"] {
+        put(&path, text);
+        assert_eq!(problem(&path), Problem::Key(InvalidApiKey::Empty));
+    }
+}
+
+#[test]
 fn a_file_of_another_user_is_refused() {
     let folder = folder();
     let path = folder.path().join("k");

@@ -21,7 +21,7 @@ use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{failure::Failure, input};
+use crate::{arguments, failure::Failure, input};
 
 /// The profile of a login that names none.
 pub(crate) const DEFAULT_PROFILE: &str = "default";
@@ -82,6 +82,8 @@ enum Content {
     Absent,
     /// Not a file that a login of this version wrote, or half of one.
     Broken,
+    /// Whole, but a profile in it has a name that no command takes. Names end up in the scripts of shells.
+    OddName,
     Whole(Credentials),
 }
 
@@ -102,7 +104,31 @@ pub(crate) fn read(path: &Path) -> Result<Option<Credentials>, Failure> {
         // No word of the parser's: it may quote a key.
         Content::Broken => Err(Failure::local(format!("{} is not a whole key file of this version", target.display()))
             .advise(format!("log in again: cometly auth login, which keeps it as {}", broken(&target).display()))),
+        Content::OddName => Err(odd_name(&target)),
     }
+}
+
+/// Does not show the name: a key may stand there by mistake.
+fn odd_name(target: &Path) -> Failure {
+    Failure::local(format!(
+        "{} has a profile whose name is none: {}; nothing in it was changed",
+        target.display(),
+        arguments::PROFILE_NAME
+    ))
+    .advise("change the name in that file")
+}
+
+/// The file that a login put aside since it could not be read, if it is still there. It may hold keys.
+pub(crate) fn put_aside(path: &Path) -> Option<PathBuf> {
+    let broken = broken(&resolve(path).ok()?);
+    broken.symlink_metadata().is_ok().then_some(broken)
+}
+
+/// Removes the file that a login put aside; gives its path if there was one.
+pub(crate) fn remove_put_aside(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let Some(broken) = put_aside(path) else { return Ok(None) };
+    fs::remove_file(&broken).map_err(|error| Failure::file("remove", &broken, &error))?;
+    Ok(Some(broken))
 }
 
 /// Changes the stored keys, one command at a time; a file that is broken is begun anew.
@@ -118,6 +144,11 @@ pub(crate) fn update<T>(path: &Path, change: impl FnOnce(&mut Credentials) -> T)
             // It may hold keys of other profiles, or be of a later version: kept under another name.
             fs::rename(&target, broken(&target)).map_err(failed)?;
             Credentials::default()
+        }
+        Content::OddName => {
+            // Empty: nothing was written to it.
+            fs::remove_file(&temporary).map_err(failed)?;
+            return Err(odd_name(&target));
         }
         Content::Absent => Credentials::default(),
     };
@@ -137,9 +168,12 @@ fn broken(target: &Path) -> PathBuf {
     target.with_extension("json.broken")
 }
 
-/// Removes the file, whatever is in it; whether there was one.
+/// Removes the file, also if it cannot be read; whether there was one. A whole one of several profiles is not removed.
 pub(crate) fn remove(path: &Path) -> Result<bool, Failure> {
     let target = resolve(path)?;
+    if matches!(load(&target), Ok(Content::OddName)) {
+        return Err(odd_name(&target));
+    }
     match fs::remove_file(&target) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -178,6 +212,12 @@ impl Credentials {
         Some(Self { current: stored.current.into_owned(), profiles })
     }
 
+    /// Whether commands take each name. None is in use once that one is forgotten.
+    fn has_plain_names(&self) -> bool {
+        let is_plain = |name: &String| arguments::profile_name(name).is_ok();
+        (self.current.is_empty() || is_plain(&self.current)) && self.profiles.keys().all(is_plain)
+    }
+
     fn to_json(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
         let stored = |(name, profile): (&'_ String, &'_ Profile)| {
             let base_url = profile.base_url.to_string().into();
@@ -212,7 +252,11 @@ fn load(path: &Path) -> Result<Content, Failure> {
     file.take(MAX_SIZE)
         .read_to_end(&mut json)
         .map_err(|error| Failure::file("read", path, &error).advise("log in again: cometly auth login"))?;
-    Ok(Credentials::parse(&json).map_or(Content::Broken, Content::Whole))
+    Ok(match Credentials::parse(&json) {
+        None => Content::Broken,
+        Some(credentials) if credentials.has_plain_names() => Content::Whole(credentials),
+        Some(_) => Content::OddName,
+    })
 }
 
 fn parent(path: &Path) -> &Path {

@@ -78,6 +78,9 @@ pub(crate) fn run(with_token: bool, global: &Global, console: &Console) -> Resul
             &json!({"stored": path, "profile": name, "base_url": base_url.to_string(), "warning": warning}),
         )?;
     }
+    if let Some(aside) = credentials::put_aside(&path) {
+        console.note(session::about_put_aside(&aside));
+    }
     let path = path.display();
     let what = match &kept {
         StoredKey::Here(_) => format!("stored in {path}, for you alone to read"),

@@ -11,7 +11,10 @@
 //! A stored key goes to no other server than it was stored for, and the environment may name only Cometly's servers and
 //! this machine.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use cometly_core::{API_KEY_VARIABLE, Api, ApiKey, BASE_URL_VARIABLE, BaseUrl, InvalidBaseUrl, Pacer};
 use cometly_credentials::{FoundKey, KeyChain, KeyRef, Watcher};
@@ -234,6 +237,14 @@ fn wants_shell(reference: &str) -> bool {
 pub(crate) fn read(chain: &KeyChain) -> Result<FoundKey, Failure> {
     interrupt::end_on_signal()?;
     chain.read().map_err(|error| Failure::new(Exit::Unauthenticated, error.to_string()))
+}
+
+/// What to do about the file that a login put aside.
+pub(crate) fn about_put_aside(path: &Path) -> String {
+    format!(
+        "{} holds keys of an earlier file that could not be read; remove it when you need none of them",
+        path.display()
+    )
 }
 
 /// The profile that the command line or the environment names.

@@ -12,7 +12,7 @@ use crate::{
     arguments::Global,
     auth::{
         credentials,
-        session::{KeySource, Session},
+        session::{self, KeySource, Session},
     },
     exit::Exit,
     failure::{Failure, INTEGRATIONS},
@@ -47,6 +47,9 @@ struct KeyReport {
     passed_over: Vec<String>,
     profile: Option<String>,
     file: Option<PathBuf>,
+    /// A file of keys that a login could not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_aside: Option<PathBuf>,
     key_ending: Option<String>,
     base_url: Option<String>,
     key: &'static str,
@@ -70,8 +73,9 @@ struct Endpoint {
 }
 
 pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Exit, Failure> {
-    credentials::remove_leftover(&credentials::path()?);
-    let status = match Session::find(global, console)? {
+    let path = credentials::path()?;
+    credentials::remove_leftover(&path);
+    let mut status = match Session::find(global, console)? {
         None => KeyReport::without_key(),
         Some(session) => {
             let transport = Transport::new(global, Patience::Call, console)?;
@@ -84,6 +88,7 @@ pub(crate) fn run(limits: bool, global: &Global, console: &Console) -> Result<Ex
             status
         }
     };
+    status.put_aside = credentials::put_aside(&path);
     if console.json {
         console.json_line(&status)?;
     } else {
@@ -100,6 +105,7 @@ impl KeyReport {
             passed_over: Vec::new(),
             profile: None,
             file: None,
+            put_aside: None,
             key_ending: None,
             base_url: None,
             key: "missing",
@@ -181,6 +187,7 @@ impl KeyReport {
         lines.extend(self.base_url.iter().map(|url| format!("API:     {url}")));
         lines.push(format!("Answer:  {}", self.answer));
         lines.extend(self.limits.iter().map(|endpoint| format!("Limit:   {}", endpoint.words())));
+        lines.extend(self.put_aside.iter().map(|path| format!("Aside:   {}", session::about_put_aside(path))));
         lines.push(format!("Next:    {}", self.next));
         lines
     }

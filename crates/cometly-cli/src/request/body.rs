@@ -1,6 +1,6 @@
 //! The body of a call: fields of the command line as a JSON object, or a file.
 
-use std::{fs::File, io, path::Path};
+use std::{io, path::Path};
 
 use serde::{Serialize, Serializer, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -75,8 +75,7 @@ pub(crate) fn from_input(input: &Path) -> Result<Vec<u8>, Failure> {
     let body = if is_stdin {
         input::read(&mut io::stdin().lock(), name, MAX_SIZE)?
     } else {
-        let mut file = File::open(input).map_err(|error| Failure::file("read", name, &error))?;
-        input::read(&mut file, name, MAX_SIZE)?
+        input::read(&mut input::open(input)?, name, MAX_SIZE)?
     };
     match serde_json::from_slice::<IgnoredAny>(&body) {
         Ok(_) => Ok(body),

@@ -4,12 +4,19 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+#[cfg(unix)]
+use rustix::termios::SpecialCodeIndex;
 
 use zeroize::Zeroizing;
 
 use crate::{exit::Exit, failure::Failure};
+
+/// The character that turns a special one off: `_POSIX_VDISABLE`.
+#[cfg(unix)]
+const DISABLED: u8 = if cfg!(any(target_os = "linux", target_os = "android")) { 0 } else { 0xff };
 
 type Action = Box<dyn FnMut() + Send>;
 
@@ -38,14 +45,18 @@ pub(crate) fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage("stdin is no terminal to ask on"));
     }
-    let modes = Modes::now();
+    let modes = Arc::new(Modes::now());
+    let saved = Arc::clone(&modes);
     on_signal(move || {
-        modes.restore();
+        saved.restore();
         // The shell's prompt is to begin a line. If stderr is closed there is none.
         let _ = writeln!(io::stderr());
         end();
     })?;
-    match rpassword::prompt_password(prompt) {
+    modes.without_quit_and_stop();
+    let answer = rpassword::prompt_password(prompt);
+    modes.restore();
+    match answer {
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::new(Exit::Interrupted, "stopped")),
         Err(error) => Err(Failure::local(format!("there is no terminal to ask on ({error})"))),
@@ -85,6 +96,18 @@ impl Modes {
         }
     }
 
+    /// Takes Ctrl-\ and Ctrl-Z as characters, from before the prompt is shown: they would end or stop the process while the
+    /// terminal has no echo, and a core dump would hold what is typed.
+    fn without_quit_and_stop(&self) {
+        let Some((terminal, saved)) = &self.saved else { return };
+        let mut modes = saved.clone();
+        for code in [SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP] {
+            modes.special_codes[code] = DISABLED;
+        }
+        // Failing that, they do what they did.
+        let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, &modes);
+    }
+
     fn restore(&self) {
         if let Some((terminal, modes)) = &self.saved {
             // A terminal that is gone needs no restoring.
@@ -99,6 +122,9 @@ impl Modes {
     fn now() -> Self {
         Self {}
     }
+
+    #[expect(clippy::unused_self, reason = "as on Unix")]
+    fn without_quit_and_stop(&self) {}
 
     #[expect(clippy::unused_self, reason = "as on Unix")]
     fn restore(&self) {}

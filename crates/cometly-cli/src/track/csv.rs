@@ -1,22 +1,20 @@
 //! CSV with a header row, as one JSON object a line: the names of the header are the fields, an empty cell is no field.
 //! Fields come in the order of the documentation, whatever that of the columns, so that a row always makes the same line.
 
-use std::{
-    cell::Cell,
-    io::{self, Read, Write},
-    rc::Rc,
-};
+mod rows;
 
-use csv::{ByteRecord, ReaderBuilder, Terminator};
+use std::io::{Read, Write};
+
 use serde_json::value::RawValue;
 
 use crate::{
     exit::Exit,
     failure::Failure,
-    input,
+    input::{self, BYTE_ORDER_MARK},
     track::{
+        csv::rows::Rows,
         event::{self, Kind},
-        lines::{self, MAX_LINES},
+        lines::MAX_LINES,
     },
 };
 
@@ -48,53 +46,48 @@ fn first_line(head: &[u8]) -> &[u8] {
 }
 
 /// Writes each row as a line. `head` are the first bytes, which tell the separator.
-pub(crate) fn convert(reader: impl Read, head: &[u8], out: &mut impl Write) -> Result<Converted, Failure> {
+pub(crate) fn convert(mut reader: impl Read, head: &[u8], out: &mut impl Write) -> Result<Converted, Failure> {
     let line = first_line(head);
     let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
     // The last of the most frequent ones; a comma if there is one column only.
     let delimiter = DELIMITERS.into_iter().rev().max_by_key(count).unwrap_or(b',');
-    let allowance = Rc::new(Cell::new(0));
-    let reader = Bounded { reader, allowance: Rc::clone(&allowance) };
-    let mut rows = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        // Its own reading of CRLF counts the line feed to the next row, and so the lines one too few.
-        .terminator(Terminator::Any(b'\n'))
-        .from_reader(reader);
-    allowance.set(lines::MAX_LEN);
-    let header = rows.byte_headers().map_err(|error| broken(&error, 1))?;
-    let columns = columns(header)?;
-    let width = header.len();
-    let (mut row, mut converted) = (ByteRecord::new(), Converted::default());
-    loop {
-        allowance.set(lines::MAX_LEN);
-        let at = rows.position().line();
-        if !rows.read_byte_record(&mut row).map_err(|error| broken(&error, at))? {
-            return Ok(converted);
-        }
-        let number = row.position().map_or(at, csv::Position::line);
-        if row.iter().all(|cell| cell.trim_ascii().is_empty()) {
+    if head.starts_with(BYTE_ORDER_MARK) {
+        let unreadable = |error| Failure::local(format!("the CSV cannot be read: {error}"));
+        reader.read_exact(&mut [0; BYTE_ORDER_MARK.len()]).map_err(unreadable)?;
+    }
+    let mut rows = Rows::new(reader, delimiter);
+    let header = rows.next()?.unwrap_or_default();
+    if let Some(problem) = header.problem {
+        return Err(Failure::new(Exit::Rejected, problem).at_line(1));
+    }
+    let columns = columns(&header.cells)?;
+    let mut converted = Converted::default();
+    while let Some(row) = rows.next()? {
+        if row.cells.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
         if converted.numbers.len() >= MAX_LINES || converted.problems.len() >= MAX_LINES {
             return Err(Failure::usage(format!("it has more than {MAX_LINES} rows")).advise("split it"));
         }
-        if row.len() != width {
-            converted.problems.push((number, "the row has another number of cells than the header"));
-            continue;
-        }
-        match json(&columns, &row) {
-            None => converted.problems.push((number, "the row is not UTF-8")),
-            Some(line) => {
+        let has_all = row.cells.len() == header.cells.len();
+        let line = match row.problem {
+            Some(problem) => Err(problem),
+            None if !has_all => Err("the row has another number of cells than the header"),
+            None => json(&columns, &row.cells).ok_or("the row is not UTF-8"),
+        };
+        match line {
+            Err(problem) => converted.problems.push((row.line, problem)),
+            Ok(line) => {
                 writeln!(out, "{line}").map_err(|error| Failure::local(format!("cannot keep the rows: {error}")))?;
-                converted.numbers.push(number);
+                converted.numbers.push(row.line);
             }
         }
     }
+    Ok(converted)
 }
 
 /// The place of each field that the header names, in the order of the documentation.
-fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Kind, usize)>, Failure> {
+fn columns(header: &[Vec<u8>]) -> Result<Vec<(&'static str, Kind, usize)>, Failure> {
     let refused = |words: String| Failure::new(Exit::Rejected, words).at_line(1);
     let mut names = Vec::new();
     for (place, name) in header.iter().enumerate() {
@@ -103,6 +96,10 @@ fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Kind, usize)>, Fail
             str::from_utf8(name).map_err(|_| refused(format!("the name of column {column} is not UTF-8")))?.trim();
         if name.is_empty() {
             return Err(refused(format!("column {column} has no name")));
+        }
+        // A quotation mark that is out of place may have put rows into it, which are not shown.
+        if name.contains(char::is_control) {
+            return Err(refused(format!("the name of column {column} has a line break or a control character in it")));
         }
         if !event::FIELDS.iter().any(|(field, _)| *field == name) {
             return Err(refused(event::unknown(name)).advise("take the column out, or give it the name of a field"));
@@ -120,12 +117,10 @@ fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Kind, usize)>, Fail
 }
 
 /// A row as JSON; `None` if it is not UTF-8.
-fn json(columns: &[(&'static str, Kind, usize)], row: &ByteRecord) -> Option<String> {
+fn json(columns: &[(&'static str, Kind, usize)], row: &[Vec<u8>]) -> Option<String> {
     let mut line = String::from("{");
     for (name, kind, place) in columns {
-        let cell = str::from_utf8(row.get(*place).unwrap_or_default()).ok()?;
-        let is_last = place.saturating_add(1) == row.len();
-        let cell = if is_last { cell.strip_suffix('\r').unwrap_or(cell) } else { cell };
+        let cell = str::from_utf8(row.get(*place)?).ok()?;
         if cell.trim().is_empty() {
             continue;
         }
@@ -155,33 +150,6 @@ fn value(kind: Kind, cell: &str) -> Option<String> {
         _ => return serde_json::to_string(cell).ok(),
     };
     Some(plain.to_owned())
-}
-
-/// What the reader says, but for what it quotes.
-fn broken(error: &csv::Error, line: u64) -> Failure {
-    let words = match error.kind() {
-        csv::ErrorKind::Io(error) => format!("the CSV cannot be read: {error}"),
-        _ => "this is not CSV".to_owned(),
-    };
-    Failure::new(Exit::Rejected, words).at_line(line)
-}
-
-/// Gives no more than the allowance before it is renewed: a quotation mark that is never closed would make the rest of the
-/// file one cell.
-struct Bounded<R> {
-    reader: R,
-    allowance: Rc<Cell<usize>>,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.allowance.get() == 0 {
-            return Err(io::Error::other("a row is longer than 1 MiB; a closing quotation mark may be missing"));
-        }
-        let read = self.reader.read(buffer)?;
-        self.allowance.set(self.allowance.get().saturating_sub(read));
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! The first line says which version this is and where the events go; each further one is one final answer. A record is
 //! written after its answer came and before anything else is thought of it, so an event without one may have arrived, and
-//! is sent again with the same key. Records name events by key, never by place: the file may grow and be sorted.
+//! is sent again with the same key. An event that brings its own key has a record before it is sent, too, since it may say
+//! something else by the next run. Records name events by key, never by place: the file may grow and be sorted.
 
 use std::{
     borrow::Cow,
@@ -76,12 +77,16 @@ impl Target {
     }
 }
 
-/// What the server made of an event, for good.
+/// What became of an event.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Fate {
+    /// Taken in: final.
     Accepted,
+    /// Refused by the server: final, unless it is to be sent again.
     Refused,
+    /// About to be sent under a key of its own, and so perhaps taken in.
+    Sending,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -124,7 +129,7 @@ impl Noted {
         self.said.map(|said| said.content) == content.map(|content| Said::new(0, content).content)
     }
 
-    /// What is wrong with an event of this key, if the server has taken another one under it.
+    /// What is wrong with an event of this key, if the server has taken another one under it, or may have.
     pub(crate) fn conflict(&self, content: Option<Fingerprint>) -> Option<String> {
         // A refused event may come again, corrected.
         if self.fate == Fate::Refused || self.is_about(content) {
@@ -134,6 +139,12 @@ impl Noted {
             Some(said) => format!("that of line {} of an earlier run, which said something else", said.line),
             None => "the one that an earlier run made for another line".to_owned(),
         };
+        if self.fate == Fate::Sending {
+            return Some(format!(
+                "idempotency_key is {other} and may have arrived: the server would ignore this one; put the earlier text \
+                 back to send it again, or give another event another key"
+            ));
+        }
         Some(format!("idempotency_key is {other}: the server has taken that one, and would ignore this one"))
     }
 }
@@ -153,6 +164,7 @@ impl Journal {
         let shown = path.display();
         let elsewhere = |failure: Failure| failure.advise("name another place with --journal PATH");
         // To open a pipe or a device is to do something to it.
+        let mut is_new = false;
         let file = match path.metadata() {
             Ok(found) if !found.is_file() => return Err(foreign(&path.display().to_string())),
             Ok(_) => OpenOptions::new().read(true).append(true).open(path),
@@ -161,7 +173,10 @@ impl Journal {
                     "the journal {shown} is a symlink to where there is no file, and is not followed"
                 ))));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => private().open(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                is_new = true;
+                private().open(path)
+            }
             Err(error) => Err(error),
         };
         let file = file.map_err(|error| elsewhere(failed(error)))?;
@@ -178,10 +193,9 @@ impl Journal {
         }
         let mut journal = Self { path: path.to_owned(), file, length: 0 };
         let mut fates = HashMap::new();
-        #[cfg(unix)]
-        if let Some(mode) = journal.foreign_mode().map_err(failed)? {
+        if journal.file.metadata().map_err(failed)?.len() == 0 && !is_new && !journal.has_our_name() {
             return Err(Failure::local(format!(
-                "{shown} is an empty file that is no journal of cometly's: others can read it (mode {mode:03o})"
+                "{shown} is an empty file, and not known to be a journal of cometly's"
             ))
             .advise("remove it, or name another place with --journal PATH"));
         }
@@ -202,14 +216,9 @@ impl Journal {
         Ok((journal, fates))
     }
 
-    /// The mode of an empty file that another program made: one of ours has our name, or is private.
-    #[cfg(unix)]
-    fn foreign_mode(&self) -> io::Result<Option<u32>> {
-        use std::os::unix::fs::MetadataExt as _;
-        let found = self.file.metadata()?;
-        let mode = found.mode() & 0o777;
-        let is_named = self.path.extension().is_some_and(|extension| extension == "cometly-journal");
-        Ok(Some(mode).filter(|mode| found.len() == 0 && mode & 0o077 != 0 && !is_named))
+    /// Whether no other program would give the file its name: a run that was killed before it wrote the header leaves it empty.
+    fn has_our_name(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "cometly-journal")
     }
 
     /// Whether there is one; half a one is taken for none.
@@ -418,10 +427,16 @@ mod tests {
         assert!(words.contains("is a symlink to where there is no file") && !nowhere.exists(), "{words}");
         let empty = folder.path().join("empty.txt");
         fs::write(&empty, "").unwrap();
-        fs::set_permissions(&empty, fs::Permissions::from_mode(0o644)).unwrap();
-        let words = Journal::open(&empty, &base_url()).err().unwrap().to_string();
-        assert!(words.contains("an empty file") && words.contains("mode 644"), "{words}");
-        assert_eq!(fs::metadata(&empty).unwrap().permissions().mode() & 0o777, 0o644);
+        for mode in [0o644, 0o600] {
+            fs::set_permissions(&empty, fs::Permissions::from_mode(mode)).unwrap();
+            let words = Journal::open(&empty, &base_url()).err().unwrap().to_string();
+            assert!(words.contains("an empty file"), "{words}");
+            assert_eq!(fs::metadata(&empty).unwrap().permissions().mode() & 0o777, mode);
+            assert_eq!(fs::metadata(&empty).unwrap().len(), 0);
+        }
+        // One that a run of ours could not begin.
+        fs::write(&path, "").unwrap();
+        assert!(Journal::open(&path, &base_url()).is_ok());
     }
 
     #[test]
@@ -441,6 +456,14 @@ mod tests {
         assert!(conflict("given", None).is_some() && conflict("made", Some(one)).is_some());
         assert_eq!(conflict("made", None), None);
         assert_eq!(conflict("refused", Some(other)), None);
+        let (mut journal, _) = Journal::open(&path, &base_url()).unwrap();
+        let sending = Record { outcome: Fate::Sending, ..record("refused") };
+        journal.append(&Record { said: Some(Said::new(9, one)), ..sending }).unwrap();
+        drop(journal);
+        let (_, noted) = Journal::open(&path, &base_url()).unwrap();
+        let conflict = |content| noted[&EventKey::from("refused")].conflict(content);
+        assert_eq!(conflict(Some(one)), None);
+        assert!(conflict(Some(other)).unwrap().contains("line 9 of an earlier run, which said something else and may"));
     }
 
     #[test]

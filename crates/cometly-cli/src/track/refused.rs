@@ -110,14 +110,12 @@ impl<'a> RefusedFile<'a> {
     }
 
     fn temporary(&self) -> PathBuf {
-        let mut name = OsString::from(self.target());
-        name.push(".new");
-        name.into()
+        temporary(&self.target())
     }
 
-    /// Whether each line is a refused one whose key the journal or the file of events knows. The last line of a temporary
-    /// file may be torn.
-    fn is_ours(&self, path: &Path, may_be_torn: bool) -> bool {
+    /// Whether there is a line, and each one is a refused one whose key the journal or the file of events knows. A temporary
+    /// file, which has a name of ours, may be empty, or torn in its last line.
+    fn is_ours(&self, path: &Path, is_temporary: bool) -> bool {
         if !path.metadata().is_ok_and(|found| found.is_file()) {
             return false;
         }
@@ -129,16 +127,25 @@ impl<'a> RefusedFile<'a> {
             })
         };
         let mut lines = Lines::new(BufReader::new(file)).with_max_len(MAX_LEN).peekable();
+        let mut has_line = is_temporary;
         while let Some(line) = lines.next() {
             let Ok(Some(bytes)) = line.map(|line| line.bytes) else { return false };
             let is_last = lines.peek().is_none();
             let text = trim(&bytes);
-            if !(text.is_empty() || is_known(text) || (may_be_torn && is_last && text.starts_with(b"{\"line\":"))) {
+            if !(text.is_empty() || is_known(text) || (is_temporary && is_last && text.starts_with(b"{\"line\":"))) {
                 return false;
             }
+            has_line |= !text.is_empty();
         }
-        true
+        has_line
     }
+}
+
+/// Where a new file is written before it is moved to its place; no other program gives such a name.
+pub(crate) fn temporary(target: &Path) -> PathBuf {
+    let mut name = OsString::from(target);
+    name.push(".cometly-new");
+    name.into()
 }
 
 /// A new file for its owner alone.

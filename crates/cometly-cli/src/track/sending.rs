@@ -114,6 +114,7 @@ impl<'a> Run<'a> {
             while !self.ends && under_way < WORKERS {
                 let Some((place, planned)) = next.next() else { break };
                 let job = Job { place, call: self.call(planned)? };
+                self.note_before(planned)?;
                 self.jobs.send(job).map_err(|_| nobody_works())?;
                 under_way = under_way.saturating_add(1);
             }
@@ -159,11 +160,19 @@ impl<'a> Run<'a> {
         Ok(self.api.post("events/track").idempotency_key(planned.key.to_string()).json(&event))
     }
 
+    /// Notes what is about to be sent under a key that the event brought: should the answer not be noted, the next run can tell
+    /// whether it still says the same. A key of ours is the hash of its line.
+    fn note_before(&mut self, planned: &Planned) -> Result<(), Failure> {
+        let Some(content) = planned.content else { return Ok(()) };
+        let said = Some(Said::new(planned.number, content));
+        self.journal.append(&Record { key: planned.key.to_string().into(), outcome: Fate::Sending, reason: None, said })
+    }
+
     /// Whether the line is done with, for good.
     fn note(&mut self, planned: &Planned, verdict: Verdict) -> Result<bool, Failure> {
-        let (fate, reason) = match verdict {
-            Verdict::Accepted => (Fate::Accepted, None),
-            Verdict::Refused { reason } => (Fate::Refused, Some(reason)),
+        let (fate, reason, count) = match verdict {
+            Verdict::Accepted => (Fate::Accepted, None, &mut self.sent.accepted),
+            Verdict::Refused { reason } => (Fate::Refused, Some(reason), &mut self.sent.refused),
             Verdict::Left { failure, ends_run } => {
                 self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
                 self.leave(planned, failure, ends_run || self.failures_in_a_row >= MAX_FAILURES);
@@ -174,10 +183,6 @@ impl<'a> Run<'a> {
         let said = planned.content.map(|content| Said::new(planned.number, content));
         self.journal.append(&Record { key: key.into(), outcome: fate, reason: reason.map(Into::into), said })?;
         self.failures_in_a_row = 0;
-        let count = match fate {
-            Fate::Accepted => &mut self.sent.accepted,
-            Fate::Refused => &mut self.sent.refused,
-        };
         *count = count.saturating_add(1);
         self.progress.step(1);
         self.progress.say(format_args!("{} refused", self.sent.refused));

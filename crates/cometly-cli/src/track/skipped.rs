@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
-    track::{event::Problem, lines::MAX_LEN, nameless::nameless},
+    track::{event::Problem, lines::MAX_LEN, nameless::nameless, refused::temporary},
 };
 
 /// A line with escapes, and its problems.
@@ -86,9 +85,7 @@ impl Skipped {
 
 /// Writes a whole file or none; what a killed run left of one is written over.
 fn replace(path: &Path, lines: &mut File) -> io::Result<()> {
-    let mut temporary = OsString::from(path);
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
+    let temporary = temporary(path);
     if begins_as_ours(&temporary) {
         fs::remove_file(&temporary)?;
     }
@@ -104,7 +101,7 @@ fn replace(path: &Path, lines: &mut File) -> io::Result<()> {
     })
 }
 
-/// Whether a file is the beginning of one of ours.
+/// Whether a file with a temporary name of ours is the beginning of one of ours; an empty one is.
 fn begins_as_ours(path: &Path) -> bool {
     const START: &[u8] = b"{\"line\":";
     let mut start = Vec::new();
@@ -147,7 +144,7 @@ mod tests {
         let path = folder.path().join("x.cometly-skipped");
         for number in [3, 4] {
             // What a killed run left.
-            fs::write(folder.path().join("x.cometly-skipped.new"), "{\"line\":1,\"pro").unwrap();
+            fs::write(folder.path().join("x.cometly-skipped.cometly-new"), "{\"line\":1,\"pro").unwrap();
             let mut skipped = Skipped::begin(&path).unwrap();
             skipped.add(number, &[problem("a \"b\""), problem("c")], Some(b"{\"\\ \xff"));
             skipped.add(9, &[problem("long")], None);

@@ -41,7 +41,7 @@ impl Source {
         let failed = |error: io::Error| Failure::file("read", &name, &error);
         let (mut file, mut is_file) = (None, false);
         if input.as_os_str() != "-" {
-            let opened = File::open(input).map_err(failed)?;
+            let opened = input::open(input)?;
             let kind = opened.metadata().map_err(failed)?.file_type();
             if kind.is_dir() {
                 return Err(Failure::usage(format!("{} is a folder: expected a file", input.display())));

@@ -59,18 +59,20 @@ impl Summary {
                 last.word = Some((record.outcome, number));
             }
         })?;
-        let count = |fate| lasts.values().filter(|last| last.word.map(|(fate, _)| fate) == fate).count();
-        let count = |fate| u64::try_from(count(fate)).unwrap_or(u64::MAX);
-        let refused = count(Some(Fate::Refused));
+        let count = |is_so: fn(Option<Fate>) -> bool| {
+            let found = lasts.values().filter(|last| is_so(last.word.map(|(fate, _)| fate))).count();
+            u64::try_from(found).unwrap_or(u64::MAX)
+        };
+        let refused = count(|fate| fate == Some(Fate::Refused));
         if refused > 0 {
             refused_file.write(|file| write_refused(&lasts, journal, source, refused_file, file))?;
         } else {
             refused_file.remove();
         }
         Ok(Self {
-            accepted: count(Some(Fate::Accepted)),
+            accepted: count(|fate| fate == Some(Fate::Accepted)),
             refused,
-            left: count(None),
+            left: count(|fate| matches!(fate, None | Some(Fate::Sending))),
             accepted_now: sent.accepted,
             refused_now: sent.refused,
             invalid_lines: plan.invalid_lines.saturating_add(conflicting_lines),

@@ -297,3 +297,60 @@ fn profiles_hold_a_key_for_each_server() {
     assert!(!program.credentials().exists());
     assert_eq!((first.request_count(), second.request_count()), (5, 4));
 }
+
+#[test]
+fn a_profile_that_a_shell_would_run_is_refused_and_stays_as_it_is() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = logged_in(&emulator);
+    let whole = fs::read_to_string(program.credentials()).unwrap();
+    assert!(program.run(&["completions", "bash"]).ends(0).stdout.contains("\"default\""));
+    for name in ["$(touch${IFS}here)", "`touch here`", "a b", "a'b", "12|canary", "\u{202e}x", ""] {
+        let named = whole.replace("default", name);
+        fs::write(program.credentials(), &named).unwrap();
+        for shell in ["bash", "zsh", "fish"] {
+            let script = program.run(&["completions", shell]).ends(0).stdout;
+            assert!(name.is_empty() || name == "a b" || !script.contains(name), "{name} in {shell}");
+        }
+        for command in
+            [&["auth", "list"][..], &["auth", "status"], &["auth", "logout"], &["auth", "login", "--with-token"]]
+        {
+            let ran = program.run_with_input(command, emulator.keys().full.as_bytes()).ends(1);
+            let ran = ran.says("has a profile whose name is none: expected 1 to 32 letters, digits, - _ or .");
+            assert!(!ran.stderr.contains("touch") && !ran.stderr.contains("canary"), "{}", ran.stderr);
+            assert_eq!(fs::read_to_string(program.credentials()).unwrap(), named, "{command:?}");
+        }
+        assert_eq!(fs::read_dir(program.credentials().parent().unwrap()).unwrap().count(), 1);
+    }
+    // The profile in use may be none, once it is forgotten; but no other text.
+    fs::write(program.credentials(), whole.replacen("default", "$(x)", 1)).unwrap();
+    program.run(&["auth", "status"]).ends(1).says("whose name is none");
+}
+
+#[test]
+fn a_file_that_was_put_aside_is_named_and_is_gone_after_the_last_logout() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = logged_in(&emulator);
+    let later = fs::read_to_string(program.credentials()).unwrap().replace("\"version\":1", "\"version\":9");
+    fs::write(program.credentials(), &later).unwrap();
+    let aside = program.credentials().with_file_name("credentials.json.broken");
+    let login = |profile: &str| {
+        let login = ["auth", "login", "--with-token", "--profile", profile];
+        program.run_with_input(&login, emulator.keys().full.as_bytes()).ends(0)
+    };
+    login("one").says("credentials.json.broken");
+    login("two");
+    let told = program.run(&["auth", "status"]).ends(0).stdout;
+    assert!(told.contains("credentials.json.broken holds keys of an earlier file"), "{told}");
+    let told = program.run(&["auth", "status", "--json"]).ends(0).json();
+    assert_eq!(told["put_aside"], aside.to_str().unwrap());
+    program.run(&["auth", "logout", "--profile", "one"]).ends(0).says("credentials.json.broken holds keys");
+    assert_eq!(fs::read_to_string(&aside).unwrap(), later);
+    program.run(&["auth", "logout"]).ends(0).says("credentials.json.broken, with keys of an earlier file, is removed");
+    assert!(!aside.exists());
+    assert_eq!(program.run(&["auth", "status", "--json"]).ends(3).json().get("put_aside"), None);
+    // Also if nothing else is left.
+    fs::write(&aside, &later).unwrap();
+    assert!(program.run(&["auth", "status"]).ends(3).stdout.contains("holds keys of an earlier file"));
+    program.run(&["auth", "logout"]).ends(0).says("is removed");
+    assert!(!aside.exists());
+}

@@ -38,6 +38,12 @@ fn a_key_comes_from_a_file_or_a_command_and_status_names_it() {
         assert_eq!(status["key_ending"], *ending);
         program.run(&["request", "GET", "companies", "--key-from", reference]).ends(0);
     }
+    // As `auth login --with-token` takes it.
+    let marked = program.write("marked", format!("\u{feff}{}\r\n", emulator.keys().full));
+    fs::set_permissions(marked, fs::Permissions::from_mode(0o600)).unwrap();
+    for reference in ["file:marked", "cmd:cat marked"] {
+        program.run(&["auth", "status", "--key-from", reference]).ends(0);
+    }
     let first = ["auth", "status", "--key-from", "env:NOT_SET", "--key-from", "file:key"];
     let told = program.run(&first).ends(0).stdout;
     assert!(told.contains("Key:     from --key-from: file:key, ends in"), "{told}");
@@ -57,10 +63,12 @@ fn a_reference_without_a_key_is_told_by_kind_and_a_key_is_no_reference() {
         ("cmd:sh -c 'echo other-canary >&2; exit 7'", 3, "exit code 7"),
         ("cmd:printf {other-canary}", 3, "JSON"),
         ("cmd:echo 12|other-canary | head -1", 2, "cmd:sh -c 'PROGRAM | PROGRAM'"),
-        ("file:12|other-canary", 3, "not found"),
+        ("file:12|other-canary", 2, "looks like a key"),
+        ("cmd:12|other-canary", 2, "looks like a key"),
+        ("cmd:othercanary0123456789ABCDEFGHIJKLMNOP", 2, "looks like a key"),
     ] {
         let ran = program.run(&["request", "GET", "companies", "--key-from", reference]).ends(code).says(words);
-        assert!(!ran.stderr.contains("other-canary"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     }
     program.run(&["auth", "status", "--key-from", "env:A", "--profile", "a"]).ends(2).says("one of them");
 }

@@ -2,19 +2,46 @@
 
 use std::{fs, process::Command};
 
+use cometly_emulator::Emulator;
+
 use crate::program::Program;
 
 #[test]
 fn each_shell_gets_a_script_that_knows_the_commands() {
-    let program = Program::alone();
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = Program::new(emulator.base_url(), &emulator.keys().full).without_key();
+    let login = ["auth", "login", "--with-token", "--profile", "profile-of-mine"];
+    program.run_with_input(&login, emulator.keys().full.as_bytes()).ends(0);
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = program.run(&["completions", shell]).ends(0).stdout;
         assert!(script.contains("paginate") && script.contains("with-token"), "{shell}");
+        // What the generators complete: fish's no arguments without a name, those of PowerShell and Elvish no values.
+        let values: &[&str] = match shell {
+            "bash" | "zsh" => &["PATCH", "contacts/exports", "profile-of-mine"],
+            "fish" => &["profile-of-mine"],
+            _ => &[],
+        };
+        for value in values {
+            assert!(script.contains(value), "{value} for {shell}");
+        }
         program.write(shell, script);
     }
     let checked = Command::new("bash").arg("-n").arg(program.path("bash")).status().unwrap();
     assert!(checked.success());
     program.run(&["completions", "cmd"]).ends(2);
+    // As the shell would complete: bash's own words of the script, run by bash.
+    let complete = |words: &str, number: usize| {
+        let script = format!(
+            "source ./bash; COMP_WORDS=(cometly {words} ''); COMP_CWORD={number}; _cometly cometly '' {}; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.split(' ').next_back().unwrap()
+        );
+        let run = Command::new("bash").args(["-c", &script]).current_dir(program.folder.path()).output().unwrap();
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert!(complete("request", 2).contains("PATCH\n"));
+    assert!(complete("request GET", 3).contains("contacts/exports"));
+    assert!(complete("auth switch", 3).contains("profile-of-mine"));
+    assert!(complete("auth list --profile", 4).contains("profile-of-mine"));
 }
 
 #[test]

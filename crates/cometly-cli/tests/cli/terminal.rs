@@ -55,7 +55,7 @@ fn the_prompt_shows_nothing_of_the_key() {
 fn under_a_shell(program: &Program, arguments: &[&str]) -> PtySession {
     let piped = program.command(arguments);
     let mut command = Command::new("/bin/sh");
-    let script = "stty echo; echo \"shell $$\"; \"$0\" \"$@\"; echo \"ended $?\"; stty -a | grep -Eo -e '-?echo( |$)'";
+    let script = "stty echo; echo \"on $(tty)\"; echo \"shell $$\"; \"$0\" \"$@\"; echo \"ended $?\"; stty -a | grep -Eo -e '-?echo( |$)|(quit|susp) = [^;]*'";
     command.args(["-c", script]).arg(piped.get_program()).args(piped.get_args());
     command.current_dir(program.folder.path()).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
     command.envs(piped.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -82,6 +82,37 @@ fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
     terminal.exp_string("ended 130").unwrap();
     let rest = terminal.exp_eof().unwrap();
     assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+}
+
+#[test]
+fn a_prompt_is_not_ended_or_stopped_by_a_key_that_would_leave_the_echo_off() {
+    let emulator = Emulator::builder().no_limits().start().unwrap();
+    let program = Program::new(emulator.base_url(), &emulator.keys().full).without_key();
+    let modes = |terminal: &mut PtySession| {
+        let rest = terminal.exp_eof().unwrap();
+        assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
+        assert!(rest.contains("quit = ^\\") && rest.contains("susp = ^Z"), "{rest:?}");
+    };
+    // Ctrl-\ would end it, with a core dump in which the key is; Ctrl-Z would stop it. Ctrl-U takes both back.
+    let mut terminal = under_a_shell(&program, &["auth", "login"]);
+    let (_, name) = terminal.exp_regex("on /dev/[^\r]+").unwrap();
+    terminal.exp_string("API key (not shown): ").unwrap();
+    let now = Command::new("stty").args(["-a", "-F", name.trim_start_matches("on ")]).output().unwrap().stdout;
+    let now = String::from_utf8(now).unwrap();
+    assert!(now.contains("quit = <undef>") && now.contains("susp = <undef>"), "{now}");
+    for control in ['\\', 'z', 'u'] {
+        terminal.send_control(control).unwrap();
+    }
+    terminal.send_line(&emulator.keys().full).unwrap();
+    terminal.exp_string("for you alone to read").unwrap();
+    terminal.exp_string("ended 0").unwrap();
+    modes(&mut terminal);
+
+    let mut terminal = under_a_shell(&program, &["auth", "login"]);
+    terminal.exp_string("API key (not shown): ").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("ended 130").unwrap();
+    modes(&mut terminal);
 }
 
 #[test]

@@ -341,7 +341,6 @@ fn a_file_that_is_not_ours_is_left_as_it_is_its_mode_too() {
     let notes = program.write("notes.txt", "my notes\n");
     let refused_of_another = r#"{"line":1,"idempotency_key":"another-journals","reason":"No.","event":{}}"#;
     program.write("others.txt", format!("{refused_of_another}\n"));
-    program.write("mixed.txt", "");
     symlink(&notes, program.path("link")).unwrap();
     symlink(program.path("nowhere"), program.path("dangling")).unwrap();
     for name in ["notes.txt", "others.txt"] {
@@ -376,9 +375,9 @@ fn what_a_killed_run_left_of_refused_lines_is_gone_after_the_next() {
     let line = r#"{"line":1,"idempotency_key":"k","reason":"No.","event":{}}"#;
     let keyed = event(0).replace('}', ",\"idempotency_key\":\"k\"}");
     program.write("events.ndjson", format!("{keyed}\n"));
-    program.write("events.ndjson.cometly-refused.new", format!("{line}\n{{\"line\":"));
+    program.write("events.ndjson.cometly-refused.cometly-new", format!("{line}\n{{\"line\":"));
     track(&program, &[]).ends(0);
-    assert!(!program.path("events.ndjson.cometly-refused.new").exists());
+    assert!(!program.path("events.ndjson.cometly-refused.cometly-new").exists());
 }
 
 #[test]
@@ -555,4 +554,146 @@ fn what_is_not_utf_8_is_refused_by_its_name_and_half_a_packed_file_sends_nothing
     assert_eq!(emulator.tracked_events().len(), 1);
     let key = ["\u{feff}".as_bytes(), emulator.keys().full.as_bytes(), b"\r\n"].concat();
     program.run_with_input(&["auth", "login", "--with-token"], &key).ends(0);
+}
+
+#[test]
+fn a_quotation_mark_that_is_out_of_place_is_told_by_its_line_and_no_row_is_lost() {
+    let (emulator, program) = started(0);
+    let good = |number: usize| format!("purchase,a{number}@example.com,Ada\n");
+    let track = |rows: &str, more: &[&str]| {
+        program.write("rows.csv", format!("event_name,email,full_name\n{rows}"));
+        let ran = program.run(&[&["events", "track", "--input", "rows.csv"], more].concat());
+        assert!(!ran.stderr.contains("@example"), "{}", ran.stderr);
+        ran
+    };
+    // It is not known where the next rows begin: none is sent.
+    let open = "purchase,a7@example.com,\"Ada\n";
+    for (rows, words) in [
+        ([&good(1), open, &good(2), &good(3)].concat(), "line 3: a quotation mark is not closed"),
+        ([open, "purchase,a2@example.com,\"B\"\n", &good(3)].concat(), "line 2: a quotation mark is not closed"),
+        (open.trim_end().to_owned(), "line 2: a quotation mark is not closed"),
+    ] {
+        track(&rows, &[]).ends(6).says(words);
+        track(&rows, &["--skip-invalid"]).ends(6).says(words);
+        assert_eq!(emulator.request_count(), 0);
+    }
+    // Within its line, it costs its row alone.
+    for (number, cell) in ["\"Ada\"x", "\"say \"hi\"\"", "\"Ada\" ", " \"Ada\""].into_iter().enumerate() {
+        let rows = format!("purchase,a7@example.com,{cell}\n{}", good(number));
+        track(&rows, &[]).ends(6).says("line 2: text beside the quotation marks of a cell");
+        assert_eq!(emulator.tracked_events().len(), number);
+        track(&rows, &["--skip-invalid"]).ends(0).says("1 line: not valid");
+        assert_eq!(numbers(&emulator), (0..=number).collect::<Vec<_>>());
+    }
+    // A mark within a cell that begins with none is text.
+    track("purchase,a4@example.com,5\" pipe\n", &[]).ends(0);
+}
+
+#[test]
+fn lines_that_end_by_cr_alone_are_told_and_no_cell_is_shown() {
+    let (emulator, program) = started(0);
+    let rows = "event_name,email\npurchase,a1@example.com\npurchase,a2@example.com\n";
+    for (text, line) in [
+        (rows.replace('\n', "\r"), 1),
+        (rows.replacen('\n', "\r", 1), 1),
+        (rows.replace("a1@example.com\n", "a1@example.com\r"), 2),
+        (rows.replace('\n', "\r\r\n"), 1),
+    ] {
+        program.write("rows.csv", text);
+        let words = format!("line {line}: a carriage return alone");
+        let ran = program.run(&["events", "track", "--input", "rows.csv"]).ends(6).says(&words).says("tr '");
+        assert!(!ran.stderr.contains("purchase") && !ran.stderr.contains("@example"), "{}", ran.stderr);
+    }
+    program.write("rows.csv", "event_name,\"email\npurchase\"\n");
+    let ran = program.run(&["events", "track", "--input", "rows.csv"]).ends(6).says("the name of column 2");
+    assert!(!ran.stderr.contains("purchase"), "{}", ran.stderr);
+    assert_eq!(emulator.request_count(), 0);
+}
+
+#[test]
+fn what_was_perhaps_sent_under_a_key_is_not_replaced_in_silence() {
+    let server = Server::start(|number, _| {
+        if number == 0 {
+            thread::sleep(Duration::from_secs(20));
+        }
+        json(202, TAKEN)
+    });
+    let program = Program::new(&server.base_url, KEY);
+    let with = |number: usize| event(number).replace('}', ",\"idempotency_key\":\"order-7\"}");
+    program.write("events.ndjson", format!("\n{}\n", with(1)));
+    let mut child = program.command(&TRACK).spawn().unwrap();
+    server.wait_for(1);
+    child.kill().unwrap();
+    program.finish(child);
+    // Another text under the same key would be ignored if the first one arrived.
+    program.write("events.ndjson", format!("{}\n", with(2)));
+    let words =
+        "line 1: idempotency_key is that of line 2 of an earlier run, which said something else and may have arrived";
+    track(&program, &[]).ends(6).says(words);
+    assert_eq!(server.seen().len(), 1);
+    program.write("events.ndjson", format!("{}\n", with(1)));
+    track(&program, &[]).ends(0).says("1 accepted (1 in this run), 0 refused (0), 0 left");
+    track(&program, &[]).ends(0).says("1 accepted (0 in this run)");
+    assert_eq!(server.seen().len(), 2);
+
+    // Left by a run that ended in order, it is counted as left.
+    let failing = Server::start(|_, _| json(500, r#"{"message":"Server Error"}"#));
+    let program = Program::new(&failing.base_url, KEY);
+    program.write("events.ndjson", with(1));
+    track(&program, &[]).ends(7).says("0 accepted (0 in this run), 0 refused (0), 1 left");
+    program.write("events.ndjson", with(2));
+    track(&program, &[]).ends(6).says("may have arrived");
+}
+
+#[test]
+fn an_empty_file_of_another_program_is_left_as_it_is() {
+    let refusing = Server::start(|_, _| json(422, r#"{"message":"No."}"#));
+    let program = Program::new(&refusing.base_url, KEY);
+    program.write("events.ndjson", events(2));
+    for name in ["empty.txt", "list.new", "list.cometly-new.txt"] {
+        let path = program.write(name, "");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    for option in ["--journal", "--refused"] {
+        track(&program, &[option, "empty.txt"]).ends(1).says("empty.txt");
+    }
+    assert!(refusing.seen().is_empty(), "nothing is sent");
+    track(&program, &["--refused", "list"]).ends(6);
+    for name in ["empty.txt", "list.new", "list.cometly-new.txt"] {
+        assert_eq!(program.read(name), "", "{name}");
+    }
+    // What a killed run left, before it wrote a line.
+    program.write("list.cometly-new", "");
+    track(&program, &["--refused", "list"]).ends(6);
+    assert!(!program.path("list.cometly-new").exists());
+}
+
+#[test]
+fn a_pipe_is_read_and_one_that_no_program_writes_to_is_told_in_time() {
+    let (emulator, program) = started(0);
+    assert!(Command::new("mkfifo").arg(program.path("pipe")).status().unwrap().success());
+    let commands = [
+        &["request", "POST", "events/track", "--input", "pipe"][..],
+        &["events", "track", "--input", "pipe", "--journal", "j"],
+    ];
+    for arguments in commands {
+        let mut child = program.command(arguments).spawn().unwrap();
+        let started = std::time::Instant::now();
+        while child.try_wait().unwrap().is_none() && started.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(50));
+        }
+        // Ended or not.
+        let _ = child.kill();
+        program.finish(child).ends(1).says("pipe is a pipe that no program opened for writing within 5 s");
+    }
+    assert_eq!(emulator.request_count(), 0);
+    for (number, arguments) in commands.into_iter().enumerate() {
+        let child = program.command(arguments).spawn().unwrap();
+        // It opens the pipe late, and then takes its time.
+        let script = format!("sleep 0.3; {{ sleep 0.3; printf '%s\\n' '{}'; }} > pipe", event(number));
+        let mut writer = Command::new("sh").args(["-c", &script]).current_dir(program.folder.path()).spawn().unwrap();
+        program.finish(child).ends(0);
+        writer.wait().unwrap();
+    }
+    assert_eq!(numbers(&emulator), [0, 1]);
 }
