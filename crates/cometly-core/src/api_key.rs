@@ -413,6 +413,7 @@ mod tests {
         assert!(ApiKey::new("k".repeat(ApiKey::MAX_LEN)).is_ok());
     }
 
+    // `docs/faults.md` 98.
     #[test]
     fn what_is_pasted_in_place_of_a_key_is_recognised_and_never_shown() {
         use InvalidApiKey as E;

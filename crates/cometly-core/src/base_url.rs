@@ -463,6 +463,7 @@ mod tests {
         assert!(BaseUrl::insecure_http("https://app.cometly.com").is_ok());
     }
 
+    // `docs/faults.md` 118.
     #[test]
     fn a_base_url_from_the_environment_names_cometly_over_https_or_loopback_only() {
         use InvalidBaseUrl as E;

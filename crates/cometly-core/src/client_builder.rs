@@ -246,6 +246,7 @@ mod tests {
         assert_eq!((settings.limits.attempt_timeout, settings.limits.connect_timeout), (Some(most), most));
     }
 
+    // `docs/faults.md` 107, 108.
     #[test]
     fn a_proxy_that_cannot_be_used_is_an_error_until_another_one_is_set() {
         for url in ["socks5://canary:canary@127.0.0.1:1", "https://127.0.0.1", "socks://127.0.0.1", "not a proxy", ""] {

@@ -62,6 +62,7 @@ impl Keys {
 mod tests {
     use super::*;
 
+    // `docs/faults.md` 92.
     #[test]
     fn the_last_five_different_keys_are_kept_however_often_they_come_back() {
         let key = |key: &str| ApiKey::new(key).unwrap();

@@ -396,6 +396,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 103.
     #[test]
     fn no_proxy_is_read_as_its_users_write_it() {
         for (list, direct, proxied) in [
@@ -449,6 +450,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 103.
     #[test]
     fn a_garbled_proxy_is_an_error_that_names_the_variable_and_not_the_value() {
         for text in [

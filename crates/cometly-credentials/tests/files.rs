@@ -108,6 +108,7 @@ fn a_folder_that_others_can_write_is_refused_also_behind_a_symlink() {
     assert_eq!(problem(&inner.join("k")), Problem::OpenFolder { path: there.join("a") });
 }
 
+// `docs/faults.md` 140.
 #[test]
 fn each_link_of_a_chain_is_checked_with_the_folders_above_it() {
     let folder = folder();

@@ -50,6 +50,7 @@ fn is_answered_soon(emulator: &Emulator) {
     }
 }
 
+// `docs/faults.md` 126.
 #[test]
 fn strangers_neither_block_nor_fill_it() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

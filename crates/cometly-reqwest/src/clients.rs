@@ -169,6 +169,7 @@ mod tests {
 
     use crate::{Client, ClientError};
 
+    // `docs/faults.md` 104.
     #[test]
     fn without_a_crypto_provider_there_is_an_error_and_no_panic() {
         let error = Client::new().unwrap_err();

@@ -99,6 +99,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 121.
     #[test]
     fn a_whole_url_is_refused_without_advice_to_send_the_key_there() {
         let base = BaseUrl::default();

@@ -175,6 +175,7 @@ fn login_says_where_it_asks_before_the_key_is_given() {
     fresh(&emulator).run_with_input(&["auth", "login", "--with-token"], b"").ends(2).says(&words);
 }
 
+// `docs/faults.md` 117.
 #[test]
 fn what_a_killed_login_left_is_gone_with_the_next_command() {
     let emulator = Emulator::builder().no_limits().start().unwrap();
@@ -298,6 +299,7 @@ fn profiles_hold_a_key_for_each_server() {
     assert_eq!((first.request_count(), second.request_count()), (5, 4));
 }
 
+// `docs/faults.md` 139.
 #[test]
 fn a_profile_that_a_shell_would_run_is_refused_and_stays_as_it_is() {
     let emulator = Emulator::builder().no_limits().start().unwrap();

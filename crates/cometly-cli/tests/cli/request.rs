@@ -178,6 +178,7 @@ fn the_transports_that_were_built_in_do_the_same() {
     }
 }
 
+// `docs/faults.md` 125.
 #[test]
 fn numbers_are_sent_and_shown_digit_by_digit() {
     let server = Server::start(|_, _| json(200, GOOD));
@@ -247,6 +248,7 @@ fn proxy() -> Server {
     Server::start(|_, _| answer(502, "", ""))
 }
 
+// `docs/faults.md` 122.
 #[test]
 fn a_proxy_is_used_if_the_command_line_says_so() {
     let program = Program::new("https://127.0.0.1:1/", KEY);

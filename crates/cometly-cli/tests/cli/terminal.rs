@@ -62,6 +62,7 @@ fn under_a_shell(program: &Program, arguments: &[&str]) -> PtySession {
     spawn_command(command, Some(20_000)).unwrap()
 }
 
+// `docs/faults.md` 120.
 #[test]
 fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
     let program = Program::alone();

@@ -333,6 +333,7 @@ fn no_file_is_two_things_at_once_and_none_of_somebody_elses_is_taken_away() {
     assert_eq!(mode(&program.path("events.ndjson.cometly-journal")), 0o600);
 }
 
+// `docs/faults.md` 119.
 #[test]
 fn a_file_that_is_not_ours_is_left_as_it_is_its_mode_too() {
     let refusing = Server::start(|_, _| json(422, r#"{"message":"No."}"#));
@@ -380,6 +381,7 @@ fn what_a_killed_run_left_of_refused_lines_is_gone_after_the_next() {
     assert!(!program.path("events.ndjson.cometly-refused.cometly-new").exists());
 }
 
+// `docs/faults.md` 124.
 #[test]
 fn a_key_that_says_something_else_in_a_later_run_is_told_and_not_sent() {
     let (emulator, program) = started(0);
@@ -556,6 +558,7 @@ fn what_is_not_utf_8_is_refused_by_its_name_and_half_a_packed_file_sends_nothing
     program.run_with_input(&["auth", "login", "--with-token"], &key).ends(0);
 }
 
+// `docs/faults.md` 138.
 #[test]
 fn a_quotation_mark_that_is_out_of_place_is_told_by_its_line_and_no_row_is_lost() {
     let (emulator, program) = started(0);
@@ -589,6 +592,7 @@ fn a_quotation_mark_that_is_out_of_place_is_told_by_its_line_and_no_row_is_lost(
     track("purchase,a4@example.com,5\" pipe\n", &[]).ends(0);
 }
 
+// `docs/faults.md` 142.
 #[test]
 fn lines_that_end_by_cr_alone_are_told_and_no_cell_is_shown() {
     let (emulator, program) = started(0);
@@ -610,6 +614,7 @@ fn lines_that_end_by_cr_alone_are_told_and_no_cell_is_shown() {
     assert_eq!(emulator.request_count(), 0);
 }
 
+// `docs/faults.md` 141.
 #[test]
 fn what_was_perhaps_sent_under_a_key_is_not_replaced_in_silence() {
     let server = Server::start(|number, _| {

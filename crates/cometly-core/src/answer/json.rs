@@ -350,6 +350,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 90.
     #[test]
     fn a_bad_character_costs_that_character_alone() {
         for (raw, expected) in [

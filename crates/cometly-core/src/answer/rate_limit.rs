@@ -227,7 +227,7 @@ mod tests {
         (RateLimit::read(&headers), Wait::read(&headers))
     }
 
-    // `docs/faults.md` 39 to 44.
+    // `docs/faults.md` 39 to 44, 137.
     #[test]
     fn a_wait_in_any_notation_is_a_wait_and_never_too_short() {
         let known = |seconds| Wait::capped(Duration::from_secs_f64(seconds));

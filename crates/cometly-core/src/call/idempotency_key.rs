@@ -174,6 +174,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 88.
     #[test]
     fn a_key_that_the_backend_would_change_is_refused_at_either_end() {
         let trimmed = "\u{0}\t\n\u{b}\u{c}\r \u{85}\u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{1680}\u{17b4}\u{17b5}\u{180e}\

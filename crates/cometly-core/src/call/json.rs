@@ -311,6 +311,7 @@ mod tests {
         to_vec(value).unwrap_err().to_string()
     }
 
+    // `docs/faults.md` 93.
     #[test]
     fn nan_and_the_infinities_are_refused_wherever_they_are_and_the_field_is_named() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {

@@ -194,6 +194,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 95.
     #[test]
     fn a_header_map_without_room_is_an_error_and_no_panic() {
         let mut request = http::Request::get("https://app.cometly.com/x").body(()).unwrap();
@@ -219,6 +220,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 114.
     #[test]
     fn a_path_that_clients_would_resolve_differently_gets_no_key() {
         for path in [

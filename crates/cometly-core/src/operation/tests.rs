@@ -117,6 +117,7 @@ fn each_attempt_has_the_key_that_is_current_then() {
     assert!(request.headers()["authorization"].is_sensitive());
 }
 
+// `docs/faults.md` 97.
 #[test]
 fn a_401_to_a_key_that_was_rotated_away_is_sent_once_more_with_each_new_one() {
     for method in [Method::GET, Method::POST] {
@@ -407,6 +408,7 @@ fn a_body_in_pieces_may_be_as_long_as_the_cap_and_ends_for_good_where_it_breaks(
     assert_eq!((error.kind(), error.limit()), (CallErrorKind::Transport, None));
 }
 
+// `docs/faults.md` 123.
 #[test]
 fn an_attempt_may_take_what_the_call_may_unless_it_is_told_less() {
     let timeout = |call: Call, policy: RetryPolicy, limits: TransportLimits| {
@@ -443,6 +445,7 @@ fn a_wait_longer_than_allowed_ends_the_call_at_once_with_that_wait() {
     assert_eq!(outcome.error().unwrap().retry_after(), Some(secs(3600)));
 }
 
+// `docs/faults.md` 96.
 #[test]
 fn a_429_without_a_readable_wait_counts_as_a_window() {
     let policy = RetryPolicy::within(secs(3600));

@@ -150,6 +150,7 @@ fn answers_out_of_order_never_open_a_window() {
     drop((question, ticket));
 }
 
+// `docs/faults.md` 89.
 #[test]
 fn any_refusal_closes_and_one_that_tells_no_wait_counts_as_a_window() {
     for (told, least, most) in [

@@ -245,6 +245,7 @@ fn push(words: &mut SmallVec<[Word; 32]>, len: &mut usize, letters: &[u8; MAX_WO
 mod tests {
     use super::*;
 
+    // `docs/faults.md` 91.
     #[test]
     fn the_reason_of_a_403_is_said_only_when_it_is_plain() {
         use ForbiddenReason::{InactiveSubscription, Permission, Unspecified};

@@ -36,6 +36,7 @@ fn kind(outcome: &AuthOutcome<&str>) -> Option<ApiErrorKind> {
 
 type Row<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, Option<ApiErrorKind>, KeyStatus);
 
+// `docs/faults.md` 89, 95.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a row a line")]
 fn every_row_of_the_table_and_the_order_of_the_checks() {
@@ -197,6 +198,7 @@ fn an_answer_behind_a_followed_redirect_is_never_a_success() {
     }
 }
 
+// `docs/faults.md` 94.
 #[test]
 fn a_401_that_names_another_scheme_than_bearer_says_nothing_of_the_key() {
     for (values, is_ours) in [
@@ -402,6 +404,7 @@ fn the_detail_of_a_problem_is_its_message() {
     assert!(!is_rejected(r#"{"detail":"d"}"#) && is_rejected(r#"{"detail":"d","message":1}"#));
 }
 
+// `docs/faults.md` 128.
 #[test]
 fn a_refusal_is_judged_by_its_first_64_kib() {
     let long = "x".repeat(1 << 20);
