@@ -52,7 +52,7 @@ pub struct ListCompaniesBuilder {
 
 impl ListCompanies {
     /// All companies, whenever they were created. They still come one page at a time: [`Pages`](cometly_core::Pages) gives all
-    /// pages.
+    /// pages. A page has 200 unless [`per_page`](ListCompaniesBuilder::per_page) says otherwise.
     pub fn all() -> ListCompaniesBuilder {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
@@ -83,7 +83,8 @@ impl ListCompaniesBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time that cannot be read, an `end` that is not after `start`, or
+    /// a `per_page` that is not 1 to 5000.
     pub fn build(self) -> Result<ListCompanies, InvalidRequest> {
         let Self { period, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -133,6 +134,8 @@ impl Endpoint for GetCompany {
 }
 
 /// `PUT /companies/{id}`: changes the name or the domain of a company; what is not set stays. Neither can be removed.
+/// [`build`](UpdateCompanyBuilder::build) fails with [`InvalidRequest`] if neither is set, and for a text that is blank or has
+/// more than 255 characters.
 ///
 /// ```
 /// # use cometly::companies::UpdateCompany;
@@ -163,7 +166,8 @@ struct Change {
 }
 
 impl UpdateCompany {
-    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow.
+    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow, else
+    /// [`build`](UpdateCompanyBuilder::build) fails.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
         UpdateCompanyBuilder { id: id.into(), change: Change::default() }
@@ -216,7 +220,8 @@ impl Endpoint for UpdateCompany {
     }
 }
 
-/// `POST /companies/exports`: orders the companies as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
+/// `POST /companies/exports`: orders the companies created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
+/// waits for it.
 #[derive(Clone, Debug)]
 pub struct ExportCompanies {
     query: Query,
@@ -261,7 +266,8 @@ impl ExportOrder for ExportCompanies {
 }
 
 /// `GET /companies/exports/{id}`: asks once how far an export of companies is.
-/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed.
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
+/// answers 404.
 #[derive(Clone, Debug)]
 pub struct GetCompanyExport {
     id: ExportId,

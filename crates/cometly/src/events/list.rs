@@ -28,14 +28,15 @@ pub struct ListEvents {
     query: Query,
 }
 
-/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
+/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it. It
+/// takes the same filters as [`ListEvents`].
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
 }
 
 /// `GET /events/exports/{id}`: asks once how far an export of events is. [`ExportJob::resume`](cometly_core::ExportJob::resume)
-/// asks until it is completed.
+/// asks until it is completed. If there is no such export, the API answers 404.
 #[derive(Clone, Debug)]
 pub struct GetEventExport {
     id: ExportId,
@@ -185,7 +186,9 @@ impl ListEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after
+    /// `start`, a list that is empty, too long or has an item twice, `touchpoints` without sources, or a `per_page` that is not
+    /// 1 to 4000.
     pub fn build(self) -> Result<ListEvents, InvalidRequest> {
         let Self { period, filter, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -225,7 +228,8 @@ impl ExportEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty, too long or has an
+    /// item twice, or `touchpoints` without sources.
     pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
         let Self { day, filter, mut broken } = self;
         let mut query = Query::default();

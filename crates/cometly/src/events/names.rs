@@ -197,6 +197,7 @@ impl AttributionWindow {
     }
 
     /// A window of any other number of days, such as one that is newer than this crate. It is not checked and is sent as it is.
+    /// 0 is [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn other(days: u16) -> Self {
         Self(days)
@@ -252,7 +253,8 @@ open_set! {
     ORDER_NAME = "order_name",
     /// The column `is_upsell`.
     IS_UPSELL = "is_upsell",
-    /// The column `touchpoints`: the visits before the event. It needs [`sources`](super::ListEventsBuilder::sources).
+    /// The column `touchpoints`: the visits before the event. [`build`](super::ListEventsBuilder::build) refuses it without
+    /// [`sources`](super::ListEventsBuilder::sources).
     TOUCHPOINTS = "touchpoints",
 }
 
