@@ -115,19 +115,20 @@ impl Emulator {
     }
 
     /// The faults that are on, oldest first. A fault that has struck as often as [`up_to_n_times`](Fault::up_to_n_times) says
-    /// is off.
+    /// is off. Empty if none is on.
     #[must_use]
     pub fn faults(&self) -> Vec<InjectedFault> {
         self.backend.state().faults.list()
     }
 
-    /// Switches this fault off, and says whether it was on. The other faults stay on.
+    /// Switches off the fault to which [`inject`](Self::inject) gave this id, and says whether it was on: false too if it had
+    /// struck as often as it may. The other faults stay on.
     #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.backend.change().faults.remove(id)
     }
 
-    /// Switches every fault off. Their counts are gone with them.
+    /// Switches every fault off; calls are answered as without them. Their counts are gone with them.
     pub fn clear_faults(&self) {
         self.backend.change().faults.clear();
     }
@@ -135,7 +136,8 @@ impl Emulator {
     /// The requests to the API that were answered so far, oldest first: the latest ones, if there were more than
     /// [`keep_requests`](EmulatorBuilder::keep_requests).
     ///
-    /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not.
+    /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not. Empty if there
+    /// was none, or [`keep_requests`](EmulatorBuilder::keep_requests) is 0.
     #[must_use]
     pub fn received_requests(&self) -> Vec<ReceivedRequest> {
         self.backend.state().record.latest()
@@ -177,7 +179,7 @@ impl Emulator {
 }
 
 impl EmulatorBuilder {
-    /// Starts the emulator with these settings.
+    /// Starts the emulator with these settings. It listens when this returns, and runs until it is dropped.
     ///
     /// # Errors
     /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be, a

@@ -10,8 +10,9 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// A Space (workspace), to which keys, rate limits and data belong. Every Space of an emulator begins with the same seeded
-/// data, and what is changed in one is not changed in another.
+/// A Space (workspace), to which keys, rate limits and data belong; from [`active`](Self::active) or
+/// [`inactive`](Self::inactive). Every Space of an emulator begins with the same seeded data, and what is changed in one is not
+/// changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
