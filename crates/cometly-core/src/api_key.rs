@@ -179,7 +179,7 @@ struct Misuse;
 
 debug_as_display!(InvalidApiKey);
 
-/// Why a text is not an API key: what is wrong with it and where (a byte offset from 0), never the text.
+/// Why a text is not an API key: what is wrong with it and, where it has a place, at which byte (from 0); never the text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {

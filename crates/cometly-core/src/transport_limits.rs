@@ -32,7 +32,8 @@ pub struct TransportLimits {
     pub attempt_timeout: Option<Duration>,
     /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
     pub connect_timeout: Duration,
-    /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call.
+    /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call with
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
     pub max_body_size: usize,
 }
 

@@ -85,8 +85,9 @@ impl DecodeError {
         self
     }
 
-    /// The reply that could not be read, after a client's `call` or `json` and after [`Reply::decode`]. `None` after
-    /// [`Reply::json`], for a row, and in an error of a flow (a client's `run`).
+    /// The reply that could not be read, after a client's `call` or `json` and after [`Reply::decode`], which take the reply.
+    /// `None` after [`Reply::json`], which leaves it with the caller, for a row of [`Pages::lossy`](crate::Pages::lossy), and
+    /// in an error of a flow (a client's `run`).
     #[must_use]
     pub fn into_reply(self) -> Option<Reply<Bytes>> {
         self.0.reply

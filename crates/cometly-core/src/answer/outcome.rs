@@ -246,7 +246,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer. Each outcome has one.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -290,7 +290,8 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The same outcome with another type for the body of a success; `map` is not called for an error.
+    /// The same outcome with another type for the body of a success, made by the given function. An error stays as it is, and
+    /// the function is not called.
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> AuthOutcome<C> {
         match self {
             Self::Success(reply) => AuthOutcome::Success(reply.map(map)),
