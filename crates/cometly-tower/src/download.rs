@@ -18,7 +18,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     /// is sent before the first read.
     ///
     /// There is no time-out for the whole file: its host may be silent for [`attempt_timeout`](Client::attempt_timeout), 30 s
-    /// if that is not set. The largest size of a body does not count here.
+    /// if that is not set. The largest size of a body does not count here. What fails is an error of
+    /// [`next_chunk`](FileReader::next_chunk).
     ///
     /// ```
     /// # use cometly_tower::{Client, Host, HttpService, cometly_core::{Api, Download}};
@@ -113,7 +114,8 @@ impl<S: HttpService, H: Host> FileReader<'_, S, H> {
         Ok(piece.into())
     }
 
-    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
+    /// The download, to read its progress from, also after an error: the bytes so far, and the length of the file once it is
+    /// known.
     pub fn download(&self) -> &Download {
         &self.download
     }
