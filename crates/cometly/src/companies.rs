@@ -41,7 +41,8 @@ pub struct ListCompanies {
     query: Query,
 }
 
-/// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between).
+/// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between). Its
+/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListCompaniesBuilder {
@@ -115,7 +116,7 @@ pub struct GetCompany {
 }
 
 impl GetCompany {
-    /// Asks for the company with this id: a number, or an [`Id`] for a text.
+    /// Asks for the company with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into() }
     }
@@ -149,7 +150,8 @@ pub struct UpdateCompany {
     change: Change,
 }
 
-/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value.
+/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {
@@ -221,7 +223,7 @@ impl Endpoint for UpdateCompany {
 }
 
 /// `POST /companies/exports`: orders the companies created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
-/// waits for it.
+/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportCompanies {
     query: Query,
@@ -274,7 +276,7 @@ pub struct GetCompanyExport {
 }
 
 impl GetCompanyExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -92,7 +92,7 @@ pub struct ListContacts {
 }
 
 /// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on). An
-/// `include_…` that is called twice counts once.
+/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -207,7 +207,7 @@ pub struct GetContact {
 }
 
 impl GetContact {
-    /// Asks for the contact with this id: a number, or an [`Id`] for a text.
+    /// Asks for the contact with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into(), query: Query::default() }
     }
@@ -377,7 +377,8 @@ pub struct CreateContact {
     said: Said,
 }
 
-/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value.
+/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -474,8 +475,8 @@ pub struct UpdateContact {
     said: Said,
 }
 
-/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one
-/// counts; but an empty list stays an error of [`build`](Self::build).
+/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
+/// but an empty list stays an error of [`build`](Self::build), which fails with [`InvalidRequest`] for each broken rule.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -575,14 +576,14 @@ impl Endpoint for UpdateContact {
 }
 
 /// `POST /contacts/exports`: orders the contacts created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
-/// waits for it.
+/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportContacts {
     query: Query,
 }
 
-/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice
-/// counts once.
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice counts
+/// once. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {
@@ -663,7 +664,7 @@ pub struct GetContactExport {
 }
 
 impl GetContactExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

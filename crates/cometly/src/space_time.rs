@@ -119,13 +119,13 @@ impl SpaceTime {
         }
     }
 
-    /// The day of this time.
+    /// The day of this time, on the Space's calendar.
     #[must_use]
     pub fn day(&self) -> SpaceDate {
         self.day
     }
 
-    /// The hour (0 to 23), the minute and the second (0 to 59).
+    /// The hour (0 to 23), the minute and the second (0 to 59), on the Space's clock.
     #[must_use]
     pub fn time(&self) -> (u8, u8, u8) {
         (self.hour, self.minute, self.second)

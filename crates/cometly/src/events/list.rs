@@ -29,7 +29,8 @@ pub struct ListEvents {
 }
 
 /// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it. It
-/// takes the same filters as [`ListEvents`].
+/// takes the same filters as [`ListEvents`]. It is not sent again when its answer is lost, since the export may have been
+/// ordered.
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
@@ -43,7 +44,7 @@ pub struct GetEventExport {
 }
 
 /// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
-/// replaces the value.
+/// replaces the value. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -53,7 +54,8 @@ pub struct ListEventsBuilder {
     broken: Broken,
 }
 
-/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value.
+/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
@@ -261,7 +263,7 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

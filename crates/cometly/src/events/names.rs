@@ -173,7 +173,8 @@ open_set! {
     LAST_TOUCH_SOURCE_SPECIFIC = "last_touch_source_specific",
 }
 
-/// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them.
+/// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them. From [`days`](Self::days),
+/// which refuses any other number, [`LIFETIME`](Self::LIFETIME) or [`other`](Self::other).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributionWindow(u16);
 
@@ -203,7 +204,7 @@ impl AttributionWindow {
         Self(days)
     }
 
-    /// The days of the window; 0 for [`LIFETIME`](Self::LIFETIME).
+    /// The days of the window, as they are sent; 0 for [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn as_days(self) -> u16 {
         self.0

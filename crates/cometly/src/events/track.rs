@@ -32,7 +32,7 @@ pub struct TrackEvent {
 
 /// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
 /// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A setter that is called twice replaces the value, and a
-/// text that is blank counts as left out.
+/// text that is blank counts as left out. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -90,7 +90,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as text.
+    /// The key as text, 1 to 255 characters, as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
