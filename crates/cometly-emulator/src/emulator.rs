@@ -22,7 +22,8 @@ use crate::server::network::Bound;
 use crate::store::restore::Beginning;
 use crate::store::settled::Wait;
 
-/// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own.
+/// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own; from
+/// [`start`](Self::start) or [`builder`](Self::builder).
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
@@ -59,7 +60,7 @@ impl Emulator {
         &self.base_url
     }
 
-    /// The socket address on which the emulator listens, with the real port.
+    /// The socket address on which the emulator listens, with the real port, also if a free one was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -81,7 +82,8 @@ impl Emulator {
         &self.keys
     }
 
-    /// The first Space, that of [`Keys::full`] and [`Keys::no_permission`].
+    /// The first Space, that of [`Keys::full`], [`Keys::no_permission`] and each [`key`](EmulatorBuilder::key); its
+    /// subscription is active.
     #[must_use]
     pub fn space(&self) -> Space {
         self.space
@@ -143,7 +145,8 @@ impl Emulator {
         self.backend.state().record.latest()
     }
 
-    /// How many requests to the API were answered so far, remembered or not.
+    /// How many requests to the API were answered so far, remembered or not; those to the host of the exports are not among
+    /// them.
     #[must_use]
     pub fn request_count(&self) -> u64 {
         self.backend.state().record.count()
@@ -160,7 +163,7 @@ impl Emulator {
     }
 
     /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 of them, or as many as
-    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less.
+    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less. Empty if there was none.
     ///
     /// That host is another origin than [`base_url`](Self::base_url), as that of a presigned URL is.
     #[must_use]

@@ -57,7 +57,8 @@ impl Space {
     }
 }
 
-/// A permission that a key may have. The names are the emulator's own: Cometly publishes none.
+/// A permission that a key may have; a call for which the key lacks it is answered by 403. The names are the emulator's own:
+/// Cometly publishes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
@@ -76,7 +77,7 @@ pub enum Ability {
 }
 
 impl Ability {
-    /// Every ability that the emulator knows.
+    /// All six abilities that the emulator knows: those of a key that may do everything.
     pub const ALL: &'static [Ability] = &[
         Ability::EventsRead,
         Ability::EventsWrite,
@@ -106,7 +107,7 @@ impl Ability {
 }
 
 /// The three keys that an emulator starts with, new in each emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug`
-/// does not show them.
+/// does not show them. Each is valid until [`Emulator::revoke_key`](crate::Emulator::revoke_key).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Keys {
