@@ -100,7 +100,7 @@ impl Api {
         ApiBuilder { key, base_url: BaseUrl::default(), user_agent: HeaderValue::from_static(USER_AGENT), pacer: None }
     }
 
-    /// The address under which the calls are made.
+    /// The address under which the calls are made: the one that the builder was given, else [`BaseUrl::default`].
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.shared.base_url

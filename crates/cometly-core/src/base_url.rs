@@ -37,7 +37,7 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The longest URL that is accepted: 2048 bytes.
+    /// The longest URL that is accepted: 2048 bytes. A longer text is [`InvalidBaseUrl::TooLong`].
     pub const MAX_LEN: usize = 2048;
 
     pub(crate) const DEFAULT_PATH: &'static str = "/public-api/v1";

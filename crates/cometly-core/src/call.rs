@@ -78,10 +78,10 @@ pub(crate) struct Prepared {
 
 impl Call {
     /// The longest path and query together that is sent: 8000 bytes, which every server should take ([RFC 9110
-    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)).
+    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)). Longer ones are [`RequestError::TooLong`].
     pub const MAX_TARGET_LEN: usize = 8000;
 
-    /// The most headers of the caller's own that a call can have: 64.
+    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`].
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
@@ -351,7 +351,7 @@ impl Call {
         self
     }
 
-    /// The API that this call belongs to.
+    /// The API that this call belongs to, with its key, base URL and pacer.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api

@@ -233,7 +233,7 @@ impl<F: Flow> Flow for &mut F {
     }
 }
 
-/// What a [`Flow`] wants its driver to do next.
+/// What a [`Flow`] wants its driver to do next; from [`Flow::next`].
 #[derive(Debug)]
 #[must_use = "a flow goes on only if its step is done"]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
@@ -248,8 +248,8 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a [`Flow`] learns of a call that was no success: the kind, status and message of its answer, or, if no answer came,
-/// whether the call may have arrived.
+/// What a [`Flow`] learns, in [`on_failure`](Flow::on_failure), of a call that was no success: the kind, status and message of
+/// its answer, or, if no answer came, whether the call may have arrived.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -274,13 +274,13 @@ impl<'a> Failure<'a> {
         }
     }
 
-    /// A failure with an answer of this kind and status.
+    /// A failure with an answer of this kind and status, and with its message if it has one; `delivery` is `None`.
     #[must_use]
     pub fn answered(answer: ApiErrorKind, status: StatusCode, message: Option<&'a str>) -> Self {
         Self { answer: Some(answer), status: Some(status), delivery: None, message }
     }
 
-    /// A failure without an answer.
+    /// A failure without an answer; `delivery` says whether the call may have arrived, and all else is `None`.
     #[must_use]
     pub fn unanswered(delivery: Delivery) -> Self {
         Self { answer: None, status: None, delivery: Some(delivery), message: None }

@@ -55,7 +55,7 @@ pub struct ProxyUrl {
     credentials: Option<(String, String)>,
 }
 
-/// How a client speaks to a proxy.
+/// How a client speaks to a proxy, by the scheme of its URL; from [`ProxyUrl::scheme`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyScheme {
@@ -253,7 +253,7 @@ impl ProxyUrl {
         Some(Self { scheme, host, port, credentials })
     }
 
-    /// How a client speaks to this proxy.
+    /// How a client speaks to this proxy; [`ProxyScheme::Http`] if the URL names no scheme.
     #[must_use]
     pub fn scheme(&self) -> ProxyScheme {
         self.scheme

@@ -104,7 +104,8 @@ impl<E> TransportError<E> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }
 
-    /// Whether the request may have arrived at the API.
+    /// Whether the request may have arrived at the API: [`NotSent`](Delivery::NotSent) for a setup and a proxy that refused,
+    /// [`Unknown`](Delivery::Unknown) for an answer that is too large.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()

@@ -40,7 +40,7 @@ impl ApiError {
         self.0.kind
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; if it is [`Unexpected`](ApiErrorKind::Unexpected) it can be any, also a 2xx.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status

@@ -77,8 +77,8 @@ impl DecodeError {
         }))
     }
 
-    /// The same error with the reply that could not be read, which [`into_reply`](Self::into_reply) then gives. For authors of
-    /// clients.
+    /// The same error with the reply that could not be read, in place of an earlier one, which [`into_reply`](Self::into_reply)
+    /// then gives. For authors of clients.
     #[must_use]
     pub fn with_reply(mut self, reply: Reply<Bytes>) -> Self {
         self.0.reply = Some(reply);

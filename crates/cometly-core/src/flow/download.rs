@@ -97,7 +97,7 @@ enum State {
     Changed,
 }
 
-/// What a [`Download`] wants its driver to do next.
+/// What a [`Download`] wants its driver to do next; from [`Download::next`].
 #[derive(Debug)]
 #[must_use = "a download goes on only if its step is done"]
 pub enum Fetch {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
 use crate::{Api, ApiErrorKind, Call, Moment, Reply, clock::Clock};
 
-/// An [`Endpoint`] that orders an export, and the call that asks how far that export is.
+/// An [`Endpoint`] that orders an export, and the call that asks how far that export is; an [`ExportJob`] drives both.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
     /// The call that asks how far the export with this id is; its answer is read as an [`Export`]. What is wrong with it is an
     /// error when it is sent.
@@ -118,7 +118,8 @@ impl fmt::Debug for DownloadUrl {
     }
 }
 
-/// The API's answer to the order of an export.
+/// The API's answer to the order of an export. An answer without an [`ExportId`] or a status is no such answer, and an error of
+/// the kind [`Decode`](crate::CallErrorKind::Decode).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportOrdered {

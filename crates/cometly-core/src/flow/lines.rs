@@ -44,7 +44,7 @@ pub struct Lines {
     position: u64,
 }
 
-/// A line is longer than [`Lines`] allows. No line after it is given.
+/// A line is longer than [`Lines`] allows, 1 MiB by default; from [`Lines::next_line`]. No line after it is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LineTooLong {
     line: u64,
@@ -73,7 +73,8 @@ impl fmt::Display for LineTooLong {
 
 impl std::error::Error for LineTooLong {}
 
-/// A line that is not the row that was expected: its number, and what is wrong and where. It shows no value of the line.
+/// A line that is not the row that was expected, from [`Lines::next_row`]: its number, and what is wrong and where. It shows no
+/// value of the line.
 pub struct RowError {
     line: u64,
     error: DecodeError,
@@ -108,7 +109,7 @@ impl fmt::Display for RowError {
 impl std::error::Error for RowError {}
 
 impl Lines {
-    /// The longest line that [`Lines::new`] allows: 1 MiB.
+    /// The longest line that [`Lines::new`] allows: 1 MiB. A longer one is [`LineTooLong`].
     pub const MAX_LEN: usize = 1 << 20;
 
     /// Begins, for lines of at most [`MAX_LEN`](Lines::MAX_LEN), 1 MiB. Nothing is read before the first [`push`](Lines::push).

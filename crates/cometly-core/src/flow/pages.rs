@@ -36,10 +36,11 @@ pub struct InvalidCursor {
 debug_as_display!(InvalidCursor);
 
 impl Cursor {
-    /// The longest cursor: 2048 bytes. Percent-encoded it is up to three times as long, and still fits a request.
+    /// The longest cursor: 2048 bytes. Percent-encoded it is up to three times as long, and still fits a request. A longer one
+    /// of the server is [`FlowError::CursorTooLong`], a longer text [`InvalidCursor`].
     pub const MAX_LEN: usize = MAX_CURSOR_LEN;
 
-    /// The cursor as text.
+    /// The cursor as text, 1 to 2048 bytes, as the server gave it. It can hold what a row holds.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -223,7 +224,7 @@ pub struct Pages<E: Endpoint> {
     pending: Option<E::Output>,
 }
 
-/// How a list ended without an error.
+/// How a list ended without an error: the output of [`Pages`] and [`Rows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PagesEnd {

@@ -32,7 +32,7 @@ impl Attempt {
         request
     }
 
-    /// The URL to send the request to.
+    /// The URL to send the request to, with its query.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         self.state.prototype.uri()
