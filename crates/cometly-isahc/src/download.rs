@@ -81,7 +81,8 @@ impl Client {
     }
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece.
+/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
+/// error, the next read goes on where the download was.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -118,7 +119,8 @@ impl FileReader<'_> {
     /// `buffer`. Otherwise as [`next_chunk`](FileReader::next_chunk), but without a copy.
     ///
     /// # Errors
-    /// As [`next_chunk`](FileReader::next_chunk).
+    /// As [`next_chunk`](FileReader::next_chunk): [`CallError`](cometly_core::CallError) if the file was refused, has changed,
+    /// is too long or broke off six times in a row without a byte, if no fresh URL was had, or if the failure would come again.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if buffer.is_empty() {
             return Ok(0);

@@ -86,7 +86,7 @@ use clients::Clients;
 pub type Error = CallError<isahc::Error>;
 
 /// A client that sends calls on isahc, on any executor. It holds no key, so one serves any number of [`Api`]s at once; clones
-/// share isahc's client.
+/// share isahc's client. By default a call has three attempts within 60 s.
 #[derive(Clone)]
 pub struct Client {
     clients: Clients,
@@ -106,7 +106,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

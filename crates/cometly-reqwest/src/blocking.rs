@@ -27,7 +27,8 @@ use crate::{ClientBuilder, ClientError, Error, failure::setup};
 const THREADS: usize = 4;
 
 /// A client that sends calls on reqwest and waits for their answers. It holds no key, so one serves any number of [`Api`]s,
-/// from any number of threads; clones share the connection pool and the runtime.
+/// from any number of threads; clones share the connection pool and the runtime. By default a call has three attempts within 60
+/// s.
 ///
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
@@ -66,7 +67,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }

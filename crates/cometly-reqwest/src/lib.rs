@@ -82,7 +82,7 @@ use target::LastUrl;
 pub type Error = CallError<ClientError>;
 
 /// A client that sends calls on reqwest, on tokio. It holds no key, so one serves any number of [`Api`]s at once; clones share
-/// the connection pool.
+/// the connection pool. By default a call has three attempts within 60 s.
 #[derive(Clone)]
 pub struct Client {
     clients: Clients,
@@ -100,7 +100,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

@@ -16,7 +16,8 @@ use tower_service::Service;
 use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
 /// A client that sends calls on the tower service `S`, with the clock and sleep of the host `H`. It holds no key, so one serves
-/// any number of [`Api`]s at once; clones share what clones of the service share.
+/// any number of [`Api`]s at once; clones share what clones of the service share. By default a call has three attempts within
+/// 60 s.
 #[derive(Clone)]
 pub struct Client<S, H> {
     service: S,

@@ -38,7 +38,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece.
+/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
+/// error, the next read goes on where the download was.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a, S: HttpService, H> {
     client: &'a Client<S, H>,

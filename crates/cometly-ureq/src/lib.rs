@@ -74,7 +74,7 @@ use agents::Agents;
 pub type Error = CallError<ureq::Error>;
 
 /// A client that sends calls on ureq and waits for their answers. It holds no key, so one serves any number of [`Api`]s, from
-/// any number of threads; clones share the connection pool.
+/// any number of threads; clones share the connection pool. By default a call has three attempts within 60 s.
 #[derive(Clone)]
 pub struct Client {
     agents: Agents,
@@ -91,7 +91,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
