@@ -42,7 +42,7 @@ pub struct ListCompanies {
 }
 
 /// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between). Its
-/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListCompaniesBuilder {
@@ -151,7 +151,7 @@ pub struct UpdateCompany {
 }
 
 /// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {

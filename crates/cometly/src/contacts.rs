@@ -92,7 +92,8 @@ pub struct ListContacts {
 }
 
 /// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on). An
-/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a
+/// rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -378,7 +379,7 @@ pub struct CreateContact {
 }
 
 /// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -476,7 +477,7 @@ pub struct UpdateContact {
 }
 
 /// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
-/// but an empty list stays an error of [`build`](Self::build), which fails with [`InvalidRequest`] for each broken rule.
+/// but an empty list stays an error of [`build`](Self::build), which fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -487,7 +488,7 @@ pub struct UpdateContactBuilder {
 }
 
 impl UpdateContact {
-    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow. Else
+    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow, else
     /// [`build`](UpdateContactBuilder::build) fails.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
@@ -583,7 +584,7 @@ pub struct ExportContacts {
 }
 
 /// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice counts
-/// once. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {

@@ -44,7 +44,7 @@ pub struct GetEventExport {
 }
 
 /// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
-/// replaces the value. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// replaces the value. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -55,7 +55,7 @@ pub struct ListEventsBuilder {
 }
 
 /// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {

@@ -32,7 +32,8 @@ pub struct TrackEvent {
 
 /// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
 /// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A setter that is called twice replaces the value, and a
-/// text that is blank counts as left out. Its [`build`](Self::build) checks them and fails with [`InvalidRequest`].
+/// text that is blank counts as left out. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule
+/// is broken.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -385,7 +386,7 @@ impl TrackEventBuilder {
 
     /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
     /// [`build`](Self::build) checks the documented ones, except for `event_name`. A second value for the same field replaces
-    /// the first. Of those, null or a blank text counts as left out, but as idempotency key it is refused.
+    /// the first. Null or a blank text leaves a checked field out; as idempotency key it is refused.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
