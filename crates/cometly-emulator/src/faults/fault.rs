@@ -359,7 +359,7 @@ impl Fault {
 
     /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
     /// `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads are those of their URLs, such as
-    /// `/exports/events/{id}`. A second call replaces it. A path that no call has strikes none.
+    /// `/exports/events/{id}`. A second call replaces it.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
