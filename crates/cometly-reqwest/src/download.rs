@@ -85,7 +85,7 @@ pub(crate) struct File {
 }
 
 /// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
-/// error, the next read goes on where the download was.
+/// error the next read goes on where the download was, unless the file has changed or is too long.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,

@@ -27,7 +27,7 @@ impl Client {
 }
 
 /// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a read takes.
-/// After an error, the next read goes on where the download was.
+/// After an error the next read goes on where the download was, unless the file has changed or is too long.
 #[derive(Debug)]
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
