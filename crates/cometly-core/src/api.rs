@@ -13,7 +13,8 @@ use crate::{
     key_ring::Keys, uri_cache::UriCache,
 };
 
-/// The environment variable that [`Api::from_env`] reads for the base URL: `COMETLY_BASE_URL`.
+/// The environment variable that [`Api::from_env`] and [`ApiBuilder::base_url_from_env`] read for the base URL:
+/// `COMETLY_BASE_URL`. If it is not set, [`BaseUrl::default`] holds.
 pub const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 
 pub(crate) const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
@@ -72,7 +73,8 @@ impl Api {
     /// ```
     ///
     /// # Errors
-    /// [`FromEnvError`] names the variable, what is wrong with it, and what to do.
+    /// [`FromEnvError`] if `COMETLY_API_KEY` is not set or holds no key, or if `COMETLY_BASE_URL` is set and holds no URL that
+    /// is allowed here. It names the variable, what is wrong with it, and what to do.
     pub fn from_env() -> Result<Self, FromEnvError> {
         let key = ApiKey::from_env().map_err(FromEnvError::ApiKey)?;
         Ok(Self::builder(key).base_url_from_env()?.build())
@@ -98,7 +100,7 @@ impl Api {
         ApiBuilder { key, base_url: BaseUrl::default(), user_agent: HeaderValue::from_static(USER_AGENT), pacer: None }
     }
 
-    /// The address under which the calls are made.
+    /// The address under which the calls are made: the one that the builder was given, else [`BaseUrl::default`].
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.shared.base_url
@@ -207,7 +209,7 @@ impl fmt::Debug for Api {
     }
 }
 
-/// The settings of an [`Api`]; from [`Api::builder`].
+/// The settings of an [`Api`]; from [`Api::builder`]. A setter that is called twice replaces the value.
 #[derive(Debug)]
 #[must_use]
 pub struct ApiBuilder {
@@ -235,7 +237,8 @@ impl ApiBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`FromEnvError::BaseUrl`] says what is wrong with the variable.
+    /// [`FromEnvError::BaseUrl`] if the variable is set and its value is no base URL, or names another host; it says what is
+    /// wrong.
     pub fn base_url_from_env(self) -> Result<Self, FromEnvError> {
         self.base_url_from(env::var(BASE_URL_VARIABLE))
     }
@@ -277,7 +280,7 @@ impl ApiBuilder {
         self
     }
 
-    /// Makes the [`Api`]. It cannot fail: each setting was checked when it was made.
+    /// Makes the [`Api`]. It cannot fail: each setting was checked when it was given.
     #[must_use]
     pub fn build(self) -> Api {
         let Self { key, base_url, user_agent, pacer } = self;

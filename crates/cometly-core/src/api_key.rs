@@ -7,7 +7,8 @@ use http::HeaderValue;
 use memchr::arch::all::packedpair::Pair;
 use zeroize::Zeroizing;
 
-/// The environment variable that [`ApiKey::from_env`] reads: `COMETLY_API_KEY`.
+/// The environment variable that [`ApiKey::from_env`] reads: `COMETLY_API_KEY`. If it is not set, that fails with
+/// [`InvalidApiKey::NotSet`].
 pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 
 const SCHEME: &str = "Bearer ";
@@ -57,7 +58,7 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The longest key that is accepted: 4096 bytes.
+    /// The longest key that is accepted: 4096 bytes. A longer text is [`InvalidApiKey::TooLong`].
     pub const MAX_LEN: usize = 4096;
 
     /// Checks that a text is a key, and takes it over: the memory of `key` is wiped before this returns, also on an error.
@@ -179,7 +180,7 @@ struct Misuse;
 
 debug_as_display!(InvalidApiKey);
 
-/// Why a text is not an API key: what is wrong with it and where (a byte offset from 0), never the text.
+/// Why a text is not an API key: what is wrong with it and, where it has a place, at which byte (from 0); never the text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {

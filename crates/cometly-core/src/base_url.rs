@@ -37,7 +37,7 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// The longest URL that is accepted: 2048 bytes.
+    /// The longest URL that is accepted: 2048 bytes. A longer text is [`InvalidBaseUrl::TooLong`].
     pub const MAX_LEN: usize = 2048;
 
     pub(crate) const DEFAULT_PATH: &'static str = "/public-api/v1";
@@ -67,7 +67,8 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its subdomains and loopback.
+    /// As [`BaseUrl::new`], for a text that is no base URL, and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`,
+    /// its subdomains and loopback.
     pub fn from_untrusted(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.is_loopback() {
@@ -89,7 +90,8 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], but [`InvalidBaseUrl::InsecureHttp`] only for `http` to `cometly.com` or a subdomain of it.
+    /// As [`BaseUrl::new`], for a text that is no base URL, but [`InvalidBaseUrl::InsecureHttp`] only for `http` to
+    /// `cometly.com` or a subdomain of it.
     pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && base.is_cometly() {

@@ -78,10 +78,10 @@ pub(crate) struct Prepared {
 
 impl Call {
     /// The longest path and query together that is sent: 8000 bytes, which every server should take ([RFC 9110
-    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)).
+    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)). Longer ones are [`RequestError::TooLong`].
     pub const MAX_TARGET_LEN: usize = 8000;
 
-    /// The most headers of the caller's own that a call can have: 64.
+    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`].
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
@@ -138,7 +138,8 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// As [`query`](Call::query).
+    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are too long,
+    /// [`RequestError::Value`] if a `Display` fails.
     pub fn query_opt(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.query(name, value),
@@ -146,8 +147,8 @@ impl Call {
         }
     }
 
-    /// Adds one `name=value` for each value, as Cometly reads a list. `name` is sent as it is given, and Cometly's names for
-    /// lists end in `[]`. An empty iterator adds nothing.
+    /// Adds one `name=value` for each value, as Cometly reads a list; an empty iterator adds nothing. Both are percent-encoded,
+    /// and nothing is added to `name`: Cometly's names for lists end in `[]`.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -158,7 +159,8 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// As [`query`](Call::query).
+    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are too long,
+    /// [`RequestError::Value`] if a `Display` fails.
     pub fn query_all<T: Display>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         values.into_iter().fold(self, |call, value| call.query(name, value))
     }
@@ -282,7 +284,8 @@ impl Call {
     /// all its digits. Whether they are JSON is not checked, unless the call has an [idempotency key](Call::idempotency_key).
     ///
     /// # Errors
-    /// When built or sent: [`RequestError::Body`] on a GET or DELETE.
+    /// When built or sent: [`RequestError::Body`] on a GET or DELETE, if the body is not empty;
+    /// [`RequestError::IdempotencyKey`] if the call has such a key and this is no JSON object.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.set_body(body.into());
         self
@@ -341,13 +344,14 @@ impl Call {
 
     /// Declares that sending this call twice does the same as sending it once ([RFC 9110
     /// §9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), though its method does not promise it. It is then sent
-    /// again when its answer is lost.
+    /// again when its answer is lost. By default its method and its [idempotency key](Call::idempotency_key) decide. A second
+    /// call changes nothing.
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// The API that this call belongs to.
+    /// The API that this call belongs to, with its key, base URL and pacer.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
@@ -382,7 +386,8 @@ impl Call {
     /// body is shared, not copied. The call's time-out and retry policy are not in it.
     ///
     /// # Errors
-    /// [`RequestError`]: the first thing that is wrong with the call.
+    /// [`RequestError`]: the first thing that is wrong with the call, as a placeholder without a value or a header that is
+    /// ours.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
         let headers = self.options.as_ref().map(|options| &options.headers);
         Ok(self.api.stamped(&self.method, self.checked_uri()?, headers, &self.body))

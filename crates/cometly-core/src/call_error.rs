@@ -213,7 +213,7 @@ impl<E> CallError<E> {
         self
     }
 
-    /// What kind of failure this is, to branch on.
+    /// What kind of failure this is, to branch on; [`CallErrorKind`] says which getter has more of each.
     #[must_use]
     pub fn kind(&self) -> CallErrorKind {
         self.0.kind

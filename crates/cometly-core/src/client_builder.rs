@@ -55,7 +55,7 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// How long a whole call may take, all attempts and waits included; then it fails with
     /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). Without it, as long as the [retry policy](Self::retry_policy)
     /// says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`](crate::Call::timeout) sets another for one
-    /// call. Zero fails every call before it is sent.
+    /// call. Zero fails every call before it is sent. A second call replaces it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.timeout = Some(timeout);
         self
@@ -71,14 +71,15 @@ impl<C: BuildClient> ClientBuilder<C> {
     }
 
     /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
-    /// [`Call::retry_policy`](crate::Call::retry_policy) sets another for one call.
+    /// [`Call::retry_policy`](crate::Call::retry_policy) sets another for one call. A second call replaces it.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry_policy = policy;
         self
     }
 
     /// How long it may take to connect, proxy and TLS included; 10 s by default. On a client of your own, from
-    /// [`http_client`](Self::http_client), reqwest cannot be made to keep to it: there it has no effect.
+    /// [`http_client`](Self::http_client), reqwest cannot be made to keep to it: there it has no effect. A second call replaces
+    /// it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
@@ -86,7 +87,7 @@ impl<C: BuildClient> ClientBuilder<C> {
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
     /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again. It does not bound the file of
-    /// an export.
+    /// an export. A second call replaces it.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.settings.limits.max_body_size = bytes;
         self
@@ -125,7 +126,7 @@ impl<C: BuildClient> ClientBuilder<C> {
     }
 
     /// Whether connections are kept for the next call; the docs of the client's own `ClientBuilder` say what it does by
-    /// default. It has no effect on a client of your own, from [`http_client`](Self::http_client).
+    /// default. It has no effect on a client of your own, from [`http_client`](Self::http_client). A second call replaces it.
     pub fn reuse_connections(mut self, reuse: bool) -> Self {
         self.settings.reuse_connections = reuse;
         self
@@ -133,7 +134,7 @@ impl<C: BuildClient> ClientBuilder<C> {
 
     /// Sends through a client of your own of the HTTP stack, with its TLS and its connections; by default one is made. Some
     /// stacks let the other settings be forced on each request, and some do not: the front page of this client's crate says
-    /// which.
+    /// which. A second call replaces it.
     pub fn http_client(mut self, http: C::HttpClient) -> Self {
         self.settings.http_client = Some(http);
         self

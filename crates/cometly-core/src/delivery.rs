@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Whether a call that got no answer may have arrived, and so whether it may be sent again.
+/// Whether a call that got no answer may have arrived, and so whether it may be sent again; from
+/// [`CallError::delivery`](crate::CallError::delivery).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Delivery {

@@ -58,7 +58,7 @@ pub trait Endpoint {
     /// The type that the answer is read as.
     type Output;
 
-    /// The call to send, made anew each time it is asked for.
+    /// The call to send, made anew each time it is asked for. What is wrong with it is an error when it is sent.
     fn call(&self, api: &Api) -> Call;
 
     /// Reads the answer, which is a success; other answers are errors of the client and never come here.
@@ -137,17 +137,23 @@ impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
 ///     └────► End(output)    and again the same, if asked again
 /// ```
 ///
+/// Give the result of each call to [`settle`](Flow::settle), or a success to `on_reply` and everything else to `on_failure`: an
+/// export whose order is left without either fails with [`FlowError::OrderLost`], since it may have arrived. `next` and
+/// `on_reply` fail with [`FlowError`] if the job cannot go on; the flow keeps its place, and a later `next` tries again or
+/// fails in the same way.
+///
 /// A loop of your own, on any stack:
 ///
 /// ```
-/// # use cometly_core::{Api, AuthOutcome, Call, Moment, Reply, Flow, FlowError, Step, bytes::Bytes};
-/// # fn send(call: Call) -> Result<Reply<Bytes>, Box<dyn std::error::Error>> {
-/// #     Ok(call.api().read(cometly_core::http::Response::new(Bytes::from_static(b"{}"))).into_result()?)
+/// # use cometly_core::{Api, AuthOutcome, Call, CallError, Flow, Moment, Step, bytes::Bytes};
+/// # type Error = CallError<std::io::Error>;
+/// # fn send(call: Call) -> Result<AuthOutcome<Bytes>, Error> {
+/// #     Ok(call.api().read(cometly_core::http::Response::new(Bytes::from_static(b"{}"))))
 /// # }
-/// fn run<F: Flow>(flow: &mut F, api: &Api) -> Result<Option<F::Item>, Box<dyn std::error::Error>> {
+/// fn run<F: Flow>(flow: &mut F, api: &Api) -> Result<Option<F::Item>, Error> {
 ///     loop {
 ///         match flow.next(api, Moment::now())? {
-///             Step::Send(call) => flow.on_reply(send(call)?, Moment::now())?,
+///             Step::Send(call) => flow.settle(send(call), Moment::now())?,
 ///             Step::Sleep(pause) => std::thread::sleep(pause),
 ///             Step::Yield(item) => return Ok(Some(item)),
 ///             Step::End(_) => return Ok(None),
@@ -164,7 +170,8 @@ pub trait Flow {
     /// The next step for the driver: to send a call, to sleep, to hand on an item, or to end.
     ///
     /// # Errors
-    /// [`FlowError`] if the job cannot go on. The flow keeps its place, and a later `next` tries again.
+    /// [`FlowError`] if the job cannot go on. The flow keeps its place, and a later `next` tries again or fails in the same
+    /// way.
     fn next(&mut self, api: &Api, now: Moment) -> Result<Step<Self::Item, Self::Output>, FlowError>;
 
     /// Takes the success that answers the call of the latest [`Step::Send`].
@@ -226,7 +233,7 @@ impl<F: Flow> Flow for &mut F {
     }
 }
 
-/// What a [`Flow`] wants its driver to do next.
+/// What a [`Flow`] wants its driver to do next; from [`Flow::next`].
 #[derive(Debug)]
 #[must_use = "a flow goes on only if its step is done"]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is given")]
@@ -241,8 +248,8 @@ pub enum Step<I, O> {
     End(O),
 }
 
-/// What a [`Flow`] learns of a call that was no success: the kind, status and message of its answer, or, if no answer came,
-/// whether the call may have arrived.
+/// What a [`Flow`] learns, in [`on_failure`](Flow::on_failure), of a call that was no success: the kind, status and message of
+/// its answer, or, if no answer came, whether the call may have arrived.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -267,13 +274,13 @@ impl<'a> Failure<'a> {
         }
     }
 
-    /// A failure with an answer of this kind and status.
+    /// A failure with an answer of this kind and status, and with its message if it has one; `delivery` is `None`.
     #[must_use]
     pub fn answered(answer: ApiErrorKind, status: StatusCode, message: Option<&'a str>) -> Self {
         Self { answer: Some(answer), status: Some(status), delivery: None, message }
     }
 
-    /// A failure without an answer.
+    /// A failure without an answer; `delivery` says whether the call may have arrived, and all else is `None`.
     #[must_use]
     pub fn unanswered(delivery: Delivery) -> Self {
         Self { answer: None, status: None, delivery: Some(delivery), message: None }

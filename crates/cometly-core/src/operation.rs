@@ -206,8 +206,9 @@ impl<B, E> Operation<B, E> {
     /// Begins a call with a request of the caller's own, from [`Api::authorize`]. It is idempotent by its method alone, and the
     /// [`Pacer`](crate::Pacer) takes its path for the endpoint.
     ///
-    /// Each attempt has the headers that were given. The key among them is replaced by the one that is current then, if the
-    /// request goes to the API's scheme, host and port; otherwise it is sent as it is.
+    /// Each attempt has the headers that were given. An `Authorization` header among them is replaced by the key that is
+    /// current then, if the request goes to the API's scheme, host and port; to any other host the headers go as they are, with
+    /// the key if they hold one ([`Api::authorize`] refuses such a request). A request without that header gets no key.
     pub fn from_request(
         request: Request<Bytes>,
         api: &Api,

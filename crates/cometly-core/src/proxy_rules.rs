@@ -55,7 +55,7 @@ pub struct ProxyUrl {
     credentials: Option<(String, String)>,
 }
 
-/// How a client speaks to a proxy.
+/// How a client speaks to a proxy, by the scheme of its URL; from [`ProxyUrl::scheme`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyScheme {
@@ -117,7 +117,7 @@ impl ProxyRules {
         })
     }
 
-    /// Rules that send every `https` URL through this proxy, without any exception.
+    /// Rules that send every `https` URL through this proxy, without any exception; an `http` URL is reached directly.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
         Self { proxy: Some(proxy), ..Self::default() }
@@ -129,7 +129,8 @@ impl ProxyRules {
         self.proxy.as_ref()
     }
 
-    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` URL is.
+    /// The proxy for this URL; `None` if it is reached directly, as every plain `http` URL is, each host of `NO_PROXY`, and any
+    /// URL if there is no proxy.
     #[must_use]
     pub fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
         let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
@@ -252,7 +253,7 @@ impl ProxyUrl {
         Some(Self { scheme, host, port, credentials })
     }
 
-    /// How a client speaks to this proxy.
+    /// How a client speaks to this proxy; [`ProxyScheme::Http`] if the URL names no scheme.
     #[must_use]
     pub fn scheme(&self) -> ProxyScheme {
         self.scheme
@@ -280,7 +281,7 @@ impl ProxyUrl {
     /// This proxy again, if its scheme is one of `usable`.
     ///
     /// # Errors
-    /// [`InvalidProxy`] names the scheme.
+    /// [`InvalidProxy`], which names the scheme, if it is none of them.
     pub fn usable(self, usable: &[ProxyScheme]) -> Result<Self, InvalidProxy> {
         if usable.contains(&self.scheme) {
             return Ok(self);

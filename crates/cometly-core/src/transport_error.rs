@@ -43,17 +43,19 @@ impl<E> TransportError<E> {
         Self { failure, source: source.into() }
     }
 
-    /// For an attempt whose connection failed before anything of the request was sent.
+    /// For an attempt whose connection failed before anything of the request was sent: the call may be sent again, whatever its
+    /// method.
     pub fn not_sent(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::NotSent), source)
     }
 
-    /// For an attempt that refused the server's certificate; nothing was sent.
+    /// For an attempt that refused the server's certificate; nothing was sent, and the call is not sent again.
     pub fn untrusted(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Untrusted), source)
     }
 
-    /// For an attempt whose request may have arrived, and that got no whole answer.
+    /// For an attempt whose request may have arrived, and that got no whole answer: the call is sent again only if it is
+    /// idempotent.
     pub fn unknown(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
@@ -70,7 +72,7 @@ impl<E> TransportError<E> {
     }
 
     /// For an attempt whose proxy refused to connect, with this status; `None` if the stack does not report one. Nothing
-    /// reached the server.
+    /// reached the server, and the call is not sent again.
     pub fn proxy_refused(status: Option<StatusCode>, source: E) -> Self {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
@@ -81,8 +83,8 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// For an answer that is larger than allowed, and was not read further. `status` is that of the answer; `None` if its
-    /// head is too large to have one. It has no source before [`with_source`](Self::with_source).
+    /// For an answer that is larger than allowed, and was not read further; the call is not sent again. `status` is that of the
+    /// answer; `None` if its head is too large to have one. It has no source before [`with_source`](Self::with_source).
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }
@@ -102,7 +104,8 @@ impl<E> TransportError<E> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }
 
-    /// Whether the request may have arrived at the API.
+    /// Whether the request may have arrived at the API: [`NotSent`](Delivery::NotSent) for a setup and a proxy that refused,
+    /// [`Unknown`](Delivery::Unknown) for an answer that is too large.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()

@@ -32,7 +32,8 @@ pub struct TransportLimits {
     pub attempt_timeout: Option<Duration>,
     /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
     pub connect_timeout: Duration,
-    /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call.
+    /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call with
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
     pub max_body_size: usize,
 }
 
@@ -42,9 +43,11 @@ impl TransportLimits {
     /// The longest time-out of an attempt: a hundred years. A longer one counts as this, since some HTTP stacks panic at
     /// [`Duration::MAX`].
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    /// The most header lines that an answer may have: 100.
+    /// The most header lines that an answer may have: 100. More fail the call with
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
     pub const MAX_HEADERS: usize = 100;
-    /// The most bytes that the header lines of an answer may have together: 64 KiB.
+    /// The most bytes that the header lines of an answer may have together: 64 KiB. More fail the call with
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
     pub const MAX_HEADER_SIZE: usize = 64 * 1024;
 
     /// Checks the head of an answer against [`MAX_HEADERS`](Self::MAX_HEADERS) and [`MAX_HEADER_SIZE`](Self::MAX_HEADER_SIZE).

@@ -15,7 +15,7 @@ impl KeyError {
         Self { inner: Box::new((reference, problem)) }
     }
 
-    /// The reference from which no key could be read.
+    /// The reference (a variable, a file or a command) from which no key could be read.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.inner.0

@@ -123,8 +123,10 @@ pub struct WatcherBuilder {
 }
 
 impl WatcherBuilder {
-    /// How often a file is read, and how soon it is noticed that the API refused a key: each second by default. How often a
-    /// command is run does not follow from it. Less than 10 ms counts as 10 ms.
+    /// How often a file is read, and how often it is looked whether a command is to be run again: each second by default, and
+    /// at least 10 ms. A command is run again only if the API refused its key or nine tenths of
+    /// [`expires_after`](Self::expires_after) are over, and at most once a minute. A variable is never read again. A second
+    /// call replaces it.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(MIN_INTERVAL);
         self

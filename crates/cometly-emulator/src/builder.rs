@@ -83,7 +83,7 @@ impl EmulatorBuilder {
     }
 
     /// Removes every rate limit, those set so far included, and with the limits their headers. A later [`limit`](Self::limit)
-    /// sets one again.
+    /// sets one again. By default there are those that Cometly documents.
     pub fn no_limits(mut self) -> Self {
         self.documented_limits = false;
         self.own_limits.clear();
@@ -91,7 +91,7 @@ impl EmulatorBuilder {
     }
 
     /// How long the window of the rate limits is: a minute by default. Laravel counts whole seconds, so this is rounded up to
-    /// them, at least one.
+    /// them, at least one. A second call replaces it.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
@@ -99,7 +99,8 @@ impl EmulatorBuilder {
 
     /// How many events `GET /events` lists before any is tracked: 1000 by default. More than 10 million is an error of
     /// [`start`](Self::start). They are numbered from 1 and spread evenly over the 30 days before the emulator started, by its
-    /// clock; with a [`seed`](Self::seed), over the 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00.
+    /// clock; with a [`seed`](Self::seed), over the 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00. A second call
+    /// replaces the number.
     pub fn seeded_events(mut self, count: u32) -> Self {
         self.wanted.events = Some(count.into());
         self
@@ -107,14 +108,15 @@ impl EmulatorBuilder {
 
     /// How many contacts there are before any is created: 250 by default. More than 100,000 is an error of
     /// [`start`](Self::start). They were created in the same 30 days as the [events](Self::seeded_events), and are numbered
-    /// from 1.
+    /// from 1. A second call replaces the number.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
     /// How many companies there are: 250 by default. More than 10 million is an error of [`start`](Self::start). They were
-    /// created in the same 30 days as the [events](Self::seeded_events), and are numbered from 1.
+    /// created in the same 30 days as the [events](Self::seeded_events), and are numbered from 1. A second call replaces the
+    /// number.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
@@ -128,13 +130,15 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The port to listen on; a free one by default, as with 0.
+    /// The port to listen on; a free one by default, and for 0. [`start`](Self::start) fails if it is taken. A second call
+    /// replaces it, and so does a later [`listen`](Self::listen).
     pub fn port(mut self, port: u16) -> Self {
         self.network.listen.set_port(port);
         self
     }
 
-    /// The address to listen on; 127.0.0.1 and a free port by default. With 0.0.0.0 or an address of a network, other machines
+    /// The address and port to listen on; 127.0.0.1 and a free port by default. [`start`](Self::start) fails if the address is
+    /// not there, or its port is taken. A second call replaces both. With 0.0.0.0 or an address of a network, other machines
     /// can reach it: a client with a key can call the API, and the page asks for a token then, which is in
     /// [`Emulator::page_url`](crate::Emulator::page_url).
     pub fn listen(mut self, address: SocketAddr) -> Self {
@@ -143,7 +147,8 @@ impl EmulatorBuilder {
     }
 
     /// The port of the host from which exports are downloaded, on the address of [`listen`](Self::listen); a free one by
-    /// default.
+    /// default, and for 0. [`start`](Self::start) fails if the port is taken, also by the API itself. A second call replaces
+    /// it.
     pub fn downloads_port(mut self, port: u16) -> Self {
         self.network.downloads_port = port;
         self
@@ -174,15 +179,16 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Adds a key of the emulator's first Space that is known beforehand, with these abilities; it can be called several times.
-    /// The key has 4 to 512 printable ASCII characters, none of them a blank, quotation mark, backslash or comma, else
-    /// [`start`](Self::start) fails: Cometly's form `12|abc…` or any other.
+    /// Adds a key of the emulator's first Space that is known beforehand, with these abilities; a key without any is answered
+    /// by 403. It can be called several times; of the same key twice, the last call counts. The key has 4 to 512 printable
+    /// ASCII characters, none of them a blank, `"`, backslash or comma, else [`start`](Self::start) fails: Cometly's form
+    /// `12|abc…` or any other.
     pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
         self.fixed_keys.push((key.into(), abilities.to_vec()));
         self
     }
 
-    /// The clock that the rate limits and all dates go by; the system's by default.
+    /// The clock that the rate limits and all dates go by; the system's by default. A second call replaces it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -190,8 +196,8 @@ impl EmulatorBuilder {
 
     /// How many requests [`received_requests`](crate::Emulator::received_requests) remembers, the latest ones; 65,536 by
     /// default, and 0 remembers none. Their bodies and headers together never take more than 64 MiB.
-    /// [`download_requests`](crate::Emulator::download_requests) and [`leaked_keys`](crate::Emulator::leaked_keys) keep no
-    /// more than this either, at most 1000, and `leaked_keys` at least one.
+    /// [`download_requests`](crate::Emulator::download_requests) and [`leaked_keys`](crate::Emulator::leaked_keys) keep no more
+    /// than this either, at most 1000, and `leaked_keys` at least one. A second call replaces the number.
     pub fn keep_requests(mut self, count: usize) -> Self {
         self.kept_requests = count;
         self
@@ -205,7 +211,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The largest body of a request in bytes; 8 MiB by default, PHP's own default. A larger one is answered by 413.
+    /// The largest body of a request in bytes; 8 MiB by default, PHP's own default. A larger one is answered by 413. A second
+    /// call replaces it.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -215,8 +222,9 @@ impl EmulatorBuilder {
     /// is started on it again, even after it was killed, goes on with all that it had answered. Requests, faults, what was
     /// taken of the limits, and how far the clock was pushed end with the emulator.
     ///
-    /// The folder remembers what it was seeded with; a setting that says otherwise is an error at the start, and so is a
-    /// folder of another version, or one that another emulator uses.
+    /// By default nothing is kept, and a second call replaces the folder. It remembers what it was seeded with; a setting that
+    /// says otherwise is an error of [`start`](Self::start), and so is a folder of another version, or one that another
+    /// emulator uses.
     #[cfg(feature = "sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
     pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {

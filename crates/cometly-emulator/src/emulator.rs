@@ -22,7 +22,8 @@ use crate::server::network::Bound;
 use crate::store::restore::Beginning;
 use crate::store::settled::Wait;
 
-/// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own.
+/// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own; from
+/// [`start`](Self::start) or [`builder`](Self::builder).
 ///
 /// When it is dropped, its connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
@@ -59,7 +60,7 @@ impl Emulator {
         &self.base_url
     }
 
-    /// The socket address on which the emulator listens, with the real port.
+    /// The socket address on which the emulator listens, with the real port, also if a free one was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -81,7 +82,8 @@ impl Emulator {
         &self.keys
     }
 
-    /// The first Space, that of [`Keys::full`] and [`Keys::no_permission`].
+    /// The first Space, that of [`Keys::full`], [`Keys::no_permission`] and each [`key`](EmulatorBuilder::key); its
+    /// subscription is active.
     #[must_use]
     pub fn space(&self) -> Space {
         self.space
@@ -115,19 +117,20 @@ impl Emulator {
     }
 
     /// The faults that are on, oldest first. A fault that has struck as often as [`up_to_n_times`](Fault::up_to_n_times) says
-    /// is off.
+    /// is off. Empty if none is on.
     #[must_use]
     pub fn faults(&self) -> Vec<InjectedFault> {
         self.backend.state().faults.list()
     }
 
-    /// Switches this fault off, and says whether it was on. The other faults stay on.
+    /// Switches off the fault to which [`inject`](Self::inject) gave this id, and says whether it was on: false too if it had
+    /// struck as often as it may. The other faults stay on.
     #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.backend.change().faults.remove(id)
     }
 
-    /// Switches every fault off. Their counts are gone with them.
+    /// Switches every fault off; calls are answered as without them. Their counts are gone with them.
     pub fn clear_faults(&self) {
         self.backend.change().faults.clear();
     }
@@ -135,13 +138,15 @@ impl Emulator {
     /// The requests to the API that were answered so far, oldest first: the latest ones, if there were more than
     /// [`keep_requests`](EmulatorBuilder::keep_requests).
     ///
-    /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not.
+    /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not. Empty if there
+    /// was none, or [`keep_requests`](EmulatorBuilder::keep_requests) is 0.
     #[must_use]
     pub fn received_requests(&self) -> Vec<ReceivedRequest> {
         self.backend.state().record.latest()
     }
 
-    /// How many requests to the API were answered so far, remembered or not.
+    /// How many requests to the API were answered so far, remembered or not; those to the host of the exports are not among
+    /// them.
     #[must_use]
     pub fn request_count(&self) -> u64 {
         self.backend.state().record.count()
@@ -158,7 +163,7 @@ impl Emulator {
     }
 
     /// The requests to the host from which exports are downloaded, oldest first: the latest 1000 of them, or as many as
-    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less.
+    /// [`keep_requests`](EmulatorBuilder::keep_requests) says if that is less. Empty if there was none.
     ///
     /// That host is another origin than [`base_url`](Self::base_url), as that of a presigned URL is.
     #[must_use]
@@ -177,7 +182,7 @@ impl Emulator {
 }
 
 impl EmulatorBuilder {
-    /// Starts the emulator with these settings.
+    /// Starts the emulator with these settings. It listens when this returns, and runs until it is dropped.
     ///
     /// # Errors
     /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be, a

@@ -10,8 +10,9 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// A Space (workspace), to which keys, rate limits and data belong. Every Space of an emulator begins with the same seeded
-/// data, and what is changed in one is not changed in another.
+/// A Space (workspace), to which keys, rate limits and data belong; from [`active`](Self::active) or
+/// [`inactive`](Self::inactive). Every Space of an emulator begins with the same seeded data, and what is changed in one is not
+/// changed in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Space {
     id: u64,
@@ -56,7 +57,8 @@ impl Space {
     }
 }
 
-/// A permission that a key may have. The names are the emulator's own: Cometly publishes none.
+/// A permission that a key may have; a call for which the key lacks it is answered by 403. The names are the emulator's own:
+/// Cometly publishes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
@@ -75,7 +77,7 @@ pub enum Ability {
 }
 
 impl Ability {
-    /// Every ability that the emulator knows.
+    /// All six abilities that the emulator knows: those of a key that may do everything.
     pub const ALL: &'static [Ability] = &[
         Ability::EventsRead,
         Ability::EventsWrite,
@@ -105,7 +107,7 @@ impl Ability {
 }
 
 /// The three keys that an emulator starts with, new in each emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug`
-/// does not show them.
+/// does not show them. Each is valid until [`Emulator::revoke_key`](crate::Emulator::revoke_key).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Keys {

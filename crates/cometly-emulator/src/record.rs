@@ -25,7 +25,8 @@ const SLACK: usize = 1024;
 /// How much is kept of the body of an answer.
 const ANSWER_BYTES: usize = 4096;
 
-/// A request that the emulator answered, with the beginning of its answer.
+/// A request that the emulator answered, with the beginning of its answer; from
+/// [`Emulator::received_requests`](crate::Emulator::received_requests).
 ///
 /// The key is in [`headers`](Self::headers), but marked as sensitive: `Debug` shows `Sensitive` in its place.
 #[derive(Clone, Debug)]

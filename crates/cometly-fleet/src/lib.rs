@@ -117,8 +117,9 @@ impl Fleet {
         Ok(pacer)
     }
 
-    /// Whether the engine answers, and which Spaces' pacers decide alone now. It does not ask the engine: it is what was seen
-    /// last.
+    /// Whether the fleet has a connection to its engine (Redis or Valkey), and which Spaces' pacers decide alone now, without
+    /// it. It does not ask the engine and cannot fail: it is what was seen last, so that a connection which broke is noticed
+    /// with the next call of a pacer. Before the first connection it says that there is none.
     #[must_use]
     pub fn status(&self) -> FleetStatus {
         self.handle.post.status()

@@ -57,24 +57,27 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and as [`json`](crate::Client::json) of the async client:
+    /// As [`send`](Client::send), if no whole answer came, and as [`json`](crate::Client::json) of the async client:
     /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
     /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         block_on(self.client.json(call))
     }
 
-    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. When it
-    /// may have arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was
-    /// sent, any method is. A request that did not come from `authorize` gets no key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. A request without an `Authorization` header is sent without the key.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         block_on(self.client.send_request(request, api))
     }
 
-    /// Makes the next call use a new connection, as [`close_idle`](crate::Client::close_idle) of the async client.
+    /// Makes the next call use a new connection, as after a change of network. Calls under way go on. It does nothing to a
+    /// client that [you brought](cometly_core::ClientBuilder::http_client). By default [none are
+    /// kept](crate::ClientBuilder::reuse_connections).
     pub fn close_idle(&self) {
         self.client.close_idle();
     }

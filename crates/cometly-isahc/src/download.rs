@@ -29,7 +29,7 @@ impl Client {
     ///
     /// There is no time-out for the whole file: its host may be silent for
     /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body does not
-    /// count here.
+    /// count here. What fails is an error of [`next_chunk`](FileReader::next_chunk).
     ///
     /// ```no_run
     /// # use cometly_isahc::{Client, cometly_core::{Api, Download}};
@@ -81,7 +81,8 @@ impl Client {
     }
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece.
+/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
+/// error the next read goes on where the download was, unless the file has changed or is too long.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -118,7 +119,8 @@ impl FileReader<'_> {
     /// `buffer`. Otherwise as [`next_chunk`](FileReader::next_chunk), but without a copy.
     ///
     /// # Errors
-    /// As [`next_chunk`](FileReader::next_chunk).
+    /// As [`next_chunk`](FileReader::next_chunk): [`CallError`](cometly_core::CallError) if the file was refused, has changed,
+    /// is too long or broke off six times in a row without a byte, if no fresh URL was had, or if the failure would come again.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if buffer.is_empty() {
             return Ok(0);
@@ -169,7 +171,8 @@ impl FileReader<'_> {
         }
     }
 
-    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
+    /// The download, to read its progress from, also after an error: the bytes so far, and the length of the file once it is
+    /// known.
     pub fn download(&self) -> &Download {
         &self.download
     }

@@ -27,7 +27,8 @@ use crate::{ClientBuilder, ClientError, Error, failure::setup};
 const THREADS: usize = 4;
 
 /// A client that sends calls on reqwest and waits for their answers. It holds no key, so one serves any number of [`Api`]s,
-/// from any number of threads; clones share the connection pool and the runtime.
+/// from any number of threads; clones share the connection pool and the runtime. By default a call has three attempts within 60
+/// s.
 ///
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
@@ -66,7 +67,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
@@ -86,25 +87,27 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`send`](Client::send), and as [`json`](crate::Client::json) of the async client:
+    /// As [`send`](Client::send), if no whole answer came, and as [`json`](crate::Client::json) of the async client:
     /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
     /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. When it
-    /// may have arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was
-    /// sent, any method is. A request that did not come from `authorize` gets no key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. A request without an `Authorization` header is sent without the key.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         let (client, api) = (self.client.clone(), api.clone());
         self.wait(async move { client.send_request(request, &api).await })
     }
 
-    /// Makes the next call use a new connection, as [`close_idle`](crate::Client::close_idle) of the async client.
+    /// Makes the next call use a new connection, as after a change of network. Calls under way go on. It does nothing to a
+    /// client that [you brought](cometly_core::ClientBuilder::http_client).
     pub fn close_idle(&self) {
         self.client.close_idle();
     }

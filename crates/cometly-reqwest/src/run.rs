@@ -12,7 +12,9 @@ impl Client {
     /// error.
     ///
     /// # Errors
-    /// As [`json`](Client::json).
+    /// As [`json`](Client::json): [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built;
+    /// of the kind [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
+    /// [`Decode`](cometly_core::CallErrorKind::Decode) for a success of another form.
     pub async fn call<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<E::Output, Error> {
         let reply = self.send(endpoint.call(api)).await?.into_result()?;
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
@@ -22,14 +24,15 @@ impl Client {
     /// the API's error JSON, as from a proxy, is an error.
     ///
     /// # Errors
-    /// As [`json`](Client::json), for any other answer that is not a success.
+    /// As [`call`](Client::call), but for that 404: [`CallError`](cometly_core::CallError) if no whole answer came, for any
+    /// other answer that is not a success, and for a success of another form.
     pub async fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).await.map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
     /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](AsyncRun::next).
-    /// Nothing is sent before the first `next`.
+    /// Nothing is sent before the first `next`. What fails is an error of `next`.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }

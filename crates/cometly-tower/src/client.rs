@@ -16,7 +16,8 @@ use tower_service::Service;
 use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
 /// A client that sends calls on the tower service `S`, with the clock and sleep of the host `H`. It holds no key, so one serves
-/// any number of [`Api`]s at once; clones share what clones of the service share.
+/// any number of [`Api`]s at once; clones share what clones of the service share. By default a call has three attempts within
+/// 60 s.
 #[derive(Clone)]
 pub struct Client<S, H> {
     service: S,
@@ -27,7 +28,7 @@ pub struct Client<S, H> {
 
 impl<S, H> Client<S, H> {
     /// A client with the default settings: no time-out of its own (so the retry policy's 60 s), 30 s for an attempt, at most 32
-    /// MiB of body.
+    /// MiB of body. It sends nothing and cannot fail.
     pub fn new(service: S, host: H) -> Self {
         Self { service, host, limits: TransportLimits::default(), retry_policy: RetryPolicy::default() }
     }
@@ -62,7 +63,8 @@ impl<S, H> Client<S, H> {
     }
 
     /// Sets all limits at once, in place of [`timeout`](Self::timeout), [`attempt_timeout`](Self::attempt_timeout) and
-    /// [`max_body_size`](Self::max_body_size). `connect_timeout` has no effect: connecting is the service's affair.
+    /// [`max_body_size`](Self::max_body_size). `connect_timeout` has no effect: connecting is the service's affair. By default
+    /// they are those of [`TransportLimits::default`].
     #[must_use]
     pub fn limits(mut self, limits: TransportLimits) -> Self {
         self.limits = limits;
@@ -103,12 +105,13 @@ impl<S: HttpService, H: Host> Client<S, H> {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Self::send) does with a call. When it may
-    /// have arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was
-    /// sent, any method is. A request that did not come from `authorize` gets no key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Self::send)
+    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its
+    /// method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A
+    /// request without an `Authorization` header is sent without the key.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// As [`send`](Self::send): [`CallError`](cometly_core::CallError) if no whole answer came.
     pub fn send_request(
         &self,
         request: Request<Bytes>,

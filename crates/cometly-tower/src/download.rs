@@ -18,7 +18,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     /// is sent before the first read.
     ///
     /// There is no time-out for the whole file: its host may be silent for [`attempt_timeout`](Client::attempt_timeout), 30 s
-    /// if that is not set. The largest size of a body does not count here.
+    /// if that is not set. The largest size of a body does not count here. What fails is an error of
+    /// [`next_chunk`](FileReader::next_chunk).
     ///
     /// ```
     /// # use cometly_tower::{Client, Host, HttpService, cometly_core::{Api, Download}};
@@ -37,7 +38,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece.
+/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
+/// error the next read goes on where the download was, unless the file has changed or is too long.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a, S: HttpService, H> {
     client: &'a Client<S, H>,
@@ -113,7 +115,8 @@ impl<S: HttpService, H: Host> FileReader<'_, S, H> {
         Ok(piece.into())
     }
 
-    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
+    /// The download, to read its progress from, also after an error: the bytes so far, and the length of the file once it is
+    /// known.
     pub fn download(&self) -> &Download {
         &self.download
     }

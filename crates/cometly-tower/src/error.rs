@@ -21,7 +21,7 @@ pub struct ServiceError(BoxError);
 const MAX_DEPTH: usize = 64;
 
 impl ServiceError {
-    /// Wraps an error, boxed or not.
+    /// Wraps an error, boxed or not, whose text becomes that of this one.
     pub fn new(error: impl Into<BoxError>) -> Self {
         Self(error.into())
     }

@@ -23,7 +23,8 @@ impl<S: HttpService, H: Host> Client<S, H> {
     /// breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send), up to the beginning of the body.
+    /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
+    /// the call cannot be built. If the body breaks off later, reading it fails.
     ///
     /// ```
     /// # use cometly_tower::{Client, Error, Host, HttpService, cometly_core::Api};

@@ -21,7 +21,7 @@ impl Client {
     ///
     /// There is no time-out for the whole file: its host may be silent for
     /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body does not
-    /// count here.
+    /// count here. A read fails with an [`io::Error`] that holds the [`Error`]; see [`try_read`](FileReader::try_read).
     ///
     /// ```no_run
     /// # use cometly_ureq::{Client, cometly_core::{Api, Download}};
@@ -62,6 +62,7 @@ impl Client {
 }
 
 /// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a read takes.
+/// After an error the next read goes on where the download was, unless the file has changed or is too long.
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -119,7 +120,8 @@ impl FileReader<'_> {
         }
     }
 
-    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
+    /// The download, to read its progress from, also after an error: the bytes so far, and the length of the file once it is
+    /// known.
     pub fn download(&self) -> &Download {
         &self.download
     }

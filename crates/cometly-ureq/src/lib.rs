@@ -74,7 +74,7 @@ use agents::Agents;
 pub type Error = CallError<ureq::Error>;
 
 /// A client that sends calls on ureq and waits for their answers. It holds no key, so one serves any number of [`Api`]s, from
-/// any number of threads; clones share the connection pool.
+/// any number of threads; clones share the connection pool. By default a call has three attempts within 60 s.
 #[derive(Clone)]
 pub struct Client {
     agents: Agents,
@@ -91,7 +91,7 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default.
+    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
@@ -116,12 +116,13 @@ impl Client {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own that came from [`Api::authorize`], as [`send`](Client::send) does with a call. When it
-    /// may have arrived it is sent again only if its method is idempotent (GET, PUT, DELETE); after a 429, or if nothing was
-    /// sent, any method is. A request that did not come from `authorize` gets no key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. A request without an `Authorization` header is sent without the key.
     ///
     /// # Errors
-    /// As [`send`](Client::send).
+    /// As [`send`](Client::send): [`CallError`] if no whole answer came.
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
         self.drive(Operation::from_request(request, api, &self.retry_policy, &self.limits, seed(), Moment::now()))
     }

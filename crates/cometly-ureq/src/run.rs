@@ -12,7 +12,9 @@ impl Client {
     /// error.
     ///
     /// # Errors
-    /// As [`json`](Client::json).
+    /// As [`json`](Client::json): [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built;
+    /// of the kind [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
+    /// [`Decode`](cometly_core::CallErrorKind::Decode) for a success of another form.
     pub fn call<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<E::Output, Error> {
         let reply = self.send(endpoint.call(api))?.into_result()?;
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
@@ -22,7 +24,8 @@ impl Client {
     /// the API's error JSON, as from a proxy, is an error.
     ///
     /// # Errors
-    /// As [`json`](Client::json), for any other answer that is not a success.
+    /// As [`call`](Client::call), but for that 404: [`CallError`](cometly_core::CallError) if no whole answer came, for any
+    /// other answer that is not a success, and for a success of another form.
     pub fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })

@@ -27,7 +27,8 @@ impl Client {
     /// too. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send), up to the beginning of the body.
+    /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
+    /// the call cannot be built. If the body breaks off later, reading it fails.
     ///
     /// ```no_run
     /// # use cometly_ureq::{Client, cometly_core::Api};

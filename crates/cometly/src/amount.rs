@@ -45,7 +45,7 @@ impl Amount {
     /// The amount of this many hundredths: 1250 is 12.50, and -5 is -0.05.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for more than 15 digits.
+    /// [`InvalidRequest`] if `cents` has more than 15 digits.
     pub fn from_cents(cents: i64) -> Result<Self, InvalidRequest> {
         Self::new(cents, 2)
     }

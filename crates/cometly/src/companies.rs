@@ -41,7 +41,8 @@ pub struct ListCompanies {
     query: Query,
 }
 
-/// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between).
+/// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between). Its
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListCompaniesBuilder {
@@ -52,7 +53,7 @@ pub struct ListCompaniesBuilder {
 
 impl ListCompanies {
     /// All companies, whenever they were created. They still come one page at a time: [`Pages`](cometly_core::Pages) gives all
-    /// pages.
+    /// pages. A page has 200 unless [`per_page`](ListCompaniesBuilder::per_page) says otherwise.
     pub fn all() -> ListCompaniesBuilder {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
@@ -83,7 +84,8 @@ impl ListCompaniesBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time that cannot be read, an `end` that is not after `start`, or
+    /// a `per_page` that is not 1 to 5000.
     pub fn build(self) -> Result<ListCompanies, InvalidRequest> {
         let Self { period, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -114,7 +116,7 @@ pub struct GetCompany {
 }
 
 impl GetCompany {
-    /// Asks for the company with this id: a number, or an [`Id`] for a text.
+    /// Asks for the company with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into() }
     }
@@ -133,6 +135,8 @@ impl Endpoint for GetCompany {
 }
 
 /// `PUT /companies/{id}`: changes the name or the domain of a company; what is not set stays. Neither can be removed.
+/// [`build`](UpdateCompanyBuilder::build) fails with [`InvalidRequest`] if neither is set, and for a text that is blank or has
+/// more than 255 characters.
 ///
 /// ```
 /// # use cometly::companies::UpdateCompany;
@@ -146,7 +150,8 @@ pub struct UpdateCompany {
     change: Change,
 }
 
-/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value.
+/// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {
@@ -163,7 +168,8 @@ struct Change {
 }
 
 impl UpdateCompany {
-    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow.
+    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow, else
+    /// [`build`](UpdateCompanyBuilder::build) fails.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
         UpdateCompanyBuilder { id: id.into(), change: Change::default() }
@@ -216,7 +222,8 @@ impl Endpoint for UpdateCompany {
     }
 }
 
-/// `POST /companies/exports`: orders the companies as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
+/// `POST /companies/exports`: orders the companies created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
+/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportCompanies {
     query: Query,
@@ -261,14 +268,15 @@ impl ExportOrder for ExportCompanies {
 }
 
 /// `GET /companies/exports/{id}`: asks once how far an export of companies is.
-/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed.
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
+/// answers 404.
 #[derive(Clone, Debug)]
 pub struct GetCompanyExport {
     id: ExportId,
 }
 
 impl GetCompanyExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

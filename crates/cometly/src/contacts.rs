@@ -46,7 +46,8 @@ row! {
 }
 
 row! {
-    /// A contact with all that [`GetContact`] asked for. The first item of each list is the primary one.
+    /// A contact with all that [`GetContact`] asked for, and the answer to [`CreateContact`] and [`UpdateContact`]. The first
+    /// item of each list is the primary one.
     Contact {
         required: {
             /// The id of the contact.
@@ -91,7 +92,8 @@ pub struct ListContacts {
 }
 
 /// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on). An
-/// `include_…` that is called twice counts once.
+/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a
+/// rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -138,26 +140,30 @@ impl ListContactsBuilder {
         self
     }
 
-    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default.
+    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default. A second call changes
+    /// nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; by default a contact has its primary one only.
+    /// Asks for all email addresses of each contact; by default a contact has its primary one only. A second call changes
+    /// nothing.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
     }
 
-    /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`; they are left out by default.
-    /// They come by their labels if [`include_custom_fields_by_label`](Self::include_custom_fields_by_label) is called too.
+    /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`; they are left out by default. They
+    /// come by their labels if [`include_custom_fields_by_label`](Self::include_custom_fields_by_label) is called too. A second
+    /// call changes nothing.
     pub fn include_custom_fields(mut self) -> Self {
         self.included.add("include_custom_fields", 1);
         self
     }
 
-    /// Asks for the Space's own fields of each contact, by the labels that the Space gave them; they are left out by default.
+    /// Asks for the Space's own fields of each contact, by the labels that the Space gave them; they are left out by default. A
+    /// second call changes nothing.
     pub fn include_custom_fields_by_label(mut self) -> Self {
         self.included.add("use_custom_field_labels", 1);
         self.include_custom_fields()
@@ -166,7 +172,8 @@ impl ListContactsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after
+    /// `start`, or a `per_page` that is not 1 to 5000.
     pub fn build(self) -> Result<ListContacts, InvalidRequest> {
         let Self { period, included, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -201,24 +208,26 @@ pub struct GetContact {
 }
 
 impl GetContact {
-    /// Asks for the contact with this id: a number, or an [`Id`] for a text.
+    /// Asks for the contact with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into(), query: Query::default() }
     }
 
-    /// Asks for the tokens by which Cometly knows the contact's browsers; they are left out by default.
+    /// Asks for the tokens by which Cometly knows the contact's browsers; they are left out by default. A second call changes
+    /// nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.query.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for the contact's events; they are left out by default.
+    /// Asks for the contact's events; they are left out by default. A second call changes nothing.
     pub fn include_events(mut self) -> Self {
         self.query.add("include_events", 1);
         self
     }
 
-    /// Asks for the visits that no ad or other source brought, too; they are left out by default.
+    /// Asks for the visits that no ad or other source brought, too; they are left out by default. A second call changes
+    /// nothing.
     pub fn show_direct_touchpoints(mut self) -> Self {
         self.query.add("hide_direct_touchpoints", 0);
         self
@@ -231,7 +240,7 @@ impl GetContact {
         self
     }
 
-    /// Asks for the pages that the contact's browsers visited; they are left out by default.
+    /// Asks for the pages that the contact's browsers visited; they are left out by default. A second call changes nothing.
     pub fn include_browsing_session_data(mut self) -> Self {
         self.query.add("include_browsing_session_data", 1);
         self
@@ -273,7 +282,8 @@ impl fmt::Debug for CustomFields {
 }
 
 impl CustomFields {
-    /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all.
+    /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all. No
+    /// setter fails: a wrong number or value is an error of the request's `build`.
     pub fn new() -> Self {
         Self::default()
     }
@@ -351,13 +361,15 @@ impl Said {
     }
 }
 
-/// `POST /contacts`: creates a contact. It is not sent again when its answer is lost, since that could make two.
+/// `POST /contacts`: creates a contact with at least one email address; the builder's [`build`](CreateContactBuilder::build)
+/// fails with [`InvalidRequest`] for none, and for a text that is no address or is blank. Whether there is a contact with that
+/// address already is not checked. It is not sent again when its answer is lost, since that could make two.
 ///
 /// ```
 /// # use cometly::contacts::{CreateContact, CustomFields};
 /// let contact = CreateContact::new(["ada@example.com"])
 ///     .names(["Ada Lovelace"])
-///     .custom_fields(CustomFields::new().text(1, "pro"))
+///     .custom_fields(CustomFields::new().text(1, "pro")) // the field `profile_field_1`
 ///     .build()?;
 /// # Ok::<(), cometly::InvalidRequest>(())
 /// ```
@@ -366,7 +378,8 @@ pub struct CreateContact {
     said: Said,
 }
 
-/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value.
+/// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -418,7 +431,8 @@ impl CreateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no address, a blank text, or a
+    /// custom field whose number or value does not fit.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -462,8 +476,8 @@ pub struct UpdateContact {
     said: Said,
 }
 
-/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one
-/// counts; but an empty list stays an error of [`build`](Self::build).
+/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
+/// but an empty list stays an error of [`build`](Self::build), which fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -474,7 +488,8 @@ pub struct UpdateContactBuilder {
 }
 
 impl UpdateContact {
-    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow.
+    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow, else
+    /// [`build`](UpdateContactBuilder::build) fails.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
         let (said, broken) = (Said::default(), Broken::default());
@@ -488,7 +503,8 @@ macro_rules! lists {
             $(
                 #[doc = concat!("Puts these ", $what, " in place of all that the contact has; the first is the primary one.")]
                 ///
-                /// [`build`](Self::build) refuses an empty list and a blank text, and among addresses a text that is none.
+                /// [`build`](Self::build) refuses an empty list and a blank text, and among addresses a text that is none. Of
+                /// several calls for the same list, the last one counts.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
                     self.broken.check(!items.is_empty(), stringify!($field), || {
@@ -523,7 +539,7 @@ impl UpdateContactBuilder {
         self
     }
 
-    /// Sets every one of the Space's own fields of the contact to null, in place of what
+    /// Sets every one of the Space's own fields of the contact to null (a second call changes nothing), in place of what
     /// [`replace_custom_fields`](Self::replace_custom_fields) set before.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
@@ -532,7 +548,8 @@ impl UpdateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken.
+    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an
+    /// empty one, a text that is no address, a blank text, or a custom field whose number or value does not fit.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;
@@ -559,14 +576,15 @@ impl Endpoint for UpdateContact {
     }
 }
 
-/// `POST /contacts/exports`: orders contacts as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
+/// `POST /contacts/exports`: orders the contacts created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
+/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportContacts {
     query: Query,
 }
 
-/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice
-/// counts once.
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice counts
+/// once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {
@@ -592,13 +610,15 @@ impl ExportContacts {
 }
 
 impl ExportContactsBuilder {
-    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default.
+    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default. A second call changes
+    /// nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; by default a contact has its primary one only.
+    /// Asks for all email addresses of each contact; by default a contact has its primary one only. A second call changes
+    /// nothing.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
@@ -607,7 +627,7 @@ impl ExportContactsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time that cannot be read, or an `end` that is not after `start`.
     pub fn build(self) -> Result<ExportContacts, InvalidRequest> {
         let Self { period, included, broken } = self;
         broken.into_result()?;
@@ -637,14 +657,15 @@ impl ExportOrder for ExportContacts {
 }
 
 /// `GET /contacts/exports/{id}`: asks once how far an export of contacts is.
-/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed.
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
+/// answers 404.
 #[derive(Clone, Debug)]
 pub struct GetContactExport {
     id: ExportId,
 }
 
 impl GetContactExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

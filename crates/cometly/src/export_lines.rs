@@ -50,7 +50,7 @@ pub struct ExportLines {
     broken: Option<ExportFileError>,
 }
 
-/// Why the file of an export cannot be read further. The rows before the error are sound.
+/// Why the file of an export cannot be read further. The rows before the error are sound. Each later call fails too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportFileError {

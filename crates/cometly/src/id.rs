@@ -13,7 +13,7 @@ use serde::{
 use crate::InvalidRequest;
 
 /// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and
-/// `"007"` are not.
+/// `"007"` are not. From a number, or from a text by [`new`](Self::new).
 #[derive(Clone)]
 pub struct Id(Repr);
 

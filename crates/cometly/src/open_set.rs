@@ -26,7 +26,7 @@ macro_rules! open_set {
                 Self(name.into())
             }
 
-            /// The name as the API writes it.
+            /// The name as the API writes it; after [`other`](Self::other), the text that was given.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -68,13 +68,13 @@ impl SpaceDate {
         (self.year, self.month, self.day)
     }
 
-    /// The first second of the day, 00:00:00.
+    /// The first second of the day on the Space's clock, 00:00:00.
     #[must_use]
     pub fn start(self) -> SpaceTime {
         SpaceTime { day: self, hour: 0, minute: 0, second: 0 }
     }
 
-    /// The last second of the day, 23:59:59.
+    /// The last second of the day on the Space's clock, 23:59:59.
     #[must_use]
     pub fn end(self) -> SpaceTime {
         SpaceTime { day: self, hour: 23, minute: 59, second: 59 }
@@ -119,13 +119,13 @@ impl SpaceTime {
         }
     }
 
-    /// The day of this time.
+    /// The day of this time, on the Space's calendar.
     #[must_use]
     pub fn day(&self) -> SpaceDate {
         self.day
     }
 
-    /// The hour (0 to 23), the minute and the second (0 to 59).
+    /// The hour (0 to 23), the minute and the second (0 to 59), on the Space's clock.
     #[must_use]
     pub fn time(&self) -> (u8, u8, u8) {
         (self.hour, self.minute, self.second)

@@ -10,7 +10,8 @@ use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call_name::CallName}
 /// The most fields that `Display` names.
 const MAX_SHOWN_FIELDS: usize = 8;
 
-/// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said.
+/// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said. From
+/// [`AuthOutcome::into_result`](crate::AuthOutcome::into_result) and [`CallError::api_error`](crate::CallError::api_error).
 ///
 /// It owns all that it holds, is one pointer wide, and holds no key: a key that the server quotes is masked first. A refusal is
 /// judged by the first 64 KiB of its body, so that a longer body costs no more to read.
@@ -39,7 +40,7 @@ impl ApiError {
         self.0.kind
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; if it is [`Unexpected`](ApiErrorKind::Unexpected) it can be any, also a 2xx.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status

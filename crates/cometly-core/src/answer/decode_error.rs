@@ -77,16 +77,17 @@ impl DecodeError {
         }))
     }
 
-    /// The same error with the reply that could not be read, which [`into_reply`](Self::into_reply) then gives. For authors of
-    /// clients.
+    /// The same error with the reply that could not be read, in place of an earlier one, which [`into_reply`](Self::into_reply)
+    /// then gives. For authors of clients.
     #[must_use]
     pub fn with_reply(mut self, reply: Reply<Bytes>) -> Self {
         self.0.reply = Some(reply);
         self
     }
 
-    /// The reply that could not be read, after a client's `call` or `json` and after [`Reply::decode`]. `None` after
-    /// [`Reply::json`], for a row, and in an error of a flow (a client's `run`).
+    /// The reply that could not be read, after a client's `call` or `json` and after [`Reply::decode`], which take the reply.
+    /// `None` after [`Reply::json`], which leaves it with the caller, for a row of [`Pages::lossy`](crate::Pages::lossy), and
+    /// in an error of a flow (a client's `run`).
     #[must_use]
     pub fn into_reply(self) -> Option<Reply<Bytes>> {
         self.0.reply

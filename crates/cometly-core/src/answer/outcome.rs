@@ -63,7 +63,7 @@ pub enum AuthOutcome<B> {
     Unexpected(UnexpectedCause, ApiError),
 }
 
-/// Why a valid key was not allowed to do something.
+/// Why a valid key was not allowed to do something (403); in [`AuthOutcome::Forbidden`].
 ///
 /// The status alone does not tell; the reason is read from the message, and is `Unspecified` whenever that is not plain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +77,7 @@ pub enum ForbiddenReason {
     Unspecified,
 }
 
-/// What an answer is if it is none of the API's.
+/// What an answer is if it is none of the API's; in [`AuthOutcome::Unexpected`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnexpectedCause {
@@ -102,7 +102,7 @@ pub enum UnexpectedCause {
 #[derive(Clone, Copy, Debug)]
 pub struct Redirected;
 
-/// What an answer says of the key that the call carried.
+/// What an answer says of the key that the call carried; from [`ApiError::key_status`] and [`Reply::key_status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyStatus {
@@ -116,8 +116,8 @@ pub enum KeyStatus {
     Unknown,
 }
 
-/// The kind of an answer that is no success: an [`AuthOutcome`] without its [`ApiError`](crate::ApiError). `Forbidden` and
-/// `Unexpected` keep their reason.
+/// The kind of an answer that is no success, from [`ApiError::kind`]: an [`AuthOutcome`] without its
+/// [`ApiError`](crate::ApiError). `Forbidden` and `Unexpected` keep their reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
@@ -246,7 +246,7 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer: a 2xx for a success, and any for [`Unexpected`](Self::Unexpected).
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -290,7 +290,8 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The same outcome with another type for the body of a success; `map` is not called for an error.
+    /// The same outcome with another type for the body of a success, made by the given function. An error stays as it is, and
+    /// the function is not called.
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> AuthOutcome<C> {
         match self {
             Self::Success(reply) => AuthOutcome::Success(reply.map(map)),

@@ -9,7 +9,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::rate_limit::Wait;
 use crate::{DecodeError, KeyStatus, RateLimit, call_name::CallName};
 
-/// A success of the API: the status, the headers and the body as they came.
+/// A success of the API: the status, the headers and the body as they came; in
+/// [`AuthOutcome::Success`](crate::AuthOutcome::Success).
 #[derive(Clone)]
 pub struct Reply<B> {
     pub(super) status: StatusCode,
@@ -69,7 +70,8 @@ impl<B: AsRef<[u8]>> Reply<B> {
     /// Reads the body as JSON; texts can be borrowed from it.
     ///
     /// # Errors
-    /// [`DecodeError`] says where and what is wrong, and shows no value of the body.
+    /// [`DecodeError`] if the body is not the JSON of a `T`: it says where and what is wrong, and shows no value of the body.
+    /// The reply stays with the caller.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, http};
@@ -87,7 +89,7 @@ impl<B: AsRef<[u8]>> Reply<B> {
 }
 
 impl<B> Reply<B> {
-    /// The same reply with another type for its body; `map` is called once.
+    /// The same reply with another type for its body, made by the given function, which is called once.
     #[must_use]
     pub fn map<C>(self, map: impl FnOnce(B) -> C) -> Reply<C> {
         let Self { status, headers, attempts, call, body } = self;
@@ -122,7 +124,7 @@ impl Reply<Bytes> {
     /// Reads the body as JSON into a type that owns its texts.
     ///
     /// # Errors
-    /// [`DecodeError`], as from [`json`](Self::json); its [`into_reply`](DecodeError::into_reply) gives the reply back.
+    /// [`DecodeError`] if the body is not the JSON of a `T`; its [`into_reply`](DecodeError::into_reply) gives the reply back.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, bytes::Bytes, http};

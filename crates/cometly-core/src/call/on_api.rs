@@ -48,17 +48,20 @@ pub(super) fn check_method(method: &Method) -> Result<(), RequestError> {
 }
 
 impl Api {
-    /// A GET call on `path`, which is described at [`request`](Api::request).
+    /// A GET call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
+    /// sent before a client sends it, and a path of another form is an error then.
     pub fn get(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::GET, path)
     }
 
-    /// A POST call on `path`, which is described at [`request`](Api::request).
+    /// A POST call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
+    /// sent before a client sends it, and a path of another form is an error then.
     pub fn post(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::POST, path)
     }
 
-    /// A PUT call on `path`, which is described at [`request`](Api::request).
+    /// A PUT call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
+    /// sent before a client sends it, and a path of another form is an error then.
     pub fn put(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::PUT, path)
     }
@@ -68,8 +71,9 @@ impl Api {
     /// [`Call::segment`] and [`Call::query`], never into the path.
     ///
     /// # Errors
-    /// When built or sent, so that calls can be written in one line: [`RequestError::Method`], [`RequestError::Path`],
-    /// [`RequestError::PathIsUrl`], [`RequestError::PathHasQuery`], [`RequestError::PathHasBase`].
+    /// When built or sent, so that calls can be written in one line: [`RequestError::Method`] for another method;
+    /// [`RequestError::Path`], [`RequestError::PathIsUrl`], [`RequestError::PathHasQuery`], [`RequestError::PathHasBase`] for a
+    /// path that is no plain template.
     pub fn request(&self, method: Method, path: impl Into<Cow<'static, str>>) -> Call {
         Call::new(self.clone(), method, path.into())
     }

@@ -73,7 +73,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
     /// [`next`](Self::next) if the flow is to go on then.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// As [`next`](Self::next): the [`CallError`] of a call that failed, or of the kind [`Flow`](crate::CallErrorKind::Flow)
+    /// for an error of the flow itself.
     pub async fn end(mut self) -> Result<F::Output, CallError<C::Source>> {
         while self.next().await?.is_some() {}
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
@@ -115,7 +116,7 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         })
     }
 
-    /// The flow, to read from it how far it is.
+    /// The flow, to read from it how far it is, also after an error.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }

@@ -16,7 +16,7 @@ pub trait BlockingClient {
     /// Sends a call, with all its attempts, and gives its outcome.
     ///
     /// # Errors
-    /// [`CallError`] if there was no answer.
+    /// [`CallError`] if there was no whole answer, or the call cannot be built. An answer that is no success is no error here.
     fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, CallError<Self::Source>>;
 
     /// The current time of the client's clock.
@@ -102,13 +102,14 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
     /// [`try_next`](Self::try_next) if the flow is to go on then.
     ///
     /// # Errors
-    /// As [`try_next`](Self::try_next).
+    /// As [`try_next`](Self::try_next): the [`CallError`] of a call that failed, or of the kind
+    /// [`Flow`](crate::CallErrorKind::Flow) for an error of the flow itself.
     pub fn end(mut self) -> Result<F::Output, CallError<C::Source>> {
         while self.try_next()?.is_some() {}
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The flow, to read from it how far it is.
+    /// The flow, to read from it how far it is, also after an error.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }

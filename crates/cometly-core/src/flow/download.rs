@@ -16,10 +16,10 @@ use crate::{
 /// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read. They are
 /// those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
 ///
-/// The file is on another host, by a URL that is valid for 15 minutes. So its requests carry **no key**, go to `https` only (or
-/// to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no redirect. A download that
-/// broke off is resumed by `Range`, and only if the file is the same (`If-Range`); once the URL has expired, the API is asked
-/// for a fresh one.
+/// The file is on another host, by a URL that is valid for 15 minutes, until [`Export::expires_at`]. So its requests carry **no
+/// key**, go to `https` only (or to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must
+/// follow no redirect. A download that broke off is resumed by `Range`, and only if the file is the same (`If-Range`); once the
+/// URL has expired, the API is asked for a fresh one.
 ///
 /// ```text
 ///          ┌─── Renew ◄── the URL has expired
@@ -97,7 +97,7 @@ enum State {
     Changed,
 }
 
-/// What a [`Download`] wants its driver to do next.
+/// What a [`Download`] wants its driver to do next; from [`Download::next`].
 #[derive(Debug)]
 #[must_use = "a download goes on only if its step is done"]
 pub enum Fetch {
@@ -129,7 +129,8 @@ impl Download {
     /// A download of the file of a completed export; `E` is the type of its order, which knows how to ask for a fresh URL.
     ///
     /// # Errors
-    /// [`FlowError::NoDownloadUrl`] if the export is not completed, [`FlowError::Url`] if the URL may not be fetched.
+    /// [`FlowError::NoDownloadUrl`] if the export is not completed or has no URL, [`FlowError::Url`] if the URL may not be
+    /// fetched.
     pub fn of<E: ExportOrder>(export: &Export, api: &Api) -> Result<Self, FlowError> {
         let (url, origin) = read_url(export, api.base_url())?;
         Ok(Self {

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
 use crate::{Api, ApiErrorKind, Call, Moment, Reply, clock::Clock};
 
-/// An [`Endpoint`] that orders an export, and the call that asks how far that export is.
+/// An [`Endpoint`] that orders an export, and the call that asks how far that export is; an [`ExportJob`] drives both.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
-    /// The call that asks how far the export with this id is; its answer is read as an [`Export`].
+    /// The call that asks how far the export with this id is; its answer is read as an [`Export`]. What is wrong with it is an
+    /// error when it is sent.
     fn status_call(api: &Api, id: &ExportId) -> Call;
 }
 
@@ -91,8 +92,9 @@ impl fmt::Debug for ExportStatus {
     }
 }
 
-/// The URL of an export's file, which Cometly keeps valid for 15 minutes. It opens the file without a key, so `Debug` does not
-/// show it. It is not checked here; [`Download::of`](crate::Download::of) does that.
+/// The URL of an export's file, which Cometly keeps valid for 15 minutes, until [`Export::expires_at`]; asking for the status
+/// again gives a fresh one. It opens the file without a key, so `Debug` does not show it. It is not checked here;
+/// [`Download::of`](crate::Download::of) does that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Box<str>);
 
@@ -116,7 +118,8 @@ impl fmt::Debug for DownloadUrl {
     }
 }
 
-/// The API's answer to the order of an export.
+/// The API's answer to the order of an export. An answer without an [`ExportId`] or a status is no such answer, and an error of
+/// the kind [`Decode`](crate::CallErrorKind::Decode).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportOrdered {
@@ -127,7 +130,8 @@ pub struct ExportOrdered {
 }
 
 /// An export as the API tells it: its id, its [status](ExportStatus) (queued, processing, completed or failed) and, once it is
-/// completed, the URL of its file, which expires after 15 minutes.
+/// completed, the URL of its file. The URL is valid for 15 minutes, until `expires_at`; asking for the status again gives a
+/// fresh one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {

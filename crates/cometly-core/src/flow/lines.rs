@@ -44,7 +44,7 @@ pub struct Lines {
     position: u64,
 }
 
-/// A line is longer than [`Lines`] allows. No line after it is given.
+/// A line is longer than [`Lines`] allows, 1 MiB by default; from [`Lines::next_line`]. No line after it is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LineTooLong {
     line: u64,
@@ -73,7 +73,8 @@ impl fmt::Display for LineTooLong {
 
 impl std::error::Error for LineTooLong {}
 
-/// A line that is not the row that was expected: its number, and what is wrong and where. It shows no value of the line.
+/// A line that is not the row that was expected, from [`Lines::next_row`]: its number, and what is wrong and where. It shows no
+/// value of the line.
 pub struct RowError {
     line: u64,
     error: DecodeError,
@@ -108,7 +109,7 @@ impl fmt::Display for RowError {
 impl std::error::Error for RowError {}
 
 impl Lines {
-    /// The longest line that [`Lines::new`] allows: 1 MiB.
+    /// The longest line that [`Lines::new`] allows: 1 MiB. A longer one is [`LineTooLong`].
     pub const MAX_LEN: usize = 1 << 20;
 
     /// Begins, for lines of at most [`MAX_LEN`](Lines::MAX_LEN), 1 MiB. Nothing is read before the first [`push`](Lines::push).
@@ -124,8 +125,9 @@ impl Lines {
     }
 
     /// Adds a piece of the decompressed file, of any length; it may begin and end within a line. Take all its lines with
-    /// [`next_line`](Lines::next_line) before the next piece: lines that were not taken are kept in memory. A line that is
-    /// too long is an error of `next_line`.
+    /// [`next_line`](Lines::next_line) before the next piece: lines that were not taken are kept in memory. It cannot fail: a
+    /// line of more than [`MAX_LEN`](Lines::MAX_LEN) (1 MiB) or [`with_max_len`](Lines::with_max_len) is an error of
+    /// `next_line`. After the last piece, call [`finish`](Lines::finish).
     pub fn push(&mut self, piece: &[u8]) {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.searched = self.searched.saturating_sub(self.start);
@@ -144,7 +146,7 @@ impl Lines {
     /// Whether [`next_line`](Lines::next_line) has a line to give; false if it needs another piece, or if all lines were given.
     ///
     /// # Errors
-    /// [`LineTooLong`], and so does every later call.
+    /// [`LineTooLong`] if the line is longer than allowed, 1 MiB by default; every later call fails in the same way.
     pub fn has_line(&mut self) -> Result<bool, LineTooLong> {
         while self.found.is_none() {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
@@ -187,7 +189,7 @@ impl Lines {
     /// needs no line break once `finish` was called.
     ///
     /// # Errors
-    /// [`LineTooLong`], and so does every later call.
+    /// [`LineTooLong`] if the line is longer than allowed, 1 MiB by default; every later call fails in the same way.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
         self.has_line()?;
         let Some((end, behind)) = self.found else { return Ok(None) };
@@ -201,7 +203,7 @@ impl Lines {
     /// the only row that is lost: the next call gives the row after it.
     ///
     /// # Errors
-    /// [`LineTooLong`], and so does every later call.
+    /// [`LineTooLong`] if the line is longer than allowed, 1 MiB by default; every later call fails in the same way.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, LineTooLong> {
         let number = self.given.saturating_add(1);
         let Some(line) = self.next_line()? else { return Ok(None) };

@@ -36,10 +36,11 @@ pub struct InvalidCursor {
 debug_as_display!(InvalidCursor);
 
 impl Cursor {
-    /// The longest cursor: 2048 bytes. Percent-encoded it is up to three times as long, and still fits a request.
+    /// The longest cursor: 2048 bytes. Percent-encoded it is up to three times as long, and still fits a request. A longer one
+    /// of the server is [`FlowError::CursorTooLong`], a longer text [`InvalidCursor`].
     pub const MAX_LEN: usize = MAX_CURSOR_LEN;
 
-    /// The cursor as text.
+    /// The cursor as text, 1 to 2048 bytes, as the server gave it. It can hold what a row holds.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -72,8 +73,8 @@ impl fmt::Debug for Cursor {
 
 /// One page of a list: its rows, and where the next one begins.
 ///
-/// Reads what Cometly's cursor pagination gives: `data`, `next_cursor` and `prev_cursor`. `next_page_url` is not read:
-/// the key goes where the base URL says, whatever an answer says.
+/// Reads what Cometly's cursor pagination gives: `data`, without which it is no page, `next_cursor` and `prev_cursor`.
+/// `next_page_url` is not read: the key goes where the base URL says, whatever an answer says.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     rows: Vec<T>,
@@ -102,13 +103,13 @@ impl<T> Page<T> {
         Self { rows, next: next.map_or(NextPage::None, NextPage::At), is_first: false }
     }
 
-    /// The rows of the page, in the server's order.
+    /// The rows of the page, in the server's order; empty if it has none.
     #[must_use]
     pub fn rows(&self) -> &[T] {
         &self.rows
     }
 
-    /// The rows of the page by value, in the server's order.
+    /// The rows of the page by value, in the server's order; empty if it has none.
     #[must_use]
     pub fn into_rows(self) -> Vec<T> {
         self.rows
@@ -223,7 +224,7 @@ pub struct Pages<E: Endpoint> {
     pending: Option<E::Output>,
 }
 
-/// How a list ended without an error.
+/// How a list ended without an error: the output of [`Pages`] and [`Rows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PagesEnd {
@@ -311,14 +312,16 @@ impl<E, T> Pages<E>
 where
     E: Endpoint<Output = Page<T>>,
 {
-    /// The list of `endpoint`, from its first page.
+    /// The list of `endpoint`, from its first page. Nothing is sent before it is run.
     #[must_use]
     pub fn of(endpoint: E) -> Self {
         Self { endpoint, place: Place::default(), pending: None }
     }
 
     /// The list of `endpoint`, from the page at `cursor` on, which [`cursor`](Pages::cursor) gave to an earlier run, mostly in
-    /// another process. The endpoint must make the same call as then, with the same filters.
+    /// another process: the first page that was not given, or again the last one if that run [was at its
+    /// end](Pages::is_at_end). The endpoint must make the same call with the same filters, which is not checked. If the server
+    /// cannot read the cursor and begins anew, the flow fails with [`FlowError::BackAtFirstPage`].
     #[must_use]
     pub fn resume(endpoint: E, cursor: Cursor) -> Self {
         let seen = HashSet::from([number_of(cursor.as_str().as_bytes())]);
@@ -334,14 +337,16 @@ where
         self
     }
 
-    /// The same list as a flow that gives row by row instead of page by page. It still asks for whole pages.
+    /// The same list as a flow that gives row by row, in the server's order, instead of page by page. It still asks for whole
+    /// pages.
     #[must_use]
     pub fn rows(self) -> Rows<E> {
         Rows { start: self.place.cursor.clone(), pages: self, page: None, taken: 0, skip: 0 }
     }
 
     /// The same list with each row as a `Result`: a row that cannot be read is an error of its own and costs no other row. It
-    /// reads each answer as a [`Page`], whatever [`Endpoint::read`] would do.
+    /// reads each answer as a [`Page`], whatever [`Endpoint::read`] would do. A page that cannot be read is an error of the
+    /// flow.
     #[must_use]
     pub fn lossy(self) -> Pages<Lossy<E>>
     where
@@ -351,7 +356,8 @@ where
         Pages { endpoint: Lossy(endpoint), place, pending: None }
     }
 
-    /// The same list row by row, each row as a `Result`: [`lossy`](Pages::lossy) and [`rows`](Pages::rows) together.
+    /// The same list row by row, each row as a `Result`: a row that cannot be read is an `Err` and costs no other row. As
+    /// [`lossy`](Pages::lossy) and [`rows`](Pages::rows) together. A page that cannot be read is an error of the flow.
     #[must_use]
     pub fn rows_lossy(self) -> Rows<Lossy<E>>
     where

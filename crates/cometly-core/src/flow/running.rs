@@ -21,7 +21,7 @@ pub struct Running<F: Flow> {
 }
 
 impl<F: Flow> Running<F> {
-    /// Puts a flow under way, without a limit of time.
+    /// Puts a flow under way, without a limit of time; nothing is sent by it.
     #[must_use]
     pub fn new(flow: F) -> Self {
         Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }

@@ -32,7 +32,7 @@ impl Attempt {
         request
     }
 
-    /// The URL to send the request to.
+    /// The URL to send the request to, with its query.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         self.state.prototype.uri()
@@ -63,7 +63,8 @@ impl Attempt {
         self.state.reason
     }
 
-    /// Whether to send on a new connection: the attempt before failed, and a kept connection may have been the reason.
+    /// Whether to send on a new connection: the attempt before failed, and a kept connection may have been the reason. False
+    /// for the first attempt.
     #[must_use]
     pub fn needs_fresh_connection(&self) -> bool {
         self.state.needs_fresh_connection

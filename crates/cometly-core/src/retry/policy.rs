@@ -95,21 +95,21 @@ impl RetryPolicy {
         policy
     }
 
-    /// The most attempts, the first included; 3 by default. 0 counts as 1.
+    /// The most attempts, the first included; 3 by default. 0 counts as 1. A second call replaces it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.rules.max_attempts = attempts.max(1);
         self
     }
 
     /// The longest wait after the first failed attempt, from below which the wait is drawn; it doubles with each further one.
-    /// 500 ms by default; less than 1 ms counts as 1 ms.
+    /// 500 ms by default; less than 1 ms counts as 1 ms. A second call replaces it.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.rules.initial_backoff = backoff.max(SHORTEST);
         self
     }
 
     /// The bound that the doubled backoff does not exceed; 20 s by default, 60 s for [`within`](RetryPolicy::within). Less than
-    /// 1 ms counts as 1 ms.
+    /// 1 ms counts as 1 ms. A second call replaces it.
     pub fn max_backoff(mut self, backoff: Duration) -> Self {
         self.rules.max_backoff = backoff.max(SHORTEST);
         self
@@ -117,20 +117,21 @@ impl RetryPolicy {
 
     /// The longest wait that is accepted, be it asked for by the server (`Retry-After`) or by a [`Pacer`](crate::Pacer); 60 s
     /// by default, the whole time for [`within`](RetryPolicy::within). A longer one ends the call at once: with the answer
-    /// after a 429, with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced) by the pacer.
+    /// after a 429, with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced) by the pacer. A second call replaces it.
     pub fn max_retry_after(mut self, longest: Duration) -> Self {
         self.rules.max_retry_after = longest;
         self
     }
 
-    /// Whether an idempotent call is sent again after 502, 503 or 504; true by default.
+    /// Whether an idempotent call is sent again after 502, 503 or 504; true by default. A second call replaces it.
     pub fn retry_server_errors(mut self, retry: bool) -> Self {
         self.rules.retry_server_errors = retry;
         self
     }
 
     /// How long the whole call may take, all attempts and waits included; 60 s by default. Zero fails every call before it is
-    /// sent. The client's own time-out, if it has one, comes first, unless this policy is the call's.
+    /// sent. The client's own time-out, if it has one, comes first, unless this policy is the call's. A second call replaces
+    /// it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = Some(timeout);
         self
@@ -138,7 +139,8 @@ impl RetryPolicy {
 
     /// The budget that pays for retries after failures, to be shared with other policies: a retry takes what ten calls bring
     /// in, whatever they are answered. Without enough left, a failure ends the call; with [`within`](Self::within) it only
-    /// waits longer. By default each new policy has a budget of its own with a reserve of 10 retries, which its clones share.
+    /// waits longer. By default each new policy has a budget of its own with a reserve of 10 retries, which its clones share. A
+    /// second call replaces it.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
         self

@@ -15,7 +15,8 @@ const MAX_FAULTS: usize = 256;
 /// What [`Target::Lists`] strikes.
 const LISTS: [&str; 3] = ["/events", "/contacts", "/companies"];
 
-/// The id of a fault that was switched on, for [`Emulator::remove_fault`](crate::Emulator::remove_fault).
+/// The id of a fault that was switched on, for [`Emulator::remove_fault`](crate::Emulator::remove_fault). No two faults of an
+/// emulator have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FaultId(u64);
 

@@ -13,9 +13,10 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 /// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the methods,
 /// and switched on by [`Emulator::inject`](crate::Emulator::inject).
 ///
-/// By default it strikes every call to the API until it is switched off. A fault either answers in place of the backend, so
-/// that the call is not carried out, or spoils the answer to a call that was; [`carried_out`](Self::carried_out) says which it
-/// is.
+/// By default it strikes every call that it can strike until it is switched off: every call to the API, or, where its
+/// constructor says so, only calls that list something, orders of an export, or downloads. Of several, the oldest one that
+/// applies strikes alone. It either answers in place of the backend, so that the call is not carried out, or spoils the answer
+/// to a call that was: its constructor says which, and [`carried_out`](Self::carried_out) changes it where that is possible.
 ///
 /// ```
 /// use cometly_emulator::{Emulator, Fault};
@@ -108,7 +109,7 @@ impl Fault {
     }
 
     /// Answers as you say, with any status from 200 to 599 (500 for any other number), without a body and with no header but
-    /// those that [`header`](Self::header) and [`body`](Self::body) add. No key is asked for, and the path may be one that
+    /// `Date`, `Content-Length` and those that [`header`](Self::header) adds. No key is asked for, and the path may be one that
     /// the emulator does not serve. By default it strikes every call until it is switched off, and [none is carried
     /// out](Self::carried_out).
     ///
@@ -150,8 +151,8 @@ impl Fault {
         self
     }
 
-    /// Answers 401, as for an unknown key. By default it strikes every call until it is switched off, and [none is carried
-    /// out](Self::carried_out).
+    /// Answers 401, as for an unknown key, whatever key the call has. By default it strikes every call until it is switched
+    /// off, and [none is carried out](Self::carried_out).
     pub fn unauthenticated() -> Self {
         Self::instead(Kind::Unauthenticated)
     }
@@ -163,14 +164,16 @@ impl Fault {
         Self::instead(Kind::RevokedKey)
     }
 
-    /// Answers 403, `This action is unauthorized.`, with rate headers where there is a limit. By default it strikes every
-    /// call until it is switched off, and none is carried out.
+    /// Answers 403, `This action is unauthorized.`, with rate headers where there is a limit; the call counts against the limit
+    /// and is not carried out. What the backend refuses before that stays as it is: 401 for an unknown key, 404 for an unknown
+    /// path, 429 beyond the limit. By default it strikes every call until it is switched off.
     pub fn forbidden() -> Self {
         Self::instead(Kind::Forbidden)
     }
 
-    /// Answers 403, `Your subscription is inactive.`, with rate headers where there is a limit. By default it strikes every
-    /// call until it is switched off, and none is carried out.
+    /// Answers 403, `Your subscription is inactive.`, with rate headers where there is a limit; the call counts against the
+    /// limit and is not carried out. What the backend refuses before that stays as it is: 401 for an unknown key, 404 for an
+    /// unknown path, 429 beyond the limit. By default it strikes every call until it is switched off.
     pub fn inactive_subscription() -> Self {
         Self::instead(Kind::InactiveSubscription)
     }
@@ -305,8 +308,8 @@ impl Fault {
         Self::spoiled(Kind::IgnoredRange)
     }
 
-    /// Carries the call out, and sends its answer this much later, ten minutes at most. By default it strikes every call
-    /// until it is switched off.
+    /// Carries the call out as always, and sends its answer this much later, ten minutes at most. By default it strikes every
+    /// call until it is switched off.
     pub fn slow(pause: Duration) -> Self {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }
@@ -347,27 +350,30 @@ impl Fault {
         Self::instead(Kind::Silence)
     }
 
-    /// Strikes only calls with this HTTP method, in upper case; by default those with any method. A second call replaces it.
+    /// Strikes only calls with this HTTP method, in upper case (none for another spelling); by default those with any method. A
+    /// second call replaces it.
     pub fn for_method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
         self
     }
 
     /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
-    /// `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads are those of their URLs, such
-    /// as `/exports/events/{id}`. A second call replaces it.
+    /// `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads are those of their URLs, such as
+    /// `/exports/events/{id}`. A second call replaces it.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// Spares the first `calls` calls that it could strike; 0 by default. A second call replaces the number.
+    /// Spares the first `calls` calls that it could strike, by its method and path; 0 by default. A second call replaces the
+    /// number.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
         self
     }
 
-    /// Strikes at most `times` calls, and is switched off then; by default without end. A second call replaces the number.
+    /// Strikes at most `times` calls, and is switched off then; 0 strikes none, and by default there is no end. A second call
+    /// replaces the number.
     pub fn up_to_n_times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self

@@ -9,8 +9,10 @@ use super::Client;
 use crate::Error;
 
 impl Client {
-    /// Reads the file of an export, piece by piece; what [`download`](crate::Client::download) of the async client says of it
-    /// holds here too.
+    /// Reads the file of an export, piece by piece and still gzipped. Nothing is sent before the first read; a download that
+    /// breaks off is resumed, and an expired URL replaced by a fresh one from the API. The host may be silent for
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the whole file has no time-out. A
+    /// read fails with an [`io::Error`] that holds the [`Error`]; see [`try_read`](FileReader::try_read).
     ///
     /// ```no_run
     /// # use cometly_isahc::{blocking::Client, cometly_core::{Api, Download}};
@@ -25,6 +27,7 @@ impl Client {
 }
 
 /// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a read takes.
+/// After an error the next read goes on where the download was, unless the file has changed or is too long.
 #[derive(Debug)]
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
@@ -46,7 +49,8 @@ impl FileReader<'_> {
         block_on(self.reader.read(buffer))
     }
 
-    /// The download, to read its progress from: the bytes so far, and the length of the file once it is known.
+    /// The download, to read its progress from, also after an error: the bytes so far, and the length of the file once it is
+    /// known.
     pub fn download(&self) -> &Download {
         self.reader.download()
     }

@@ -9,11 +9,13 @@ use super::Client;
 use crate::Error;
 
 impl Client {
-    /// Sends a call and gives the body of a success in pieces as they come in; what [`stream`](crate::Client::stream) of the
-    /// async client says of its time-outs and limits holds here too.
+    /// Sends a call and gives the body of a success in pieces as they come in; any other answer is read to its end first. Each
+    /// piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the largest size of
+    /// a body holds. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
-    /// As [`send`](Client::send), up to the beginning of the body.
+    /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
+    /// the call cannot be built. If the body breaks off later, reading it fails.
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
         let client = self.client.clone();
         let outcome = self.wait(async move { client.stream(call).await })?;

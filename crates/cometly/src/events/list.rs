@@ -28,21 +28,23 @@ pub struct ListEvents {
     query: Query,
 }
 
-/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it.
+/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it. It
+/// takes the same filters as [`ListEvents`]. It is not sent again when its answer is lost, since the export may have been
+/// ordered.
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
 }
 
 /// `GET /events/exports/{id}`: asks once how far an export of events is. [`ExportJob::resume`](cometly_core::ExportJob::resume)
-/// asks until it is completed.
+/// asks until it is completed. If there is no such export, the API answers 404.
 #[derive(Clone, Debug)]
 pub struct GetEventExport {
     id: ExportId,
 }
 
 /// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
-/// replaces the value.
+/// replaces the value. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -52,7 +54,8 @@ pub struct ListEventsBuilder {
     broken: Broken,
 }
 
-/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value.
+/// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value. Its
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
@@ -185,7 +188,9 @@ impl ListEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after
+    /// `start`, a list that is empty, too long or has an item twice, `touchpoints` without sources, or a `per_page` that is not
+    /// 1 to 4000.
     pub fn build(self) -> Result<ListEvents, InvalidRequest> {
         let Self { period, filter, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -225,7 +230,8 @@ impl ExportEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty, too long or has an
+    /// item twice, or `touchpoints` without sources.
     pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
         let Self { day, filter, mut broken } = self;
         let mut query = Query::default();
@@ -257,7 +263,7 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// Asks for the export with this id.
+    /// Asks once for the export with this id; the API answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

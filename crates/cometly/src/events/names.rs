@@ -173,7 +173,8 @@ open_set! {
     LAST_TOUCH_SOURCE_SPECIFIC = "last_touch_source_specific",
 }
 
-/// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them.
+/// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them. From [`days`](Self::days),
+/// which refuses any other number, [`LIFETIME`](Self::LIFETIME) or [`other`](Self::other).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributionWindow(u16);
 
@@ -197,12 +198,13 @@ impl AttributionWindow {
     }
 
     /// A window of any other number of days, such as one that is newer than this crate. It is not checked and is sent as it is.
+    /// 0 is [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn other(days: u16) -> Self {
         Self(days)
     }
 
-    /// The days of the window; 0 for [`LIFETIME`](Self::LIFETIME).
+    /// The days of the window, as they are sent; 0 for [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn as_days(self) -> u16 {
         self.0
@@ -252,7 +254,8 @@ open_set! {
     ORDER_NAME = "order_name",
     /// The column `is_upsell`.
     IS_UPSELL = "is_upsell",
-    /// The column `touchpoints`: the visits before the event. It needs [`sources`](super::ListEventsBuilder::sources).
+    /// The column `touchpoints`: the visits before the event. [`build`](super::ListEventsBuilder::build) refuses it without
+    /// [`sources`](super::ListEventsBuilder::sources).
     TOUCHPOINTS = "touchpoints",
 }
 

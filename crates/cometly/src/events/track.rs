@@ -12,6 +12,8 @@ use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
 ///
 /// It carries an idempotency key: Cometly handles events with the same key once, so a client sends the event again by itself
 /// when its answer is lost. Take for the key what names the event in your own system: the order, the booking.
+/// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for a key or a field of a wrong form, and if no
+/// identification of the person is left.
 ///
 /// ```
 /// # use cometly::{Amount, events::{EventName, Identity, TrackEvent}};
@@ -30,7 +32,8 @@ pub struct TrackEvent {
 
 /// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
 /// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A setter that is called twice replaces the value, and a
-/// text that is blank counts as left out.
+/// text that is blank counts as left out. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule
+/// is broken.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -46,19 +49,21 @@ pub struct TrackEventBuilder {
 pub struct Identity(Vec<(&'static str, String)>);
 
 impl Identity {
-    /// The person with this email address. [`build`](TrackEventBuilder::build) refuses a text that is none; a blank one
-    /// counts as left out.
+    /// The person with this email address: one `@`, no white space within, and no dot asked for in the host.
+    /// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for any other text. A blank one counts as left out:
+    /// `build` then fails unless the event has another identification.
     pub fn email(email: impl Into<String>) -> Self {
         Self(vec![("email", email.into())])
     }
 
-    /// The person whose browser got this token from Cometly's script. A blank one counts as left out.
+    /// The person whose browser got this token from Cometly's script; its form is not checked. A blank one counts as left out:
+    /// [`build`](TrackEventBuilder::build) then fails unless the event has another identification.
     pub fn comet_token(token: impl Into<String>) -> Self {
         Self(vec![("comet_token", token.into())])
     }
 
     /// The person with this browser fingerprint, a text of your own, and the IP address that it came from: neither identifies
-    /// alone. [`build`](TrackEventBuilder::build) refuses a fingerprint that is blank.
+    /// alone. [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for a fingerprint that is blank.
     pub fn fingerprint(fingerprint: impl Into<String>, ip: IpAddr) -> Self {
         Self(vec![("fingerprint", fingerprint.into()), ("ip", ip.to_string())])
     }
@@ -66,8 +71,8 @@ impl Identity {
 
 /// The key of an event: Cometly handles events with the same key once. 1 to 255 characters.
 ///
-/// The backend removes white space and some invisible characters at both ends, so that two keys could become one; a key with
-/// such a character at an end is refused.
+/// The backend removes white space and some invisible characters at both ends, so that two keys could become one;
+/// [`new`](Self::new) and [`FromStr`] refuse a key with such a character at an end.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -86,7 +91,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as text.
+    /// The key as text, 1 to 255 characters, as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -131,9 +136,9 @@ impl fmt::Debug for IdempotencyKey {
 
 /// When an event happened: a moment, or a time on a wall clock.
 ///
-/// From text ([`FromStr`]) it is ISO 8601, or the digits of seconds since 1970. A time without an offset is read on the
-/// backend's clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens,
-/// `20261124`, is refused: the backend would read it as seconds of 1970.
+/// From text ([`FromStr`], which fails with [`InvalidRequest`] for any other) it is ISO 8601, or the digits of seconds since
+/// 1970. A time without an offset is read on the backend's clock; that it is the Space's is likely and not documented, so a
+/// moment is better. A date without hyphens, `20261124`, is refused: the backend would read it as seconds of 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventTime(Value);
 
@@ -220,7 +225,7 @@ macro_rules! texts {
 
 impl TrackEvent {
     /// An event: what happened, who did it, and the key by which Cometly counts it once. [`build`](TrackEventBuilder::build)
-    /// reports a key that is refused.
+    /// reports a key that is refused. It also refuses [`EventName::UPSELL_PURCHASE`], which only lists have.
     #[expect(clippy::new_ret_no_self, reason = "the event is made by the builder's `build`")]
     pub fn new<K>(name: EventName, who: Identity, key: K) -> TrackEventBuilder
     where
@@ -231,7 +236,8 @@ impl TrackEvent {
     }
 
     /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked
-    /// already. A later [`field`](TrackEventBuilder::field) may add one.
+    /// already. A later [`field`](TrackEventBuilder::field) may add one. [`build`](TrackEventBuilder::build) refuses
+    /// [`EventName::UPSELL_PURCHASE`], which only lists have.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
@@ -285,7 +291,7 @@ impl TrackEvent {
 }
 
 impl TrackEventBuilder {
-    /// Identifies the person in a further way. One of the same kind as before replaces it.
+    /// Identifies the person in a further way, beside the others. One of the same kind as before replaces it.
     pub fn also(mut self, who: Identity) -> Self {
         for (field, value) in who.0 {
             self.fields.set(field, Value::String(value));
@@ -294,41 +300,44 @@ impl TrackEventBuilder {
     }
 
     texts! {
-        /// The person's whole name.
+        /// The person's whole name. Blank counts as left out; a second call replaces it.
         full_name
-        /// The person's first name.
+        /// The person's first name. Blank counts as left out; a second call replaces it.
         first_name
-        /// The person's last name.
+        /// The person's last name. Blank counts as left out; a second call replaces it.
         last_name
-        /// The person's phone number with its country code: `+49 30 1234567`. Its form is not checked.
+        /// The person's phone number with its country code: `+49 30 1234567`. Its form is not checked. Blank counts as left
+        /// out; a second call replaces it.
         phone
-        /// The `User-Agent` of the person's browser.
+        /// The `User-Agent` of the person's browser. Blank counts as left out; a second call replaces it.
         user_agent
-        /// The URL of the page where the event happened. Its form is not checked.
+        /// The URL of the page where the event happened. Its form is not checked. Blank counts as left out; a second call
+        /// replaces it.
         url
-        /// The id of the order in the shop; Cometly uses it to count an order once.
+        /// The id of the order in the shop; Cometly uses it to count an order once. Blank counts as left out; a second call
+        /// replaces it.
         order_id
-        /// The name of the order in the shop.
+        /// The name of the order in the shop. Blank counts as left out; a second call replaces it.
         order_name
-        /// The shop's token of the checkout.
+        /// The shop's token of the checkout. Blank counts as left out; a second call replaces it.
         checkout_token
-        /// An id that the sales of one upsell have in common.
+        /// An id that the sales of one upsell have in common. Blank counts as left out; a second call replaces it.
         upsell_common_id
-        /// An id of your own for the event.
+        /// An id of your own for the event. Blank counts as left out; a second call replaces it.
         tracking_id
-        /// The source of the visit, for the field `comet_source`.
+        /// The source of the visit, for the field `comet_source`. Blank counts as left out; a second call replaces it.
         comet_source
-        /// The network of the ad.
+        /// The network of the ad. Blank counts as left out; a second call replaces it.
         comet_network
-        /// The campaign of the ad.
+        /// The campaign of the ad. Blank counts as left out; a second call replaces it.
         comet_campaign
-        /// The ad group of the ad.
+        /// The ad group of the ad. Blank counts as left out; a second call replaces it.
         comet_ad_group
-        /// The id of the ad.
+        /// The id of the ad. Blank counts as left out; a second call replaces it.
         comet_ad_id
-        /// The keyword that the ad was shown for.
+        /// The keyword that the ad was shown for. Blank counts as left out; a second call replaces it.
         comet_keyword
-        /// The kind of the ad.
+        /// The kind of the ad. Blank counts as left out; a second call replaces it.
         comet_type
     }
 
@@ -362,13 +371,14 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Whether the event is an upsell; by default the event does not say.
+    /// Whether the event is an upsell; by default the event does not say. A second call replaces it.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
         self.fields.set("is_upsell", is_upsell.into());
         self
     }
 
-    /// Whether Cometly keeps the event from the ad networks' conversion APIs; by default the event does not say.
+    /// Whether Cometly keeps the event from the ad networks' conversion APIs; by default the event does not say. A second call
+    /// replaces it.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
         self.fields.set("do_not_capi", do_not.into());
         self
@@ -376,7 +386,7 @@ impl TrackEventBuilder {
 
     /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
     /// [`build`](Self::build) checks the documented ones, except for `event_name`. A second value for the same field replaces
-    /// the first.
+    /// the first. Null or a blank text leaves a checked field out; as idempotency key it is refused.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
@@ -392,7 +402,8 @@ impl TrackEventBuilder {
     /// Checks the settings and makes the event.
     ///
     /// # Errors
-    /// [`InvalidRequest`]: the first rule that is broken.
+    /// [`InvalidRequest`] for the first rule that is broken: an amount, a time, an address or another field of a wrong form, no
+    /// identification of the person that is left, a fingerprint or an IP address without the other, or a key that is refused.
     pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
         if let Some(broken) = self.broken {
             return Err(broken);
