@@ -292,7 +292,7 @@ fn plain() -> Option<Server> {
 
 #[test]
 fn no_fault() {
-    under("no fault", plain, &Most { refused: 60, drain: 14.0, stall: 2.0 }, |_| {});
+    under("no fault", plain, &Most { refused: 60, drain: 20.0, stall: 3.0 }, |_| {});
 }
 
 #[test]
