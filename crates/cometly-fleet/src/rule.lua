@@ -84,7 +84,7 @@ local function gap_of(lane) return floor(lane.length / (floor(lane.limit / 2) + 
 local function share(lane)
   local most = max(lane.limit, 1)
   if lane.left == nil or lane.is_early ~= false then return most end
-  return clamp(lane.left + sub(lane.sent, lane.under_way), 1, most)
+  return clamp(lane.left + sub(lane.sent, lane.under_way), most - floor(most / 2), most)
 end
 
 local function opening(lane, at, ahead, waiting)

@@ -284,7 +284,7 @@ fn command(server: &Server, words: &[&str]) {
     let _: () = command.arg(&words[1..]).query(&mut server.connection()).unwrap();
 }
 
-const PROMISED: Most = Most { refused: 300, drain: 30.0, stall: 9.0 };
+const PROMISED: Most = Most { refused: 600, drain: 45.0, stall: 9.0 };
 
 fn plain() -> Option<Server> {
     Server::start(&[])
@@ -292,7 +292,7 @@ fn plain() -> Option<Server> {
 
 #[test]
 fn no_fault() {
-    under("no fault", plain, &Most { refused: 60, drain: 20.0, stall: 3.0 }, |_| {});
+    under("no fault", plain, &PROMISED, |_| {});
 }
 
 #[test]

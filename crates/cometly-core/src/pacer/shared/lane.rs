@@ -516,13 +516,15 @@ impl SharedLane {
         self.sight.length.checked_div((self.sight.limit / 2).saturating_add(1)).unwrap_or_default()
     }
 
-    /// How many calls of a window are the fleet's, as far as this one shows.
+    /// How many calls of a window are the fleet's, as far as this one shows: half of the limit at least, as one window may
+    /// not be like the next.
     fn share(&self) -> u64 {
         let most = self.sight.limit.max(1);
+        let least = most.saturating_sub(most / 2);
         match self.sight.left {
             Some(left) if self.sight.is_early == Some(false) => {
                 let ours = self.sight.sent.saturating_sub(self.sight.under_way);
-                left.saturating_add(ours).clamp(1, most)
+                left.saturating_add(ours).clamp(least, most)
             }
             _ => most,
         }
