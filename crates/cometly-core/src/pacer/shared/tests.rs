@@ -261,8 +261,9 @@ fn one_that_comes_too_early_does_not_take_the_place_of_one_that_sleeps() {
     let head = ask(&mut lane, 200, 30);
     assert!((1..6).contains(&head.granted) && head.wait > MINUTE / 8, "{head:?}");
     let far = (0..20).map(|_| ask(&mut lane, 210, 1)).last().unwrap();
-    // The first is late by less than the time between two calls, and one of a later window asks.
-    let late = 200 + head.wait + MINUTE / 4;
+    // One call of this window is left, in its middle. The first is late by less than the time between two calls, and one of a
+    // later window asks.
+    let late = MINUTE / 3 * 2;
     let asked = ask_again(&mut lane, late, far, 1);
     assert_eq!(asked.granted, 0, "{asked:?} {lane:?}");
     assert!(ask_again(&mut lane, late, head, 30 - head.granted).granted > 0);
