@@ -43,6 +43,16 @@ const FULL: &[Step] = &[
         "what remains of the key in memory",
         &["test", "--release", "--package", "cometly-conformance", "--test", "key_memory"],
     ),
+    Step::new(
+        "the rule of a fleet in Lua and in Rust, ten million steps",
+        &["test", "--release", "--package", "cometly-fleet", "--test", "rule"],
+    )
+    .environment(&[("COMETLY_FLEET_RANDOM", "10000000")]),
+    Step::new(
+        "ten thousand calls of a fleet wait a million seconds",
+        &["test", "--release", "--package", "cometly-fleet", "--test", "waiters", "--", "--nocapture"],
+    )
+    .environment(&[("COMETLY_WAITERS_SECONDS", "110")]),
     Step::new("fuzzing", &["xtask", "fuzz", "--runs", "10000000"]).with("cargo-fuzz").on_nightly(),
     Step::new("the documentation as docs.rs builds it", &["xtask", "docs"]).on_nightly(),
     Step::new("WebAssembly: what needs no sockets", &["xtask", "wasm"]),

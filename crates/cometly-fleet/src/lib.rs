@@ -23,7 +23,8 @@
 //! # What it costs
 //! - One thread and one connection for each [`Fleet`], with any number of Spaces, async and blocking clients.
 //! - One key of at most 1 KiB for each endpoint in use. It expires two windows after its last moment.
-//! - Two to seven questions to the engine for each call, up to 20 where strangers use the same limit.
+//! - Two to five questions to the engine for each call; more where strangers use the same limit and thousands of processes
+//!   wait.
 //!
 //! # What it does not promise
 //! - A failover that loses the last second costs refusals; a call is never lost or sent twice by it.

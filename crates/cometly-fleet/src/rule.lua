@@ -5,7 +5,7 @@
 local DOCUMENTED, SHORTEST_WINDOW, LONGEST_WINDOW = 60000, 250, 900000
 local LONGEST_CLOSED = 3600000
 local PATIENCE, LOST = 1000, 30000
-local PASSED, MOST_DOUBLED = 250, 20
+local PASSED, MOST_DOUBLED, LONG = 250, 20, 32
 local LATE_OPENING, STAGGER, SLOWEST_TRIP = 1500, 2, 5000
 local CLOCK_SET, FURTHEST = 1000, 3 * LONGEST_CLOSED
 local MOST_AT_ONCE, KEPT_WINDOWS = 64, 2
@@ -79,21 +79,29 @@ end
 
 local function may_ask(lane) return not lane.is_aligned or lane.is_early ~= false end
 
+local function gap_of(lane) return floor(lane.length / (floor(lane.limit / 2) + 1)) end
+
+local function share(lane)
+  local most = max(lane.limit, 1)
+  if lane.left == nil or lane.is_early ~= false then return most end
+  return clamp(lane.left + sub(lane.sent, lane.under_way), most - floor(most / 2), most)
+end
+
 local function opening(lane, at, ahead, waiting)
   if lane.limit == 0 then return at + ahead * STAGGER end
-  local windows = floor(ahead / lane.limit)
-  local place = sub(ahead, windows * lane.limit)
+  local fleets = floor(ahead / lane.limit) < LONG and share(lane) or lane.limit
+  local windows = floor(ahead / fleets)
+  local place = sub(ahead, windows * fleets)
   local slip = lane.length + lane.trip
   if windows > 0 then return sub(at + windows * slip, floor(slip / 2)) end
   if place == 0 then return at end
-  at = at + lane.trip + 1
+  at = at + lane.trip + floor(lane.trip / 2) + 1
   local half = sub(lane.limit, floor(lane.limit / 2))
   if place < half or waiting <= lane.limit then return at + place * STAGGER end
-  local gap = floor(lane.length / (floor(lane.limit / 2) + 1))
-  return at + gap * (sub(place, half) + 1)
+  return at + gap_of(lane) * (sub(place, half) + 1)
 end
 
-local function turn(lane, now, ahead, waiting)
+local function turn(lane, now, ahead, waiting, may_be_early)
   if now < lane.opens then return opening(lane, lane.opens, ahead, waiting) end
   local is_crowded = now < lane.strangers
   local is_full = lane.is_aligned and not is_crowded and lane.limit > 0
@@ -108,7 +116,8 @@ local function turn(lane, now, ahead, waiting)
   local free = sub(all, lane.under_way)
   local since = min(max(lane.last_sent, lane.opens, lane.as_of), now)
   local answer = lane.last_sent + lane.trip + floor(lane.trip / 2)
-  answer = max(answer, now + floor(lane.trip / 4)) + 1 + ahead * STAGGER
+  local soon = lane.under_way > 0 and floor(lane.trip / 4) or PASSED
+  answer = max(answer, now + soon) + 1 + ahead * STAGGER
   if ahead >= free then
     local slow = lane.last_sent + max(lane.trip * 2, PATIENCE)
     local is_near = lane.limit == 0 or ahead < lane.limit
@@ -131,7 +140,7 @@ local function turn(lane, now, ahead, waiting)
   local slots = sub(free, fast) + 1
   local gap = div(sub(lane.ends, lane.last_sent), slots, 0)
   local at = lane.last_sent + gap * place
-  if ahead == 0 then return sub(at, floor(gap / 4)) end
+  if ahead == 0 and may_be_early then return sub(at, floor(gap / 4)) end
   return at
 end
 
@@ -192,11 +201,16 @@ local function ahead_of(lane, start)
   return start % lane.passed
 end
 
+local function doubled(number, late, step)
+  return number * 2 ^ min(div(late, step, 0), MOST_DOUBLED)
+end
+
 local function to_pass(lane, now, ahead, waiting)
+  local late = sub(now, turn(lane, now, 0, waiting, false))
   local patience = PASSED
-  if lane.left ~= nil then patience = max(PASSED, floor(lane.length / 60)) end
-  local late = floor(sub(now, turn(lane, now, 0, waiting)) / patience)
-  return min(2 ^ min(late, MOST_DOUBLED) - 1, ahead)
+  if lane.left ~= nil and lane.left > 0 then patience = max(PASSED, gap_of(lane)) end
+  local few = min(doubled(1, late, patience) - 1, max(lane.limit, 1))
+  return min(doubled(few, late, floor(lane.length / 8)), ahead)
 end
 
 local function suppose(lane, length)
@@ -223,7 +237,7 @@ local function ask(lane, now, epoch, start, count, want)
     local ahead = ahead_of(lane, said.start)
     local waiting = sub(max(sub(lane.issued, lane.served), said.count), said.count) + rest
     local passed = to_pass(lane, now, ahead, waiting)
-    local at = turn(lane, now, sub(ahead, passed), waiting)
+    local at = turn(lane, now, sub(ahead, passed), waiting, true)
     if at > now or said.granted >= MOST_AT_ONCE then
       said.wait = max(sub(at, now), 1)
       break

@@ -262,8 +262,7 @@ pub(crate) fn all() -> Vec<Row> {
 
 /// Processes that share an engine.
 fn fleets() -> Vec<Row> {
-    // Few questions a call where the limit is large; a wait of minutes in line is asked about more often.
-    let alone = Bounds { ideal: 1.01, refused: 0.001, questions: 6.0, ..NONE };
+    let alone = Bounds { ideal: 1.01, refused: 0.001, ..NONE };
     let mut rows = Vec::new();
     let mut row = |what: &str, engine: u64, scene: Scene, bounds: Bounds, is_quick: bool| {
         let Limit { counting, calls, .. } = scene.limit;
@@ -284,11 +283,20 @@ fn fleets() -> Vec<Row> {
         for calls in [7, 15, 60] {
             for counting in [Counting::FirstHit, Counting::Clock(23_000)] {
                 let scene = Scene { jobs, ..scene(counting, calls, processes, 1) };
+                // The aim is 4 a call. Where each of thousands of processes has one call, that is the least: one to join the
+                // line, one half a window before its turn, one for the leave and one that tells the answer. Beside strangers
+                // such a line moves slower than it may, so each asks more often how far it is.
+                let (questions, beside_strangers) = match (jobs, calls) {
+                    (1, _) => (5.5, 21.0),
+                    (_, 60) => (4.0, 4.0),
+                    _ => (5.0, 14.0),
+                };
+                let alone = Bounds { questions, ..alone };
                 for engine in [0, 1, 20] {
                     row("", engine, scene, alone, calls == 60 && engine == 1);
                 }
                 let beside = Scene { rival: calls / 3, rival_until: u64::MAX / 2, ..scene };
-                let bounds = Bounds { ideal: 1.05, refused: 0.01, questions: 21.0, ..alone };
+                let bounds = Bounds { ideal: 1.05, refused: 0.01, questions: beside_strangers, ..alone };
                 row(", strangers take a third", 1, beside, bounds, calls == 60 && jobs > 1);
             }
         }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
-    fs,
+    env, fs,
     net::TcpListener,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -85,32 +85,68 @@ impl Process {
     }
 }
 
-/// A Redis on a free port of loopback, with a folder of its own. Killed when dropped.
+/// A Redis on a free port of loopback, with a folder of its own. Killed when dropped. `COMETLY_REDIS_SERVER` names another
+/// program than `redis-server`, such as `valkey-server`.
 pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     options: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Child,
+}
+
+fn program() -> String {
+    env::var("COMETLY_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into())
 }
 
 impl Server {
     /// None, and a line, where there is no redis-server.
     pub(crate) fn start(options: &[&str]) -> Option<Self> {
-        let is_there =
-            Command::new("redis-server").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Self::start_with(options, tempfile::tempdir().unwrap(), &[])
+    }
+
+    /// One whose clock [`set_clock`](Self::set_clock) moves. None, and a line, where there is no `faketime`.
+    pub(crate) fn start_with_clock() -> Option<Self> {
+        // The program knows where its library is.
+        let library = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
+        let Some(library) = library.ok().filter(|output| output.status.success()) else {
+            eprintln!("skipped: no faketime");
+            return None;
+        };
+        let library = String::from_utf8(library.stdout).unwrap().trim().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let clock = folder.path().join("clock");
+        fs::write(&clock, "+0").unwrap();
+        let variables = [
+            // Redis's own allocator asks for the time before the library can tell it, so it gets libc's.
+            ("LD_PRELOAD", &*format!("{library} libc.so.6")),
+            ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        Self::start_with(&[], folder, &variables)
+    }
+
+    fn start_with(options: &[&str], folder: TempDir, variables: &[(&str, &str)]) -> Option<Self> {
+        let is_there = Command::new(program()).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !is_there.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: no redis-server");
+            eprintln!("skipped: no {}", program());
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let variables: Vec<_> = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         for _ in 0..5 {
             let port = free_port();
-            if let Some(child) = spawn(port, &folder, &options) {
-                return Some(Self { folder, port, options, child });
+            if let Some(child) = spawn(port, &folder, &options, &variables) {
+                return Some(Self { folder, port, options, variables, child });
             }
         }
-        panic!("redis-server does not start: {:?}", fs::read_to_string(folder.path().join("log")));
+        panic!("{} does not start: {:?}", program(), fs::read_to_string(folder.path().join("log")));
+    }
+
+    /// Sets the clock this many seconds ahead of the right time.
+    pub(crate) fn set_clock(&self, ahead: u32) {
+        fs::write(self.folder.path().join("clock"), format!("+{ahead}")).unwrap();
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -133,7 +169,7 @@ impl Server {
 
     /// Starts it again on the same port; it knows nothing of before.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(self.port, &self.folder, &self.options).expect("the port is free again");
+        self.child = spawn(self.port, &self.folder, &self.options, &self.variables).expect("the port is free again");
     }
 
     /// `STOP` or `CONT`.
@@ -155,12 +191,13 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn spawn(port: u16, folder: &TempDir, options: &[String]) -> Option<Child> {
+fn spawn(port: u16, folder: &TempDir, options: &[String], variables: &[(String, String)]) -> Option<Child> {
     let folder = folder.path().to_str().unwrap();
-    let mut child = Command::new("redis-server")
+    let mut child = Command::new(program())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"])
         .args(["--logfile", "log", "--daemonize", "no"])
         .args(options)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .spawn()
         .ok()?;

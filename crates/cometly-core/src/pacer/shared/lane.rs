@@ -24,6 +24,9 @@ const LOST: u64 = 30_000;
 const PASSED: u64 = 250;
 const MOST_DOUBLED: u64 = 20;
 
+/// A line of as many windows is long: strangers may leave while it lasts.
+const LONG: u64 = 32;
+
 /// How much later than it could a window opens that strangers use too; a fortieth of a short one.
 const LATE_OPENING: u64 = 1_500;
 
@@ -382,7 +385,7 @@ impl SharedLane {
             let waiting = self.issued.saturating_sub(self.served).max(said.count).saturating_sub(said.count);
             let waiting = waiting.saturating_add(rest);
             let passed = self.to_pass(now, ahead, waiting);
-            let turn = self.turn(now, ahead.saturating_sub(passed), waiting);
+            let turn = self.turn(now, ahead.saturating_sub(passed), waiting, true);
             if turn > now || said.granted >= MOST_AT_ONCE {
                 said.wait = turn.saturating_sub(now).max(1);
                 break;
@@ -419,14 +422,17 @@ impl SharedLane {
 
     /// How many of those ahead are passed, because the first does not come.
     fn to_pass(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
-        let patience = if self.sight.left.is_some() { PASSED.max(self.sight.length / 60) } else { PASSED };
-        let late = now.saturating_sub(self.turn(now, 0, waiting)).checked_div(patience).unwrap_or_default();
-        let late = u32::try_from(late.min(MOST_DOUBLED)).unwrap_or_default();
-        1_u64.checked_shl(late).unwrap_or_default().saturating_sub(1).min(ahead)
+        let late = now.saturating_sub(self.turn(now, 0, waiting, false));
+        let is_spaced = self.sight.left.is_some_and(|left| left > 0);
+        let patience = if is_spaced { PASSED.max(self.gap()) } else { PASSED };
+        let few = doubled(1, late, patience).saturating_sub(1).min(self.sight.limit.max(1));
+        // One that has more ahead of it has come too early, and the first may be on its way: it passes many windows' calls
+        // only where none has come for most of a window.
+        doubled(few, late, self.sight.length / 8).min(ahead)
     }
 
     /// When a call may go that has `ahead` before it of the `waiting` ones: `now` or since when, or later.
-    fn turn(&self, now: u64, ahead: u64, waiting: u64) -> u64 {
+    fn turn(&self, now: u64, ahead: u64, waiting: u64, may_be_early: bool) -> u64 {
         if now < self.sight.opens {
             return self.opening(self.sight.opens, ahead, waiting);
         }
@@ -442,7 +448,9 @@ impl SharedLane {
         let since = self.sight.last_sent.max(self.sight.opens).max(self.sight.as_of).min(now);
         // When the answer to the last call is due, and the waiters ask.
         let answer = self.sight.last_sent.saturating_add(self.trip).saturating_add(self.trip / 2);
-        let answer = answer.max(now.saturating_add(self.trip / 4)).saturating_add(1);
+        // If none is due, the first in line is late, and it takes a while until others pass.
+        let soon = if self.sight.under_way > 0 { self.trip / 4 } else { PASSED };
+        let answer = answer.max(now.saturating_add(soon)).saturating_add(1);
         let answer = answer.saturating_add(ahead.saturating_mul(STAGGER));
         if ahead >= free {
             let slow = self.sight.last_sent.saturating_add(self.trip.saturating_mul(2).max(PATIENCE));
@@ -477,16 +485,18 @@ impl SharedLane {
         let gap = self.sight.ends.saturating_sub(self.sight.last_sent).checked_div(slots).unwrap_or_default();
         let turn = self.sight.last_sent.saturating_add(gap.saturating_mul(place));
         // The first comes a little before its time rather than ask twice.
-        if ahead == 0 { turn.saturating_sub(gap / 4) } else { turn }
+        if ahead == 0 && may_be_early { turn.saturating_sub(gap / 4) } else { turn }
     }
 
     /// When to ask for a call that has `ahead` before it from the opening `at` on.
     fn opening(&self, at: u64, ahead: u64, waiting: u64) -> u64 {
-        let Some(windows) = ahead.checked_div(self.sight.limit) else {
+        let Some(most) = ahead.checked_div(self.sight.limit) else {
             return at.saturating_add(ahead.saturating_mul(STAGGER));
         };
-        let before = windows.saturating_mul(self.sight.limit);
-        let place = ahead.saturating_sub(before);
+        // What strangers leave, except in a long line: they may leave altogether, and it would sleep on.
+        let share = if most < LONG { self.share() } else { self.sight.limit };
+        let windows = ahead.checked_div(share).unwrap_or_default();
+        let place = ahead.saturating_sub(windows.saturating_mul(share));
         let slip = self.sight.length.saturating_add(self.trip);
         if windows > 0 {
             // When it opens is known for certain in the window before.
@@ -495,13 +505,31 @@ impl SharedLane {
         if place == 0 {
             return at;
         }
-        let at = at.saturating_add(self.trip).saturating_add(1);
+        let at = at.saturating_add(self.trip).saturating_add(self.trip / 2).saturating_add(1);
         let half = self.sight.limit.saturating_sub(self.sight.limit / 2);
         if place < half || waiting <= self.sight.limit {
             return at.saturating_add(place.saturating_mul(STAGGER));
         }
-        let gap = self.sight.length.checked_div((self.sight.limit / 2).saturating_add(1)).unwrap_or_default();
-        at.saturating_add(gap.saturating_mul(place.saturating_sub(half).saturating_add(1)))
+        at.saturating_add(self.gap().saturating_mul(place.saturating_sub(half).saturating_add(1)))
+    }
+
+    /// How far apart the spaced calls of a window are.
+    fn gap(&self) -> u64 {
+        self.sight.length.checked_div((self.sight.limit / 2).saturating_add(1)).unwrap_or_default()
+    }
+
+    /// How many calls of a window are the fleet's, as far as this one shows: half of the limit at least, as one window may
+    /// not be like the next.
+    fn share(&self) -> u64 {
+        let most = self.sight.limit.max(1);
+        let least = most.saturating_sub(most / 2);
+        match self.sight.left {
+            Some(left) if self.sight.is_early == Some(false) => {
+                let ours = self.sight.sent.saturating_sub(self.sight.under_way);
+                left.saturating_add(ours).clamp(least, most)
+            }
+            _ => most,
+        }
     }
 
     /// The window is over, or a call was refused: the next one is not known to be open before `opens`.
@@ -557,4 +585,10 @@ impl SharedLane {
         self.sight.said_no = self.sight.said_no.max(now.saturating_add(wait));
         self.close(self.sight.said_no.saturating_add(self.lateness(now)));
     }
+}
+
+/// `number`, doubled once for each whole `step` of `late`.
+fn doubled(number: u64, late: u64, step: u64) -> u64 {
+    let often = late.checked_div(step).unwrap_or_default().min(MOST_DOUBLED);
+    number.saturating_mul(2_u64.saturating_pow(u32::try_from(often).unwrap_or_default()))
 }

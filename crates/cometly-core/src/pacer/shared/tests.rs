@@ -245,11 +245,48 @@ fn the_line_is_served_in_the_order_of_its_numbers() {
     let spaced = ask_again(&mut lane, opens + 100, places[4], 1);
     assert!(spaced.granted == 0 && spaced.wait > 1_000, "{spaced:?}");
 
-    // Those that do not come are passed.
+    // Those that do not come are passed: by one of the next window's calls soon, and by one that is farther behind much later.
     let mut lane = closed();
     let places: Vec<Leave> = (0..10).map(|at| ask(&mut lane, 200 + at, 1)).collect();
-    let leave = ask_again(&mut lane, opens + 5_000, places[9], 1);
-    assert_eq!(leave.granted, 1, "{leave:?} {lane:?}");
+    let far = ask_again(&mut lane, opens + 5_000, places[9], 1);
+    assert!(far.granted == 0 && far.wait >= 250, "{far:?}");
+    assert_eq!(ask_again(&mut lane.clone(), opens + 10_000, places[9], 1).granted, 1);
+    let near = ask_again(&mut lane, opens + 5_000, places[6], 1);
+    assert_eq!(near.granted, 1, "{near:?} {lane:?}");
+}
+
+#[test]
+fn one_that_comes_too_early_does_not_take_the_place_of_one_that_sleeps() {
+    let mut lane = opened(7, 6);
+    let head = ask(&mut lane, 200, 30);
+    assert!((1..6).contains(&head.granted) && head.wait > MINUTE / 8, "{head:?}");
+    let far = (0..20).map(|_| ask(&mut lane, 210, 1)).last().unwrap();
+    // One call of this window is left, in its middle. The first is late by less than the time between two calls, and one of a
+    // later window asks.
+    let late = MINUTE / 3 * 2;
+    let asked = ask_again(&mut lane, late, far, 1);
+    assert_eq!(asked.granted, 0, "{asked:?} {lane:?}");
+    assert!(ask_again(&mut lane, late, head, 30 - head.granted).granted > 0);
+}
+
+#[test]
+fn beside_strangers_a_short_line_is_told_to_wait_for_what_they_leave() {
+    // Of 7 a minute strangers took 3, and the line is of 40.
+    let mut lane = opened(7, 3);
+    let three = ask(&mut lane, 150, 3);
+    answer(&mut lane, 200, &[2, 1, 0].map(|remaining| told(three, 7, remaining)));
+    let question = ask(&mut lane, 1_000, 1);
+    answer(&mut lane, 1_100, &[refused(question, 7, MINUTE - 1_000)]);
+    let opens = lane.fields()[11] - START;
+    let next = ask(&mut lane, opens, 1);
+    answer(&mut lane, opens + 100, &[told(next, 7, 3)]);
+    let places: Vec<Leave> = (0..40).map(|_| ask(&mut lane, opens + 150, 1)).collect();
+    // One and the three that are left are ours in this window, so 40 take ten.
+    let last = places[39].wait;
+    assert!(last > 8 * MINUTE && last < 10 * MINUTE, "{last} {:?}", lane.fields());
+    // Strangers may leave before a long line is served.
+    let far = (0..300).map(|_| ask(&mut lane, opens + 160, 1)).last().unwrap();
+    assert!(far.wait < 50 * MINUTE, "{far:?}");
 }
 
 #[test]
