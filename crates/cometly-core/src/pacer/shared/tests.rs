@@ -271,10 +271,10 @@ fn one_that_comes_too_early_does_not_take_the_place_of_one_that_sleeps() {
     let far = (0..20).map(|_| ask(&mut lane, 210, 1)).last().unwrap();
     // One call of this window is left, in its middle. The first is late by less than the time between two calls, and one of a
     // later window asks.
-    let late = MINUTE / 3 * 2;
-    let asked = ask_again(&mut lane, late, far, 1);
+    let middle = MINUTE / 3 * 2;
+    let asked = ask_again(&mut lane, middle, far, 1);
     assert_eq!(asked.granted, 0, "{asked:?} {lane:?}");
-    assert!(ask_again(&mut lane, late, head, 30 - head.granted).granted > 0);
+    assert!(ask_again(&mut lane, middle, head, 30 - head.granted).granted > 0);
 }
 
 #[test]
