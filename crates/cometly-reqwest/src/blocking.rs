@@ -21,7 +21,7 @@ pub use download::FileReader;
 pub use run::Run;
 pub use stream::Body;
 
-use crate::{ClientBuilder, ClientError, Error, failure::setup};
+use crate::{ClientBuilder, ClientError, Error, HttpClient, failure::setup};
 
 /// The threads of the runtime. hyper may be kept busy by one hostile answer for each.
 const THREADS: usize = 4;
@@ -121,13 +121,13 @@ impl Client {
 }
 
 impl BuildClient for Client {
-    type HttpClient = reqwest::Client;
+    type HttpClient = HttpClient;
     type Source = ClientError;
 
     const PROXIES: &'static [ProxyScheme] = crate::Client::PROXIES;
     const REUSES_CONNECTIONS: bool = crate::Client::REUSES_CONNECTIONS;
 
-    fn build(settings: ClientSettings<reqwest::Client>) -> Result<Self, Error> {
+    fn build(settings: ClientSettings<HttpClient>) -> Result<Self, Error> {
         Self::new_on(crate::Client::build(settings)?)
     }
 

@@ -52,7 +52,7 @@ impl Client {
         }
         let asked = self.last_url.url(request.uri())?;
         let proxy = self.clients.proxy_for(request.uri());
-        let http = self.clients.get(&asked, false)?;
+        let http = self.clients.get(&asked, None)?;
         let (head, ()) = request.into_parts();
         let mut request = reqwest::Request::new(head.method, asked.clone());
         *request.headers_mut() = head.headers;

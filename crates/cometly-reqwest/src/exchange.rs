@@ -1,6 +1,6 @@
 //! One attempt of a call, and the answer as it comes in, within the limits.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use cometly_core::{Attempt, Redirected, TransportError, TransportLimits};
@@ -17,8 +17,8 @@ use crate::{
 type Failed = TransportError<ClientError>;
 
 impl Client {
-    /// One attempt.
-    pub(crate) async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, Failed> {
+    /// One attempt, after one that `failed` then.
+    pub(crate) async fn exchange(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Bytes>, Failed> {
         // Held as long as this future is.
         let call = Arc::new(());
         let mut request = self.to_reqwest(attempt, &call)?;
@@ -26,7 +26,7 @@ impl Client {
         let asked = request.url().clone();
         let proxy = self.clients.proxy_for(attempt.uri());
         let failure = |error| failure(error, proxy);
-        let http = self.clients.get(&asked, attempt.needs_fresh_connection())?;
+        let http = self.clients.get(&asked, failed.filter(|_| attempt.needs_fresh_connection()))?;
         let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
