@@ -10,8 +10,8 @@ use crate::{Client, Error, clients::Clients};
 /// The settings of a [`Client`]; from [`Client::builder`].
 ///
 /// **No** connection is kept for the next call by default: with kept ones libcurl may send a GET twice, and a refused
-/// connection no longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). A proxy may be an
-/// `http`, `https` or SOCKS one. An isahc client that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and
+/// connection no longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). With a proxy, none is
+/// kept either way: what it refuses is to be told from what may have been sent. A proxy may be an `http`, `https` or SOCKS one. An isahc client that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and
 /// its connections, and is taken to reuse them; what is forced is set on each request.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
@@ -31,6 +31,7 @@ impl BuildClient for Client {
 
     fn build(settings: ClientSettings<HttpClient>) -> Result<Self, Error> {
         let ClientSettings { limits, retry_policy, proxies, reuse_connections: reuse, http_client, .. } = settings;
+        let reuse = reuse && proxies.https_proxy().is_none();
         let may_reuse = reuse || http_client.is_some();
         let clients = Clients::new(http_client, reuse, limits).map_err(CallError::setup)?;
         Ok(Self { clients, limits, retry_policy, proxies, may_reuse })
@@ -86,6 +87,7 @@ mod tests {
             (Client::builder().reuse_connections(true), true),
             (users(), true),
             (users().reuse_connections(true), true),
+            (Client::builder().reuse_connections(true).proxy("127.0.0.1:1"), false),
         ] {
             assert_eq!(builder.build().unwrap().may_reuse, may_reuse);
         }
