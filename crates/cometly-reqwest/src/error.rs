@@ -29,7 +29,7 @@ pub enum ClientError {
     NoCryptoProvider,
     /// The call was made outside a tokio runtime.
     NoRuntime,
-    /// The runtime of the blocking client cannot be started, or has ended.
+    /// The runtime of the blocking client cannot be started.
     Runtime(io::Error),
 }
 

@@ -48,6 +48,7 @@
 pub mod blocking;
 mod builder;
 mod clients;
+mod clock;
 mod download;
 mod error;
 mod exchange;
@@ -68,7 +69,6 @@ use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportLimits};
 use http::Request;
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
@@ -80,6 +80,7 @@ pub use run::Run;
 pub use stream::Body;
 
 use clients::Clients;
+use clock::sleep;
 use target::LastUrl;
 
 /// Why a call has no result: a [`CallError`] whose source is reqwest's own error, or why reqwest was not asked.

@@ -9,12 +9,14 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Next, Redirected, TransportError};
 use http::Response;
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::runtime::Handle;
 
-use crate::{Client, ClientError, Error, failure::failure, now, seed};
+use crate::{
+    Client, ClientError, Error,
+    clock::{sleep, timeout},
+    failure::failure,
+    now, seed,
+};
 
 type Failed = TransportError<ClientError>;
 
@@ -67,7 +69,7 @@ impl Client {
             return Err(TransportError::setup(ClientError::NoRuntime));
         }
         let reading = timeout(attempt.timeout(), self.begin_unbounded(attempt, failed)).await;
-        reading.map_err(|_| silent())?
+        reading.unwrap_or_else(|| Err(silent()))
     }
 
     async fn begin_unbounded(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Body>, Failed> {
@@ -130,8 +132,8 @@ impl Body {
         self.meter.check()?;
         let Some(rest) = &mut self.rest else { return Ok(None) };
         let read = match timeout(self.idle, rest.chunk()).await {
-            Ok(read) => read.map_err(|error| failure(error, None)),
-            Err(_) => Err(silent()),
+            Some(read) => read.map_err(|error| failure(error, None)),
+            None => Err(silent()),
         };
         let len = |piece: &Option<Bytes>| piece.as_ref().map_or(0, Bytes::len);
         let read = read.and_then(|piece| self.meter.add(len(&piece)).map(|()| piece));
