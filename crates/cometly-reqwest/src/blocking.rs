@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
 pub struct Client {
-    client: crate::Client,
+    inner: crate::Client,
     runtime: Handle,
     /// Ends with the last client.
     _background: Arc<Background>,
@@ -59,7 +59,7 @@ impl Drop for Background {
 }
 
 impl Client {
-    fn new_on(client: crate::Client) -> Result<Self, Error> {
+    fn new_on(inner: crate::Client) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("cometly-reqwest")
@@ -67,7 +67,7 @@ impl Client {
             .build()
             .map_err(|error| setup(ClientError::Runtime(error)))?;
         let handle = runtime.handle().clone();
-        Ok(Self { client, runtime: handle, _background: Arc::new(Background(Some(runtime))) })
+        Ok(Self { inner, runtime: handle, _background: Arc::new(Background(Some(runtime))) })
     }
 
     /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
@@ -89,7 +89,7 @@ impl Client {
     /// # Errors
     /// As [`send`](crate::Client::send) of the async client.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        self.wait(self.client.send(call))
+        self.wait(self.inner.send(call))
     }
 
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
@@ -107,12 +107,12 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        self.wait(self.client.send_request(request, api))
+        self.wait(self.inner.send_request(request, api))
     }
 
     /// Makes the next call use a new connection, as [`close_idle`](crate::Client::close_idle) of the async client.
     pub fn close_idle(&self) {
-        self.client.close_idle();
+        self.inner.close_idle();
     }
 
     /// Polls on this thread, and not by `block_on`, which panics within another runtime. A task of the runtime would wait for
@@ -158,7 +158,7 @@ impl BuildClient for Client {
 /// Shows the limits; a proxy's URL may hold a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.client.fmt(f)
+        self.inner.fmt(f)
     }
 }
 

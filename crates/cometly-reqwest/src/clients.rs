@@ -115,7 +115,7 @@ impl Current {
 
 impl Settings {
     fn forced(&self) -> Result<reqwest::ClientBuilder, Error> {
-        let http = self.builder.as_ref().map_or_else(reqwest::Client::builder, |builder| builder());
+        let http = self.builder.as_ref().map_or_else(reqwest::Client::builder, MakeBuilder::builder);
         let http = http
             .redirect(redirect::Policy::none())
             .referer(false)

@@ -1,6 +1,10 @@
 //! What a user brings to send calls through.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+};
 
 /// What calls are sent through, for [`http_client`](cometly_core::ClientBuilder::http_client): how a reqwest client is built, or
 /// one that is built already.
@@ -24,14 +28,25 @@ pub(crate) enum Brought {
     Built(reqwest::Client),
 }
 
-pub(crate) type MakeBuilder = Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>;
+#[derive(Clone)]
+pub(crate) struct MakeBuilder(Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>);
+
+impl MakeBuilder {
+    pub(crate) fn builder(&self) -> reqwest::ClientBuilder {
+        (self.0)()
+    }
+}
+
+// Nothing of a client is half done if it panics: another one takes its place only once it is built.
+impl UnwindSafe for MakeBuilder {}
+impl RefUnwindSafe for MakeBuilder {}
 
 impl HttpClient {
     /// A client that is built from what `builder` gives, as certificates or headers of your own. What is [forced](crate#what-is-forced)
     /// on a client is forced on it, and each setting of [`ClientBuilder`](crate::ClientBuilder) counts, in place of its own.
     /// Called for each client that is made: another one is for new connections.
     pub fn from_builder(builder: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
-        Self(Brought::Builder(Arc::new(builder)))
+        Self(Brought::Builder(MakeBuilder(Arc::new(builder))))
     }
 }
 

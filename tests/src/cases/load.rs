@@ -134,7 +134,10 @@ fn endless_chunk_sizes_cost_their_own_calls_only(scenario: &Scenario<'_>) -> Cas
         assert!(outcomes.by_ref().take(endless).all(|sent| sent.is_err()), "a size without an end is no answer");
         let other = outcomes.next().ok_or("it was sent")?;
         if delays_none {
-            assert!(other?.error().is_none() && took.last().is_some_and(|took| *took < deadline / 2), "{took:?}");
+            assert!(
+                other?.error().is_none() && took.last().is_some_and(|took| *took < Duration::from_secs(1)),
+                "{took:?}"
+            );
         }
     }
     // Of the last one, it may not be known.

@@ -56,7 +56,7 @@ impl FileReader<'_> {
             match self.download.next(self.api, Moment::now())? {
                 Fetch::Open(request) => {
                     (self.body, self.chunk) = (None, Bytes::new());
-                    match self.client.wait(self.client.client.open(request)) {
+                    match self.client.wait(self.client.inner.open(request)) {
                         Ok(file) => {
                             self.body = Some(file.body);
                             self.download.on_head(file.status, &file.headers, Moment::now())?;
@@ -87,7 +87,7 @@ impl FileReader<'_> {
             self.download.on_break(Moment::now());
             return Ok(());
         };
-        match self.client.wait(self.client.client.read(body)) {
+        match self.client.wait(self.client.inner.read(body)) {
             Ok(Some(chunk)) => self.chunk = chunk,
             Ok(None) => self.download.on_read(0, Moment::now())?,
             Err(error) => self.download.on_failure(error, Moment::now())?,

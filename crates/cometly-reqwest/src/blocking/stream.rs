@@ -15,7 +15,7 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body.
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
-        let outcome = self.wait(self.client.stream(call))?;
+        let outcome = self.wait(self.inner.stream(call))?;
         Ok(outcome.map(|body| Body { inner: body, piece: Bytes::new(), client: self.clone() }))
     }
 }
