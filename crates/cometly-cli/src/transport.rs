@@ -277,7 +277,7 @@ fn unused_proxy() -> Option<&'static str> {
 
 /// The certificates of a file, to be trusted beside the system's.
 fn trusting(path: &Path) -> Result<HttpClient, Failure> {
-    let mut file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mut file = input::open(path)?;
     let pem = input::read(&mut file, path, MAX_CERTIFICATES)?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, &error))?;
     if certificates.is_empty() {
