@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::{Mutex, MutexGuard, PoisonError, Weak},
     task::Waker,
 };
@@ -14,7 +15,7 @@ const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 30_000;
 
 /// An endpoint, as the mailbox sees it.
-pub(in super::super) trait Asks: Send + Sync {
+pub(in super::super) trait Asks: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Its next question, and its name at the engine.
     fn take_question(&self) -> Option<(u64, Asking)>;
 
