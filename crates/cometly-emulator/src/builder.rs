@@ -207,9 +207,10 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Keeps only the latest `count` tracked events, at most a million, and forgets older ones together with their
-    /// idempotency keys: for programs that track without end. By default none is forgotten, and when a million or 256 MiB of
-    /// them are kept, further ones are answered by 507. A second call replaces the number.
+    /// Keeps only the latest `count` tracked events, at most a million (a larger number counts as that, 0 keeps none) and 256 MiB
+    /// of them, and forgets older ones together with their idempotency keys: for programs that track without end. By default none
+    /// is forgotten, and when a million or 256 MiB of them are kept, further ones are answered by 507. A second call replaces the
+    /// number.
     pub fn keep_events(mut self, count: usize) -> Self {
         self.kept_events = Some(count);
         self

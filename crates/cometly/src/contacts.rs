@@ -678,7 +678,8 @@ pub struct GetContactExport {
 }
 
 impl GetContactExport {
-    /// Asks once for the export with this id; the API answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
+    /// answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

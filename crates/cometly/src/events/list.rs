@@ -141,7 +141,8 @@ macro_rules! filters {
                 self
             }
 
-            /// Whether events are listed by person, the default, or by company. A second call replaces it.
+            /// Whether events are listed by person, [`QueryMode::PROFILE`], as by default, or by company, [`QueryMode::COMPANY`];
+            /// any other mode is sent unchecked. A second call replaces it.
             pub fn query_mode(mut self, mode: QueryMode) -> Self {
                 self.filter.query_mode = Some(mode);
                 self
@@ -269,7 +270,8 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// Asks once for the export with this id; the API answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
+    /// answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -294,7 +294,9 @@ impl TrackEvent {
 }
 
 impl TrackEventBuilder {
-    /// Identifies the person in a further way, beside the others. One of the same kind as before replaces it.
+    /// Identifies the person in a further way, beside the others: an [`Identity`], whose constructors say what
+    /// [`build`](Self::build) refuses. One of the same kind as before replaces it. By default there is the one that the event was
+    /// begun with.
     pub fn also(mut self, who: Identity) -> Self {
         for (field, value) in who.0 {
             self.fields.set(field, Value::String(value));
