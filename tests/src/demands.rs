@@ -64,6 +64,11 @@ pub const DEMANDS: &[Part] = &[
                 rows: "4",
             },
             Demand {
+                words: "let an answer without an end cost its own call only",
+                cases: &["endless_chunk_sizes_cost_their_own_calls_only"],
+                rows: "115",
+            },
+            Demand {
                 words: "give each call its own answer, with 64 under way",
                 cases: &["ten_thousand_calls_64_at_once_each_get_their_own_answer"],
                 rows: "65",
@@ -98,6 +103,7 @@ pub const DEMANDS: &[Part] = &[
                     "a_named_proxy_gets_connect_and_not_the_key",
                     "no_proxy_gets_to_read_what_is_not_encrypted",
                     "a_proxy_that_refuses_is_asked_once",
+                    "a_socks_proxy_that_refuses_is_asked_once",
                 ],
                 rows: "19, 20, 99",
             },
@@ -180,7 +186,10 @@ pub const DEMANDS: &[Part] = &[
             },
             Demand {
                 words: "make a new connection when the attempt asks for one",
-                cases: &["the_second_try_is_made_on_a_new_connection"],
+                cases: &[
+                    "the_second_try_is_made_on_a_new_connection",
+                    "the_second_try_is_made_on_a_new_connection_however_soon_it_comes",
+                ],
                 rows: "100",
             },
             Demand {

@@ -100,7 +100,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
                     "{} is a pipe that no program opened for writing within {PIPE_TIMEOUT} s",
                     path.display()
                 ))
-                .advise("start the program that writes to it first, or pipe its output in: --input -"));
+                .advise("start the program that writes to it first, or give a file"));
             }
         }
     }

@@ -6,13 +6,13 @@ mod event;
 mod event_key;
 mod journal;
 mod lines;
-mod nameless;
 mod plan;
 mod refused;
 mod sending;
 mod skipped;
 mod source;
 mod summary;
+mod temporary;
 mod verdict;
 
 use std::{

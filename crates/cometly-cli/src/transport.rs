@@ -14,6 +14,7 @@ use cometly_core::{
     Api, ApiError, AuthOutcome, Call, CallError, Download, RetryPolicy, bytes::Bytes, http::HeaderMap,
     http::uri::Authority,
 };
+use cometly_reqwest::{ClientError, HttpClient, reqwest};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -35,7 +36,6 @@ const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "
 const MAX_CERTIFICATES: u64 = 4 << 20;
 /// How much of a file is read at once.
 const PIECE: usize = 64 << 10;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One client for the whole program; clones share its connections.
 #[derive(Clone)]
@@ -133,9 +133,9 @@ impl Transport {
                 let builder = cometly_reqwest::blocking::Client::builder();
                 let mut builder = configured!(builder, policy, attempt_timeout, &proxy);
                 if let Some(path) = &global.ca_cert {
-                    builder = builder.http_client(trusting(path, &proxy)?);
+                    builder = builder.http_client(trusting(path)?);
                 }
-                Client::Reqwest(builder.build().map_err(boxed)?)
+                Client::Reqwest(builder.build().map_err(|error| not_built(error, global.ca_cert.as_deref()))?)
             }
             #[cfg(feature = "ureq")]
             TransportName::Ureq => {
@@ -275,34 +275,30 @@ fn unused_proxy() -> Option<&'static str> {
     PROXY_VARIABLES.into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// An HTTP client that trusts more certificates, with what the client of ours would force on its own.
-fn trusting(path: &Path, proxy: &Proxy) -> Result<reqwest::Client, Failure> {
-    let mut file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
+/// The certificates of a file, to be trusted beside the system's.
+fn trusting(path: &Path) -> Result<HttpClient, Failure> {
+    let mut file = input::open(path)?;
     let pem = input::read(&mut file, path, MAX_CERTIFICATES)?;
-    let unusable = |error: reqwest::Error| {
-        Failure::local(format!("--ca-cert {} cannot be used: {}", path.display(), failure::innermost(&error)))
-            .advise("expected certificates in PEM form, as -----BEGIN CERTIFICATE-----")
-    };
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(unusable)?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, &error))?;
     if certificates.is_empty() {
         return Err(Failure::local(format!("there is no certificate in {}", path.display()))
             .advise("expected PEM form, as -----BEGIN CERTIFICATE-----"));
     }
-    let builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .http1_only()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tls_certs_merge(certificates);
-    let builder = match proxy {
-        Proxy::None => builder.no_proxy(),
-        Proxy::Named(url) => builder
-            .no_proxy()
-            .proxy(reqwest::Proxy::https(url.as_str()).map_err(|_| Failure::usage("--proxy is not a URL of a proxy"))?),
-        Proxy::Environment => builder,
-    };
-    builder.build().map_err(unusable)
+    Ok(HttpClient::from_builder(move || reqwest::Client::builder().tls_certs_merge(certificates.clone())))
+}
+
+/// A client that reqwest cannot build, mostly because of the certificates of a file.
+fn not_built(error: CallError<ClientError>, ca_cert: Option<&Path>) -> Failure {
+    let source = error.source().and_then(|source| source.downcast_ref()).and_then(ClientError::reqwest);
+    match ca_cert.zip(source) {
+        Some((path, source)) => unusable(path, source),
+        None => boxed(error).into(),
+    }
+}
+
+fn unusable(path: &Path, error: &(dyn Error + 'static)) -> Failure {
+    Failure::local(format!("--ca-cert {} cannot be used: {}", path.display(), failure::innermost(error)))
+        .advise("expected certificates in PEM form, as -----BEGIN CERTIFICATE-----")
 }
 
 fn boxed<E: Error + Send + Sync + 'static>(error: CallError<E>) -> SendError {

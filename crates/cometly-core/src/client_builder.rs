@@ -80,8 +80,8 @@ impl<C: BuildClient> ClientBuilder<C> {
     }
 
     /// How long it may take to connect, proxy and TLS included; 10 s by default. On a client of your own, from
-    /// [`http_client`](Self::http_client), reqwest cannot be made to keep to it: there it has no effect. A second call replaces
-    /// it.
+    /// [`http_client`](Self::http_client), a reqwest one that is built already cannot be made to keep to it. A second call
+    /// replaces it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
@@ -101,8 +101,9 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// it. By default there is no proxy, whatever the environment says; of several calls of this and
     /// [`proxy_from_env`](Self::proxy_from_env), the last one counts.
     ///
-    /// On a client of your own, from [`http_client`](Self::http_client), ureq and isahc use it too; reqwest cannot be made
-    /// to, and there it has no effect. A URL that names no proxy is refused all the same.
+    /// On a client of your own, from [`http_client`](Self::http_client), it counts too; where that cannot be, as on a reqwest
+    /// client that is built already, [`build`](Self::build) fails. A URL that names no proxy is
+    /// refused all the same.
     pub fn proxy(self, url: &str) -> Self {
         let proxy = url.parse().and_then(|proxy: ProxyUrl| proxy.usable(C::PROXIES));
         self.proxies(proxy.map(ProxyRules::https))
@@ -137,8 +138,8 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// Sends through a client of your own of the HTTP stack, with its TLS and its connections; by default one is made. Some
     /// stacks let the other settings be forced on each request, and some do not: the front page of this client's crate says
     /// which. A second call replaces it.
-    pub fn http_client(mut self, http: C::HttpClient) -> Self {
-        self.settings.http_client = Some(http);
+    pub fn http_client(mut self, http: impl Into<C::HttpClient>) -> Self {
+        self.settings.http_client = Some(http.into());
         self
     }
 
@@ -221,7 +222,7 @@ mod tests {
             .max_body_size(4)
             .retry_policy(RetryPolicy::none())
             .reuse_connections(false)
-            .http_client(5)
+            .http_client(5_u8)
             .proxy("http://user:canary@127.0.0.1:1");
         let shown = format!("{set:?}");
         let Settled(settings) = set.build().unwrap();

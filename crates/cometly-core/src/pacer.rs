@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ mod shared;
 mod sight;
 mod window;
 
-use endpoint::{Endpoint, Later, Leave};
+use endpoint::{Endpoint, Later, Leave, step};
 use endpoints::{Endpoints, SharedEndpoint};
 pub use shared::{BadAnswer, InvalidSpace, Mailbox, Question, lane::SharedLane};
 pub(crate) use window::Told;
@@ -142,7 +142,7 @@ impl Pacer {
     ) -> Turn {
         let path = path_template.trim_start_matches('/');
         let endpoint = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).find(method, path);
-        let number = lock(&endpoint).join();
+        let number = step(&endpoint, Endpoint::join);
         Ticket { seat: Some(Seat { endpoint, number, deadline, jitter: Jitter::new(seed) }), turn: now }.poll(now)
     }
 }
@@ -155,7 +155,7 @@ impl Ticket {
             return Turn::Wait { pause: Duration::ZERO, turn: Duration::ZERO, ticket: self };
         };
         let (left, draw) = (seat.left(now), seat.jitter.seed());
-        let asked = lock(&seat.endpoint).ask(seat.number, now, left, draw);
+        let asked = step(&seat.endpoint, |endpoint| endpoint.ask(seat.number, now, left, draw));
         match asked {
             Ok(leave) => Turn::Go(Permit { seat: Some(seat), leave }),
             Err(Later { pause, turn }) => {
@@ -175,7 +175,7 @@ impl Permit {
     pub(crate) fn on_answer(mut self, told: Told, now: Moment) -> Option<Ticket> {
         let mut seat = self.seat.take()?;
         let (left, draw) = (seat.left(now), seat.jitter.seed());
-        let later = lock(&seat.endpoint).answer(seat.number, self.leave, told, now, left, draw)?;
+        let later = step(&seat.endpoint, |endpoint| endpoint.answer(seat.number, self.leave, told, now, left, draw))?;
         Some(Ticket { seat: Some(seat), turn: now.saturating_add(later.turn) })
     }
 }
@@ -189,7 +189,7 @@ impl Seat {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
-            lock(&seat.endpoint).lose(seat.number, self.leave);
+            step(&seat.endpoint, |endpoint| endpoint.lose(seat.number, self.leave));
         }
     }
 }
@@ -197,7 +197,7 @@ impl Drop for Permit {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(seat) = &self.seat {
-            lock(&seat.endpoint).leave(seat.number);
+            step(&seat.endpoint, |endpoint| endpoint.leave(seat.number));
         }
     }
 }
@@ -215,11 +215,6 @@ impl<B> From<&AuthOutcome<B>> for Told {
             wait: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         }
     }
-}
-
-/// An endpoint is whole after every step, so a panic elsewhere while it was locked spoils nothing.
-fn lock(endpoint: &SharedEndpoint) -> MutexGuard<'_, Endpoint> {
-    endpoint.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Pacer {

@@ -47,7 +47,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What the engine suffers begins this long after the first calls, and lasts as long.
 const FAULT: Duration = Duration::from_secs(2);
 
-/// What a process is told by its environment.
+/// The environment of a process.
 const FOLDER: &str = "FLEET_FOLDER";
 const NUMBER: &str = "FLEET_NUMBER";
 const BASE_URL: &str = "FLEET_BASE_URL";

@@ -35,8 +35,8 @@ use tokio::{task::LocalSet, time::sleep};
 use support::Server;
 
 const WAITERS: usize = 10_000;
-const LIMIT: u64 = 50;
-const WINDOW: Duration = Duration::from_secs(1);
+const LIMIT: u64 = 100;
+const WINDOW: Duration = Duration::from_secs(2);
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 
 /// A window that begins at its first call.
@@ -58,7 +58,7 @@ impl Counter {
         } else {
             self.refused += 1;
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            response.headers_mut().insert("retry-after", 1.into());
+            response.headers_mut().insert("retry-after", 2.into());
         }
         response.headers_mut().insert("x-ratelimit-limit", LIMIT.into());
         response.headers_mut().insert("x-ratelimit-remaining", (LIMIT - self.used).into());
@@ -173,11 +173,11 @@ fn ten_thousand_calls_wait_in_the_order_in_which_they_came() {
             world.counter.borrow().refused,
             questions as f64 / order.len() as f64,
             *world.polls.borrow() as f64 / waited,
-            (later - processor).as_secs_f64() * 1e6 / waited,
+            later.saturating_sub(processor).as_secs_f64() * 1e6 / waited,
             more.saturating_sub(memory) / WAITERS as u64,
             longest.as_secs_f64() / WINDOW.as_secs_f64()
         );
-        assert!(order.len() as u64 >= LIMIT * seconds / 2, "{} of {} calls", order.len(), LIMIT * seconds);
+        assert!(order.len() as u64 >= LIMIT * seconds / 4, "{} of {} calls", order.len(), LIMIT * seconds / 2);
         assert!(longest <= 2 * WINDOW, "one is {longest:?} behind its turn");
         assert!(questions <= 4 * order.len() as u64, "{questions} questions for {} calls", order.len());
     }));

@@ -10,11 +10,11 @@ use crate::{Client, Error, clients::Clients};
 /// The settings of a [`Client`]; from [`Client::builder`].
 ///
 /// **No** connection is kept for the next call by default: with kept ones libcurl may send a GET twice, and a refused connection no
-/// longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). A proxy is an `http`, `https` or SOCKS
-/// one; any other makes [`build`](cometly_core::ClientBuilder::build) fail with
-/// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An isahc client that [you
-/// bring](cometly_core::ClientBuilder::http_client) keeps its TLS and its connections, and is taken to reuse them; the other
-/// settings (time-outs, proxy, no redirects: see the [front page](crate#what-is-forced)) are set on each request.
+/// longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). With a proxy none is kept either way,
+/// so that a refusal is another error than a call that may have been sent. A proxy is an `http`, `https` or SOCKS one; any other
+/// makes [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An
+/// isahc client that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and its connections, and is taken to reuse
+/// them; the other settings (time-outs, proxy, no redirects: see the [front page](crate#what-is-forced)) are set on each request.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
 impl BuildClient for Client {
@@ -33,6 +33,7 @@ impl BuildClient for Client {
 
     fn build(settings: ClientSettings<HttpClient>) -> Result<Self, Error> {
         let ClientSettings { limits, retry_policy, proxies, reuse_connections: reuse, http_client, .. } = settings;
+        let reuse = reuse && proxies.https_proxy().is_none();
         let may_reuse = reuse || http_client.is_some();
         let clients = Clients::new(http_client, reuse, limits).map_err(CallError::setup)?;
         Ok(Self { clients, limits, retry_policy, proxies, may_reuse })
@@ -88,6 +89,7 @@ mod tests {
             (Client::builder().reuse_connections(true), true),
             (users(), true),
             (users().reuse_connections(true), true),
+            (Client::builder().reuse_connections(true).proxy("127.0.0.1:1"), false),
         ] {
             assert_eq!(builder.build().unwrap().may_reuse, may_reuse);
         }

@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// The most room that is made for a body at first, whatever length an answer claims; and what is made if it claims none.
-/// All of it is made zero, so room that is not needed costs.
 const FIRST_ROOM: usize = 16_384;
 const ROOM_WITHOUT_LENGTH: usize = 1_024;
 
@@ -57,8 +56,8 @@ impl Client {
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;
         let length = Length::of(head.status(), head.headers())?;
-        let first = body.len().map_or(ROOM_WITHOUT_LENGTH, |len| usize::try_from(len).unwrap_or(FIRST_ROOM));
-        let Some(body) = read(body, first, self.limits.max_body_size).await.map_err(io_failure)? else {
+        let claimed = body.len().map_or(ROOM_WITHOUT_LENGTH, |len| usize::try_from(len).unwrap_or(FIRST_ROOM));
+        let Some(body) = read(body, claimed, self.limits.max_body_size).await.map_err(io_failure)? else {
             return Err(TransportError::too_large(Some(head.status())));
         };
         length.check(body.len())?;
@@ -66,19 +65,20 @@ impl Client {
     }
 }
 
-/// The whole body, with room for `first` bytes to begin with; `None` if it is longer than `most`.
+/// The whole body of an answer that claims this length; `None` if it is longer than `most`. There is never room for more than
+/// 16 times what has come.
 ///
 /// `AsyncReadExt::read_to_end` makes the rest of its buffer zero again after each wait for more, which is work that grows
-/// with the square of the body. Here each byte of the buffer is made zero once.
-async fn read(mut from: impl AsyncRead + Unpin, first: usize, most: usize) -> std::io::Result<Option<Vec<u8>>> {
-    // One more than the body shows its end.
-    let first = first.saturating_add(1).min(FIRST_ROOM);
-    let (mut body, mut len) = (Vec::new(), 0_usize);
+/// with the square of the body. Here room comes zero from the allocator, and what was read is copied to a larger one.
+async fn read(mut from: impl AsyncRead + Unpin, claimed: usize, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    // One more than the body shows its end, and one more than may be that there is more.
+    let (claimed, most_room) = (claimed.saturating_add(1), most.saturating_add(1));
+    let (mut body, mut len) = (vec![0; claimed.min(FIRST_ROOM).min(most_room)], 0_usize);
     loop {
         if len == body.len() {
-            // One more than may be shows that there is more, or that this is the end.
-            let room = len.saturating_mul(2).max(first).min(most.saturating_add(1));
-            body.resize(room, 0);
+            let mut larger = vec![0; claimed.min(len.saturating_mul(16)).max(len.saturating_mul(2)).min(most_room)];
+            larger.get_mut(..len).unwrap_or_default().copy_from_slice(&body);
+            body = larger;
         }
         let read = from.read(body.get_mut(len..).unwrap_or_default()).await?;
         len = len.saturating_add(read);

@@ -24,6 +24,9 @@ pub(crate) fn failure(error: isahc::Error, way: Way<'_>) -> Failed {
     if error.source().is_some_and(|source| source.to_string().contains("grew larger than allowed")) {
         return TransportError::too_large(None);
     }
+    if let Some(proxy) = way.proxy.filter(|_| !way.may_reuse && is_socks_failure(&error)) {
+        return proxy_refused(explained(Explained::Proxy(proxy.to_string()), error));
+    }
     match (delivery(error.kind(), way.may_reuse), error.kind(), way.proxy) {
         (delivery, ErrorKind::ConnectionFailed, _) if is_out_of_descriptors() => {
             TransportError::failed(delivery, explained(Explained::Descriptors, error))
@@ -38,6 +41,11 @@ pub(crate) fn failure(error: isahc::Error, way: Way<'_>) -> Failed {
         }
         (delivery, ..) => TransportError::failed(delivery, error),
     }
+}
+
+/// curl's code 97, which isahc has no kind for: a SOCKS proxy refused, or cannot reach the host.
+fn is_socks_failure(error: &isahc::Error) -> bool {
+    error.source().is_some_and(|source| source.to_string().contains("proxy handshake error"))
 }
 
 /// Final: it would be refused again.

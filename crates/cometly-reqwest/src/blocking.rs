@@ -3,15 +3,21 @@
 use std::{
     fmt,
     future::Future,
-    io,
-    sync::{Arc, mpsc},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, BuildClient, Call, ClientSettings, InvalidProxy, ProxyScheme};
 use http::Request;
 use serde::de::DeserializeOwned;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::unconstrained,
+};
 
 mod download;
 mod run;
@@ -21,10 +27,13 @@ pub use download::FileReader;
 pub use run::Run;
 pub use stream::Body;
 
-use crate::{ClientBuilder, ClientError, Error, failure::setup};
+use crate::{ClientBuilder, ClientError, Error, HttpClient, failure::setup};
 
 /// The threads of the runtime. hyper may be kept busy by one hostile answer for each.
 const THREADS: usize = 4;
+
+/// How often a call looks at the clock by itself: those threads fire its timers.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A client that sends calls on reqwest and waits for their answers. It holds no key, so one serves any number of [`Api`]s,
 /// from any number of threads; clones share the connection pool and the runtime. By default a call has three attempts within 60
@@ -33,8 +42,10 @@ const THREADS: usize = 4;
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
 pub struct Client {
-    client: crate::Client,
-    runtime: Arc<Background>,
+    inner: crate::Client,
+    runtime: Handle,
+    /// Ends with the last client.
+    _background: Arc<Background>,
 }
 
 /// A runtime that may be dropped anywhere, also within another one.
@@ -49,14 +60,15 @@ impl Drop for Background {
 }
 
 impl Client {
-    fn new_on(client: crate::Client) -> Result<Self, Error> {
+    fn new_on(inner: crate::Client) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("cometly-reqwest")
             .enable_all()
             .build()
             .map_err(|error| setup(ClientError::Runtime(error)))?;
-        Ok(Self { client, runtime: Arc::new(Background(Some(runtime))) })
+        let handle = runtime.handle().clone();
+        Ok(Self { inner, runtime: handle, _background: Arc::new(Background(Some(runtime))) })
     }
 
     /// A client with the default settings, what [`builder`](Client::builder) makes if no setter is called; it reads no proxy from
@@ -82,8 +94,7 @@ impl Client {
     /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API,
     /// refusals included, is no error here.
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
-        let client = self.client.clone();
-        self.wait(async move { client.send(call).await })
+        self.wait(self.inner.send(call))
     }
 
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
@@ -104,39 +115,47 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.
     pub fn send_request(&self, request: Request<Bytes>, api: &Api) -> Result<AuthOutcome<Bytes>, Error> {
-        let (client, api) = (self.client.clone(), api.clone());
-        self.wait(async move { client.send_request(request, &api).await })
+        self.wait(self.inner.send_request(request, api))
     }
 
     /// Makes the next call use a new connection, as after a change of network. Calls under way go on. It does nothing to a
     /// client that [you brought](cometly_core::ClientBuilder::http_client).
     pub fn close_idle(&self) {
-        self.client.close_idle();
+        self.inner.close_idle();
     }
 
-    /// Waits by a channel and not by `block_on`, which panics within another runtime.
-    fn wait<T: Send + 'static>(
-        &self,
-        sending: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let (done, result) = mpsc::sync_channel(1);
-        if let Some(runtime) = &self.runtime.0 {
-            runtime.spawn(async move {
-                let _ = done.send(sending.await);
-            });
+    /// Polls on this thread, and not by `block_on`, which panics within another runtime. A task of the runtime would wait for
+    /// its turn there, its time-outs too.
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        let _entered = self.runtime.enter();
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        // Within a task of another runtime, its share of polls might be used up, and would stay so.
+        let mut future = pin!(unconstrained(future));
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => thread::park_timeout(LOOK),
+            }
         }
-        result.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
 impl BuildClient for Client {
-    type HttpClient = reqwest::Client;
+    type HttpClient = HttpClient;
     type Source = ClientError;
 
     const PROXIES: &'static [ProxyScheme] = crate::Client::PROXIES;
     const REUSES_CONNECTIONS: bool = crate::Client::REUSES_CONNECTIONS;
 
-    fn build(settings: ClientSettings<reqwest::Client>) -> Result<Self, Error> {
+    fn build(settings: ClientSettings<HttpClient>) -> Result<Self, Error> {
         Self::new_on(crate::Client::build(settings)?)
     }
 
@@ -145,14 +164,10 @@ impl BuildClient for Client {
     }
 }
 
-fn ended() -> Error {
-    setup(ClientError::Runtime(io::Error::other("it has ended")))
-}
-
 /// Shows the limits; a proxy's URL may hold a password.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.client.fmt(f)
+        self.inner.fmt(f)
     }
 }
 
@@ -160,9 +175,28 @@ impl fmt::Debug for Client {
 mod tests {
     use std::net::TcpListener;
 
-    use cometly_core::{ApiKey, Delivery};
+    use std::time::Instant;
+
+    use cometly_core::{ApiKey, CallErrorKind, Delivery, RetryPolicy};
 
     use super::*;
+
+    #[test]
+    fn a_call_ends_in_time_though_each_thread_of_the_runtime_is_busy() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}/v1", silent.local_addr().unwrap()).parse().unwrap();
+        let api = Api::builder(ApiKey::new("12|abcdefghij").unwrap()).base_url(base_url).build();
+        let client = Client::builder().attempt_timeout(Duration::from_millis(100)).retry_policy(RetryPolicy::none());
+        let client = client.build().unwrap();
+        for _ in 0..THREADS {
+            client.runtime.spawn(async { thread::sleep(Duration::from_secs(5)) });
+        }
+        thread::sleep(Duration::from_millis(100));
+        let begun = Instant::now();
+        let error = client.send(api.get("events")).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (CallErrorKind::Timeout, Some(Delivery::Unknown)));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn within_a_runtime_it_waits_and_does_not_panic() {

@@ -3,8 +3,10 @@
 use cometly_core::{BuildClient, ClientSettings, InvalidProxy, ProxyScheme};
 
 use crate::{
-    Client, ClientError, Error,
+    Client, ClientError, Error, HttpClient,
     clients::{Clients, Settings},
+    failure::setup,
+    http_client::Brought,
     target::LastUrl,
 };
 
@@ -12,23 +14,27 @@ use crate::{
 ///
 /// Connections are kept for the next call by default. A proxy is an `http` or `https` one; any other makes
 /// [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). A client
-/// that [you bring](cometly_core::ClientBuilder::http_client) keeps its own pool, its own proxy and its own time for connecting:
-/// those settings have no effect on it. See the [crate's front page](crate#what-is-forced).
+/// that [you bring](cometly_core::ClientBuilder::http_client) by [`HttpClient::from_builder`] is given every setting. One that is
+/// built already keeps its own pool, its own proxy and its own time for connecting: a proxy that is set beside it makes `build`
+/// fail, the other two have no effect. See the [crate's front page](crate#what-is-forced).
 pub type ClientBuilder<C = Client> = cometly_core::ClientBuilder<C>;
 
 impl BuildClient for Client {
-    type HttpClient = reqwest::Client;
+    type HttpClient = HttpClient;
     type Source = ClientError;
 
     const PROXIES: &'static [ProxyScheme] = &[ProxyScheme::Http, ProxyScheme::Https];
     const REUSES_CONNECTIONS: bool = true;
 
-    fn build(settings: ClientSettings<reqwest::Client>) -> Result<Self, Error> {
+    fn build(settings: ClientSettings<HttpClient>) -> Result<Self, Error> {
         let ClientSettings { limits, retry_policy, proxies, reuse_connections: reuse, http_client, .. } = settings;
-        let clients = match http_client {
-            Some(http) => Clients::users(http),
-            None => Clients::own(Settings { limits, reuse, proxies })?,
-        };
+        let own = |builder| Clients::own(Settings { builder, limits, reuse, proxies: proxies.clone() });
+        let clients = match http_client.map(|http| http.0) {
+            None => own(None),
+            Some(Brought::Builder(builder)) => own(Some(builder)),
+            Some(Brought::Built(_)) if proxies.https_proxy().is_some() => Err(setup(ClientError::ProxyOnBuiltClient)),
+            Some(Brought::Built(http)) => Ok(Clients::users(http)),
+        }?;
         Ok(Self { clients, limits, retry_policy, last_url: LastUrl::default() })
     }
 
@@ -59,8 +65,9 @@ mod tests {
                 .retry_policy(RetryPolicy::none())
                 .reuse_connections(false)
         };
-        let named = set().proxy("http://user:canary@127.0.0.1:1");
-        for builder in [named, set().proxy_from_env().http_client(reqwest::Client::new())] {
+        let named = || set().proxy("http://user:canary@127.0.0.1:1");
+        let from_builder = HttpClient::from_builder(reqwest::Client::builder);
+        for builder in [named(), named().http_client(from_builder), set().http_client(reqwest::Client::new())] {
             let client = builder.build().unwrap();
             let TransportLimits { timeout, attempt_timeout, connect_timeout, max_body_size, .. } = client.limits;
             assert_eq!((timeout, attempt_timeout), (Some(second), Some(second * 2)));
@@ -72,6 +79,21 @@ mod tests {
             );
             assert!(!shown.contains("canary"), "{shown}");
         }
+    }
+
+    #[cfg(any(feature = "rustls", feature = "native-tls", not(feature = "rustls-no-provider")))]
+    #[test]
+    fn a_proxy_that_cannot_be_forced_on_a_client_is_an_error_and_is_never_passed_over() {
+        let built = || Client::builder().http_client(reqwest::Client::new());
+        for builder in [built().proxy("http://user:canary@127.0.0.1:1"), {
+            Client::builder().proxy("127.0.0.1:1").http_client(reqwest::Client::new())
+        }] {
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.kind(), CallErrorKind::Setup, "{error:?}");
+            let shown = format!("{error} {error:?} {}", std::error::Error::source(&error).unwrap());
+            assert!(shown.contains("HttpClient::from_builder") && !shown.contains("canary"), "{shown}");
+        }
+        assert!(built().build().is_ok());
     }
 
     #[cfg(feature = "blocking")]

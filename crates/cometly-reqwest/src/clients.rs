@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use cometly_core::{ProxyRules, ProxyUrl, TransportError, TransportLimits};
@@ -10,20 +10,21 @@ use http::Uri;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use reqwest::{Proxy, Url, redirect, retry};
 
-use crate::{ClientError, Error, failure::setup};
-
-/// How young a client must be for its kept connections to pass for fresh ones: many calls may fail at once.
-const FRESH: Duration = Duration::from_secs(1);
+use crate::{ClientError, Error, failure::setup, http_client::MakeBuilder};
 
 #[derive(Clone)]
 pub(crate) struct Clients {
     current: Arc<Mutex<Current>>,
-    /// By which another one is made; none for a client that its user brought.
+    /// Held while another one is made: calls that fail at once make one.
+    making: Arc<Mutex<()>>,
+    /// By which another one is made; none for a client that its user built.
     settings: Option<Settings>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
+    /// What the user begins with.
+    pub(crate) builder: Option<MakeBuilder>,
     pub(crate) limits: TransportLimits,
     pub(crate) reuse: bool,
     pub(crate) proxies: ProxyRules,
@@ -40,23 +41,27 @@ struct Current {
 impl Clients {
     pub(crate) fn own(settings: Settings) -> Result<Self, Error> {
         let current = Arc::new(Mutex::new(Current::new(&settings)?));
-        Ok(Self { current, settings: Some(settings) })
+        Ok(Self { current, making: Arc::default(), settings: Some(settings) })
     }
 
     pub(crate) fn users(http: reqwest::Client) -> Self {
         let current = Current { https: Ok(http.clone()), plain: http, made: Instant::now() };
-        Self { current: Arc::new(Mutex::new(current)), settings: None }
+        Self { current: Arc::new(Mutex::new(current)), making: Arc::default(), settings: None }
     }
 
-    /// The client for this URL; `fresh`, if it must not use connections that were kept.
+    /// The client for this URL; one that was made after `failed`, when a kept connection may have been the reason.
     ///
     /// # Errors
     /// If that needs TLS, which cannot be set up.
-    pub(crate) fn get(&self, url: &Url, fresh: bool) -> Result<reqwest::Client, TransportError<ClientError>> {
-        if fresh && self.lock().made.elapsed() >= FRESH {
-            self.close_idle();
+    pub(crate) fn get(
+        &self,
+        url: &Url,
+        failed: Option<Instant>,
+    ) -> Result<reqwest::Client, TransportError<ClientError>> {
+        if let Some(failed) = failed {
+            self.renew(failed);
         }
-        let current = self.lock();
+        let current = lock(&self.current);
         match &current.https {
             _ if url.scheme() == "http" => Ok(current.plain.clone()),
             Ok(http) => Ok(http.clone()),
@@ -64,24 +69,33 @@ impl Clients {
         }
     }
 
-    /// The proxy that a URL is reached through; unknown for a client that its user brought.
+    /// The proxy that a URL is reached through; unknown for a client that its user built.
     pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
         self.settings.as_ref()?.proxies.proxy_for(uri)
     }
 
     /// A new client for the calls from now on; the kept connections of the old one close once its last call is over.
     pub(crate) fn close_idle(&self) {
+        self.renew(Instant::now());
+    }
+
+    /// Makes a new client, unless one was made after `since`.
+    fn renew(&self, since: Instant) {
         let Some(settings) = &self.settings else { return };
+        let _making = lock(&self.making);
+        if lock(&self.current).made > since {
+            return;
+        }
         // One that was made before can be made again; if not, the old one stays.
         if let Ok(made) = Current::new(settings) {
-            let old = std::mem::replace(&mut *self.lock(), made);
+            let old = std::mem::replace(&mut *lock(&self.current), made);
             drop(old);
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Current {
@@ -101,7 +115,8 @@ impl Current {
 
 impl Settings {
     fn forced(&self) -> Result<reqwest::ClientBuilder, Error> {
-        let http = reqwest::Client::builder()
+        let http = self.builder.as_ref().map_or_else(reqwest::Client::builder, MakeBuilder::builder);
+        let http = http
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(retry::never())

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use cometly_core::{Api, Delivery, Download, Fetch, TransportError, TransportLimits};
 use http::{HeaderMap, Request, StatusCode};
 use reqwest::Response;
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::runtime::Handle;
 
-use crate::{Client, ClientError, Error, failure::failure, now};
+use crate::{
+    Client, ClientError, Error,
+    clock::{sleep, timeout},
+    failure::failure,
+    now,
+};
 
 type Failed = TransportError<ClientError>;
 
@@ -53,12 +55,12 @@ impl Client {
         }
         let asked = self.last_url.url(request.uri())?;
         let proxy = self.clients.proxy_for(request.uri());
-        let http = self.clients.get(&asked, false)?;
+        let http = self.clients.get(&asked, None)?;
         let (head, ()) = request.into_parts();
         let mut request = reqwest::Request::new(head.method, asked.clone());
         *request.headers_mut() = head.headers;
         let answer = timeout(self.idle(), http.execute(request)).await;
-        let mut response = answer.map_err(|_| silent())?.map_err(|error| failure(error, proxy))?;
+        let mut response = answer.ok_or_else(silent)?.map_err(|error| failure(error, proxy))?;
         // A client that its user brought may have followed a redirect.
         let status = if *response.url() == asked { response.status() } else { StatusCode::FOUND };
         let headers = std::mem::take(response.headers_mut());
@@ -69,7 +71,7 @@ impl Client {
     /// The next piece of the file; `None` at its end.
     pub(crate) async fn read(&self, body: &mut Response) -> Result<Option<Bytes>, Failed> {
         let chunk = timeout(self.idle(), body.chunk()).await;
-        chunk.map_err(|_| silent())?.map_err(|error| failure(error, None))
+        chunk.ok_or_else(silent)?.map_err(|error| failure(error, None))
     }
 }
 

@@ -13,10 +13,12 @@ pub enum ClientError {
     Reqwest(reqwest::Error),
     /// The proxy given to the builder cannot be read, or this client cannot use it.
     Proxy(InvalidProxy),
+    /// A proxy was given to the builder, and a reqwest client that is built already, which cannot be made to use it.
+    ProxyOnBuiltClient,
     /// The proxy opened no tunnel to the host of the call.
     ProxyRefused {
-        /// The URL of the proxy, without its user and password.
-        proxy: String,
+        /// The URL of the proxy, without its user and password; `None` if it is that of a client that was built already.
+        proxy: Option<String>,
         /// Whether the proxy answered 407, so that it wants another user or password.
         wants_password: bool,
         /// The error of reqwest.
@@ -28,7 +30,7 @@ pub enum ClientError {
     NoCryptoProvider,
     /// The call was made outside a tokio runtime.
     NoRuntime,
-    /// The runtime of the blocking client cannot be started, or has ended.
+    /// The runtime of the blocking client cannot be started.
     Runtime(io::Error),
 }
 
@@ -49,10 +51,17 @@ impl fmt::Display for ClientError {
         match self {
             Self::Reqwest(error) => error.fmt(f),
             Self::Proxy(error) => error.fmt(f),
-            Self::ProxyRefused { proxy, wants_password: true, .. } => {
-                write!(f, "the proxy {proxy} answered 407: it wants another user or password in its URL")
+            Self::ProxyOnBuiltClient => f.write_str(
+                "a reqwest client that is built already cannot be made to use this proxy; bring it by \
+                 HttpClient::from_builder, or set the proxy on the reqwest client alone",
+            ),
+            Self::ProxyRefused { proxy, wants_password, .. } => {
+                let proxy = proxy.as_deref().unwrap_or("of the reqwest client");
+                match wants_password {
+                    true => write!(f, "the proxy {proxy} answered 407: it wants another user or password in its URL"),
+                    false => write!(f, "the proxy {proxy} opens no tunnel to this host"),
+                }
             }
-            Self::ProxyRefused { proxy, .. } => write!(f, "the proxy {proxy} opens no tunnel to this host"),
             Self::Tls(_) => f.write_str(
                 "TLS cannot be set up; install the system's certificates (the package ca-certificates), or set \
                  SSL_CERT_FILE to a file that holds them",

@@ -1,15 +1,16 @@
 //! One attempt of a call, and the answer as it comes in, within the limits.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use cometly_core::{Attempt, Redirected, TransportError, TransportLimits};
+use cometly_core::{Attempt, Delivery, Redirected, TransportError, TransportLimits};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::CONTENT_LENGTH};
 use reqwest::{Body, Url};
 use tokio::runtime::Handle;
 
 use crate::{
     Client, ClientError,
+    clock::timeout,
     failure::failure,
     frames::{FRAME, Frames},
 };
@@ -17,16 +18,23 @@ use crate::{
 type Failed = TransportError<ClientError>;
 
 impl Client {
-    /// One attempt.
-    pub(crate) async fn exchange(&self, attempt: &Attempt) -> Result<Response<Bytes>, Failed> {
+    /// One attempt, after one that `failed` then.
+    pub(crate) async fn exchange(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Bytes>, Failed> {
+        if Handle::try_current().is_err() {
+            return Err(TransportError::setup(ClientError::NoRuntime));
+        }
+        let exchange = timeout(attempt.timeout(), self.exchange_unbounded(attempt, failed)).await;
+        exchange.unwrap_or_else(|| Err(TransportError::timed_out(Delivery::Unknown)))
+    }
+
+    async fn exchange_unbounded(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Bytes>, Failed> {
         // Held as long as this future is.
         let call = Arc::new(());
-        let mut request = self.to_reqwest(attempt, &call)?;
-        *request.timeout_mut() = Some(attempt.timeout());
+        let request = self.to_reqwest(attempt, &call)?;
         let asked = request.url().clone();
         let proxy = self.clients.proxy_for(attempt.uri());
         let failure = |error| failure(error, proxy);
-        let http = self.clients.get(&asked, attempt.needs_fresh_connection())?;
+        let http = self.clients.get(&asked, failed.filter(|_| attempt.needs_fresh_connection()))?;
         let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());
         exchange.take_headers(std::mem::take(response.headers_mut()))?;
@@ -39,9 +47,6 @@ impl Client {
 
     /// The request of an attempt, without a time-out; a large body is sent only as long as `call` is held.
     pub(crate) fn to_reqwest(&self, attempt: &Attempt, call: &Arc<()>) -> Result<reqwest::Request, Failed> {
-        if Handle::try_current().is_err() {
-            return Err(TransportError::setup(ClientError::NoRuntime));
-        }
         let (head, body) = attempt.request().into_parts();
         let asked = self.last_url.url(&head.uri)?;
         // hyper says nothing of an empty body, and a POST without one must say so (RFC 9110 §8.6).

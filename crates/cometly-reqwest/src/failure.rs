@@ -15,7 +15,7 @@ pub(crate) fn setup(error: impl Into<ClientError>) -> Error {
 
 type Failed = TransportError<ClientError>;
 
-/// A failure of a call that went through this proxy.
+/// A failure of a call that went through this proxy; `None` if there is none, or the client is one that its user built.
 pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Failed {
     let error = error.without_url();
     let delivery = delivery(&error);
@@ -26,12 +26,10 @@ pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Failed
     if is_head_too_large(&error) {
         return TransportError::too_large(None);
     }
-    if let Some((proxy, wants_password)) = proxy.zip(refusal(&error)) {
-        let status = wants_password.then_some(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
-        return proxy_refused(
-            status,
-            ClientError::ProxyRefused { proxy: proxy.to_string(), wants_password, source: error },
-        );
+    if let Some(wants_password) = refusal(&error) {
+        let (status, proxy) =
+            (wants_password.then_some(StatusCode::PROXY_AUTHENTICATION_REQUIRED), proxy.map(ToString::to_string));
+        return proxy_refused(status, ClientError::ProxyRefused { proxy, wants_password, source: error });
     }
     TransportError::failed(delivery, error.into())
 }
@@ -79,5 +77,51 @@ fn next_source(error: Source<'_>) -> Option<Source<'_>> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
+    }
+}
+
+// Without TLS no proxy is asked.
+#[cfg(all(test, any(feature = "rustls", feature = "native-tls")))]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
+
+    use cometly_core::{Api, ApiKey, CallErrorKind};
+
+    use super::*;
+    use crate::Client;
+
+    #[test]
+    fn a_refusal_of_the_proxy_of_a_client_that_was_built_already_is_final_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = format!("http://user:canary@{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        let http = reqwest::Client::builder().no_proxy().proxy(reqwest::Proxy::https(place).unwrap());
+        let client = Client::builder().http_client(http.build().unwrap()).build().unwrap();
+        let api =
+            Api::builder(ApiKey::new("12|abcdefghij").unwrap()).base_url("https://127.0.0.1:1/v1".parse().unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(client.send(api.build().get("events"))).unwrap_err();
+        let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        assert!(matches!(error.kind(), CallErrorKind::Proxy(Some(told)) if told == status), "{error:?}");
+        assert_eq!((error.delivery(), asked.load(Ordering::SeqCst)), (Some(Delivery::NotSent), 1));
+        let shown = format!("{error:?} {}", error.source().unwrap());
+        assert!(shown.contains("the proxy of the reqwest client answered 407") && !shown.contains("canary"), "{shown}");
     }
 }

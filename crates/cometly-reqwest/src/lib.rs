@@ -26,8 +26,9 @@
 //! No redirect is followed and no `Referer` sent, no call is repeated by reqwest itself, HTTP/1.1 only, no proxy but
 //! the one named here, nothing is unpacked, one deadline for all attempts and waits, caps on headers and body.
 //!
-//! reqwest has no such switches on a request, so a client that [you bring](ClientBuilder::http_client) keeps its own
-//! redirects, proxy, protocol and unpacking. The deadline and the caps hold, and an answer from another URL than the
+//! All of it is forced on a client that [you bring](ClientBuilder::http_client) by [`HttpClient::from_builder`] too. reqwest
+//! has no such switches on a request, so one that is built already keeps its own redirects, proxy, protocol and unpacking, and
+//! a proxy that is set beside it makes `build` fail. The deadline and the caps hold, and an answer from another URL than the
 //! one that was asked reads as [`UnexpectedCause::Redirect`](cometly_core::UnexpectedCause::Redirect). A redirect back
 //! to the same URL cannot be seen, and may repeat a POST. Build it with `redirect(Policy::none())`.
 //!
@@ -47,11 +48,13 @@
 pub mod blocking;
 mod builder;
 mod clients;
+mod clock;
 mod download;
 mod error;
 mod exchange;
 mod failure;
 mod frames;
+mod http_client;
 mod run;
 mod stream;
 mod target;
@@ -59,23 +62,25 @@ mod target;
 use std::{
     fmt,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use cometly_core::{Api, AuthOutcome, Call, CallError, Moment, Next, Operation, RetryPolicy, TransportLimits};
 use http::Request;
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
 
 pub use builder::ClientBuilder;
 pub use cometly_core;
 pub use download::FileReader;
 pub use error::ClientError;
+pub use http_client::HttpClient;
 pub use reqwest;
 pub use run::Run;
 pub use stream::Body;
 
 use clients::Clients;
+use clock::sleep;
 use target::LastUrl;
 
 /// Why a call has no result: a [`CallError`] whose source is reqwest's own error, or why reqwest was not asked.
@@ -139,6 +144,7 @@ impl Client {
     }
 
     async fn drive(&self, mut operation: Operation<Bytes, ClientError>) -> Result<AuthOutcome<Bytes>, Error> {
+        let mut failed = None;
         loop {
             operation = match operation.next(now()) {
                 Next::Wait { pause, operation } => {
@@ -146,7 +152,8 @@ impl Client {
                     operation
                 }
                 Next::Send(attempt) => {
-                    let answer = attempt.instrument(self.exchange(&attempt)).await;
+                    let answer = attempt.instrument(self.exchange(&attempt, failed)).await;
+                    failed = answer.is_err().then(Instant::now);
                     attempt.finish(answer, now())
                 }
                 Next::Done(result) => return result,
@@ -155,7 +162,8 @@ impl Client {
     }
 
     /// Makes the next call use a new connection, as after a change of network. Calls under way go on, and the connections that
-    /// were kept close with the last of them. It does nothing to a client that [you brought](ClientBuilder::http_client).
+    /// were kept close with the last of them. It does nothing to a client that was [built
+    /// already](HttpClient).
     pub fn close_idle(&self) {
         self.clients.close_idle();
     }

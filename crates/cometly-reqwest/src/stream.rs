@@ -1,16 +1,22 @@
 //! Answers whose bodies are read piece by piece.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Next, Redirected, TransportError};
 use http::Response;
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::runtime::Handle;
 
-use crate::{Client, ClientError, Error, failure::failure, now, seed};
+use crate::{
+    Client, ClientError, Error,
+    clock::{sleep, timeout},
+    failure::failure,
+    now, seed,
+};
 
 type Failed = TransportError<ClientError>;
 
@@ -41,6 +47,7 @@ impl Client {
     /// ```
     pub async fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
         let mut operation = call.start(&self.retry_policy, &self.limits, seed(), now())?;
+        let mut failed = None;
         loop {
             operation = match operation.next(now()) {
                 Next::Wait { pause, operation } => {
@@ -48,7 +55,8 @@ impl Client {
                     operation
                 }
                 Next::Send(attempt) => {
-                    let answer = attempt.instrument(self.begin(&attempt)).await;
+                    let answer = attempt.instrument(self.begin(&attempt, failed)).await;
+                    failed = answer.is_err().then(Instant::now);
                     attempt.finish(answer, now())
                 }
                 Next::Done(result) => return result,
@@ -57,21 +65,21 @@ impl Client {
     }
 
     /// One attempt, as far as it has to be read to be judged.
-    async fn begin(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+    async fn begin(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Body>, Failed> {
         if Handle::try_current().is_err() {
             return Err(TransportError::setup(ClientError::NoRuntime));
         }
-        let reading = timeout(attempt.timeout(), self.begin_unbounded(attempt)).await;
-        reading.map_err(|_| silent())?
+        let reading = timeout(attempt.timeout(), self.begin_unbounded(attempt, failed)).await;
+        reading.unwrap_or_else(|| Err(silent()))
     }
 
-    async fn begin_unbounded(&self, attempt: &Attempt) -> Result<Response<Body>, Failed> {
+    async fn begin_unbounded(&self, attempt: &Attempt, failed: Option<Instant>) -> Result<Response<Body>, Failed> {
         // Held until the request is out.
         let call = Arc::new(());
         let request = self.to_reqwest(attempt, &call)?;
         let asked = request.url().clone();
         let proxy = self.clients.proxy_for(attempt.uri());
-        let http = self.clients.get(&asked, attempt.needs_fresh_connection())?;
+        let http = self.clients.get(&asked, failed.filter(|_| attempt.needs_fresh_connection()))?;
         let mut rest = http.execute(request).await.map_err(|error| failure(error, proxy))?;
         let mut head = Response::new(());
         *head.status_mut() = rest.status();
@@ -127,8 +135,8 @@ impl Body {
         self.meter.check()?;
         let Some(rest) = &mut self.rest else { return Ok(None) };
         let read = match timeout(self.idle, rest.chunk()).await {
-            Ok(read) => read.map_err(|error| failure(error, None)),
-            Err(_) => Err(silent()),
+            Some(read) => read.map_err(|error| failure(error, None)),
+            None => Err(silent()),
         };
         let len = |piece: &Option<Bytes>| piece.as_ref().map_or(0, Bytes::len);
         let read = read.and_then(|piece| self.meter.add(len(&piece)).map(|()| piece));

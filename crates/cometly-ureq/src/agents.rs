@@ -50,14 +50,8 @@ impl Agents {
     }
 
     /// The proxy that ureq itself has to be given for this URL.
-    ///
-    /// # Errors
-    /// If ureq cannot read it.
-    pub(crate) fn proxy_on_request(&self, uri: &Uri) -> Result<Option<Proxy>, Error> {
-        if self.is_own {
-            return Ok(None);
-        }
-        self.proxies.proxy_for(uri).map(ureqs_proxy).transpose()
+    pub(crate) fn proxy_on_request(&self, uri: &Uri) -> Option<&ProxyUrl> {
+        if self.is_own { None } else { self.proxies.proxy_for(uri) }
     }
 
     /// A new agent for the calls from now on; the old one keeps no connection once its last call is over.
@@ -73,7 +67,9 @@ fn lock(agent: &Mutex<Agent>) -> MutexGuard<'_, Agent> {
     agent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn ureqs_proxy(proxy: &ProxyUrl) -> Result<Proxy, Error> {
+/// # Errors
+/// If ureq cannot read it.
+pub(crate) fn ureqs_proxy(proxy: &ProxyUrl) -> Result<Proxy, Error> {
     let protocol = match proxy.scheme() {
         cometly_core::ProxyScheme::Https => ProxyProtocol::Https,
         _ => ProxyProtocol::Http,

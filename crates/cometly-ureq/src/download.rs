@@ -11,7 +11,12 @@ use cometly_core::{Api, Download, Fetch, Moment, TransportError, TransportLimits
 use http::{Request, response::Parts};
 use ureq::BodyReader;
 
-use crate::{Client, Error, agents::forced, connect::until, failure::failure};
+use crate::{
+    Client, Error,
+    agents::{forced, ureqs_proxy},
+    connect::until,
+    failure::{failure, failure_through},
+};
 
 impl Client {
     /// Reads the file of an export, piece by piece and as it is: gzipped NDJSON, which `cometly::ExportLines` unpacks. The
@@ -48,14 +53,15 @@ impl Client {
     fn open(&self, request: Request<()>) -> Result<(Parts, BodyReader<'static>), TransportError<ureq::Error>> {
         let idle = self.idle();
         let agent = self.agents.current();
-        let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
-        let request = forced!(agent.configure_request(request), self.limits, proxy, idle)
+        let proxy = self.agents.proxy_on_request(request.uri());
+        let ureqs = proxy.map(ureqs_proxy).transpose().map_err(failure)?;
+        let request = forced!(agent.configure_request(request), self.limits, ureqs, idle)
             .timeout_global(None)
             .timeout_recv_response(Some(idle))
             .timeout_per_read(Some(idle))
             .build();
         let answer = until(self.piece_end(), || agent.run(request));
-        let (head, body) = answer.map_err(failure)?.into_parts();
+        let (head, body) = answer.map_err(|error| failure_through(error, proxy))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         Ok((head, body.into_with_config().limit(u64::MAX).reader()))
     }

@@ -7,7 +7,11 @@ use cometly_core::{Attempt, TransportError, TransportLimits};
 use http::{Method, Request, Response};
 use ureq::AsSendBody;
 
-use crate::{Client, agents::forced, failure::failure};
+use crate::{
+    Client,
+    agents::{forced, ureqs_proxy},
+    failure::{failure, failure_through},
+};
 
 /// How much of the length that an answer claims is made room for before it is read.
 const MAX_CLAIM: usize = 16_384;
@@ -34,15 +38,16 @@ impl Client {
         fresh: bool,
     ) -> Result<Response<Bytes>, Failed> {
         let agent = self.agents.current();
+        let proxy = self.agents.proxy_on_request(request.uri());
         let request = if self.agents.is_own() && timeout == TransportLimits::DEFAULT_ATTEMPT_TIMEOUT && !fresh {
             request
         } else {
-            let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
-            let settings = forced!(agent.configure_request(request), self.limits, proxy, timeout);
+            let ureqs = proxy.map(ureqs_proxy).transpose().map_err(failure)?;
+            let settings = forced!(agent.configure_request(request), self.limits, ureqs, timeout);
             // The kept connections to that host are thrown away.
             if fresh { settings.max_idle_age(Duration::ZERO).build() } else { settings.build() }
         };
-        let (head, body) = agent.run(request).map_err(failure)?.into_parts();
+        let (head, body) = agent.run(request).map_err(|error| failure_through(error, proxy))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX);
         let claimed = usize::try_from(body.content_length().unwrap_or_default()).unwrap_or(MAX_CLAIM);

@@ -2,13 +2,31 @@
 
 use std::io;
 
-use cometly_core::{Delivery, TransportError};
+use cometly_core::{Delivery, ProxyUrl, TransportError};
 use http::StatusCode;
 use ureq::{Error as Ureq, Timeout};
 
 use crate::connect::{NotConnected, Place};
 
 type Failed = TransportError<Ureq>;
+
+/// A failure on an agent that its user brought, with the proxy that it was given: ureq's own tunnel does not name it.
+pub(crate) fn failure_through(error: Ureq, proxy: Option<&ProxyUrl>) -> Failed {
+    let refused = match &error {
+        Ureq::ConnectProxyFailed(words) => proxy.zip(refusal(words)),
+        _ => None,
+    };
+    match refused {
+        Some((proxy, status)) => not_connected(NotConnected::refused(proxy, status, error)),
+        None => failure(error),
+    }
+}
+
+/// The status in ureq's words for a proxy that answered; `None` if it did not.
+fn refusal(words: &str) -> Option<StatusCode> {
+    let status = words.strip_prefix("proxy server responded ")?;
+    StatusCode::from_bytes(status.get(..3)?.as_bytes()).ok()
+}
 
 pub(crate) fn failure(error: Ureq) -> Failed {
     match error {
@@ -106,6 +124,20 @@ mod tests {
         ] {
             let shown = error.to_string();
             assert_eq!(failure(error).delivery(), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_answered_has_refused_and_one_that_did_not_is_a_broken_line() {
+        let proxy = "http://user:canary@proxy.example:3128".parse().unwrap();
+        let failed = |words: &str| failure_through(Ureq::ConnectProxyFailed(words.into()), Some(&proxy));
+        let refused = failed("proxy server responded 407/407");
+        assert!(format!("{refused:?}").contains("ProxyRefused(Some(407))"), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains("canary"), "{refused:?}");
+        for words in ["proxy server did not respond", "proxy server responded", "proxy server responded é/é"] {
+            let broken = failed(words);
+            assert_eq!(broken.delivery(), Delivery::NotSent, "{broken:?}");
+            assert!(!format!("{broken:?}").contains("ProxyRefused"), "{broken:?}");
         }
     }
 

@@ -12,7 +12,13 @@ use cometly_core::{Attempt, AuthOutcome, BodyMeter, Call, Delivery, Moment, Next
 use http::{Method, Request, Response, response::Parts};
 use ureq::{AsSendBody, BodyReader};
 
-use crate::{Client, Error, agents::forced, connect::until, failure::failure, seed};
+use crate::{
+    Client, Error,
+    agents::{forced, ureqs_proxy},
+    connect::until,
+    failure::{failure, failure_through},
+    seed,
+};
 
 type Failed = TransportError<ureq::Error>;
 
@@ -95,8 +101,9 @@ impl Client {
     ) -> Result<(Parts, BodyReader<'static>), Failed> {
         let timeout = attempt.timeout();
         let agent = self.agents.current();
-        let proxy = self.agents.proxy_on_request(request.uri()).map_err(failure)?;
-        let settings = forced!(agent.configure_request(request), self.limits, proxy, timeout)
+        let proxy = self.agents.proxy_on_request(request.uri());
+        let ureqs = proxy.map(ureqs_proxy).transpose().map_err(failure)?;
+        let settings = forced!(agent.configure_request(request), self.limits, ureqs, timeout)
             .timeout_global(None)
             .timeout_recv_response(Some(timeout))
             .timeout_send_body(Some(timeout))
@@ -104,7 +111,7 @@ impl Client {
         let is_fresh = attempt.needs_fresh_connection();
         // The kept connections to that host are thrown away.
         let settings = if is_fresh { settings.max_idle_age(Duration::ZERO) } else { settings };
-        let (head, body) = agent.run(settings.build()).map_err(failure)?.into_parts();
+        let (head, body) = agent.run(settings.build()).map_err(|error| failure_through(error, proxy))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         Ok((head, body.into_with_config().limit(u64::MAX).reader()))
     }

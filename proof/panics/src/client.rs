@@ -66,7 +66,7 @@ pub(crate) fn probes() {
     keep!(2 ClientBuilder::<Client>::proxy);
     keep!(1 ClientBuilder::<Client>::proxy_from_env);
     keep!(2 ClientBuilder::<Client>::reuse_connections);
-    keep!(2 ClientBuilder::<Client>::http_client);
+    keep!(2 ClientBuilder::<Client>::http_client as fn(_, u8) -> _);
     keep!(1 ClientBuilder::<Client>::build);
     keep!(1 <Client as BuildClient>::build);
     keep_traits!(Builder: Debug, Default, Drop);

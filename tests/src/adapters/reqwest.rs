@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cometly_core::{Api, BuildClient, Call, Download, TransportLimits};
-use cometly_reqwest::{Client, ClientBuilder, blocking};
+use cometly_reqwest::{Client, ClientBuilder, HttpClient as Brought, blocking};
 use http::Request;
 use tokio::runtime::Runtime;
 
@@ -35,6 +35,16 @@ fn configure<C: BuildClient>(builder: ClientBuilder<C>, settings: &Settings) -> 
     }
 }
 
+fn brought(settings: &Settings) -> Result<Brought, BoxError> {
+    if settings.proxy == Proxy::None {
+        // A user's own proxy cannot be overruled, and that of this environment is closed.
+        Ok(reqwest::Client::builder().no_proxy().build()?.into())
+    } else {
+        // A client that is built already takes no other.
+        Ok(Brought::from_builder(reqwest::Client::builder))
+    }
+}
+
 #[derive(Debug)]
 struct AsyncTransport {
     client: Client,
@@ -49,8 +59,7 @@ impl ClientUnderTest for Async {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = configure(Client::builder(), settings);
         if settings.client == HttpClient::Users {
-            // A user's own proxy cannot be overruled, and that of this environment is closed.
-            builder = builder.http_client(reqwest::Client::builder().no_proxy().build()?);
+            builder = builder.http_client(brought(settings)?);
         }
         Ok(Some(Box::new(AsyncTransport { client: builder.build()?, runtime: runtime()? })))
     }
@@ -96,7 +105,7 @@ impl ClientUnderTest for Blocking {
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         let mut builder = configure(blocking::Client::builder(), settings);
         if settings.client == HttpClient::Users {
-            builder = builder.http_client(reqwest::Client::builder().no_proxy().build()?);
+            builder = builder.http_client(brought(settings)?);
         }
         Ok(Some(Box::new(BlockingTransport(builder.build()?))))
     }

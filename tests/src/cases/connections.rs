@@ -22,11 +22,23 @@ use crate::{
 
 pub(super) const CASES: &[Case] = cases![
     the_second_try_is_made_on_a_new_connection,
+    the_second_try_is_made_on_a_new_connection_however_soon_it_comes,
     a_new_connection_to_a_host_with_a_dark_address_is_not_late,
     idle_connections_are_closed_when_asked_for,
 ];
 
+/// `docs/faults.md` 100.
 fn the_second_try_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseResult {
+    second_try(scenario, Duration::from_secs(1), RetryPolicy::default())
+}
+
+/// `docs/faults.md` 100.
+fn the_second_try_is_made_on_a_new_connection_however_soon_it_comes(scenario: &Scenario<'_>) -> CaseResult {
+    let pause = Duration::from_millis(50);
+    second_try(scenario, Duration::from_millis(300), RetryPolicy::default().initial_backoff(pause))
+}
+
+fn second_try(scenario: &Scenario<'_>, attempt_timeout: Duration, policy: RetryPolicy) -> CaseResult {
     if scenario.has_gap(Gap::FreshConnections) {
         return Err(NotSupported.into());
     }
@@ -36,8 +48,7 @@ fn the_second_try_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseRe
         let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(request.connection));
         if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { Answer::silence() }
     }))?;
-    let settings = Settings::default().reuse(true).attempt_timeout(Duration::from_secs(1));
-    let settings = settings.retry_policy(RetryPolicy::default());
+    let settings = Settings::default().reuse(true).attempt_timeout(attempt_timeout).retry_policy(policy);
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
     let client = &*client;
     let sent: Vec<Sent> = thread::scope(|scope| {

@@ -1,19 +1,26 @@
 //! Many calls at once, and several keys through one client.
 
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use cometly_core::Api;
 use cometly_emulator::Emulator;
 
 use crate::{
-    Arrivals, BoxError, Case, CaseResult, Scenario, Sent,
+    Arrivals, BoxError, Case, CaseResult, Scenario, Sent, Settings,
     canary::Canary,
     cases::{cases, opened_by},
-    fault_server::{Answer, Script},
+    fault_server::{Act, Answer, Script},
+    scenario::NotSupported,
 };
 
-pub(super) const CASES: &[Case] =
-    cases![two_keys_through_one_client_are_never_mixed, ten_thousand_calls_64_at_once_each_get_their_own_answer,];
+pub(super) const CASES: &[Case] = cases![
+    two_keys_through_one_client_are_never_mixed,
+    ten_thousand_calls_64_at_once_each_get_their_own_answer,
+    endless_chunk_sizes_cost_their_own_calls_only,
+];
 
 fn two_keys_through_one_client_are_never_mixed(scenario: &Scenario<'_>) -> CaseResult {
     let (first, second) = (Canary::new(), Canary::new());
@@ -89,4 +96,54 @@ fn ten_thousand_calls_64_at_once_each_get_their_own_answer(scenario: &Scenario<'
     assert_eq!(own_answers, CALLERS * CALLS, "the calls that got their own answer");
     assert_eq!(u64::try_from(CALLERS * CALLS)?, emulator.request_count(), "each call arrived once");
     Ok(Arrivals::counted(0))
+}
+
+/// `docs/faults.md` 115.
+fn endless_chunk_sizes_cost_their_own_calls_only(scenario: &Scenario<'_>) -> CaseResult {
+    // An async client has the threads of its runtime, and the two of this suite are for all cases.
+    if !matches!(scenario.client_name(), "reqwest-blocking" | "ureq" | "isahc" | "isahc-blocking") {
+        return Err(NotSupported.into());
+    }
+    let server = scenario.serve(Script::by(|_, request| {
+        if request.request_line().contains("/endless ") {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let zeros = vec![b'0'; 64 << 10].into();
+            Answer::raw(head).then(Act::Repeat { bytes: zeros, every: Duration::ZERO, times: usize::MAX })
+        } else {
+            Answer::json(200, "{}")
+        }
+    }))?;
+    let deadline = Duration::from_secs(2);
+    let api = scenario.api(&server.base_url())?;
+    // reqwest's blocking client has four threads.
+    for (endless, delays_none) in [(3, true), (5, false)] {
+        let client = scenario.connect(&Settings::default().deadline(deadline))?;
+        let (client, api) = (&*client, &api);
+        let sent: Vec<(Sent, Duration)> = thread::scope(|scope| {
+            let send = |path: &'static str| {
+                scope.spawn(move || {
+                    let begun = Instant::now();
+                    (client.send(api.get(path)), begun.elapsed())
+                })
+            };
+            let mut callers: Vec<_> = (0..endless).map(|_| send("endless")).collect();
+            thread::sleep(Duration::from_millis(500));
+            callers.push(send("events"));
+            callers.into_iter().filter_map(|caller| caller.join().ok()).collect()
+        });
+        let took: Vec<_> = sent.iter().map(|(_, took)| *took).collect();
+        let most = deadline.saturating_add(Duration::from_millis(if delays_none { 500 } else { 1_000 }));
+        assert!(took.iter().all(|took| *took < most), "{endless}: {took:?}");
+        let mut outcomes = sent.into_iter().map(|(sent, _)| scenario.noted(sent));
+        assert!(outcomes.by_ref().take(endless).all(|sent| sent.is_err()), "a size without an end is no answer");
+        let other = outcomes.next().ok_or("it was sent")?;
+        if delays_none {
+            assert!(
+                other?.error().is_none() && took.last().is_some_and(|took| *took < Duration::from_secs(1)),
+                "{took:?}"
+            );
+        }
+    }
+    // Of the last one, it may not be known.
+    Ok(Arrivals::checked_by_the_case())
 }

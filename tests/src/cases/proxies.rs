@@ -1,14 +1,15 @@
 //! Proxies: none but the one that is named.
 
-use cometly_core::{Delivery, RetryPolicy};
+use std::io::Write as _;
+
+use cometly_core::{CallErrorKind, Delivery, RetryPolicy};
 
 use crate::{
-    Arrivals, Case, CaseResult, Proxy, Scenario, Settings, authority,
-    cases::{cases, serve_tls},
+    Arrivals, BoxError, Case, CaseResult, HttpClient, Proxy, Scenario, Settings, authority,
+    cases::{cases, serve_tls, wait_for_bytes},
     environment::NO_PROXY,
     fault_server::{Answer, ClosedPort, Script},
-    scenario::assert_success,
-    scenario::{NotSupported, assert_delivery},
+    scenario::{NotSupported, assert_delivery, assert_success},
 };
 
 pub(super) const CASES: &[Case] = cases![
@@ -19,6 +20,7 @@ pub(super) const CASES: &[Case] = cases![
     no_proxy_gets_to_read_what_is_not_encrypted,
     a_proxys_password_is_not_shown,
     a_proxy_that_refuses_is_asked_once,
+    a_socks_proxy_that_refuses_is_asked_once,
     a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over,
     the_environments_no_proxy_is_read_with_blanks_and_dots,
     a_proxy_that_is_none_is_refused_before_anything_is_sent,
@@ -106,34 +108,78 @@ fn a_proxys_password_is_not_shown(scenario: &Scenario<'_>) -> CaseResult {
     Ok(Arrivals::counted(0))
 }
 
+/// `docs/faults.md` 99.
 fn a_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
     let password = scenario.secret().rsplit('|').next().unwrap_or_default();
     for (status, answer) in [
         ("407", "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"),
         ("403", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nno!!!"),
     ] {
-        let proxy = scenario.serve_proxy(Some(answer))?;
-        let place = proxy.url().replace("http://", "");
-        let settings = Settings::default().retry_policy(RetryPolicy::default());
-        let client = scenario.connect(&settings.proxy(Proxy::Named(format!("http://user:{password}@{place}"))))?;
-        let api = scenario.api("https://127.0.0.1:1/v1")?;
-        for (number, call) in [api.get("events"), api.post("events/track").json("x")].into_iter().enumerate() {
-            // `send` looks for the password.
-            let error = scenario.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
-            assert_delivery(&error, Delivery::NotSent);
-            assert_eq!(proxy.heads().len(), number.saturating_add(1), "{status}: asked again");
-            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            let shown = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            assert!(shown.contains(&place) && shown.contains("proxy"), "the error names the proxy: {shown}");
+        for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
+            let proxy = scenario.serve_proxy(Some(answer))?;
+            let place = proxy.url().replace("http://", "");
+            let settings = settings.proxy(Proxy::Named(format!("http://user:{password}@{place}")));
             // isahc and reqwest show no status but, reqwest, that one.
             let is_told =
                 scenario.client_name() == "ureq" || (status == "407" && scenario.client_name().starts_with("reqwest"));
-            assert!(!is_told || shown.contains(status), "the error names the status of the proxy: {shown}");
+            is_asked_once(scenario, settings, &place, is_told.then_some(status), || proxy.heads().len())?;
+            let mut passwords = proxy.heads().into_iter().map(|head| head.header("proxy-authorization").len());
+            assert!(passwords.all(|given| given == 1), "the password was given each time");
         }
-        let asked = proxy.heads().into_iter().flat_map(|head| head.header("proxy-authorization")).count();
-        assert_eq!(asked, 2, "the password was given");
     }
     Ok(Arrivals::counted(0))
+}
+
+/// `docs/faults.md` 99.
+fn a_socks_proxy_that_refuses_is_asked_once(scenario: &Scenario<'_>) -> CaseResult {
+    // "No acceptable methods" (RFC 1928 §3).
+    let refusing = || {
+        scenario.serve_raw(|mut stream, _| {
+            wait_for_bytes(&mut stream)?;
+            stream.write_all(&[5, 0xff])
+        })
+    };
+    for settings in [Settings::default(), Settings::default().reuse(true), Settings::default().users_client()] {
+        let proxy = refusing()?;
+        let place = proxy.address().to_string();
+        let settings = settings.proxy(Proxy::Named(format!("socks5h://{place}")));
+        if scenario.connect(&settings).is_err() {
+            return Err(NotSupported.into());
+        }
+        is_asked_once(scenario, settings, &place, None, || proxy.connections())?;
+    }
+    Ok(Arrivals::counted(0))
+}
+
+/// A GET and a POST, each of which the proxy at `place` refuses; `status`, if the client can tell it.
+fn is_asked_once(
+    scenario: &Scenario<'_>,
+    settings: Settings,
+    place: &str,
+    status: Option<&str>,
+    asked: impl Fn() -> usize,
+) -> Result<(), BoxError> {
+    // On a client of the user's, libcurl may have sent the call on a kept connection before it asked the proxy anew.
+    let is_unsure = settings.client == HttpClient::Users && scenario.client_name().starts_with("isahc");
+    let client = scenario.connect(&settings.clone().retry_policy(RetryPolicy::default()))?;
+    let api = scenario.api("https://127.0.0.1:1/v1")?;
+    if is_unsure {
+        let error = client.send(api.post("events/track").json("x")).err().ok_or("the proxy opened no tunnel")?;
+        assert_eq!((error.delivery(), asked()), (Some(Delivery::Unknown), 1), "{error:?}");
+        return Ok(());
+    }
+    for (number, call) in [api.get("events"), api.post("events/track").json("x")].into_iter().enumerate() {
+        // `send` looks for the password.
+        let error = scenario.send(&*client, call).err().ok_or("the proxy opened no tunnel")?;
+        assert_delivery(&error, Delivery::NotSent);
+        assert!(matches!(error.kind(), CallErrorKind::Proxy(_)), "{settings:?}: {error:?}");
+        assert_eq!(asked(), number.saturating_add(1), "{settings:?}: asked again");
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        let shown = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        assert!(shown.contains(place) && shown.contains("proxy"), "{settings:?}: {shown}");
+        assert!(status.is_none_or(|status| shown.contains(status)), "{settings:?}: {shown}");
+    }
+    Ok(())
 }
 
 fn a_proxy_of_a_scheme_that_cannot_be_used_is_never_passed_over(scenario: &Scenario<'_>) -> CaseResult {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
@@ -18,6 +17,7 @@ use crate::{
         journal::Noted,
         lines::{self, Lines, trim},
         plan::Plan,
+        temporary::temporary,
     },
 };
 
@@ -139,13 +139,6 @@ impl<'a> RefusedFile<'a> {
         }
         has_line
     }
-}
-
-/// Where a new file is written before it is moved to its place; no other program gives such a name.
-pub(crate) fn temporary(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target);
-    name.push(".cometly-new");
-    name.into()
 }
 
 /// A new file for its owner alone.

@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
-    track::{event::Problem, lines::MAX_LEN, nameless::nameless, refused::temporary},
+    track::{
+        event::Problem,
+        lines::MAX_LEN,
+        temporary::{nameless, temporary},
+    },
 };
 
 /// A line with escapes, and its problems.

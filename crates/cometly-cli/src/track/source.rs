@@ -13,9 +13,9 @@ use crate::{
     track::{
         csv::{self, Converted},
         event_key::fingerprint,
-        nameless::nameless,
         plan::{Plan, Planned},
         skipped::Skipped,
+        temporary::nameless,
     },
 };
 

@@ -283,7 +283,34 @@ fn certificates_of_a_file_are_trusted_besides_the_systems() {
     program.run(&get).ends(8);
     program.run(&[&get[..], &["--ca-cert", "ca.pem"]].concat()).ends(0);
     program.run(&[&get[..], &["--ca-cert", "none.pem"]].concat()).ends(1).says("PEM");
+    program.write("garbled.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    program
+        .run(&[&get[..], &["--ca-cert", "garbled.pem"]].concat())
+        .ends(1)
+        .says("--ca-cert garbled.pem cannot be used");
     program.run(&[&get[..], &["--ca-cert", "absent.pem"]].concat()).ends(1).says("absent.pem");
+}
+
+#[test]
+fn certificates_of_a_file_change_nothing_about_proxies() {
+    let (_, certificate) = tls::server(&json(200, GOOD));
+    let plain = Server::start(|_, _| json(200, GOOD));
+    for arguments in [&["--proxy-from-env"][..], &["--proxy", "PROXY"]] {
+        let proxy = Server::start(|_, _| answer(407, "", ""));
+        let place = proxy.base_url.replace("/public-api/v1", "");
+        let run = |base_url: &str, variables: &[&str]| {
+            let program = Program::new(base_url, KEY);
+            program.write("ca.pem", certificate.clone());
+            let mut command = program.command(&["request", "GET", "x", "--timeout", "5", "--ca-cert", "ca.pem"]);
+            command.args(arguments.iter().map(|argument| argument.replace("PROXY", &place)));
+            program.finish(command.envs(variables.iter().map(|variable| (variable, &place))).spawn().unwrap())
+        };
+        run(&plain.base_url, &["HTTP_PROXY", "http_proxy"]).ends(0);
+        run(&plain.base_url, &["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"]).ends(0);
+        assert!(proxy.seen().is_empty(), "{arguments:?}: the key went to a proxy that can read it");
+        run("https://127.0.0.1:1/public-api/v1", &["HTTPS_PROXY"]).ends(8).says("HTTP 407");
+        assert_eq!(proxy.seen().len(), 1, "{arguments:?}: a proxy that refuses is asked once");
+    }
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! One endpoint: its window, its queue and its clock.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::{
     queue::Queue,
-    shared::share::{Asked, Asking, EngineSaid, FleetLease, Share},
+    shared::{
+        post::{Asking, Asks, EngineSaid},
+        share::{Asked, FleetLease, Share},
+    },
     window::{Event, Lease, Said, Told, Window},
 };
 use crate::Moment;
@@ -189,20 +195,38 @@ impl Endpoint {
             share.shrink(self.queue.waiting(), self.latest);
         }
     }
+}
 
-    /// The next question to the fleet's engine, and the endpoint's name there.
-    pub(super) fn take_question(&mut self) -> Option<(u64, Asking)> {
-        let (name, share) = self.share.as_mut()?;
-        Some((*name, share.take_question()?))
+/// Takes one step of an endpoint, and then, when it is locked no more, wakes what carries its questions: a waker may do
+/// anything. An endpoint is whole after every step, so a panic elsewhere while it was locked spoils nothing.
+pub(super) fn step<T>(endpoint: &Mutex<Endpoint>, step: impl FnOnce(&mut Endpoint) -> T) -> T {
+    let mut locked = endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = step(&mut locked);
+    let waker = locked.share.as_mut().and_then(|(_, share)| share.take_waker());
+    drop(locked);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    done
+}
+
+impl Asks for Mutex<Endpoint> {
+    fn take_question(&self) -> Option<(u64, Asking)> {
+        step(self, |endpoint| {
+            let (name, share) = endpoint.share.as_mut()?;
+            Some((*name, share.take_question()?))
+        })
     }
 
-    pub(super) fn on_answer(&mut self, said: &EngineSaid, number: Option<u64>, now: Moment) {
-        let time = self.time(now);
-        if let Some((_, share)) = &mut self.share {
-            share.on_answer(said, number, time);
-            // Those that asked may have given up meanwhile.
-            share.shrink(self.queue.waiting(), time);
-        }
+    fn on_answer(&self, said: &EngineSaid, number: Option<u64>, now: Moment) {
+        step(self, |endpoint| {
+            let time = endpoint.time(now);
+            if let Some((_, share)) = &mut endpoint.share {
+                share.on_answer(said, number, time);
+                // Those that asked may have given up meanwhile.
+                share.shrink(endpoint.queue.waiting(), time);
+            }
+        });
     }
 }
 

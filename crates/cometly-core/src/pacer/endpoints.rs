@@ -3,14 +3,18 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{BuildHasherDefault, Hash as _, Hasher as _},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
 };
 
 use http::Method;
 
 use super::{
     endpoint::Endpoint,
-    shared::{Post, lane, share::Share},
+    shared::{
+        lane,
+        post::{Asks, Post},
+        share::Share,
+    },
 };
 
 pub(super) type SharedEndpoint = Arc<Mutex<Endpoint>>;
@@ -56,7 +60,10 @@ impl Endpoints {
     fn new_endpoint(&self, method: &Method, path: &str) -> SharedEndpoint {
         let Some(post) = &self.post else { return Arc::new(Mutex::new(Endpoint::new())) };
         let name = lane::name(method.as_str(), path);
-        Arc::new_cyclic(|endpoint| Mutex::new(Endpoint::shared(name, Share::new(Arc::clone(post), endpoint.clone()))))
+        Arc::new_cyclic(|endpoint: &Weak<Mutex<Endpoint>>| {
+            let asks: Weak<dyn Asks> = endpoint.clone();
+            Mutex::new(Endpoint::shared(name, Share::new(Arc::clone(post), asks)))
+        })
     }
 
     fn turn_over(&mut self) {

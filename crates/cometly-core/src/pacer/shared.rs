@@ -6,28 +6,25 @@
 //!                    └──────────────────── leases, a place in line ◀── Mailbox::answer ◀────────────────────┘
 //! ```
 //!
-//! [`lane`] is the rule, which the engine runs; [`share`] is one process's part of an endpoint. While the engine is away,
+//! [`lane`] is the rule, which the engine runs; [`share`] is one process's part of an endpoint; [`post`] is what the endpoints
+//! and the mailbox have in common. While the engine is away,
 //! the rule of a process alone decides, as if there were no fleet.
 
 use std::{
-    collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     task::Waker,
 };
 
-use super::{Pacer, endpoint::Endpoint, endpoints::Endpoints};
+use super::{Pacer, endpoints::Endpoints};
 use crate::Moment;
 
 pub(super) mod lane;
+pub(super) mod post;
 pub(super) mod share;
 
 use lane::SharedLane;
-use share::EngineSaid;
-
-/// How long an engine that failed is left alone: 1, 2, 4 … 30 s.
-const FIRST_PAUSE: u64 = 1_000;
-const LONGEST_PAUSE: u64 = 30_000;
+use post::{Asks, EngineSaid, Post};
 
 /// The questions of a [shared](Pacer::shared) [`Pacer`] to an engine, and the way for its answers: the pacer does no IO, so
 /// something else carries them.
@@ -64,24 +61,7 @@ pub struct Question {
     events: Vec<u64>,
     /// None if nothing is asked, only told.
     number: Option<u64>,
-    endpoint: Weak<Mutex<Endpoint>>,
-}
-
-/// What a pacer's endpoints and its mailbox share.
-pub(super) struct Post {
-    space: Box<str>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Endpoints that have something to ask or to tell, each once.
-    queue: VecDeque<Weak<Mutex<Endpoint>>>,
-    waker: Option<Waker>,
-    away_until: u64,
-    /// How long it was left alone the last time; 0 if it answered since.
-    pause: u64,
-    is_closed: bool,
+    endpoint: Weak<dyn Asks>,
 }
 
 impl Pacer {
@@ -95,7 +75,7 @@ impl Pacer {
     /// key.
     pub fn shared(space: &str) -> Result<(Self, Mailbox), InvalidSpace> {
         check(space)?;
-        let post = Arc::new(Post { space: space.into(), state: Mutex::default() });
+        let post = Arc::new(Post::new(space));
         let endpoints = Endpoints::shared(Arc::clone(&post));
         Ok((Self { endpoints: Arc::new(Mutex::new(endpoints)) }, Mailbox { post }))
     }
@@ -162,10 +142,11 @@ impl Mailbox {
     #[must_use]
     pub fn next_question(&self) -> Option<Question> {
         loop {
-            let endpoint = self.post.lock().queue.pop_front()?;
-            let Some(locked) = endpoint.upgrade() else { continue };
-            let Some((name, asking)) = super::lock(&locked).take_question() else { continue };
-            let key = lane::key(&self.post.space, name);
+            let endpoint = self.post.next()?;
+            let Some((name, asking)) = endpoint.upgrade().and_then(|endpoint| endpoint.take_question()) else {
+                continue;
+            };
+            let key = lane::key(self.post.space(), name);
             return Some(Question { key, events: asking.events, number: asking.number, endpoint });
         }
     }
@@ -183,11 +164,9 @@ impl Mailbox {
         };
         let [granted, epoch, window, at, start, count, wait, closed_for, limit, _, _, _, length] = answer;
         let said = EngineSaid { granted, epoch, window, at, start, count, wait, closed_for, limit, length };
-        if !self.is_away(now) {
-            self.post.lock().pause = 0;
-        }
+        self.post.answered(super::endpoint::clock(now));
         if let Some(endpoint) = question.endpoint.upgrade() {
-            super::lock(&endpoint).on_answer(&said, question.number, now);
+            endpoint.on_answer(&said, question.number, now);
         }
         Ok(())
     }
@@ -201,8 +180,7 @@ impl Mailbox {
     /// Says that the engine can be asked again, so that the pacer asks at once instead of after the pause of
     /// [`away`](Mailbox::away).
     pub fn back(&self, now: Moment) {
-        let mut state = self.post.lock();
-        state.away_until = state.away_until.min(super::endpoint::clock(now));
+        self.post.back(super::endpoint::clock(now));
     }
 
     /// Whether the pacer is gone, with its clones and all their calls, waiting or under way. There will be no further
@@ -220,11 +198,7 @@ impl Mailbox {
 
     /// Sets the waker that is woken whenever there is a question; at once if there is one now. A second call replaces it.
     pub fn set_waker(&self, waker: Waker) {
-        let mut state = self.post.lock();
-        if !state.queue.is_empty() {
-            waker.wake_by_ref();
-        }
-        state.waker = Some(waker);
+        self.post.set_waker(waker);
     }
 }
 
@@ -244,48 +218,15 @@ impl Question {
     }
 }
 
-impl Post {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_away(&self, now: u64) -> bool {
-        let state = self.lock();
-        state.is_closed || now < state.away_until
-    }
-
-    /// It failed, or did not answer in time.
-    fn slow(&self, now: u64) {
-        let mut state = self.lock();
-        if now >= state.away_until {
-            state.pause = state.pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-            state.away_until = now.saturating_add(state.pause);
-        }
-    }
-
-    fn queue(&self, endpoint: Weak<Mutex<Endpoint>>) {
-        let waker = {
-            let mut state = self.lock();
-            state.queue.push_back(endpoint);
-            state.waker.clone()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        let mut state = self.post.lock();
-        state.is_closed = true;
-        state.queue.clear();
+        self.post.close();
     }
 }
 
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox").field("space", &self.post.space).finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("space", &self.post.space()).finish_non_exhaustive()
     }
 }
 

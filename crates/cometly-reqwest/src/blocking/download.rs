@@ -63,8 +63,7 @@ impl FileReader<'_> {
             match self.download.next(self.api, Moment::now())? {
                 Fetch::Open(request) => {
                     (self.body, self.chunk) = (None, Bytes::new());
-                    let client = self.client.client.clone();
-                    match self.client.wait(async move { Ok(client.open(request).await) })? {
+                    match self.client.wait(self.client.inner.open(request)) {
                         Ok(file) => {
                             self.body = Some(file.body);
                             self.download.on_head(file.status, &file.headers, Moment::now())?;
@@ -91,17 +90,11 @@ impl FileReader<'_> {
 
     /// Gets the next piece from the runtime.
     fn fill(&mut self) -> Result<(), Error> {
-        let Some(mut body) = self.body.take() else {
+        let Some(body) = &mut self.body else {
             self.download.on_break(Moment::now());
             return Ok(());
         };
-        let client = self.client.client.clone();
-        let (body, chunk) = self.client.wait(async move {
-            let chunk = client.read(&mut body).await;
-            Ok((body, chunk))
-        })?;
-        self.body = Some(body);
-        match chunk {
+        match self.client.wait(self.client.inner.read(body)) {
             Ok(Some(chunk)) => self.chunk = chunk,
             Ok(None) => self.download.on_read(0, Moment::now())?,
             Err(error) => self.download.on_failure(error, Moment::now())?,

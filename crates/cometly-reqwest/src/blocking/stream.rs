@@ -17,9 +17,8 @@ impl Client {
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
     /// the call cannot be built. If the body breaks off later, reading it fails.
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
-        let client = self.client.clone();
-        let outcome = self.wait(async move { client.stream(call).await })?;
-        Ok(outcome.map(|body| Body { inner: Some(body), piece: Bytes::new(), client: self.clone() }))
+        let outcome = self.wait(self.inner.stream(call))?;
+        Ok(outcome.map(|body| Body { inner: body, piece: Bytes::new(), client: self.clone() }))
     }
 }
 
@@ -30,8 +29,7 @@ impl Client {
 /// Its `as_ref` gives the bytes that have come in and were not read yet.
 #[derive(Debug)]
 pub struct Body {
-    /// Lent to the runtime while a piece is waited for.
-    inner: Option<crate::Body>,
+    inner: crate::Body,
     client: Client,
     /// What came and is not read yet.
     piece: Bytes,
@@ -46,33 +44,18 @@ impl Body {
     /// Every later call fails too.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if self.piece.is_empty() {
-            self.piece = self.next_piece()?;
+            self.piece = self.client.wait(self.inner.next_chunk())?.unwrap_or_default();
         }
         let len = self.piece.len().min(buffer.len());
         self.piece.copy_to_slice(buffer.get_mut(..len).unwrap_or_default());
         Ok(len)
-    }
-
-    /// Gets the next piece from the runtime; an empty one at the end.
-    fn next_piece(&mut self) -> Result<Bytes, Error> {
-        // Only a runtime that ended has not given it back.
-        let mut body = self.inner.take().ok_or_else(super::ended)?;
-        let (body, piece) = self.client.wait(async move {
-            let piece = body.next_chunk().await;
-            Ok((body, piece))
-        })?;
-        self.inner = Some(body);
-        Ok(piece?.unwrap_or_default())
     }
 }
 
 /// The bytes that have come in and were not read yet.
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
-        match &self.inner {
-            Some(body) if self.piece.is_empty() => body.as_ref(),
-            _ => &self.piece,
-        }
+        if self.piece.is_empty() { self.inner.as_ref() } else { &self.piece }
     }
 }
 

@@ -38,6 +38,10 @@ impl NotConnected {
         Self { proxy: Some(proxy.to_string()), ..self }
     }
 
+    pub(crate) fn refused(proxy: &ProxyUrl, status: StatusCode, source: Error) -> Self {
+        Place::Proxy(Some(status)).failed(source).through(proxy)
+    }
+
     /// ureq's own error; with words of ours where its own do not say enough.
     pub(crate) fn into_error(self) -> Error {
         match (self.place, &self.proxy) {

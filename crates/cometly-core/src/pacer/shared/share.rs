@@ -2,13 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Weak},
+    task::Waker,
 };
 
 use super::{
-    super::{endpoint::Endpoint, window::Told},
-    Post,
+    super::window::Told,
     lane::{EVENT, event},
+    post::{Asking, Asks, EngineSaid, Post},
 };
 
 /// How long an engine may take for an answer before the process decides alone.
@@ -26,7 +27,7 @@ const MOST_EVENTS: usize = 64;
 
 pub(in super::super) struct Share {
     post: Arc<Post>,
-    endpoint: Weak<Mutex<Endpoint>>,
+    endpoint: Weak<dyn Asks>,
     /// The place in line: `count` numbers from `start` on, of the state `epoch`.
     epoch: u64,
     start: u64,
@@ -41,6 +42,8 @@ pub(in super::super) struct Share {
     number: u64,
     events: VecDeque<[u64; EVENT]>,
     is_queued: bool,
+    /// Who has to hear of a question, once nothing is locked any more.
+    waker: Option<Waker>,
     /// What the engine said last: the server said no until then; calls a window, and how long one is; 0 if unknown.
     said_no: u64,
     limit: u64,
@@ -67,14 +70,8 @@ pub(in super::super) enum Asked {
     Alone,
 }
 
-/// What a question carries.
-pub(in super::super) struct Asking {
-    pub(super) events: Vec<u64>,
-    pub(super) number: Option<u64>,
-}
-
 impl Share {
-    pub(in super::super) fn new(post: Arc<Post>, endpoint: Weak<Mutex<Endpoint>>) -> Self {
+    pub(in super::super) fn new(post: Arc<Post>, endpoint: Weak<dyn Asks>) -> Self {
         Self {
             post,
             endpoint,
@@ -89,6 +86,7 @@ impl Share {
             number: 0,
             events: VecDeque::new(),
             is_queued: false,
+            waker: None,
             said_no: 0,
             limit: 0,
             length: 0,
@@ -205,8 +203,13 @@ impl Share {
     fn queue(&mut self) {
         if !self.is_queued {
             self.is_queued = true;
-            self.post.queue(self.endpoint.clone());
+            self.waker = self.post.queue(self.endpoint.clone());
         }
+    }
+
+    /// Who has to be woken for what was queued since the last time.
+    pub(in super::super) fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
     }
 
     /// The next question, if there is anything to ask or to tell.
@@ -245,18 +248,4 @@ impl Share {
             self.in_hand = self.in_hand.saturating_add(said.granted);
         }
     }
-}
-
-/// An engine's answer, read.
-pub(in super::super) struct EngineSaid {
-    pub(super) granted: u64,
-    pub(super) epoch: u64,
-    pub(super) window: u64,
-    pub(super) at: u64,
-    pub(super) start: u64,
-    pub(super) count: u64,
-    pub(super) wait: u64,
-    pub(super) closed_for: u64,
-    pub(super) limit: u64,
-    pub(super) length: u64,
 }

@@ -2,7 +2,15 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
 
-use std::time::Duration;
+use std::{
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    task::Wake,
+    thread,
+    time::Duration,
+};
 
 use http::Method;
 
@@ -263,10 +271,10 @@ fn one_that_comes_too_early_does_not_take_the_place_of_one_that_sleeps() {
     let far = (0..20).map(|_| ask(&mut lane, 210, 1)).last().unwrap();
     // One call of this window is left, in its middle. The first is late by less than the time between two calls, and one of a
     // later window asks.
-    let late = MINUTE / 3 * 2;
-    let asked = ask_again(&mut lane, late, far, 1);
+    let middle = MINUTE / 3 * 2;
+    let asked = ask_again(&mut lane, middle, far, 1);
     assert_eq!(asked.granted, 0, "{asked:?} {lane:?}");
-    assert!(ask_again(&mut lane, late, head, 30 - head.granted).granted > 0);
+    assert!(ask_again(&mut lane, middle, head, 30 - head.granted).granted > 0);
 }
 
 #[test]
@@ -474,6 +482,38 @@ fn leases_of_calls_that_gave_up_or_slept_are_given_back() {
     let (_, ticket) = waits(ticket.poll(at(5_000)));
     process.carry(&mut lane, 5_001);
     drop(goes(ticket.poll(at(5_002))));
+}
+
+#[test]
+fn a_waker_may_carry_the_question_at_once() {
+    struct Carrier {
+        mailbox: Mailbox,
+        carried: AtomicUsize,
+    }
+    impl Wake for Carrier {
+        fn wake(self: Arc<Self>) {
+            while let Some(question) = self.mailbox.next_question() {
+                let answer = SharedLane::default().answer(START, question.events());
+                self.mailbox.answer(question, &answer, at(0)).unwrap();
+                self.carried.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    // On a thread, so that a lock that is held is a failure and no endless test.
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        let (pacer, mailbox) = Pacer::shared("space-42").unwrap();
+        let carrier = Arc::new(Carrier { mailbox, carried: AtomicUsize::new(0) });
+        let ask = |now: u64| pacer.ask(&Method::GET, "events", at(now), 1, None);
+        let (_, ticket) = waits(ask(0));
+        carrier.mailbox.set_waker(Arc::clone(&carrier).into());
+        let permit = goes(ticket.poll(at(1)));
+        drop(permit);
+        drop(ask(2));
+        done.send(carrier.carried.load(Ordering::Relaxed)).unwrap();
+    });
+    let carried = result.recv_timeout(Duration::from_secs(30)).expect("nothing is locked while a waker runs");
+    assert!(carried >= 3, "{carried}");
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! What a user brings to send calls through.
+
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+};
+
+/// What calls are sent through, for [`http_client`](cometly_core::ClientBuilder::http_client): how a reqwest client is built, or
+/// one that is built already.
+///
+/// ```
+/// # fn run(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// use cometly_reqwest::{Client, HttpClient, reqwest};
+///
+/// let certificates = reqwest::Certificate::from_pem_bundle(pem)?;
+/// let http = HttpClient::from_builder(move || reqwest::Client::builder().tls_certs_merge(certificates.clone()));
+/// let client = Client::builder().http_client(http).proxy("http://proxy.example:3128").build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct HttpClient(pub(crate) Brought);
+
+#[derive(Clone)]
+pub(crate) enum Brought {
+    Builder(MakeBuilder),
+    Built(reqwest::Client),
+}
+
+#[derive(Clone)]
+pub(crate) struct MakeBuilder(Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>);
+
+impl MakeBuilder {
+    pub(crate) fn builder(&self) -> reqwest::ClientBuilder {
+        (self.0)()
+    }
+}
+
+// Nothing of a client is half done if it panics: another one takes its place only once it is built.
+impl UnwindSafe for MakeBuilder {}
+impl RefUnwindSafe for MakeBuilder {}
+
+impl HttpClient {
+    /// A client that is built from what `builder` gives, as certificates or headers of your own. What is [forced](crate#what-is-forced)
+    /// on a client is forced on it, and each setting of [`ClientBuilder`](crate::ClientBuilder) counts, in place of its own.
+    /// Called for each client that is made: another one is for new connections.
+    pub fn from_builder(builder: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
+        Self(Brought::Builder(MakeBuilder(Arc::new(builder))))
+    }
+}
+
+/// One that is built already. Nothing can be forced on it: see the [crate's front page](crate#what-is-forced).
+impl From<reqwest::Client> for HttpClient {
+    fn from(http: reqwest::Client) -> Self {
+        Self(Brought::Built(http))
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
