@@ -80,8 +80,8 @@ impl Api {
         Ok(Self::builder(key).base_url_from_env()?.build())
     }
 
-    /// A builder for an API with this key and a base URL, `User-Agent` or [`Pacer`] of your own. It reads nothing from the
-    /// environment: a program that takes its key there, or from a file, says
+    /// A builder for an API with this key and a base URL, `User-Agent` or [`Pacer`] of your own; each has a default. It reads
+    /// nothing from the environment: a program that takes its key there, or from a file, says
     /// [`base_url_from_env`](ApiBuilder::base_url_from_env) too.
     ///
     /// ```
@@ -106,14 +106,15 @@ impl Api {
         &self.shared.base_url
     }
 
-    /// The pacer that all calls of this API ask before each attempt; `None` if it has none.
+    /// The pacer that all calls of this API ask before each attempt, as [`ApiBuilder::pacer`] says; `None` if it has none, as by
+    /// default.
     #[must_use]
     pub fn pacer(&self) -> Option<&Pacer> {
         self.shared.pacer.as_ref()
     }
 
     /// Replaces the key, for every clone: each request that is built from now on has the new one. The same key again changes
-    /// nothing.
+    /// nothing. It cannot fail, and asks the API nothing.
     ///
     /// The last four keys before it are still masked in what the server says, since a request with one may be under way.
     pub fn rotate(&self, key: ApiKey) {
@@ -209,7 +210,8 @@ impl fmt::Debug for Api {
     }
 }
 
-/// The settings of an [`Api`]; from [`Api::builder`]. A setter that is called twice replaces the value.
+/// The settings of an [`Api`]; from [`Api::builder`]. A setter that is called twice replaces the value. [`build`](Self::build)
+/// cannot fail: [`user_agent`](Self::user_agent) and [`base_url_from_env`](Self::base_url_from_env) fail at their call.
 #[derive(Debug)]
 #[must_use]
 pub struct ApiBuilder {
@@ -220,7 +222,8 @@ pub struct ApiBuilder {
 }
 
 impl ApiBuilder {
-    /// The address under which the calls are made; [`BaseUrl::default`] by default. A second call replaces it.
+    /// The address under which the calls are made, read from text by [`BaseUrl::new`]; [`BaseUrl::default`] by default,
+    /// `https://app.cometly.com/public-api/v1`. A second call replaces it.
     pub fn base_url(mut self, base_url: BaseUrl) -> Self {
         self.base_url = base_url;
         self
@@ -270,8 +273,9 @@ impl ApiBuilder {
         Ok(self)
     }
 
-    /// Makes every call of this API wait for its turn, so that the rate limit does not refuse it; by default none waits. A
-    /// second call replaces the pacer.
+    /// Makes every call of this API wait for its turn at a [`Pacer`], so that the rate limit does not refuse it; by default none
+    /// waits. A call waits at most until a second before its time is over, then it goes; if the server said no until later, it
+    /// fails at once with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced). A second call replaces the pacer.
     ///
     /// Limits are per Space: all keys of one Space should share a pacer (give each [`Api`] a clone), and keys of different
     /// Spaces should not.

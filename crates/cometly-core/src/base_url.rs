@@ -42,7 +42,8 @@ impl BaseUrl {
 
     pub(crate) const DEFAULT_PATH: &'static str = "/public-api/v1";
 
-    /// Reads a base URL: `https` to any host, or `http` to `localhost`, 127.0.0.0/8 or `[::1]`. The same as [`FromStr`].
+    /// Reads a base URL: `https` to any host, or `http` to `localhost`, 127.0.0.0/8 or `[::1]`. The rest of its form is at
+    /// [`BaseUrl`]. The same as [`FromStr`].
     ///
     /// # Errors
     /// [`InvalidBaseUrl`] says what is wrong and what was expected; [`InvalidBaseUrl::InsecureHttp`] for `http` to any other

@@ -81,7 +81,8 @@ impl Call {
     /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)). Longer ones are [`RequestError::TooLong`].
     pub const MAX_TARGET_LEN: usize = 8000;
 
-    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`].
+    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`] when the call is
+    /// built or sent.
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
@@ -195,7 +196,8 @@ impl Call {
         self
     }
 
-    /// Adds a header of your own to this call, for instance `x-request-id`. A name that is given twice is sent twice.
+    /// Adds a header of your own to this call, for instance `x-request-id`: texts, or a [`HeaderName`] and a [`HeaderValue`]. By
+    /// default there is none. A name that is given twice is sent twice.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -233,8 +235,9 @@ impl Call {
         headers.try_append(name, value).map(|_| ()).map_err(|_| RequestError::TooManyHeaders)
     }
 
-    /// How long this call may take, all its attempts and the waits between them included, in place of the client's time-out and
-    /// of what the policy says. A second call replaces it.
+    /// How long this call may take, all its attempts and the waits between them included, in place of the client's time-out and of
+    /// what the policy says, which hold by default. When it is over, the call fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). A second call replaces it.
     ///
     /// # Errors
     /// When built or sent: [`RequestError::Timeout`] if it is zero.
@@ -253,7 +256,7 @@ impl Call {
         self
     }
 
-    /// Sets the body to `value` as JSON, in place of an earlier body.
+    /// Sets the body to `value` as JSON, in place of an earlier body. By default a call has no body.
     ///
     /// Cometly's backend reads `""` as null and [trims](backend_trim) texts.
     ///
@@ -280,8 +283,9 @@ impl Call {
         self
     }
 
-    /// Sets the body to these bytes, in place of an earlier body. They must be JSON and are sent as they are: a number keeps
-    /// all its digits. Whether they are JSON is not checked, unless the call has an [idempotency key](Call::idempotency_key).
+    /// Sets the body to these bytes, in place of an earlier body; empty ones are no body, as by default. They must be JSON and are
+    /// sent as they are: a number keeps all its digits. Whether they are JSON is not checked, unless the call has an [idempotency
+    /// key](Call::idempotency_key).
     ///
     /// # Errors
     /// When built or sent: [`RequestError::Body`] on a GET or DELETE, if the body is not empty;
@@ -291,9 +295,9 @@ impl Call {
         self
     }
 
-    /// Adds the field `idempotency_key` to the body, set before or after, which makes the call
-    /// [idempotent](Call::is_idempotent): Cometly handles an event with the same key once, so this POST is safe to send
-    /// again. A second call with another key replaces the first, but is an error once the body is set.
+    /// Adds the field `idempotency_key` to the body, set before or after, which makes the call [idempotent](Call::is_idempotent):
+    /// Cometly handles an event with the same key once, so this POST is safe to send again. By default there is none. A second call
+    /// with another key replaces the first, but is an error once the body is set.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -351,7 +355,7 @@ impl Call {
         self
     }
 
-    /// The API that this call belongs to, with its key, base URL and pacer.
+    /// The [`Api`] by which this call was made, with its key, base URL and pacer.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
@@ -363,7 +367,8 @@ impl Call {
         &self.method
     }
 
-    /// The path as it was given, with `{placeholders}` instead of their values, so that it can be logged and grouped by.
+    /// The path below the base URL as it was given, with `{placeholders}` instead of their values, so that it can be logged and
+    /// grouped by.
     #[must_use]
     pub fn path_template(&self) -> &str {
         self.target.template()
@@ -375,8 +380,8 @@ impl Call {
         CallName { method: self.method.clone(), template, is_idempotent: self.is_idempotent() }
     }
 
-    /// Whether the call may be sent twice: its method is idempotent, or it has an [idempotency key](Call::idempotency_key), or
-    /// it was [marked](Call::idempotent).
+    /// Whether the call may be sent twice: its method is idempotent (GET, PUT, DELETE), or it has an [idempotency
+    /// key](Call::idempotency_key), or it was [marked](Call::idempotent).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.idempotent || self.has_idempotency_key() || self.method.is_idempotent()
@@ -386,8 +391,8 @@ impl Call {
     /// body is shared, not copied. The call's time-out and retry policy are not in it.
     ///
     /// # Errors
-    /// [`RequestError`]: the first thing that is wrong with the call, as a placeholder without a value or a header that is
-    /// ours.
+    /// [`RequestError`]: the first thing that is wrong with the call, as a placeholder without a value, a header that is ours or a
+    /// body on a GET.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
         let headers = self.options.as_ref().map(|options| &options.headers);
         Ok(self.api.stamped(&self.method, self.checked_uri()?, headers, &self.body))

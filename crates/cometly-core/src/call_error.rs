@@ -232,7 +232,8 @@ impl<E> CallError<E> {
         self.0.call.as_ref()?.template.as_deref()
     }
 
-    /// How many attempts were made, the first included; 0 if none was.
+    /// How many attempts were made, the first included; 0 if none was, as after [`Request`](CallErrorKind::Request) or in the error
+    /// of a client's `build`.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -44,7 +44,9 @@ pub struct ClientSettings<H> {
     pub http_client: Option<H>,
 }
 
-/// The settings of a client `C`; from the `builder` of that client. Each setter replaces what an earlier call of it set.
+/// The settings of a client `C`; from the `builder` of that client. Each setter replaces what an earlier call of it set, and each
+/// setting has a default. [`build`](Self::build) fails with [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy that
+/// cannot be used, or if the HTTP stack cannot be set up.
 #[must_use]
 pub struct ClientBuilder<C: BuildClient> {
     settings: ClientSettings<C::HttpClient>,
@@ -108,8 +110,8 @@ impl<C: BuildClient> ClientBuilder<C> {
     }
 
     /// Takes the proxy, and the hosts that are reached without it, from the environment variables that [`ProxyRules`] lists, as
-    /// they are at this call. A variable that names no proxy makes [`build`](Self::build) fail. What [`proxy`](Self::proxy)
-    /// says of a client of your own holds here too.
+    /// they are at this call. A variable that names no proxy, or one that the client does not speak, makes [`build`](Self::build)
+    /// fail. By default the environment is not read. What [`proxy`](Self::proxy) says of a client of your own holds here too.
     pub fn proxy_from_env(self) -> Self {
         let rules = ProxyRules::from_vars(env::vars_os()).and_then(|rules| {
             rules.https_proxy().cloned().map(|proxy| proxy.usable(C::PROXIES)).transpose()?;

@@ -11,8 +11,9 @@ use std::{
 use http::{Uri, uri::Scheme};
 use percent_encoding::percent_decode_str;
 
-/// The rules by which a URL is reached through a proxy or directly. [`Default`] has no proxy. Clients hand the environment in,
-/// once, when they are built:
+/// The rules by which a URL is reached through a proxy or directly. [`Default`] has no proxy, and so has a client, unless
+/// [`ClientBuilder::proxy_from_env`](crate::ClientBuilder::proxy_from_env) hands the environment in, as it is at that call.
+/// [`from_vars`](Self::from_vars) fails with [`InvalidProxy`] if the variable in effect names no proxy:
 ///
 /// ```
 /// # use cometly_core::{ProxyRules, http::Uri};
@@ -31,12 +32,12 @@ use percent_encoding::percent_decode_str;
 /// | `no_proxy`, `NO_PROXY` | hosts that are reached directly, separated by commas or blanks |
 /// | `http_proxy`, `HTTP_PROXY` | not read |
 ///
-/// A plain `http` URL never goes through a proxy, which would read the key. It is for this machine, or for a host that the
+/// A plain `http` URL never goes through a proxy, which would read the key: such a URL is for this machine, or for a host that the
 /// program named with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
 ///
-/// The lower-case name wins, and an empty value counts as not set, as with curl. An entry of `NO_PROXY` is `*` for all hosts; a
-/// name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of addresses in CIDR
-/// notation. A port may follow a name or an address. An entry of another form covers nothing.
+/// The lower-case name wins, unless its value is empty: an empty value counts as not set, as with curl. An entry of `NO_PROXY` is
+/// `*` for all hosts; a name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of
+/// addresses in CIDR notation. A port may follow a name or an address. An entry of another form covers nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyRules {
     proxy: Option<ProxyUrl>,
@@ -117,7 +118,8 @@ impl ProxyRules {
         })
     }
 
-    /// Rules that send every `https` URL through this proxy, without any exception; an `http` URL is reached directly.
+    /// Rules that reach every `https` URL through this proxy, without any exception; an `http` URL is reached directly. `FromStr`
+    /// of [`ProxyUrl`] reads one from text.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
         Self { proxy: Some(proxy), ..Self::default() }

@@ -43,48 +43,49 @@ impl<E> TransportError<E> {
         Self { failure, source: source.into() }
     }
 
-    /// For an attempt whose connection failed before anything of the request was sent: the call may be sent again, whatever its
-    /// method.
+    /// Makes the error of an attempt whose connection failed before anything of the request was sent: the call may be sent again,
+    /// whatever its method.
     pub fn not_sent(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::NotSent), source)
     }
 
-    /// For an attempt that refused the server's certificate; nothing was sent, and the call is not sent again.
+    /// Makes the error of an attempt that refused the server's certificate: nothing was sent, and the call is not sent again.
     pub fn untrusted(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Untrusted), source)
     }
 
-    /// For an attempt whose request may have arrived, and that got no whole answer: the call is sent again only if it is
-    /// idempotent.
+    /// Makes the error of an attempt whose request may have arrived, and that got no whole answer: the call is sent again only if
+    /// it is idempotent.
     pub fn unknown(source: E) -> Self {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
 
-    /// For an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived.
+    /// Makes the error of an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived.
     /// [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for it.
     pub fn failed(delivery: Delivery, source: E) -> Self {
         Self::new(TransportFailure::Failed(delivery), source)
     }
 
-    /// For an HTTP stack that cannot be used as it is set up: nothing was sent, and the call is not sent again.
+    /// Makes the error of an HTTP stack that cannot be used as it is set up: nothing was sent, and the call is not sent again.
     pub fn setup(source: E) -> Self {
         Self::new(TransportFailure::Setup, source)
     }
 
-    /// For an attempt whose proxy refused to connect, with this status; `None` if the stack does not report one. Nothing
-    /// reached the server, and the call is not sent again.
+    /// Makes the error of an attempt whose proxy refused to connect, with this status; `None` if the stack does not report one.
+    /// Nothing reached the server, and the call is not sent again.
     pub fn proxy_refused(status: Option<StatusCode>, source: E) -> Self {
         Self::new(TransportFailure::ProxyRefused(status), source)
     }
 
-    /// For an attempt that took longer than its time-out; `delivery` says whether the request may have arrived. It has no
-    /// source before [`with_source`](Self::with_source).
+    /// Makes the error of an attempt that took longer than its time-out, [`Attempt::timeout`](crate::Attempt::timeout); `delivery`
+    /// says whether the request may have arrived. It has no source before [`with_source`](Self::with_source).
     pub fn timed_out(delivery: Delivery) -> Self {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
-    /// For an answer that is larger than allowed, and was not read further; the call is not sent again. `status` is that of the
-    /// answer; `None` if its head is too large to have one. It has no source before [`with_source`](Self::with_source).
+    /// Makes the error of an answer that is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
+    /// further; the call is not sent again. `status` is that of the answer; `None` if its head is too large to have one. It has no
+    /// source before [`with_source`](Self::with_source).
     pub fn too_large(status: Option<StatusCode>) -> Self {
         Self::new(status.map_or(TransportFailure::HeadTooLarge(None), TransportFailure::BodyTooLarge), None)
     }
@@ -104,8 +105,10 @@ impl<E> TransportError<E> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }
 
-    /// Whether the request may have arrived at the API: [`NotSent`](Delivery::NotSent) for a setup and a proxy that refused,
-    /// [`Unknown`](Delivery::Unknown) for an answer that is too large.
+    /// Whether the request may have arrived at the API: what [`failed`](Self::failed) or [`timed_out`](Self::timed_out) was given,
+    /// or what [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are named after;
+    /// [`NotSent`](Delivery::NotSent) after [`setup`](Self::setup) and [`proxy_refused`](Self::proxy_refused);
+    /// [`Unknown`](Delivery::Unknown) after [`too_large`](Self::too_large), since the call may have been carried out.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()

@@ -6,7 +6,8 @@ use cometly_core::ApiKey;
 
 use crate::{KeyError, KeyRef, NoKey};
 
-/// References to a key, tried in their order until one has a key. A chain may be empty; it then has no key.
+/// References to a key, tried in their order until one has a key; from a [`KeyRef`] or a `Vec` of them, by `From`. A chain may be
+/// empty; [`read`](Self::read) then fails with [`NoKey`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChain {
     references: Vec<KeyRef>,
@@ -42,8 +43,8 @@ impl From<Vec<KeyRef>> for KeyChain {
     }
 }
 
-/// A key from [`KeyChain::read`], with the reference that has it and why those before it have none. `Display` shows all but the
-/// key.
+/// A key from [`KeyChain::read`]: the [key](Self::key), the [reference](Self::reference) that has it, and [why](Self::passed_over)
+/// each one before it in the chain has none. `Display` shows all but the key, and `Debug` does not show the key either.
 #[derive(Clone, Debug)]
 pub struct FoundKey {
     key: ApiKey,

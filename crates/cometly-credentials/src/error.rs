@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::{KeyRef, Problem};
 
-/// Why a reference has no key: the reference, and what is wrong where it leads. It never holds what was read.
+/// Why a reference has no key: the reference, and what is wrong where it leads; from [`KeyRef::read`], [`NoKey::errors`] and
+/// [`WatchStatus::last_error`](crate::WatchStatus::last_error). It never holds what was read.
 #[derive(Clone)]
 pub struct KeyError {
     inner: Box<(KeyRef, Problem)>,
@@ -34,7 +35,7 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// Why no reference of a [`KeyChain`](crate::KeyChain) has a key.
+/// Why no reference of a [`KeyChain`](crate::KeyChain) has a key; from [`KeyChain::read`](crate::KeyChain::read).
 #[derive(Clone)]
 pub struct NoKey {
     pub(crate) errors: Vec<KeyError>,

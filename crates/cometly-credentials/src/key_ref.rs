@@ -140,7 +140,7 @@ impl fmt::Debug for KeyRef {
     }
 }
 
-/// Why a text is not a reference to a key. It does not hold the text, which may be the key itself.
+/// Why a text is not a reference to a key; from `FromStr` of [`KeyRef`]. It does not hold the text, which may be the key itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidKeyRef {

@@ -7,11 +7,13 @@ use cometly_core::ApiKey;
 use crate::{KeyError, KeyRef, command, content, file, key_ref::Place};
 
 impl KeyRef {
-    /// Reads the key. It blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds,
-    /// and one more if the program cannot be killed.
+    /// Reads the key, one line of at most 4096 bytes; the [front page](crate) says what is no part of it. A variable is read at
+    /// once. It blocks: for a file up to a third of a second if it is being written, for a command up to ten seconds, and one more
+    /// if the program cannot be killed.
     ///
     /// # Errors
-    /// [`KeyError`] names the reference, what is wrong there, and what to do. It never holds what was read.
+    /// [`KeyError`] names the reference, what is wrong there (a [`Problem`](crate::Problem)), and what to do. It never holds what
+    /// was read.
     pub fn read(&self) -> Result<ApiKey, KeyError> {
         self.read_unless(None, &AtomicBool::new(false))
     }

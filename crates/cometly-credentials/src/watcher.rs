@@ -66,7 +66,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// Begins to watch `reference`, from which the key of `api` was just read, with the default settings: a file is read each
-    /// second.
+    /// second, and a command is run again when the API refused its key, at most once a minute.
     ///
     /// # Errors
     /// That of the operating system, if it gives no thread.
@@ -112,7 +112,8 @@ impl fmt::Debug for Watcher {
     }
 }
 
-/// The settings of a [`Watcher`]; from [`Watcher::builder`]. A setter that is called twice replaces the value.
+/// The settings of a [`Watcher`]; from [`Watcher::builder`]. Each has a default, and a setter that is called twice replaces the
+/// value. [`start`](Self::start) fails with an [`io::Error`] if the operating system gives no thread.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WatcherBuilder {
@@ -132,8 +133,8 @@ impl WatcherBuilder {
         self
     }
 
-    /// How long a key that a command prints is valid; by default without end. The command is run again when nine tenths of it
-    /// are over, but at most once a minute. It has no effect on files and variables.
+    /// How long a key that a command prints is valid; by default without end. The command is run again when nine tenths of it are
+    /// over, but at most once a minute. It has no effect on files and variables. A second call replaces it.
     pub fn expires_after(mut self, lifetime: Duration) -> Self {
         self.expires_after = Some(lifetime);
         self
@@ -171,7 +172,8 @@ pub struct WatchStatus {
 }
 
 impl WatchStatus {
-    /// How often the watcher replaced the key of the [`Api`] by another one. What the program rotates itself does not count.
+    /// How often the watcher replaced the key of the [`Api`] by another one. What the program rotates itself does not count. Always
+    /// 0 for a variable.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
@@ -183,7 +185,7 @@ impl WatchStatus {
         self.reads
     }
 
-    /// Why the latest read found no key; `None` if it found one, or before the first read.
+    /// Why the latest read found no key; `None` if it found one, or before the first read, and always for a variable.
     #[must_use]
     pub fn last_error(&self) -> Option<&KeyError> {
         self.last_error.as_ref()

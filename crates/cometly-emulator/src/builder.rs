@@ -16,8 +16,10 @@ use crate::store::persistence::Store;
 use crate::store::row::Kept;
 use crate::store::seeds::Wanted;
 
-/// The settings of an [`Emulator`](crate::Emulator); from [`Emulator::builder`](crate::Emulator::builder). A setter that is
-/// called twice replaces the value, except for [`limit`](Self::limit) and [`key`](Self::key).
+/// The settings of an [`Emulator`](crate::Emulator); from [`Emulator::builder`](crate::Emulator::builder). Each setting has a
+/// default. A setter that is called twice replaces the value, except for [`limit`](Self::limit) and [`key`](Self::key).
+/// [`start`](Self::start) fails with an [`io::Error`] for a setting that is refused, an address that is not there or in use, and if
+/// the system gives no thread or port.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,9 +76,10 @@ impl EmulatorBuilder {
         }
     }
 
-    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit; 0 refuses every
-    /// call. The path is written as in Cometly's documentation, after `/public-api/v1`: `/events`. [`start`](Self::start)
-    /// fails for an endpoint that the emulator does not have. A second call for the same endpoint replaces the number.
+    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit; 0 refuses every call.
+    /// The method is in upper case, and the path is written as in Cometly's documentation, after `/public-api/v1`: `/events`,
+    /// `/contacts/{id}`. [`start`](Self::start) fails for an endpoint that the emulator does not have. By default the limits are
+    /// those that Cometly documents. A second call for the same endpoint replaces the number.
     pub fn limit(mut self, method: &str, path: &str, calls: u32) -> Self {
         self.own_limits.push((method.to_owned(), path.to_owned(), calls));
         self
@@ -164,15 +167,16 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The URL by which exports are downloaded: scheme, host and port only, else [`start`](Self::start) fails. By default it
-    /// follows from [`public_url`](Self::public_url) and [`downloads_port`](Self::downloads_port). A second call replaces it.
+    /// The URL by which exports are downloaded: scheme, host and port only, else [`start`](Self::start) fails. By default it is the
+    /// host of [`public_url`](Self::public_url), or else the address of [`listen`](Self::listen), with the port of
+    /// [`downloads_port`](Self::downloads_port). A second call replaces it.
     pub fn public_downloads_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_downloads_url = Some(url.into());
         self
     }
 
-    /// The token that the page and the control API ask for, of ASCII letters and digits, else [`start`](Self::start) fails.
-    /// By default it is a random one if other machines can reach the emulator, and on loopback none is asked for. A second
+    /// The token that the page and the control API ask for, one or more ASCII letters and digits, else [`start`](Self::start)
+    /// fails. By default it is a random one if other machines can reach the emulator, and on loopback none is asked for. A second
     /// call replaces it.
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
         self.network.page_token = Some(token.into());
@@ -203,9 +207,10 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Keeps only the latest `count` tracked events, at most a million, and forgets older ones together with their
-    /// idempotency keys: for programs that track without end. By default none is forgotten, and when a million or 256 MiB of
-    /// them are kept, further ones are answered by 507. A second call replaces the number.
+    /// Keeps only the latest `count` tracked events, at most a million (a larger number counts as that, 0 keeps none) and 256 MiB
+    /// of them, and forgets older ones together with their idempotency keys: for programs that track without end. By default none
+    /// is forgotten, and when a million or 256 MiB of them are kept, further ones are answered by 507. A second call replaces the
+    /// number.
     pub fn keep_events(mut self, count: usize) -> Self {
         self.kept_events = Some(count);
         self

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dates::{END_OF_TIME, http_date};
 
-/// The clock of an emulator: the system's, or a stopped one. Either can be pushed forward.
+/// The clock of an emulator: the system's, as by default, or a stopped one; given to it by
+/// [`EmulatorBuilder::clock`](crate::EmulatorBuilder::clock). Either can be pushed forward, by any clone.
 ///
 /// Clones show the same time, so a test keeps one and gives the other to the emulator:
 ///
@@ -46,8 +47,8 @@ impl Clock {
         Self { stopped_at: Some(millis), ..Self::default() }
     }
 
-    /// Pushes the clock, and every clone of it, forward by this time. It cannot be set back. A fraction of a millisecond is
-    /// cut.
+    /// Pushes the clock, and every clone of it, forward by this time. It cannot be set back, and stops at the end of the year 9999.
+    /// A fraction of a millisecond is cut. The rate limits and dates go by whole seconds.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let ahead = |millis: u64| Some(millis.saturating_add(by));

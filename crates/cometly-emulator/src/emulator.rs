@@ -47,7 +47,8 @@ impl Emulator {
         Self::builder().start()
     }
 
-    /// A builder for an emulator with settings of your own, to be followed by [`EmulatorBuilder::start`].
+    /// A builder for an emulator with settings of your own, each of which has a default; to be followed by
+    /// [`EmulatorBuilder::start`].
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::new()
     }
@@ -89,8 +90,8 @@ impl Emulator {
         self.space
     }
 
-    /// Makes a new key of this Space with these abilities, and gives its text. Keys of one Space share its rate limits. The
-    /// key is valid until [`revoke_key`](Self::revoke_key).
+    /// Makes a new key of this Space with these abilities, and gives its text: a number, a bar, and 48 letters and digits. Keys of
+    /// one Space share its rate limits. The key is valid until [`revoke_key`](Self::revoke_key).
     ///
     /// A key that lacks the ability for a call is answered by 403, `Invalid ability provided.`; one that has no ability at all,
     /// by 403, `This action is unauthorized.`

@@ -106,8 +106,9 @@ impl Ability {
     }
 }
 
-/// The three keys that an emulator starts with, new in each emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug`
-/// does not show them. Each is valid until [`Emulator::revoke_key`](crate::Emulator::revoke_key).
+/// The three keys that an emulator starts with, each a number, a bar and 48 letters and digits, `12|abc…`, and new in each
+/// emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug` does not show them. Each is valid until
+/// [`Emulator::revoke_key`](crate::Emulator::revoke_key).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Keys {

@@ -53,11 +53,12 @@ pub struct ReceivedRequest {
     /// How long it took until the last byte of the answer was written, or the connection was broken, the delay of a
     /// [`Fault`](crate::Fault) included; while the answer is still being written, how long it took to make it.
     pub took: Duration,
-    /// The headers of the answer.
+    /// The headers of the answer, as the backend or the fault gave them; none if the fault broke the connection before the call was
+    /// carried out.
     pub answer_headers: HeaderMap,
-    /// The first bytes of the answer's body, at most 4096.
+    /// The first bytes of the answer's body, at most 4096; empty if it has none.
     pub answer_start: Bytes,
-    /// How many bytes the answer's body has, not counting what a fault did to it.
+    /// How many bytes the whole body of the answer has, not counting what a fault did to it.
     pub answer_length: usize,
     /// When it came, in seconds since 1970 by the emulator's clock.
     pub(crate) at: u64,

@@ -10,7 +10,8 @@ use cometly_core::SharedLane;
 pub struct EndpointStatus {
     /// How many calls the server allows in a window; `None` if it did not say.
     pub limit: Option<u64>,
-    /// How many of them are left, by the lowest number that the server gave in this window; `None` before its first answer.
+    /// How many of them are left, by the lowest number that the server gave in this window; `None` before its first answer, and
+    /// once the window is over.
     pub left: Option<u64>,
     /// How many calls of all processes were sent and have no answer yet.
     pub under_way: u64,
@@ -18,7 +19,7 @@ pub struct EndpointStatus {
     pub waiting: u64,
     /// How long until the window ends; `None` if no window is known to be open.
     pub resets_in: Option<Duration>,
-    /// How long the endpoint stays closed after a refusal; zero if it is open.
+    /// How long the endpoint stays closed after a refusal (429), in whole milliseconds; zero if it is open.
     pub closed_for: Duration,
 }
 

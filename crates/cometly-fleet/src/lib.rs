@@ -86,7 +86,8 @@ impl Fleet {
     /// so.
     ///
     /// # Errors
-    /// [`FleetError`], for a fault that trying again does not cure, such as a wrong password.
+    /// [`FleetError`], for a fault that trying again does not cure: a URL that is not one of Redis, a wrong password, a server that
+    /// is too old, in a cluster or no Redis, or no thread.
     pub fn connect(url: &str) -> Result<Self, FleetError> {
         let address = Address::read(url)?;
         let post = Arc::new(Post::new(address.to_string()));
@@ -103,10 +104,11 @@ impl Fleet {
         Ok(Self { handle: Arc::new(Handle { address, post, waker }) })
     }
 
-    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer). All pacers with the same name, in any process on the
-    /// same engine, share the limits of one Space.
+    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer), which says how long a call waits and when it fails. All
+    /// pacers with the same name, in any process on the same engine, share the limits of one Space.
     ///
-    /// The name is any that all processes know, such as `space-42`: never the key, and no hash of it, since keys rotate.
+    /// The name is any text of 1 to 128 bytes that all processes know, such as `space-42`: never the key, and no hash of it, since
+    /// keys rotate.
     ///
     /// # Errors
     /// [`InvalidSpace`] if the name is empty, longer than 128 bytes, holds a control character or a brace, or looks like an API
@@ -127,11 +129,11 @@ impl Fleet {
     }
 
     /// What the engine holds of endpoints of the Space `space`: one value for each method and path of `endpoints`, such as
-    /// `("GET", "contacts/{id}")`, in their order. `None` if the endpoint had no call for two windows. This changes nothing
-    /// there, and uses a connection of its own.
+    /// `("GET", "contacts/{id}")`, in their order. `None` if the endpoint had no call for two windows, or there is no such name or
+    /// path. This blocks, changes nothing there, and uses a connection of its own.
     ///
     /// # Errors
-    /// [`FleetError`] if the engine cannot be asked now.
+    /// [`FleetError::Unavailable`] if the engine cannot be asked now; another [`FleetError`] as at [`connect`](Self::connect).
     pub fn endpoints(
         &self,
         space: &str,
@@ -148,8 +150,9 @@ impl Fleet {
         Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())
     }
 
-    /// Waits until the engine has what the pacers had to report, for at most this long, and says whether it has. It is for the
-    /// end of a process: if the engine misses an answer, the next process has to find out what is left of the limit.
+    /// Blocks until the engine has what the pacers had to report, for at most this long, and says whether it has: false if the time
+    /// was over before. It is for the end of a process: if the engine misses an answer, the next process has to find out what is
+    /// left of the limit.
     #[must_use]
     pub fn settle(&self, at_most: Duration) -> bool {
         const STEP: Duration = Duration::from_millis(1);

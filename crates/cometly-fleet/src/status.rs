@@ -2,32 +2,33 @@
 
 use std::fmt;
 
-/// The state of a fleet's engine and pacers; from [`Fleet::status`](crate::Fleet::status). `Display` is one line for a log,
-/// without any secret.
+/// The state of a fleet's engine, the Redis that its pacers share, and of its pacers, at the moment of the call; from
+/// [`Fleet::status`](crate::Fleet::status). `Display` is one line for a log, without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FleetStatus {
     /// The host and port of the engine.
     pub engine: String,
-    /// Whether there is a connection to the engine.
+    /// Whether there is a connection to the engine, as far as was seen; false before the first one.
     pub is_connected: bool,
-    /// Why there is no connection, or what failed since the last answer; `None` if all is well.
+    /// Why there is no connection, or what failed since the last answer, as text for logs; `None` if all is well.
     pub problem: Option<String>,
     /// How many questions of the pacers the engine answered since the fleet was connected.
     pub answered: u64,
     /// How many questions of the pacers the engine did not answer, or could not be asked.
     pub failed: u64,
-    /// The pacers that are in use, one item for each.
+    /// The pacers that are in use, one item for each; empty if there is none.
     pub spaces: Vec<SpaceStatus>,
 }
 
-/// The state of one pacer of a fleet.
+/// The state of one pacer of a fleet; from [`FleetStatus::spaces`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpaceStatus {
     /// The name of the Space, as it was given to [`Fleet::pacer`](crate::Fleet::pacer).
     pub name: String,
-    /// Whether the pacer decides alone now, since the engine failed or took longer than 50 ms.
+    /// Whether the pacer decides alone now, since the engine failed or took longer than 50 ms; the [front page](crate) says when it
+    /// is tried again.
     pub is_alone: bool,
 }
 

@@ -34,8 +34,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with the default settings. For others, make an async [`Client`](crate::Client) with its builder, and this from
-    /// it.
+    /// A client with the default settings, which reads no proxy from the environment. For others, make an async
+    /// [`Client`](crate::Client) with its builder, and this from it.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.

@@ -98,7 +98,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
+    /// A client with the default settings, what [`builder`](Client::builder) makes if no setter is called; it reads no proxy from
+    /// the environment.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.
@@ -106,7 +107,8 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
+    /// A builder for a client with settings of your own; each has a default. Its [`build`](cometly_core::ClientBuilder::build)
+    /// fails with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

@@ -71,7 +71,8 @@ impl Client {
         Ok(Self { inner, runtime: handle, _background: Arc::new(Background(Some(runtime))) })
     }
 
-    /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
+    /// A client with the default settings, what [`builder`](Client::builder) makes if no setter is called; it reads no proxy from
+    /// the environment.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest, or the runtime, cannot be set up.
@@ -79,7 +80,8 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
+    /// A builder for a client with settings of your own; each has a default. Its [`build`](cometly_core::ClientBuilder::build)
+    /// fails with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }

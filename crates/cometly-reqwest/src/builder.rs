@@ -12,11 +12,11 @@ use crate::{
 
 /// The settings of a [`Client`]; from [`Client::builder`]. `C` is the client that is made: async, or blocking.
 ///
-/// Connections are kept for the next call by default. A proxy is an `http` or `https` one; any other makes `build` fail with
-/// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). A client that [you
-/// bring](cometly_core::ClientBuilder::http_client) by [`HttpClient::from_builder`] is given every setting. One that is built
-/// already keeps its own pool, its own proxy and its own time for connecting: a proxy that is set beside it makes `build` fail,
-/// the other two have no effect. See the [crate's front page](crate#what-is-forced).
+/// Connections are kept for the next call by default. A proxy is an `http` or `https` one; any other makes
+/// [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). A client
+/// that [you bring](cometly_core::ClientBuilder::http_client) by [`HttpClient::from_builder`] is given every setting. One that is
+/// built already keeps its own pool, its own proxy and its own time for connecting: a proxy that is set beside it makes `build`
+/// fail, the other two have no effect. See the [crate's front page](crate#what-is-forced).
 pub type ClientBuilder<C = Client> = cometly_core::ClientBuilder<C>;
 
 impl BuildClient for Client {

@@ -97,10 +97,10 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// The next piece of the file, still compressed; `None` at its end. The future can be dropped: nothing is lost. After an
-    /// error, the next call goes on where the download was. To go on after
-    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong), take
-    /// the download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
+    /// The next piece of the file, still compressed; `None` at its end. An expired URL is replaced by a fresh one from the API. The
+    /// future can be dropped: nothing is lost. After an error, the next call goes on where the download was. To go on after
+    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong), take the
+    /// download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError): of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file was

@@ -97,7 +97,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with the default settings: what [`builder`](Client::builder) makes if no setter is called.
+    /// A client with the default settings, what [`builder`](Client::builder) makes if no setter is called; it reads no proxy from
+    /// the environment.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if reqwest cannot be set up.
@@ -105,7 +106,8 @@ impl Client {
         Self::builder().build()
     }
 
-    /// A builder for a client with settings of your own; each has a default. Its `build` fails for a proxy that cannot be used.
+    /// A builder for a client with settings of your own; each has a default. Its [`build`](cometly_core::ClientBuilder::build)
+    /// fails with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

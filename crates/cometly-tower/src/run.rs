@@ -96,9 +96,10 @@ impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
         self.running.flow()
     }
 
-    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
-    /// and sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again,
-    /// and the flow fails with [`FlowError::OrderLost`] until [`order_again`](cometly_core::ExportJob::order_again).
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped and
+    /// sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again, and the
+    /// flow, an [`ExportJob`](cometly_core::ExportJob), fails with [`FlowError::OrderLost`] until its
+    /// [`order_again`](cometly_core::ExportJob::order_again) is called.
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

@@ -101,7 +101,8 @@ async fn begin<S: HttpService, H: Host>(
 /// keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or is too large, reading
 /// fails, then and later.
 ///
-/// Its `as_ref` gives the bytes that have come in and were not read yet.
+/// Its `as_ref` gives the beginning of the body, by which the answer was known for a success; it is empty once
+/// [`next_chunk`](Self::next_chunk) has given that.
 pub struct StreamedBody<B, H> {
     start: Bytes,
     rest: Option<Pieces<B>>,

@@ -78,10 +78,11 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// Blocks until bytes of the file have come, reads them into `buffer`, still compressed, and gives their number; 0 at the
-    /// end of the file, and for an empty `buffer`. After an error, the next call goes on where the download was. To go on
-    /// after [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong),
-    /// take the download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
+    /// Blocks until bytes of the file have come, reads them into `buffer`, still compressed, and gives their number; 0 at the end
+    /// of the file, and for an empty `buffer`. An expired URL is replaced by a fresh one from the API. After an error, the next
+    /// call goes on where the download was. To go on after [`FileChanged`](cometly_core::FlowError::FileChanged) or
+    /// [`FileTooLong`](cometly_core::FlowError::FileTooLong), take the download out by [`into_download`](Self::into_download) and
+    /// [restart](Download::restart) it.
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError): of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file was

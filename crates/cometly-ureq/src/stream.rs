@@ -121,7 +121,8 @@ impl Client {
 /// [`Client::stream`]. It keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or
 /// is too large, reading fails, then and later.
 ///
-/// Its `as_ref` gives the bytes that have come in and were not read yet.
+/// Its `as_ref` gives what was not read yet of the beginning of the body, by which the answer was known for a success; it is empty
+/// once that was read.
 pub struct Body {
     start: Bytes,
     rest: Option<BodyReader<'static>>,

@@ -18,7 +18,9 @@ const EXPECTED: &str = "expected a decimal number of at most 15 digits, as 12.50
 
 /// An amount of money as a decimal number of at most 15 significant digits, without its currency.
 ///
-/// 15 digits are what JSON numbers carry through any program unchanged: 9,999,999,999,999.99 and no cent lost.
+/// From text by [`FromStr`], from a whole number or a finite float by `TryFrom`, or from [`from_cents`](Self::from_cents); each
+/// fails with [`InvalidRequest`] for more digits, and for what is no number. 15 digits are what JSON numbers carry through any
+/// program unchanged: 9,999,999,999,999.99 and no cent lost.
 ///
 /// ```
 /// # use cometly::Amount;

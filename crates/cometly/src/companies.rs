@@ -28,8 +28,10 @@ row! {
     }
 }
 
-/// `GET /companies`: the companies, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
-/// `call` with it gives the first page.
+/// `GET /companies`: all companies, or those created between two times of the Space's clock, both included. From [`all`](Self::all)
+/// or [`created_between`](Self::created_between), whose [`build`](ListCompaniesBuilder::build) fails with [`InvalidRequest`] if a
+/// rule is broken. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first
+/// page alone.
 ///
 /// ```
 /// # use cometly::companies::ListCompanies;
@@ -58,9 +60,10 @@ impl ListCompanies {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
 
-    /// The companies created from `start` to `end`, both included, to the second and by the Space's clock. A day without a time
-    /// is its first second. [`build`](ListCompaniesBuilder::build) refuses a time that cannot be read, and an `end` that is not
-    /// after `start`.
+    /// A list of the companies created from `start` to `end`, both included, to the second and by the Space's clock. `start` and
+    /// `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second.
+    /// [`build`](ListCompaniesBuilder::build) fails with [`InvalidRequest`] for a time that cannot be read, and an `end` that is
+    /// not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListCompaniesBuilder
     where
         S: TryInto<SpaceTime>,
@@ -168,8 +171,8 @@ struct Change {
 }
 
 impl UpdateCompany {
-    /// A change of the company with this id, a number or an [`Id`]; at least one setter has to follow, else
-    /// [`build`](UpdateCompanyBuilder::build) fails.
+    /// A change of the company with this id: a number, or an [`Id`] for a text. At least one setter has to follow, else
+    /// [`build`](UpdateCompanyBuilder::build) fails with [`InvalidRequest`].
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateCompanyBuilder {
         UpdateCompanyBuilder { id: id.into(), change: Change::default() }
@@ -177,15 +180,15 @@ impl UpdateCompany {
 }
 
 impl UpdateCompanyBuilder {
-    /// The new domain: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. A second call
-    /// replaces it.
+    /// The new domain: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. By default the
+    /// domain stays. A second call replaces it.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.change.domain = Some(domain.into());
         self
     }
 
-    /// The new name: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. A second call
-    /// replaces it.
+    /// The new name: 1 to 255 characters, not only white space; [`build`](Self::build) refuses any other text. By default the name
+    /// stays. A second call replaces it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.change.name = Some(name.into());
         self
@@ -194,7 +197,7 @@ impl UpdateCompanyBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if nothing is changed, or a text is blank or too long.
+    /// [`InvalidRequest`] if neither name nor domain is set, or a text is blank or longer than 255 characters.
     pub fn build(self) -> Result<UpdateCompany, InvalidRequest> {
         let Self { id, change } = self;
         if change.domain.is_none() && change.name.is_none() {
@@ -222,16 +225,18 @@ impl Endpoint for UpdateCompany {
     }
 }
 
-/// `POST /companies/exports`: orders the companies created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
-/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
+/// `POST /companies/exports`: orders the companies created between two times of the Space's clock, both included, as a file of
+/// gzipped NDJSON; [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. From
+/// [`created_between`](Self::created_between), which fails with [`InvalidRequest`] for a time that cannot be read, and an `end`
+/// that is not after `start`. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportCompanies {
     query: Query,
 }
 
 impl ExportCompanies {
-    /// The companies that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
-    /// without a time is its first second.
+    /// An export of the companies that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// `start` and `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second.
     ///
     /// # Errors
     /// [`InvalidRequest`] if a time cannot be read, or `end` is not after `start`.
@@ -276,7 +281,8 @@ pub struct GetCompanyExport {
 }
 
 impl GetCompanyExport {
-    /// Asks once for the export with this id; the API answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
+    /// answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

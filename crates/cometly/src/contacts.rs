@@ -54,13 +54,13 @@ row! {
             id: Id,
         }
         optional: {
-            /// The contact's email addresses.
+            /// The contact's email addresses; empty if it has none.
             emails: Vec<String>,
-            /// The contact's phone numbers.
+            /// The contact's phone numbers; empty if it has none.
             phones: Vec<String>,
-            /// The contact's names.
+            /// The contact's names; empty if it has none.
             names: Vec<String>,
-            /// The contact's places, as free text.
+            /// The contact's places, as free text; empty if it has none.
             locations: Vec<String>,
             /// The tokens by which Cometly knows the contact's browsers; empty unless [asked
             /// for](GetContact::include_comet_tokens).
@@ -77,9 +77,10 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times of the Space's clock, both included.
-/// [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first page
-/// alone.
+/// `GET /contacts`: the contacts created between two times of the Space's clock, both included; a day without a time is its first
+/// second. From [`created_between`](Self::created_between) or [`created_on`](Self::created_on), whose
+/// [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] if a rule is broken. [`Pages::of`](cometly_core::Pages::of)
+/// makes a list of all its pages; a client's `call` with it gives the first page alone.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;
@@ -104,9 +105,10 @@ pub struct ListContactsBuilder {
 }
 
 impl ListContacts {
-    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
-    /// without a time is its first second; for a whole day take [`created_on`](Self::created_on).
-    /// [`build`](ListContactsBuilder::build) refuses a time that cannot be read, and an `end` that is not after `start`.
+    /// A list of the contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// `start` and `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second, so
+    /// for a whole day take [`created_on`](Self::created_on). [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`]
+    /// for a time that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ListContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -119,8 +121,8 @@ impl ListContacts {
         ListContactsBuilder { period, included: Query::default(), per_page: None, broken }
     }
 
-    /// The contacts that were created on one day of the Space's calendar. [`build`](ListContactsBuilder::build) refuses a text
-    /// that is no day.
+    /// A list of the contacts that were created on one day of the Space's calendar: a [`SpaceDate`], or a text as `2026-11-24`.
+    /// [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] for any other text.
     pub fn created_on<D>(day: D) -> ListContactsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -259,9 +261,10 @@ impl Endpoint for GetContact {
     }
 }
 
-/// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25
-/// numbers, 26 to 30 dates. A second value for the same number replaces the first. A wrong number or value is an error of the
-/// request's `build`, also if a later call sets the field well.
+/// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25 numbers, 26
+/// to 30 dates. A second value for the same number replaces the first. Without any value they are an empty object, by which
+/// [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A wrong number or value makes
+/// the request's `build` fail with [`InvalidRequest`], also if a later call sets the field well.
 ///
 /// ```
 /// # use cometly::contacts::CustomFields;
@@ -283,7 +286,7 @@ impl fmt::Debug for CustomFields {
 
 impl CustomFields {
     /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all. No
-    /// setter fails: a wrong number or value is an error of the request's `build`.
+    /// setter fails: a wrong number or value makes the request's `build` fail with [`InvalidRequest`].
     pub fn new() -> Self {
         Self::default()
     }
@@ -294,9 +297,9 @@ impl CustomFields {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
-    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The
-    /// value is an [`Amount`], a whole number, a text as `12.50`, or a finite float. A second value for the same number
-    /// replaces the first.
+    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The value
+    /// is an [`Amount`], a whole number, a text as `12.50`, or a finite float, of at most 15 digits; for any other `build` fails
+    /// too. A second value for the same number replaces the first.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -307,8 +310,9 @@ impl CustomFields {
         self.set(number, 16..=25, "a number", value.unwrap_or_default())
     }
 
-    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The
-    /// day is a [`SpaceDate`], or a text as `2026-11-24`. A second value for the same number replaces the first.
+    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The day is a
+    /// [`SpaceDate`], or a text as `2026-11-24`; for any other text `build` fails too. A second value for the same number replaces
+    /// the first.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
@@ -389,7 +393,7 @@ pub struct CreateContactBuilder {
 
 impl CreateContact {
     /// A contact with these email addresses, at least one; the first is the primary one. [`build`](CreateContactBuilder::build)
-    /// refuses an empty list and a text that is no address.
+    /// fails with [`InvalidRequest`] for an empty list, and for a text that is blank or no address.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new<T: Into<String>>(emails: impl IntoIterator<Item = T>) -> CreateContactBuilder {
         let mut said = Said::default();
@@ -399,30 +403,31 @@ impl CreateContact {
 }
 
 impl CreateContactBuilder {
-    /// The contact's phone numbers with their country codes, `+49 30 1234567`; the first is the primary one. A second call
-    /// replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked. An empty list gives
-    /// the contact none.
+    /// The contact's phone numbers with their country codes, `+49 30 1234567`; the first is the primary one. By default none is
+    /// sent. A second call replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked. An
+    /// empty list gives the contact none.
     pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
         self.said.list("phones", phones);
         self
     }
 
-    /// The contact's names; the first is the primary one. A second call replaces them. [`build`](Self::build) refuses a blank
-    /// text. An empty list gives the contact none.
+    /// The contact's names; the first is the primary one. By default none is sent. A second call replaces them.
+    /// [`build`](Self::build) refuses a blank text. An empty list gives the contact none.
     pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.said.list("names", names);
         self
     }
 
-    /// The contact's places, as free text; the first is the primary one. A second call replaces them. [`build`](Self::build)
-    /// refuses a blank text. An empty list gives the contact none.
+    /// The contact's places, as free text; the first is the primary one. By default none is sent. A second call replaces them.
+    /// [`build`](Self::build) refuses a blank text. An empty list gives the contact none.
     pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
         self.said.list("locations", locations);
         self
     }
 
-    /// Values for the Space's own fields of the contact, by their numbers 1 to 30: see [`CustomFields`]. A second call
-    /// replaces all of them. [`build`](Self::build) refuses a number or a value that does not fit its field.
+    /// Values for the Space's own fields of the contact, by their numbers 1 to 30: see [`CustomFields`]. By default none is sent. A
+    /// second call replaces all of them, and an error among them. [`build`](Self::build) refuses a number or a value that does not
+    /// fit its field.
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
@@ -431,8 +436,8 @@ impl CreateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no address, a blank text, or a
-    /// custom field whose number or value does not fit.
+    /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no address, a blank email, phone,
+    /// name or place, or a custom field whose number or value does not fit.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -488,8 +493,8 @@ pub struct UpdateContactBuilder {
 }
 
 impl UpdateContact {
-    /// A change of the contact with this id, a number or an [`Id`]; at least one `replace_…` or `wipe_…` has to follow, else
-    /// [`build`](UpdateContactBuilder::build) fails.
+    /// A change of the contact with this id: a number, or an [`Id`] for a text. At least one `replace_…` or `wipe_…` has to follow,
+    /// else [`build`](UpdateContactBuilder::build) fails with [`InvalidRequest`].
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new(id: impl Into<Id>) -> UpdateContactBuilder {
         let (said, broken) = (Said::default(), Broken::default());
@@ -503,8 +508,9 @@ macro_rules! lists {
             $(
                 #[doc = concat!("Puts these ", $what, " in place of all that the contact has; the first is the primary one.")]
                 ///
-                /// [`build`](Self::build) refuses an empty list and a blank text, and among addresses a text that is none. Of
-                /// several calls for the same list, the last one counts.
+                /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and a blank text, and among email
+                /// addresses for a text that is none. Of several calls for the same list, the last one counts; but an empty list
+                /// stays an error.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
                     self.broken.check(!items.is_empty(), stringify!($field), || {
@@ -515,6 +521,9 @@ macro_rules! lists {
                 }
 
                 #[doc = concat!("Removes all ", $what, " of the contact.")]
+                ///
+                /// The empty list is sent. Of several calls for the same list, the last one counts. By default the list stays
+                /// as it is.
                 pub fn $wipe(mut self) -> Self {
                     self.said.list(stringify!($field), None::<String>);
                     self
@@ -531,16 +540,16 @@ lists! {
 }
 
 impl UpdateContactBuilder {
-    /// Sets the Space's own fields of the contact to these, by their numbers 1 to 30: see [`CustomFields`]. Every field that
-    /// is not among them becomes null. A second call replaces all of them. [`build`](Self::build) refuses a number or a value
-    /// that does not fit its field.
+    /// Sets the Space's own fields of the contact to these, by their numbers 1 to 30: see [`CustomFields`]. Every field that is not
+    /// among them becomes null; by default all stay as they are. A second call replaces all of them, and an error among them.
+    /// [`build`](Self::build) refuses a number or a value that does not fit its field.
     pub fn replace_custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
     }
 
     /// Sets every one of the Space's own fields of the contact to null (a second call changes nothing), in place of what
-    /// [`replace_custom_fields`](Self::replace_custom_fields) set before.
+    /// [`replace_custom_fields`](Self::replace_custom_fields) set before, of which a wrong number or value is then no error.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
     }
@@ -548,8 +557,8 @@ impl UpdateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an
-    /// empty one, a text that is no address, a blank text, or a custom field whose number or value does not fit.
+    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an empty
+    /// one, a text that is no address, a blank email, phone, name or place, or a custom field whose number or value does not fit.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;
@@ -576,8 +585,11 @@ impl Endpoint for UpdateContact {
     }
 }
 
-/// `POST /contacts/exports`: orders the contacts created between two times as a file; [`ExportJob`](cometly_core::ExportJob)
-/// waits for it. It is not sent again when its answer is lost, since the export may have been ordered.
+/// `POST /contacts/exports`: orders the contacts created between two times of the Space's clock, both included, as a file of
+/// gzipped NDJSON; [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. From
+/// [`created_between`](Self::created_between), whose [`build`](ExportContactsBuilder::build) fails with [`InvalidRequest`] for a
+/// time that cannot be read, and an `end` that is not after `start`. It is not sent again when its answer is lost, since the export
+/// may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportContacts {
     query: Query,
@@ -594,9 +606,10 @@ pub struct ExportContactsBuilder {
 }
 
 impl ExportContacts {
-    /// The contacts that were created from `start` to `end`, both included, to the second and by the Space's clock. A day
-    /// without a time is its first second. [`build`](ExportContactsBuilder::build) refuses a time that cannot be read, and an
-    /// `end` that is not after `start`.
+    /// An export of the contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
+    /// `start` and `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second.
+    /// [`build`](ExportContactsBuilder::build) fails with [`InvalidRequest`] for a time that cannot be read, and an `end` that is
+    /// not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ExportContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -665,7 +678,8 @@ pub struct GetContactExport {
 }
 
 impl GetContactExport {
-    /// Asks once for the export with this id; the API answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
+    /// answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -12,8 +12,9 @@ use serde::{
 
 use crate::InvalidRequest;
 
-/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and
-/// `"007"` are not. From a number, or from a text by [`new`](Self::new).
+/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and `"007"`
+/// are not. From a `u64`, or from a text by [`new`](Self::new), which fails with [`InvalidRequest`] for an empty or padded one,
+/// `.`, `..`, and one longer than 255 bytes.
 #[derive(Clone)]
 pub struct Id(Repr);
 

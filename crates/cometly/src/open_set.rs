@@ -9,7 +9,9 @@ macro_rules! open_set {
     ) => {
         $(#[$meta])*
         ///
-        /// A struct and no enum: a name that is newer than this crate is read like any other, and breaks nothing.
+        /// [`FromStr`](std::str::FromStr) fails with [`InvalidRequest`](crate::InvalidRequest) for any other text;
+        /// [`other`](Self::other) and an answer of the API take any. A struct and no enum: a name that is newer than this crate is
+        /// read like any other, and breaks nothing.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(std::borrow::Cow<'static, str>);

@@ -12,11 +12,11 @@ use crate::InvalidRequest;
 /// moments, and the hour that is left out has none; how the backend reads those two hours is not documented. A range that
 /// begins and ends at midnight avoids them almost everywhere.
 ///
-/// It is read from text with [`FromStr`]: `2026-11-24 10:00:00`, `2026-11-24T10:00`, `20261124T100000`, or a day alone, which
-/// is its first second, 00:00:00. As the end of a range such a day leaves out all of itself but that second; [`SpaceDate::end`]
-/// is its last one. Fractions of a second are cut. A text with an offset or a zone is refused, since it names a moment: with
-/// the feature `jiff`, convert it by `SpaceTime::try_from(&zoned)`. That takes what the clock of `zoned` shows, and does not
-/// check that its zone is the Space's.
+/// It is read from text with [`FromStr`], which fails with [`InvalidRequest`] for any other: `2026-11-24 10:00:00`,
+/// `2026-11-24T10:00`, `20261124T100000`, or a day alone, which is its first second, 00:00:00. As the end of a range such a day
+/// leaves out all of itself but that second; [`SpaceDate::end`] is its last one. Fractions of a second are cut. A text with an
+/// offset or a zone is refused, since it names a moment: with the feature `jiff`, convert it by `SpaceTime::try_from(&zoned)`. That
+/// takes what the clock of `zoned` shows, and does not check that its zone is the Space's.
 ///
 /// ```
 /// # use cometly::SpaceTime;
@@ -35,8 +35,8 @@ pub struct SpaceTime {
 
 /// A day on the calendar of the Space: `2026-11-24`.
 ///
-/// It is read from text of that form with [`FromStr`]; with the feature `jiff` also from a `jiff::civil::Date`, and
-/// `SpaceDate::yesterday` gives the day before.
+/// It is read from text of that form with [`FromStr`], which fails with [`InvalidRequest`] for any other text, such as `20261124`
+/// or a day with a time; with the feature `jiff` also from a `jiff::civil::Date`, and `SpaceDate::yesterday` gives the day before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceDate {
     year: u16,

@@ -246,7 +246,8 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The HTTP status of the answer: a 2xx for a success, and any for [`Unexpected`](Self::Unexpected).
+    /// The HTTP status of the answer: a 2xx for a success, and any, also a 2xx, for [`Unexpected`](Self::Unexpected); the table of
+    /// [`AuthOutcome`] has those of the other outcomes.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

@@ -121,9 +121,10 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         self.running.flow()
     }
 
-    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped
-    /// and sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again,
-    /// and the flow fails with [`FlowError::OrderLost`] until [`order_again`](crate::ExportJob::order_again).
+    /// The flow, which goes on where it was when it is run again, on this client or another one. A call under way is dropped and
+    /// sent again then. The call that orders an export is the exception, since it may have arrived: it is not sent again, and the
+    /// flow, an [`ExportJob`](crate::ExportJob), fails with [`FlowError::OrderLost`] until its
+    /// [`order_again`](crate::ExportJob::order_again) is called.
     pub fn into_flow(self) -> F {
         self.running.into_flow()
     }

@@ -56,8 +56,8 @@ impl fmt::Debug for ExportId {
     }
 }
 
-/// How far an export is: one of four known statuses, or another text that the API may come to use. It is a struct and no enum,
-/// so that a new status breaks nothing.
+/// How far an export is: one of four known statuses, `queued`, `processing`, `completed` and `failed`, or another text that the API
+/// may come to use, which keeps an [`ExportJob`] waiting. So it is a struct and no enum: a new status breaks nothing.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportStatus(Cow<'static, str>);
 
@@ -99,7 +99,8 @@ impl fmt::Debug for ExportStatus {
 pub struct DownloadUrl(Box<str>);
 
 impl DownloadUrl {
-    /// The URL as text. Handle it like a secret: it opens the file without a key.
+    /// The URL as text, not checked. Handle it like a secret: it opens the file without a key for as long as it is valid, 15
+    /// minutes.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0

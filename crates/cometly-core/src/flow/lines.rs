@@ -143,7 +143,8 @@ impl Lines {
         self.is_whole = true;
     }
 
-    /// Whether [`next_line`](Lines::next_line) has a line to give; false if it needs another piece, or if all lines were given.
+    /// Whether [`next_line`](Lines::next_line) has a line to give; false if it needs another piece or, after
+    /// [`finish`](Lines::finish), if all lines were given.
     ///
     /// # Errors
     /// [`LineTooLong`] if the line is longer than allowed, 1 MiB by default; every later call fails in the same way.

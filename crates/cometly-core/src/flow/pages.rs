@@ -538,8 +538,8 @@ impl<E: Endpoint> fmt::Debug for Rows<E> {
     }
 }
 
-/// An endpoint that reads each row of `E`'s pages as a `Result`, so that a row that cannot be read costs no other row; from
-/// [`Pages::lossy`].
+/// An endpoint that reads each row of `E`'s pages as a `Result` with a [`DecodeError`], so that a row that cannot be read costs no
+/// other row; from [`Pages::lossy`].
 #[derive(Clone, Debug)]
 pub struct Lossy<E>(E);
 

@@ -83,8 +83,9 @@ impl RetryPolicy {
         Self::default().max_attempts(1).timeout(Duration::MAX)
     }
 
-    /// Any number of attempts within `timeout`, waiting as long as the server asks; after 429s in a row the call spreads over
-    /// whole windows, so that thousands of such jobs do not refuse each other.
+    /// Any number of attempts within `timeout`, which bounds the whole call, waiting as long as the server asks, with a backoff of
+    /// at most 60 s; after 429s in a row the call spreads over whole windows, so that thousands of such jobs do not refuse each
+    /// other.
     pub fn within(timeout: Duration) -> Self {
         let mut policy = Self::default()
             .max_attempts(u32::MAX)
@@ -95,7 +96,8 @@ impl RetryPolicy {
         policy
     }
 
-    /// The most attempts, the first included; 3 by default. 0 counts as 1. A second call replaces it.
+    /// The most attempts, the first included; 3 by default. 0 counts as 1. After the last one the call ends with its answer or
+    /// error. A second call replaces it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.rules.max_attempts = attempts.max(1);
         self
@@ -123,15 +125,17 @@ impl RetryPolicy {
         self
     }
 
-    /// Whether an idempotent call is sent again after 502, 503 or 504; true by default. A second call replaces it.
+    /// Whether an idempotent call is sent again after 502, 503 or 504; true by default. If not, that answer ends the call. A second
+    /// call replaces it.
     pub fn retry_server_errors(mut self, retry: bool) -> Self {
         self.rules.retry_server_errors = retry;
         self
     }
 
-    /// How long the whole call may take, all attempts and waits included; 60 s by default. Zero fails every call before it is
-    /// sent. The client's own time-out, if it has one, comes first, unless this policy is the call's. A second call replaces
-    /// it.
+    /// How long the whole call may take, all attempts and waits included; 60 s by default. When it is over, the call fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout); it ends before, with its last answer or error, if what is left
+    /// does not hold the next wait and an attempt. Zero fails every call before it is sent. The client's own time-out, if it has
+    /// one, comes first, unless this policy is the call's. A second call replaces it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = Some(timeout);
         self

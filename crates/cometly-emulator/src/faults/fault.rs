@@ -200,8 +200,8 @@ impl Fault {
         Self::instead(Kind::Maintenance { seconds })
     }
 
-    /// Answers 302 to the login page. By default it strikes every call until it is switched off, and [none is carried
-    /// out](Self::carried_out).
+    /// Answers 302 to the login page, `/login` of the emulator's own URL. By default it strikes every call until it is switched
+    /// off, and [none is carried out](Self::carried_out).
     pub fn login_redirect() -> Self {
         Self::instead(Kind::LoginRedirect)
     }
@@ -224,8 +224,8 @@ impl Fault {
         Self::instead(Kind::WafChallenge)
     }
 
-    /// Answers 405 with `x-amzn-waf-action: captcha`, as AWS WAF does. By default it strikes every call until it is switched
-    /// off, and [none is carried out](Self::carried_out).
+    /// Answers 405 with `x-amzn-waf-action: captcha` and a page of HTML, as AWS WAF does. By default it strikes every call until it
+    /// is switched off, and [none is carried out](Self::carried_out).
     pub fn waf_captcha() -> Self {
         Self::instead(Kind::WafCaptcha)
     }
@@ -284,8 +284,9 @@ impl Fault {
         Self::spoiled(Kind::CutDownload { bytes: None })
     }
 
-    /// Closes the connection after the first `bytes` bytes of a download's answer; after half of it, if it has no more than
-    /// that. By default it strikes every download until it is switched off.
+    /// Closes the connection after the head and the first `bytes` bytes of the body of a download's answer (for a `Range`, of the
+    /// part that was asked for); after half of the body, if it has no more than that. By default it strikes every download until it
+    /// is switched off.
     pub fn cut_download_after(bytes: u64) -> Self {
         Self::spoiled(Kind::CutDownload { bytes: Some(bytes) })
     }
@@ -320,8 +321,8 @@ impl Fault {
         Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
     }
 
-    /// Carries the call out, and closes the connection in the middle of the body of its answer. By default it strikes every
-    /// call until it is switched off.
+    /// Carries the call out, and closes the connection in the middle of the body of its answer, after half of its bytes. By default
+    /// it strikes every call until it is switched off.
     pub fn cut_body() -> Self {
         Self::spoiled(Kind::CutBody)
     }
@@ -344,8 +345,8 @@ impl Fault {
         Self::spoiled(Kind::Reset)
     }
 
-    /// Sends nothing for ten minutes, and then closes the connection. By default it strikes every call until it is switched
-    /// off, and [none is carried out](Self::carried_out).
+    /// Sends nothing for ten minutes, and then closes the connection without an answer. By default it strikes every call until it
+    /// is switched off, and [none is carried out](Self::carried_out).
     pub fn silence() -> Self {
         Self::instead(Kind::Silence)
     }
@@ -357,16 +358,16 @@ impl Fault {
         self
     }
 
-    /// Strikes only calls to this path, written as in Cometly's documentation: `/events/track`, `/contacts/7`, or
-    /// `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads are those of their URLs, such as
-    /// `/exports/events/{id}`. A second call replaces it.
+    /// Strikes only calls to this path, written as in Cometly's documentation, without the base path and without a query:
+    /// `/events/track`, `/contacts/7`, or `/contacts/{id}` for any contact; by default calls to any path. The paths of downloads
+    /// are those of their URLs, such as `/exports/events/{id}`. A path that no call has strikes none. A second call replaces it.
     pub fn for_path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// Spares the first `calls` calls that it could strike, by its method and path; 0 by default. A second call replaces the
-    /// number.
+    /// Spares the first `calls` calls that it could strike, by its method and path, counted from
+    /// [`inject`](crate::Emulator::inject); 0 by default. A second call replaces the number.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
         self

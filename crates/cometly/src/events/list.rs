@@ -10,8 +10,10 @@ use crate::{
     query::{self, Broken, Period, Query},
 };
 
-/// `GET /events`: the events between two times, in pages, given to [`Pages::of`](cometly_core::Pages::of). A client's
-/// `call` with it gives the first page. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
+/// `GET /events`: the events between two times of the Space's clock, both included; a day without a time is its first second. From
+/// [`between`](Self::between) or [`on`](Self::on), whose [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] if a
+/// rule is broken. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first
+/// page alone. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
 ///
 /// ```
 /// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};
@@ -28,9 +30,10 @@ pub struct ListEvents {
     query: Query,
 }
 
-/// `POST /events/exports`: orders the events of one day as a file; [`ExportJob`](cometly_core::ExportJob) waits for it. It
-/// takes the same filters as [`ListEvents`]. It is not sent again when its answer is lost, since the export may have been
-/// ordered.
+/// `POST /events/exports`: orders the events of one day of the Space's calendar as a file of gzipped NDJSON;
+/// [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. It takes the same filters
+/// as [`ListEvents`]. From [`on`](Self::on), whose [`build`](ExportEventsBuilder::build) fails with [`InvalidRequest`] if a rule is
+/// broken. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
@@ -123,22 +126,23 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// Shares each conversion among the visits before it by `model` and `window`. By default none is sent, and
-            /// [`sources`](Self::sources) sets both; the last of these calls counts.
+            /// Shares each conversion among the visits before it by `model` and `window`; neither is checked. By default none is
+            /// sent, and [`sources`](Self::sources) sets both; the last of these calls counts.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self
             }
 
-            /// The columns that each event has; `id` and `event_time_utc` by default. A second call replaces them.
-            /// [`build`](Self::build) refuses an empty list, a column that is there twice, and `touchpoints` without
+            /// The columns that each event has, any number of them; `id` and `event_time_utc` by default. A second call replaces
+            /// them. [`build`](Self::build) refuses an empty list, a column that is there twice, and `touchpoints` without
             /// [`sources`](Self::sources).
             pub fn fields(mut self, fields: impl IntoIterator<Item = EventField>) -> Self {
                 self.filter.fields = Some(fields.into_iter().collect());
                 self
             }
 
-            /// Whether events are listed by person, the default, or by company. A second call replaces it.
+            /// Whether events are listed by person, [`QueryMode::PROFILE`], as by default, or by company, [`QueryMode::COMPANY`];
+            /// any other mode is sent unchecked. A second call replaces it.
             pub fn query_mode(mut self, mode: QueryMode) -> Self {
                 self.filter.query_mode = Some(mode);
                 self
@@ -150,9 +154,10 @@ filters!(ListEventsBuilder);
 filters!(ExportEventsBuilder);
 
 impl ListEvents {
-    /// The events from `start` to `end`, both included, to the second and by the Space's clock. A day without a time is its
-    /// first second; for a whole day take [`on`](Self::on). [`build`](ListEventsBuilder::build) refuses a time that cannot be
-    /// read, and an `end` that is not after `start`.
+    /// A list of the events from `start` to `end`, both included, to the second and by the Space's clock. `start` and `end` are
+    /// each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second, so for a whole day take
+    /// [`on`](Self::on). [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] for a time that cannot be read, and an
+    /// `end` that is not after `start`.
     pub fn between<S, E>(start: S, end: E) -> ListEventsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -165,7 +170,8 @@ impl ListEvents {
         ListEventsBuilder { period, filter: Filter::default(), per_page: None, broken }
     }
 
-    /// The events of one day of the Space's calendar. [`build`](ListEventsBuilder::build) refuses a text that is no day.
+    /// A list of the events of one day of the Space's calendar: a [`SpaceDate`], or a text as `2026-11-24`.
+    /// [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] for any other text.
     pub fn on<D>(day: D) -> ListEventsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -188,9 +194,9 @@ impl ListEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after
-    /// `start`, a list that is empty, too long or has an item twice, `touchpoints` without sources, or a `per_page` that is not
-    /// 1 to 4000.
+    /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after `start`,
+    /// a list that is empty, too long or has an item twice, the column [`EventField::TOUCHPOINTS`] without
+    /// [`sources`](Self::sources), or a `per_page` that is not 1 to 4000.
     pub fn build(self) -> Result<ListEvents, InvalidRequest> {
         let Self { period, filter, per_page, mut broken } = self;
         let mut query = Query::default();
@@ -215,7 +221,8 @@ impl Endpoint for ListEvents {
 }
 
 impl ExportEvents {
-    /// The events of one day of the Space's calendar. [`build`](ExportEventsBuilder::build) refuses a text that is no day.
+    /// An export of the events of one day of the Space's calendar: a [`SpaceDate`], or a text as `2026-11-24`.
+    /// [`build`](ExportEventsBuilder::build) fails with [`InvalidRequest`] for any other text.
     pub fn on<D>(day: D) -> ExportEventsBuilder
     where
         D: TryInto<SpaceDate>,
@@ -230,8 +237,8 @@ impl ExportEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty, too long or has an
-    /// item twice, or `touchpoints` without sources.
+    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty, too long or has an item
+    /// twice, or the column [`EventField::TOUCHPOINTS`] without [`sources`](Self::sources).
     pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
         let Self { day, filter, mut broken } = self;
         let mut query = Query::default();
@@ -263,7 +270,8 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// Asks once for the export with this id; the API answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
+    /// answers 404 if there is none.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

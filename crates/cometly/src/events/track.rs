@@ -30,10 +30,10 @@ pub struct TrackEvent {
     key: Option<IdempotencyKey>,
 }
 
-/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
-/// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A setter that is called twice replaces the value, and a
-/// text that is blank counts as left out. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule
-/// is broken.
+/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or [`without_idempotency_key`](TrackEvent::without_idempotency_key).
+/// A second call of a setter replaces the value. A blank text counts as left out, but as amount, time or idempotency key it is
+/// refused; a refused amount or time stays an error. Its [`build`](Self::build) fails with [`InvalidRequest`] for the first rule
+/// that is broken.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -136,9 +136,11 @@ impl fmt::Debug for IdempotencyKey {
 
 /// When an event happened: a moment, or a time on a wall clock.
 ///
-/// From text ([`FromStr`], which fails with [`InvalidRequest`] for any other) it is ISO 8601, or the digits of seconds since
-/// 1970. A time without an offset is read on the backend's clock; that it is the Space's is likely and not documented, so a
-/// moment is better. A date without hyphens, `20261124`, is refused: the backend would read it as seconds of 1970.
+/// From text ([`FromStr`], which fails with [`InvalidRequest`] for any other) it is ISO 8601, not before 1970, or the digits of
+/// seconds since 1970 in the range of [`unix`](Self::unix). By `TryFrom` it is made from a [`SpaceTime`] too, or a `SystemTime`,
+/// whose fraction of a second is cut and which is refused before March 1973. A time without an offset is read on the backend's
+/// clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens, `20261124`, is
+/// refused: the backend would read it as seconds of 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventTime(Value);
 
@@ -224,8 +226,9 @@ macro_rules! texts {
 }
 
 impl TrackEvent {
-    /// An event: what happened, who did it, and the key by which Cometly counts it once. [`build`](TrackEventBuilder::build)
-    /// reports a key that is refused. It also refuses [`EventName::UPSELL_PURCHASE`], which only lists have.
+    /// An event: what happened, who did it, and the key by which Cometly counts it once: an [`IdempotencyKey`], or a text of 1 to
+    /// 255 characters without white space or an invisible character at its ends. [`build`](TrackEventBuilder::build) fails with
+    /// [`InvalidRequest`] for any other key, and for [`EventName::UPSELL_PURCHASE`], which comes in lists and cannot be tracked.
     #[expect(clippy::new_ret_no_self, reason = "the event is made by the builder's `build`")]
     pub fn new<K>(name: EventName, who: Identity, key: K) -> TrackEventBuilder
     where
@@ -235,9 +238,9 @@ impl TrackEvent {
         TrackEventBuilder { key: Some(key.try_into().map_err(Into::into)), ..Self::without_idempotency_key(name, who) }
     }
 
-    /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked
-    /// already. A later [`field`](TrackEventBuilder::field) may add one. [`build`](TrackEventBuilder::build) refuses
-    /// [`EventName::UPSELL_PURCHASE`], which only lists have.
+    /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked already. A
+    /// later [`field`](TrackEventBuilder::field) may add one. [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for
+    /// [`EventName::UPSELL_PURCHASE`], which comes in lists and cannot be tracked.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
@@ -291,7 +294,9 @@ impl TrackEvent {
 }
 
 impl TrackEventBuilder {
-    /// Identifies the person in a further way, beside the others. One of the same kind as before replaces it.
+    /// Identifies the person in a further way, beside the others: an [`Identity`], whose constructors say what
+    /// [`build`](Self::build) refuses. One of the same kind as before replaces it. By default there is the one that the event was
+    /// begun with.
     pub fn also(mut self, who: Identity) -> Self {
         for (field, value) in who.0 {
             self.fields.set(field, Value::String(value));
@@ -342,8 +347,8 @@ impl TrackEventBuilder {
     }
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
-    /// float. [`build`](Self::build) refuses more than 15 digits, also if a later call gives a good amount. By default the
-    /// event has none. A second call replaces it.
+    /// float. By default the event has none. A second call replaces it; but what is no [`Amount`], more than 15 digits or a blank
+    /// text too, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
@@ -356,9 +361,9 @@ impl TrackEventBuilder {
         self
     }
 
-    /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since
-    /// 1970; by default, when it arrives at Cometly. [`build`](Self::build) refuses what is no [`EventTime`], also if a later
-    /// call gives a good one. A second call replaces the time.
+    /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since 1970;
+    /// by default, when it arrives at Cometly. A second call replaces the time; but what is no [`EventTime`], a blank text too,
+    /// makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
     pub fn event_time<T>(mut self, time: T) -> Self
     where
         T: TryInto<EventTime>,
@@ -402,8 +407,9 @@ impl TrackEventBuilder {
     /// Checks the settings and makes the event.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: an amount, a time, an address or another field of a wrong form, no
-    /// identification of the person that is left, a fingerprint or an IP address without the other, or a key that is refused.
+    /// [`InvalidRequest`] for the first rule that is broken: [`EventName::UPSELL_PURCHASE`], an amount, a time, an email or IP
+    /// address or another field of a wrong form, no identification of the person once blank ones are left out, a fingerprint or an
+    /// IP address without the other, or a key that is no [`IdempotencyKey`].
     pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
         if let Some(broken) = self.broken {
             return Err(broken);
