@@ -24,6 +24,12 @@ pub fn all() -> Vec<Box<dyn ClientUnderTest>> {
     ]
 }
 
+/// `cometly-tower` over an axum `Router` in process, which asks hyper-util's client and answers 502 where that has no answer.
+#[must_use]
+pub fn on_router() -> Box<dyn ClientUnderTest> {
+    Box::new(tower::OnRouter)
+}
+
 /// The runtime of all async clients that need one.
 fn runtime() -> Result<&'static Runtime, BoxError> {
     static RUNTIME: LazyLock<Option<Runtime>> =

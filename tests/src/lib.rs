@@ -34,7 +34,7 @@ mod verdict;
 pub use case::Case;
 pub use environment::authority;
 pub use scenario::{Arrivals, CaseResult, Scenario, wait_until};
-pub use suite::run;
+pub use suite::{run, run_without};
 pub use transport::{
     BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
 };

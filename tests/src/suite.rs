@@ -31,13 +31,24 @@ const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "
 /// # Errors
 /// If the child cannot be prepared or started.
 pub fn run(subjects: Vec<Box<dyn ClientUnderTest>>) -> io::Result<ExitCode> {
+    run_without(subjects, &[])
+}
+
+/// The same without the cases of these names.
+///
+/// # Errors
+/// As [`run`], and if there is no case of one of the names.
+pub fn run_without(subjects: Vec<Box<dyn ClientUnderTest>>, left_out: &[&str]) -> io::Result<ExitCode> {
+    if let Some(unknown) = left_out.iter().find(|name| cases::all().iter().all(|case| case.name != **name)) {
+        return Err(io::Error::other(format!("there is no case {unknown}")));
+    }
     match env::var_os(AUTHORITY_FILE) {
         Some(file) => {
             let authority = Authority::new().map_err(io::Error::other)?;
             fs::write(PathBuf::from(file), authority.pem())?;
             trust(authority)?;
             capture_logs();
-            Ok(run_all(subjects))
+            Ok(run_all(subjects, left_out))
         }
         None => run_in_child(),
     }
@@ -62,13 +73,13 @@ fn run_in_child() -> io::Result<ExitCode> {
     Ok(status?.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn run_all(subjects: Vec<Box<dyn ClientUnderTest>>) -> ExitCode {
+fn run_all(subjects: Vec<Box<dyn ClientUnderTest>>, left_out: &[&str]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a socket, not for the processor.
     arguments.test_threads.get_or_insert(8);
     let mut trials = Vec::new();
     for subject in subjects.into_iter().map(Arc::<dyn ClientUnderTest>::from) {
-        for case in cases::all() {
+        for case in cases::all().into_iter().filter(|case| !left_out.contains(&case.name)) {
             let subject = Arc::clone(&subject);
             let name = format!("{}::{}", subject.name(), case.name);
             trials.push(Trial::ignorable_test(name, move || match verdict::of(subject.as_ref(), &case) {

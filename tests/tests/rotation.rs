@@ -17,10 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_conformance::Settings;
+use cometly_conformance::{
+    Settings,
+    canary::{Canary, capture_logs, records_of},
+};
 use cometly_core::{Api, ApiKey, Call, RetryPolicy};
 use cometly_credentials::{KeyRef, Watcher};
-use cometly_emulator::{Ability, Emulator};
+use cometly_emulator::{Ability, Emulator, EmulatorBuilder};
 
 const CALLS_AT_ONCE: u64 = 64;
 const ROTATION: Duration = Duration::from_millis(100);
@@ -46,11 +49,15 @@ fn rotate_under(send: Send<'_>) {
     // One client at a time, so that there are 64 calls and not 128.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let emulator = Emulator::builder().no_limits().keep_requests(1).start().unwrap();
+    capture_logs();
+    // As many as the longest run takes.
+    let canaries: Vec<Canary> = (0..1_000).map(|_| Canary::new()).collect();
+    let keyed = |builder: EmulatorBuilder, canary: &Canary| builder.key(canary.secret(), &[Ability::CompaniesRead]);
+    let emulator = canaries.iter().fold(Emulator::builder().no_limits().keep_requests(1), keyed).start().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    let issue = || emulator.issue_key(emulator.space(), &[Ability::CompaniesRead]);
-    let mut key = issue();
+    let mut unused = canaries.iter().map(|canary| canary.secret().to_owned());
+    let mut key = unused.next().unwrap();
     put(&path, &key);
     let reference: KeyRef = format!("file:{}", path.display()).parse().unwrap();
     let api = Api::builder(reference.read().unwrap()).base_url(emulator.base_url().parse().unwrap()).build();
@@ -73,7 +80,7 @@ fn rotate_under(send: Send<'_>) {
         while started.elapsed() < duration() {
             let begun = Instant::now();
             let answered_before = answered.load(Ordering::Relaxed);
-            let (before, next) = (api.key_generation(), issue());
+            let (before, next) = (api.key_generation(), unused.next().unwrap());
             put(&path, &next);
             while api.key_generation() == before && begun.elapsed() < Duration::from_secs(20) {
                 thread::sleep(Duration::from_millis(1));
@@ -97,6 +104,9 @@ fn rotate_under(send: Send<'_>) {
     assert!(answered > 100 && rotations > 5, "{answered} calls, {rotations} rotations");
     let status = watcher.status();
     assert!(status.changes() >= rotations, "{status:?}");
+    assert!(records_of("cometly") > 0, "nothing was logged");
+    let leaks: Vec<String> = canaries.iter().flat_map(Canary::leaks).collect();
+    assert!(leaks.is_empty(), "a key is in {leaks:?}");
     // Not one call of the last key's was refused, so there was no key that the server did not know.
     assert_ne!(api.refused_generation(), Some(api.key_generation()));
     assert!(ApiKey::new(key).is_ok_and(|key| {

@@ -162,6 +162,7 @@ pub(crate) fn line(row: &Row, m: &Measured, is_json: bool) -> Vec<String> {
         ("refusals in a run", m.refused_in_a_run, b.refused_in_a_run),
         ("gap", m.gap, b.gap),
         ("silence", m.silence, b.silence),
+        ("silence after the rival left", m.after_rival, b.silence),
         ("polls", m.polls, if row.kind == Kind::Fleet { f64::INFINITY } else { 20.0 }),
         ("questions", m.questions, b.questions),
     ] {

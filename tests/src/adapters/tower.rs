@@ -1,14 +1,16 @@
-//! `cometly-tower`, async on tokio, over hyper-util's client with a pool.
+//! `cometly-tower`, async on tokio, over hyper-util's client with a pool; and over an axum `Router` in process, whose only handler
+//! asks such a client.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
     time::Duration,
 };
 
+use axum::{Router, body::Body, response::IntoResponse as _};
 use bytes::Bytes;
 use cometly_core::{Api, Call, Delivery, Download, Moment, TransportError};
-use cometly_tower::{Host, ServiceError};
-use http::{Request, Uri};
+use cometly_tower::{Host, HttpService, ServiceError};
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
@@ -29,17 +31,18 @@ use crate::{
 
 pub(super) struct Tower;
 
-type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-type Client = cometly_tower::Client<legacy::Client<Connector, Full<Bytes>>, HyperOnTokio>;
+pub(super) struct OnRouter;
 
-struct TowerTransport {
-    client: Client,
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
+struct TowerTransport<S> {
+    client: cometly_tower::Client<S, HyperOnTokio>,
     runtime: &'static Runtime,
 }
 
-impl std::fmt::Debug for TowerTransport {
+impl<S> std::fmt::Debug for TowerTransport<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.client.fmt(f)
+        f.debug_struct("TowerTransport").finish_non_exhaustive()
     }
 }
 
@@ -49,20 +52,7 @@ impl ClientUnderTest for Tower {
     }
 
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
-        // Both are the service's affair.
-        if settings.proxy != Proxy::None || settings.client != HttpClient::Own {
-            return Ok(None);
-        }
-        let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
-        // hyper's own time-out for connecting ends before TLS begins.
-        let connector = Timeout::new(tls.https_or_http().enable_http1().build(), settings.limits.connect_timeout);
-        let mut http = legacy::Client::builder(TokioExecutor::new());
-        if settings.reuse == Some(false) {
-            http.pool_max_idle_per_host(0);
-        }
-        let client = Client::new(http.build(Connector::new(connector)), HyperOnTokio);
-        let client = client.limits(settings.limits).retry_policy(settings.retry_policy.clone());
-        Ok(Some(Box::new(TowerTransport { client, runtime: runtime()? })))
+        hyper::<Full<Bytes>>(settings)?.map(|http| over(http, settings)).transpose()
     }
 
     fn gaps(&self) -> &'static [Gap] {
@@ -70,7 +60,61 @@ impl ClientUnderTest for Tower {
     }
 }
 
-impl Transport for TowerTransport {
+impl ClientUnderTest for OnRouter {
+    fn name(&self) -> &'static str {
+        "router"
+    }
+
+    fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
+        hyper::<Body>(settings)?.map(|http| over(router(http), settings)).transpose()
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        &[Gap::FreshConnections, Gap::GivenUpUploads]
+    }
+}
+
+/// hyper-util's client; `None` for a proxy and for a client of the user's, which are the service's affair.
+fn hyper<B>(settings: &Settings) -> Result<Option<legacy::Client<Connector, B>>, BoxError>
+where
+    B: http_body::Body<Data: Send> + Send,
+{
+    if settings.proxy != Proxy::None || settings.client != HttpClient::Own {
+        return Ok(None);
+    }
+    let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(ring::default_provider())?;
+    // hyper's own time-out for connecting ends before TLS begins.
+    let connector = Timeout::new(tls.https_or_http().enable_http1().build(), settings.limits.connect_timeout);
+    let mut http = legacy::Client::builder(TokioExecutor::new());
+    if settings.reuse == Some(false) {
+        http.pool_max_idle_per_host(0);
+    }
+    Ok(Some(http.build(Connector::new(connector))))
+}
+
+/// Answers 502 where there is no answer: a handler has no other way to say so.
+fn router(http: legacy::Client<Connector, Body>) -> Router {
+    Router::new().fallback(move |request: Request<Body>| {
+        let http = http.clone();
+        async move {
+            match http.request(request).await {
+                Ok(answer) => answer.map(Body::new),
+                Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+            }
+        }
+    })
+}
+
+fn over<S>(service: S, settings: &Settings) -> Result<Box<dyn Transport>, BoxError>
+where
+    S: HttpService + Send + Sync + 'static,
+{
+    let client = cometly_tower::Client::new(service, HyperOnTokio);
+    let client = client.limits(settings.limits).retry_policy(settings.retry_policy.clone());
+    Ok(Box::new(TowerTransport { client, runtime: runtime()? }))
+}
+
+impl<S: HttpService + Send + Sync> Transport for TowerTransport<S> {
     fn send(&self, call: Call) -> Sent {
         self.runtime.block_on(self.client.send(call)).map_err(|error| error.map_source(Source::new))
     }
