@@ -142,7 +142,7 @@ impl Session {
 
     /// A session without a key, for calls that are described and not sent.
     pub(crate) fn without_key(global: &Global) -> Result<Self, Failure> {
-        let key = ApiKey::new("none").map_err(|error| Failure::local(error.to_string()))?;
+        let key = ApiKey::new("keyless").map_err(|error| Failure::local(error.to_string()))?;
         Self::new(key, base_url(global)?.unwrap_or_default(), KeySource::Environment)
     }
 }
