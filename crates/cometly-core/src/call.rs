@@ -237,7 +237,8 @@ impl Call {
 
     /// How long this call may take, all its attempts and the waits between them included, in place of the client's time-out and of
     /// what the policy says, which hold by default. When it is over, the call fails with
-    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). A second call replaces it.
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout); it ends before if the next wait does not fit, as
+    /// [`RetryPolicy::timeout`] says. It does not end a streamed body that has begun. A second call replaces it.
     ///
     /// # Errors
     /// When built or sent: [`RequestError::Timeout`] if it is zero.
@@ -391,8 +392,8 @@ impl Call {
     /// body is shared, not copied. The call's time-out and retry policy are not in it.
     ///
     /// # Errors
-    /// [`RequestError`]: the first thing that is wrong with the call, as a placeholder without a value, a header that is ours or a
-    /// body on a GET.
+    /// [`RequestError`]: the first thing that is wrong with the call, such as a placeholder without a value, a header that
+    /// [`header`](Self::header) refuses, or a body on a GET or DELETE.
     pub fn to_request(&self) -> Result<Request<Bytes>, RequestError> {
         let headers = self.options.as_ref().map(|options| &options.headers);
         Ok(self.api.stamped(&self.method, self.checked_uri()?, headers, &self.body))

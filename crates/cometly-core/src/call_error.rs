@@ -67,8 +67,8 @@ pub enum CallErrorKind {
     /// The HTTP stack failed: no connection, or one that broke before the whole answer came. [`CallError::delivery`] says
     /// whether the request may have arrived.
     Transport,
-    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long
-    /// it was.
+    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long it
+    /// was; it is `None` for a piece of a streamed body that took too long.
     Timeout,
     /// The head or body of the answer is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
     /// further.
@@ -296,8 +296,8 @@ impl<E> CallError<E> {
         self.0.flow.as_ref()
     }
 
-    /// The limit that was reached: a time-out, a size, or the wait for the rate limit. `None` for other failures, and for those
-    /// of a [`Download`](crate::Download).
+    /// The limit that was reached: a time-out, a size, or the wait for the rate limit. `None` for other failures, for a piece of a
+    /// streamed body that took too long, and for the failures of a [`Download`](crate::Download) itself.
     #[must_use]
     pub fn limit(&self) -> Option<ReachedLimit> {
         self.0.limit

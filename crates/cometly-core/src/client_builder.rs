@@ -57,16 +57,19 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// How long a whole call may take, all attempts and waits included; then it fails with
     /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). Without it, as long as the [retry policy](Self::retry_policy)
     /// says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`](crate::Call::timeout) sets another for one
-    /// call. Zero fails every call before it is sent. A second call replaces it.
+    /// call. A call ends before that if the next wait does not fit, as [`RetryPolicy::timeout`] says. Zero fails every call before
+    /// it is sent. It does not end a streamed body that has begun, or the download of a file. A second call replaces it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.timeout = Some(timeout);
         self
     }
 
-    /// The longest time of one attempt, connecting and the body included; an attempt never takes longer than what is left of
-    /// the call's time. By default it is 30 s, or the whole time of the call if [`timeout`](Self::timeout) or
-    /// [`Call::timeout`](crate::Call::timeout) is set. A piece of a streamed body or of a file may take as long too, 30 s if
-    /// this is not set. A second call replaces it.
+    /// The longest time of one attempt, connecting and the body included; an attempt never takes longer than what is left of the
+    /// call's time. When it is over, the call is sent again if the [retry policy](Self::retry_policy) says so, else it fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). By default it is 30 s, or the whole time of the call if
+    /// [`timeout`](Self::timeout) or [`Call::timeout`](crate::Call::timeout) is set. A piece of a streamed body or of a file may
+    /// take as long too, 30 s if this is not set; after that the body breaks off, and a file is resumed. More than a hundred years
+    /// counts as a hundred. A second call replaces it.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
         self
@@ -79,17 +82,19 @@ impl<C: BuildClient> ClientBuilder<C> {
         self
     }
 
-    /// How long it may take to connect, proxy and TLS included; 10 s by default. On a client of your own, from
-    /// [`http_client`](Self::http_client), a reqwest one that is built already cannot be made to keep to it. A second call
-    /// replaces it.
+    /// How long it may take to connect, proxy and TLS included; 10 s by default, and more than a hundred years counts as a hundred.
+    /// A call that has no connection by then is sent again if the [retry policy](Self::retry_policy) says so, else it fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). It holds for a client of your own too, from
+    /// [`http_client`](Self::http_client), but for a reqwest one that is built already: there it has no effect, and
+    /// [`build`](Self::build) does not fail. A second call replaces it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.connect_timeout = timeout.min(TransportLimits::MAX_TIMEOUT);
         self
     }
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
-    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again. It does not bound the file of
-    /// an export. A second call replaces it.
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), and is not asked for again; of a streamed body, the read that
+    /// goes beyond it fails. Any number is taken as it is. It does not bound the file of an export. A second call replaces it.
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.settings.limits.max_body_size = bytes;
         self

@@ -166,7 +166,7 @@ enum Place {
 const MAX_KEY_ROTATIONS: u32 = 16;
 
 impl Call {
-    /// Begins the call. `policy` and `limits` are the client's; those that the call has of its own come first. `seed` should be
+    /// Begins the call. `policy` and `limits` are the client's; what the call itself sets takes their place. `seed` should be
     /// another random number for each call: it spreads the waits of many callers. Nothing is sent before [`Operation::next`].
     ///
     /// # Errors

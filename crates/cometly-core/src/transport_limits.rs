@@ -24,16 +24,20 @@ use crate::TransportError;
 #[non_exhaustive]
 pub struct TransportLimits {
     /// How long a whole call may take, all attempts and waits included. `None`, the default, leaves it to the
-    /// [`RetryPolicy`](crate::RetryPolicy), which says 60 s by default. [`Call::timeout`](crate::Call::timeout) sets another
-    /// for one call.
+    /// [`RetryPolicy`](crate::RetryPolicy), which says 60 s by default. [`Call::timeout`](crate::Call::timeout) sets another for
+    /// one call. When it is over, the call fails with [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout).
     pub timeout: Option<Duration>,
-    /// How long one attempt may take, connecting and the body included. `None`, the default, means as long as the call may take
-    /// if `timeout` or [`Call::timeout`](crate::Call::timeout) is set, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT).
+    /// How long one attempt may take, connecting and the body included. `None`, the default, means as long as the call may take if
+    /// `timeout` or [`Call::timeout`](crate::Call::timeout) is set, else [30 s](Self::DEFAULT_ATTEMPT_TIMEOUT). When it is over,
+    /// the call is sent again if the [`RetryPolicy`](crate::RetryPolicy) says so, else it fails with
+    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). More than a [hundred years](Self::MAX_TIMEOUT) counts as a
+    /// hundred.
     pub attempt_timeout: Option<Duration>,
-    /// How long one connection may take to be made, proxy and TLS included; 10 s by default.
+    /// How long one connection may take to be made, proxy and TLS included; 10 s by default. It has no effect on `cometly-tower`,
+    /// whose service connects itself, and on a reqwest client that is built already.
     pub connect_timeout: Duration,
     /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call with
-    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
+    /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge). It does not bound the file of an export.
     pub max_body_size: usize,
 }
 

@@ -6,8 +6,9 @@ use cometly_core::ApiKey;
 
 use crate::{KeyError, KeyRef, NoKey};
 
-/// References to a key, tried in their order until one has a key; from a [`KeyRef`] or a `Vec` of them, by `From`. A chain may be
-/// empty; [`read`](Self::read) then fails with [`NoKey`].
+/// References to a key, tried in their order until one has a key; from a [`KeyRef`] or a `Vec` of them, by `From`.
+/// [`read`](Self::read) reads each of them at most once, as long as [`KeyRef::read`] may take, and fails with [`NoKey`] if none has
+/// a key. A chain may be empty, which fails in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChain {
     references: Vec<KeyRef>,

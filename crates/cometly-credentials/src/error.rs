@@ -22,7 +22,7 @@ impl KeyError {
         &self.inner.0
     }
 
-    /// Why no key could be read from the [reference](Self::reference).
+    /// Why no key could be read from the [reference](Self::reference); it never holds what was read.
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.inner.1

@@ -20,7 +20,10 @@ const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// A command is not asked more often than this.
 const MIN_ASK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A thread that watches a [`KeyRef`] and [rotates](Api::rotate) an [`Api`] to each new key there. It ends when the watcher is
+/// A thread that watches a [`KeyRef`] and [rotates](Api::rotate) an [`Api`] to each new key there. A file is read each second, or
+/// as [`interval`](WatcherBuilder::interval) says, a command when its key was refused or is [nearly
+/// over](WatcherBuilder::expires_after), at most once a minute, and a variable never; each read is bounded as [`KeyRef::read`]
+/// says. Only [`start`](Self::start) can fail, if the operating system gives no thread. The thread ends when the watcher is
 /// dropped, and dropping waits for it.
 ///
 /// Whatever goes wrong, the `Api` keeps the key that it has; [`status`](Self::status) says what it was.
@@ -163,7 +166,7 @@ impl WatcherBuilder {
     }
 }
 
-/// What a [`Watcher`] has seen so far; from [`Watcher::status`].
+/// What a [`Watcher`] has seen until [`Watcher::status`] was called; a copy, which does not change.
 #[derive(Clone, Debug, Default)]
 pub struct WatchStatus {
     changes: u64,

@@ -101,33 +101,33 @@ impl EmulatorBuilder {
     }
 
     /// How many events `GET /events` lists before any is tracked: 1000 by default. More than 10 million is an error of
-    /// [`start`](Self::start). They are numbered from 1 and spread evenly over the 30 days before the emulator started, by its
-    /// clock; with a [`seed`](Self::seed), over the 30 days from 2026-01-01 00:00:00 to 2026-01-31 00:00:00. A second call
-    /// replaces the number.
+    /// [`start`](Self::start). They are numbered from 1 and spread evenly over 30 days, the first at their beginning and none at
+    /// their end: the 30 days before the emulator started, by its clock; with a [`seed`](Self::seed), from 2026-01-01 00:00:00 to
+    /// 2026-01-31 00:00:00 UTC. A second call replaces the number.
     pub fn seeded_events(mut self, count: u32) -> Self {
         self.wanted.events = Some(count.into());
         self
     }
 
-    /// How many contacts there are before any is created: 250 by default. More than 100,000 is an error of
-    /// [`start`](Self::start). They were created in the same 30 days as the [events](Self::seeded_events), and are numbered
-    /// from 1. A second call replaces the number.
+    /// How many contacts there are before any is created: 250 by default. More than 100,000 is an error of [`start`](Self::start).
+    /// They were created in the same 30 days as the [events](Self::seeded_events), spread in the same way, and are numbered from 1.
+    /// A second call replaces the number.
     pub fn seeded_contacts(mut self, count: u32) -> Self {
         self.wanted.contacts = Some(count.into());
         self
     }
 
-    /// How many companies there are: 250 by default. More than 10 million is an error of [`start`](Self::start). They were
-    /// created in the same 30 days as the [events](Self::seeded_events), and are numbered from 1. A second call replaces the
-    /// number.
+    /// How many companies there are: 250 by default. More than 10 million is an error of [`start`](Self::start). They were created
+    /// in the same 30 days as the [events](Self::seeded_events), spread in the same way, and are numbered from 1. A second call
+    /// replaces the number.
     pub fn seeded_companies(mut self, count: u32) -> Self {
         self.wanted.companies = Some(count.into());
         self
     }
 
-    /// The number that the example data is drawn from. It fixes the dates too: the same number, 0 too, gives the same data on
-    /// every machine and on every day. Without this call the number is 0, and the dates end when the emulator starts. A
-    /// second call replaces it.
+    /// The number that the example data is drawn from. It fixes the dates too: the same number, 0 too, gives the same data on every
+    /// machine and on every day. Without this call the number is 0, and the 30 days of the [events](Self::seeded_events) end when
+    /// the emulator starts. A second call replaces it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.wanted.seed = Some(seed);
         self
@@ -192,7 +192,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The clock that the rate limits and all dates go by; the system's by default. A second call replaces it.
+    /// The clock that the rate limits and all dates go by; the system's by default. Dates are written and read in UTC, the Space's
+    /// time zone here. A second call replaces it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

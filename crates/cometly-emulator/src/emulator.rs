@@ -25,7 +25,9 @@ use crate::store::settled::Wait;
 /// A running emulator of Cometly's API, on a port of 127.0.0.1 by default, served by a thread of its own; from
 /// [`start`](Self::start) or [`builder`](Self::builder).
 ///
-/// When it is dropped, its connections are closed, its port is free and its thread has ended.
+/// Starting it fails with an [`io::Error`] only, for what [`EmulatorBuilder`] names. How many requests and events it keeps is set
+/// by [`keep_requests`](EmulatorBuilder::keep_requests) and [`keep_events`](EmulatorBuilder::keep_events). When it is dropped, its
+/// connections are closed, its port is free and its thread has ended.
 pub struct Emulator {
     address: SocketAddr,
     base_url: String,

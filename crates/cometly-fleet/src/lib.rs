@@ -61,9 +61,10 @@ pub use status::{FleetStatus, SpaceStatus};
 /// How long [`Fleet::connect`] waits for the first connection.
 const FIRST_CONNECTION: Duration = Duration::from_secs(2);
 
-/// A connection to Redis or Valkey by which processes share one rate limit; from [`Fleet::connect`]. While the engine is
-/// down, from the start or later, each process goes by its own limit, and that is no error. Clones share the connection, and
-/// it lasts as long as a clone or a pacer of it.
+/// A connection to Redis or Valkey by which processes share one rate limit; from [`Fleet::connect`], which takes two seconds at
+/// most and fails with [`FleetError`] for what trying again does not cure. While the engine is down, from the start or later, or
+/// takes longer than 50 ms, each process goes by its own limit, and that is no error; it is tried again at once, and then after 1 s
+/// to 30 s. Clones share the connection, and it lasts as long as a clone or a pacer of it.
 #[derive(Clone)]
 pub struct Fleet {
     handle: Arc<Handle>,

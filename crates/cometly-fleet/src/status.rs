@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// The state of a fleet's engine, the Redis that its pacers share, and of its pacers, at the moment of the call; from
-/// [`Fleet::status`](crate::Fleet::status). `Display` is one line for a log, without any secret.
+/// The state of a fleet's engine, the Redis that its pacers share, and of its pacers, as it was seen last; from
+/// [`Fleet::status`](crate::Fleet::status), which asks the engine nothing and cannot fail. A connection that broke is noticed with
+/// the next call of a pacer. `Display` is one line for a log, without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FleetStatus {

@@ -34,8 +34,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with the default settings, which reads no proxy from the environment. For others, make an async
-    /// [`Client`](crate::Client) with its builder, and this from it.
+    /// A blocking client with the default settings: three attempts within 60 s, and no proxy from the environment. For others, make
+    /// an async [`Client`](crate::Client) by its builder, and this from it by `From`.
     ///
     /// # Errors
     /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) if isahc cannot be set up.
@@ -64,10 +64,10 @@ impl Client {
         block_on(self.client.json(call))
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
-    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
-    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
-    /// any method is. A request without an `Authorization` header is sent without the key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
+    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
+    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A request that
+    /// did not go through `authorize` and has no `Authorization` header is sent without the key.
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.

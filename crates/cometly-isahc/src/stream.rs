@@ -25,8 +25,8 @@ impl Client {
     /// read to its end first.
     ///
     /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body holds
-    /// too. If the body breaks off, the call is not sent again.
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body,
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), holds too. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
@@ -112,12 +112,13 @@ pub(crate) async fn unless_silent<T>(
     .await
 }
 
-/// The body of a success, read in pieces as they come in, by [`next_chunk`](Self::next_chunk); from [`Client::stream`]. It
-/// keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or is too large, reading
-/// fails, then and later.
+/// The body of a success, read in pieces as they come in, by [`next_chunk`](Self::next_chunk); from [`Client::stream`]. It keeps no
+/// more of the body in memory than a piece. Reading fails, then and later, if the body breaks off, if it is silent for
+/// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer than
+/// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
 ///
-/// Its `as_ref` gives the beginning of the body, by which the answer was known for a success; it is empty once
-/// [`next_chunk`](Self::next_chunk) has given that.
+/// Its `as_ref` gives the beginning of the body, which was read to see that the answer is a success (it begins with `{` or `[`,
+/// after any white space); it is empty once [`next_chunk`](Self::next_chunk) has given that.
 pub struct Body {
     start: Bytes,
     rest: Option<AsyncBody>,
@@ -133,8 +134,9 @@ impl Body {
     /// The next piece of the body; `None` at its end. The future can be dropped: nothing is lost.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed. Every
-    /// later call fails too.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, if no piece comes within
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if the whole body is longer than
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default. Every later call fails too.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.start.is_empty() {
             return Ok(Some(std::mem::take(&mut self.start)));

@@ -81,7 +81,8 @@ impl Client {
     }
 
     /// A builder for a client with settings of your own; each has a default. Its [`build`](cometly_core::ClientBuilder::build)
-    /// fails with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used.
+    /// fails with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup) for a proxy that cannot be used, or if reqwest, or
+    /// the runtime, cannot be set up.
     pub fn builder() -> ClientBuilder<Client> {
         ClientBuilder::default()
     }
@@ -107,10 +108,10 @@ impl Client {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
-    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
-    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
-    /// any method is. A request without an `Authorization` header is sent without the key.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
+    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
+    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A request that
+    /// did not go through `authorize` and has no `Authorization` header is sent without the key.
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.

@@ -24,8 +24,9 @@ impl Client {
     /// the first read.
     ///
     /// There is no time-out for the whole file: its host may be silent for
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body does not
-    /// count here. What fails is an error of [`next_chunk`](FileReader::next_chunk).
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body,
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), does not count here. What fails is an error of
+    /// [`next_chunk`](FileReader::next_chunk).
     ///
     /// ```no_run
     /// # use cometly_reqwest::{Client, cometly_core::{Api, Download}};
@@ -86,8 +87,11 @@ pub(crate) struct File {
     pub(crate) body: Response,
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
-/// error the next read goes on where the download was, unless the file has changed or is too long.
+/// A reader of the file of an export, still compressed; from [`Client::download`]. It keeps no more of the file in memory than a
+/// piece. Its host may be silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the whole
+/// file has no time-out, and no size is refused. After an error the next read goes on where the download was, unless the file has
+/// changed or is too long. Then it fails with [`FlowError::FileChanged`](cometly_core::FlowError::FileChanged) until the download
+/// is [restarted](Download::restart).
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -97,7 +101,9 @@ pub struct FileReader<'a> {
 }
 
 impl FileReader<'_> {
-    /// The next piece of the file, still compressed; `None` at its end. An expired URL is replaced by a fresh one from the API. The
+    /// The next piece of the file, still compressed; `None` at its end. If the host is silent for
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, that is a break, and the download is
+    /// resumed; the whole file has no time-out, and no size is refused. An expired URL is replaced by a fresh one from the API. The
     /// future can be dropped: nothing is lost. After an error, the next call goes on where the download was. To go on after
     /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong), take the
     /// download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.

@@ -15,9 +15,9 @@ use tower_service::Service;
 
 use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
-/// A client that sends calls on the tower service `S`, with the clock and sleep of the host `H`. It holds no key, so one serves
-/// any number of [`Api`]s at once; clones share what clones of the service share. By default a call has three attempts within
-/// 60 s.
+/// A client that sends calls on the tower service `S`, with the clock and sleep of the [`Host`] `H`, the runtime that it runs on.
+/// It holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the service share. By default a call
+/// has three attempts within 60 s.
 #[derive(Clone)]
 pub struct Client<S, H> {
     service: S,
@@ -35,18 +35,21 @@ impl<S, H> Client<S, H> {
 
     /// How long a whole call may take, all attempts and waits included; then it fails with
     /// [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). Without it, as long as the [retry
-    /// policy](Self::retry_policy) says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`] sets another
-    /// for one call. Zero fails every call before it is sent. A second call replaces it.
+    /// policy](Self::retry_policy) says: 60 s by default, no bound for [`RetryPolicy::none`]. [`Call::timeout`] sets another for
+    /// one call. A call ends before that if the next wait does not fit, as [`RetryPolicy::timeout`] says. Zero fails every call
+    /// before it is sent. It does not end a streamed body that has begun, or the download of a file. A second call replaces it.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
     }
 
-    /// The longest time of one attempt, from waiting for the service to the end of the body; an attempt never takes longer
-    /// than what is left of the call's time. By default it is 30 s, or the whole time of the call if
-    /// [`timeout`](Self::timeout) or [`Call::timeout`] is set. A piece of a streamed body or of a file may take as long too,
-    /// 30 s if this is not set. A second call replaces it.
+    /// The longest time of one attempt, from waiting for the service to the end of the body; an attempt never takes longer than
+    /// what is left of the call's time. When it is over, the call is sent again if the [retry policy](Self::retry_policy) says so,
+    /// else it fails with [`CallErrorKind::Timeout`](cometly_core::CallErrorKind::Timeout). By default it is 30 s, or the whole
+    /// time of the call if [`timeout`](Self::timeout) or [`Call::timeout`] is set. A piece of a streamed body or of a file may take
+    /// as long too, 30 s if this is not set; after that the body breaks off, and a file is resumed. More than a hundred years
+    /// counts as a hundred. A second call replaces it.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.limits.attempt_timeout = Some(timeout.min(TransportLimits::MAX_TIMEOUT));
@@ -54,8 +57,8 @@ impl<S, H> Client<S, H> {
     }
 
     /// The most bytes of body that are read from an answer; 32 MiB by default. A longer one fails the call with
-    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again. It does not bound the
-    /// file of an export. A second call replaces it.
+    /// [`CallErrorKind::TooLarge`](cometly_core::CallErrorKind::TooLarge), and is not asked for again; of a streamed body, the read
+    /// that goes beyond it fails. Any number is taken as it is. It does not bound the file of an export. A second call replaces it.
     #[must_use]
     pub fn max_body_size(mut self, bytes: usize) -> Self {
         self.limits.max_body_size = bytes;
@@ -106,9 +109,9 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 
     /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Self::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its
-    /// method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A
-    /// request without an `Authorization` header is sent without the key.
+    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
+    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A request that
+    /// did not go through `authorize` and has no `Authorization` header is sent without the key.
     ///
     /// # Errors
     /// As [`send`](Self::send): [`CallError`](cometly_core::CallError) if no whole answer came.

@@ -29,8 +29,8 @@ impl Client {
     /// read to its end first.
     ///
     /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body holds
-    /// too. If the body breaks off, the call is not sent again.
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body,
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), holds too. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
@@ -117,12 +117,13 @@ impl Client {
     }
 }
 
-/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from
-/// [`Client::stream`]. It keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or
-/// is too large, reading fails, then and later.
+/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from [`Client::stream`]. It
+/// keeps no more of the body in memory than a piece. Reading fails, then and later, if the body breaks off, if it is silent for
+/// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer than
+/// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
 ///
-/// Its `as_ref` gives what was not read yet of the beginning of the body, by which the answer was known for a success; it is empty
-/// once that was read.
+/// Its `as_ref` gives what was not read yet of the beginning of the body, which came first to see that the answer is a success (it
+/// begins with `{` or `[`, after any white space); it is empty once that was read.
 pub struct Body {
     start: Bytes,
     rest: Option<BodyReader<'static>>,
@@ -135,8 +136,9 @@ impl Body {
     /// and for an empty `buffer`.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed. Every
-    /// later call fails too.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, if no piece comes within
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if the whole body is longer than
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default. Every later call fails too.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if !self.start.is_empty() {
             let len = self.start.len().min(buffer.len());
@@ -157,8 +159,8 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// Reads as [`try_read`](Self::try_read) does. The [`io::Error`] has the [`Error`] within, which [`io::Error::downcast`] gives
-/// back.
+/// Reads as [`try_read`](Self::try_read) does, within the same time-out, and fails where that fails. The [`io::Error`] has the
+/// [`Error`] within, which [`io::Error::downcast`] gives back.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer).map_err(io::Error::other)

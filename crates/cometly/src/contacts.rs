@@ -77,10 +77,10 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times of the Space's clock, both included; a day without a time is its first
-/// second. From [`created_between`](Self::created_between) or [`created_on`](Self::created_on), whose
-/// [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] if a rule is broken. [`Pages::of`](cometly_core::Pages::of)
-/// makes a list of all its pages; a client's `call` with it gives the first page alone.
+/// `GET /contacts`: the contacts created between two times of the Space's clock, both included. A day without a time is its first
+/// second, so an `end` of `2026-12-01` leaves out the rest of that day. From [`created_between`](Self::created_between) or
+/// [`created_on`](Self::created_on), whose [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] if a rule is broken.
+/// [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first page alone.
 ///
 /// ```
 /// # use cometly::contacts::ListContacts;
@@ -142,30 +142,30 @@ impl ListContactsBuilder {
         self
     }
 
-    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default. A second call changes
-    /// nothing.
+    /// Asks for the tokens by which Cometly knows each contact's browsers, for [`ContactRow::comet_tokens`]; they are left out by
+    /// default, and the list is empty then. A second call changes nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; by default a contact has its primary one only. A second call changes
-    /// nothing.
+    /// Asks for all email addresses of each contact, for [`ContactRow::emails`]; by default a contact has its primary one only, and
+    /// that list is empty. A second call changes nothing.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self
     }
 
-    /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`; they are left out by default. They
-    /// come by their labels if [`include_custom_fields_by_label`](Self::include_custom_fields_by_label) is called too. A second
-    /// call changes nothing.
+    /// Asks for the Space's own fields of each contact, by their keys, as `profile_field_1`, for [`ContactRow::custom_fields`];
+    /// they are left out by default. They come by their labels if
+    /// [`include_custom_fields_by_label`](Self::include_custom_fields_by_label) is called too. A second call changes nothing.
     pub fn include_custom_fields(mut self) -> Self {
         self.included.add("include_custom_fields", 1);
         self
     }
 
-    /// Asks for the Space's own fields of each contact, by the labels that the Space gave them; they are left out by default. A
-    /// second call changes nothing.
+    /// Asks for the Space's own fields of each contact, by the labels that the Space gave them, for [`ContactRow::custom_fields`];
+    /// they are left out by default. A second call changes nothing.
     pub fn include_custom_fields_by_label(mut self) -> Self {
         self.included.add("use_custom_field_labels", 1);
         self.include_custom_fields()
@@ -215,14 +215,15 @@ impl GetContact {
         Self { id: id.into(), query: Query::default() }
     }
 
-    /// Asks for the tokens by which Cometly knows the contact's browsers; they are left out by default. A second call changes
-    /// nothing.
+    /// Asks for the tokens by which Cometly knows the contact's browsers, for [`Contact::comet_tokens`]; they are left out by
+    /// default, and the list is empty then. A second call changes nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.query.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for the contact's events; they are left out by default. A second call changes nothing.
+    /// Asks for the contact's events, for [`Contact::events`]; they are left out by default, and the list is empty then. A second
+    /// call changes nothing.
     pub fn include_events(mut self) -> Self {
         self.query.add("include_events", 1);
         self
@@ -242,7 +243,8 @@ impl GetContact {
         self
     }
 
-    /// Asks for the pages that the contact's browsers visited; they are left out by default. A second call changes nothing.
+    /// Asks for the pages that the contact's browsers visited, for [`Contact::browsing_session_hits`]; they are left out by
+    /// default, and the list is empty then. A second call changes nothing.
     pub fn include_browsing_session_data(mut self) -> Self {
         self.query.add("include_browsing_session_data", 1);
         self
@@ -405,21 +407,21 @@ impl CreateContact {
 impl CreateContactBuilder {
     /// The contact's phone numbers with their country codes, `+49 30 1234567`; the first is the primary one. By default none is
     /// sent. A second call replaces them. [`build`](Self::build) refuses a blank text; the form of a number is not checked. An
-    /// empty list gives the contact none.
+    /// empty list is sent, and gives the contact none.
     pub fn phones<T: Into<String>>(mut self, phones: impl IntoIterator<Item = T>) -> Self {
         self.said.list("phones", phones);
         self
     }
 
     /// The contact's names; the first is the primary one. By default none is sent. A second call replaces them.
-    /// [`build`](Self::build) refuses a blank text. An empty list gives the contact none.
+    /// [`build`](Self::build) refuses a blank text. An empty list is sent, and gives the contact none.
     pub fn names<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.said.list("names", names);
         self
     }
 
     /// The contact's places, as free text; the first is the primary one. By default none is sent. A second call replaces them.
-    /// [`build`](Self::build) refuses a blank text. An empty list gives the contact none.
+    /// [`build`](Self::build) refuses a blank text. An empty list is sent, and gives the contact none.
     pub fn locations<T: Into<String>>(mut self, locations: impl IntoIterator<Item = T>) -> Self {
         self.said.list("locations", locations);
         self
@@ -437,7 +439,7 @@ impl CreateContactBuilder {
     ///
     /// # Errors
     /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no address, a blank email, phone,
-    /// name or place, or a custom field whose number or value does not fit.
+    /// name or place, or a custom field whose number or value does not fit, as [`CustomFields`] says.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -548,8 +550,9 @@ impl UpdateContactBuilder {
         self
     }
 
-    /// Sets every one of the Space's own fields of the contact to null (a second call changes nothing), in place of what
-    /// [`replace_custom_fields`](Self::replace_custom_fields) set before, of which a wrong number or value is then no error.
+    /// Sets every one of the Space's own fields of the contact to null. It takes the place of an earlier
+    /// [`replace_custom_fields`](Self::replace_custom_fields), and of a wrong number or value in that, which is then no error; a
+    /// later one takes its place. A second call changes nothing.
     pub fn wipe_custom_fields(self) -> Self {
         self.replace_custom_fields(CustomFields::new())
     }
@@ -558,7 +561,8 @@ impl UpdateContactBuilder {
     ///
     /// # Errors
     /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an empty
-    /// one, a text that is no address, a blank email, phone, name or place, or a custom field whose number or value does not fit.
+    /// one, a text that is no address, a blank email, phone, name or place, or a custom field whose number or value does not fit,
+    /// as [`CustomFields`] says.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;
@@ -585,11 +589,11 @@ impl Endpoint for UpdateContact {
     }
 }
 
-/// `POST /contacts/exports`: orders the contacts created between two times of the Space's clock, both included, as a file of
-/// gzipped NDJSON; [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. From
-/// [`created_between`](Self::created_between), whose [`build`](ExportContactsBuilder::build) fails with [`InvalidRequest`] for a
-/// time that cannot be read, and an `end` that is not after `start`. It is not sent again when its answer is lost, since the export
-/// may have been ordered.
+/// `POST /contacts/exports`: orders the contacts created between two times of the Space's clock, both included (a day without a
+/// time is its first second), as a file of gzipped NDJSON; [`ExportJob`](cometly_core::ExportJob) waits for it, and
+/// [`ExportLines`](crate::ExportLines) reads it. From [`created_between`](Self::created_between), whose
+/// [`build`](ExportContactsBuilder::build) fails with [`InvalidRequest`] for a time that cannot be read, and an `end` that is not
+/// after `start`. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportContacts {
     query: Query,
@@ -607,9 +611,9 @@ pub struct ExportContactsBuilder {
 
 impl ExportContacts {
     /// An export of the contacts that were created from `start` to `end`, both included, to the second and by the Space's clock.
-    /// `start` and `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second.
-    /// [`build`](ExportContactsBuilder::build) fails with [`InvalidRequest`] for a time that cannot be read, and an `end` that is
-    /// not after `start`.
+    /// `start` and `end` are each a [`SpaceTime`], or a text as `2026-11-24 10:00:00`; a day without a time is its first second, so
+    /// an `end` of `2026-12-01` leaves out the rest of that day. [`build`](ExportContactsBuilder::build) fails with
+    /// [`InvalidRequest`] for a time that cannot be read, and an `end` that is not after `start`.
     pub fn created_between<S, E>(start: S, end: E) -> ExportContactsBuilder
     where
         S: TryInto<SpaceTime>,
@@ -623,15 +627,15 @@ impl ExportContacts {
 }
 
 impl ExportContactsBuilder {
-    /// Asks for the tokens by which Cometly knows each contact's browsers; they are left out by default. A second call changes
-    /// nothing.
+    /// Asks for the tokens by which Cometly knows each contact's browsers, for [`ContactRow::comet_tokens`]; they are left out by
+    /// default, and the list is empty then. A second call changes nothing.
     pub fn include_comet_tokens(mut self) -> Self {
         self.included.add("include_comet_tokens", 1);
         self
     }
 
-    /// Asks for all email addresses of each contact; by default a contact has its primary one only. A second call changes
-    /// nothing.
+    /// Asks for all email addresses of each contact, for [`ContactRow::emails`]; by default a contact has its primary one only, and
+    /// that list is empty. A second call changes nothing.
     pub fn include_all_emails(mut self) -> Self {
         self.included.add("include_all_emails", 1);
         self

@@ -33,7 +33,7 @@ pub struct AsyncRun<'a, C, F: Flow> {
 }
 
 impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
-    /// Puts `flow` on `client`, for the API `api`. No call is sent before the first [`next`](Self::next).
+    /// A run of `flow`, whose calls `client` sends to `api`. No call is sent before the first [`next`](Self::next).
     pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
         Self { client, api, running: Running::new(flow) }
     }

@@ -66,7 +66,7 @@ pub struct BlockingRun<'a, C, F: Flow> {
 }
 
 impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
-    /// Puts `flow` on `client`, for the API `api`. No call is sent before the first item is asked for.
+    /// A run of `flow`, whose calls `client` sends to `api`. No call is sent before the first item is asked for.
     pub fn new(client: &'a C, api: &'a Api, flow: F) -> Self {
         Self { client, api, running: Running::new(flow), is_over: false }
     }

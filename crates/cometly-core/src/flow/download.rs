@@ -17,9 +17,13 @@ use crate::{
 /// those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes, until [`Export::expires_at`]. So its requests carry **no
-/// key**, go to `https` only (or to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must
-/// follow no redirect. A download that broke off is resumed by `Range`, and only if the file is the same (`If-Range`); once the
-/// URL has expired, the API is asked for a fresh one.
+/// key**, go to `https` only (or to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no
+/// redirect. A download that broke off is resumed by `Range`, and only if the file is the same (`If-Range`); once the URL has
+/// expired, the API is asked for a fresh one. It waits 1 s to 30 s after a break, longer if the host asks, an hour at most, and
+/// fails with [`FlowError::FileBroken`] after six breaks in a row without a byte, with [`FlowError::FileRefused`] if two fresh URLs
+/// in a row are refused or for a status that [`on_head`](Self::on_head) does not name, and with [`FlowError::FileChanged`] for
+/// another file, until [`restart`](Self::restart); with [`FlowError::FileTooLong`] for more bytes than the host said. No size is
+/// refused as such.
 ///
 /// ```text
 ///          ┌─── Renew ◄── the URL has expired

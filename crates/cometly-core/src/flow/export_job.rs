@@ -230,6 +230,9 @@ impl<'de> Deserialize<'de> for Export {
 /// An order is sent once: if its answer is lost, or the future that waited for it was dropped, the export may have been
 /// ordered, and the job fails with [`FlowError::OrderLost`] until [`order_again`](ExportJob::order_again).
 ///
+/// It waits a day at most, unless [`within`](ExportJob::within) says otherwise, and fails with [`FlowError::ExportTooSlow`] then,
+/// with [`FlowError::ExportFailed`] if the export fails, and with [`FlowError::UnknownExport`] if the API does not have it.
+///
 /// With its [id](ExportJob::export_id) stored, another process can go on with the export: [`resume`](ExportJob::resume).
 pub struct ExportJob<E> {
     order: Option<E>,
@@ -299,7 +302,8 @@ impl<E: ExportOrder> ExportJob<E> {
 }
 
 impl<E> ExportJob<E> {
-    /// The id of the export; `None` until its order was answered, never after [`resume`](ExportJob::resume).
+    /// The id of the export; `None` until its order was answered. After [`resume`](ExportJob::resume) it is there from the
+    /// beginning.
     #[must_use]
     pub fn export_id(&self) -> Option<&ExportId> {
         match &self.state {

@@ -215,8 +215,9 @@ impl<'de> Deserialize<'de> for Name<'de> {
 /// | [`FlowError::MissingCursor`] | a page says nothing of the next one |
 /// | [`FlowError::CursorTooLong`], [`FlowError::TooManyPages`] | a cursor has more than 2048 bytes; there are more than 1,000,000 pages |
 ///
-/// A page without rows is no end. After the failure of a call the place is kept, and the next step asks for the same page
-/// again; after an error of this table each next step fails in the same way. Each page that was given costs 8 bytes of memory.
+/// A page without rows is no end. After the failure of a call the place is kept, and the next step asks for the same page again;
+/// after an error of this table each next step fails in the same way. Each page that was given costs 8 bytes of memory. Each page
+/// is a call of its own, with the time-out of a call; the whole list has none.
 pub struct Pages<E: Endpoint> {
     endpoint: E,
     place: Place,

@@ -63,8 +63,10 @@ impl BodyMeter {
         Ok(())
     }
 
-    /// The error to give to the caller if the body cannot be read to its end. The call is not sent again, and every later
-    /// [`check`](Self::check) fails.
+    /// The error to give to the caller if the body cannot be read to its end. It has the kind of `error`
+    /// ([`Timeout`](crate::CallErrorKind::Timeout), [`TooLarge`](crate::CallErrorKind::TooLarge),
+    /// [`Transport`](crate::CallErrorKind::Transport)), and [`BodySize`](crate::ReachedLimit::BodySize) as its limit if the body is
+    /// too large. The call is not sent again, and every later [`check`](Self::check) fails.
     #[must_use]
     pub fn failed<E>(&mut self, error: TransportError<E>) -> CallError<E> {
         self.is_broken = true;

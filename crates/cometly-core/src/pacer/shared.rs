@@ -48,7 +48,9 @@ use post::{Asks, EngineSaid, Post};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// If the mailbox is dropped, the pacer goes on for this process alone.
+/// If an answer takes longer than 50 ms, has another number of integers than [`SharedLane::ANSWER`], or the engine [cannot be
+/// asked](Self::away), the pacer goes on for this process alone, for 1 s to 30 s: no call fails for that. If the mailbox is
+/// dropped, it does so for good.
 pub struct Mailbox {
     post: Arc<Post>,
 }
@@ -190,7 +192,8 @@ impl Mailbox {
         Arc::strong_count(&self.post) == 1
     }
 
-    /// Whether the pacer decides alone now, because the engine failed or took longer than 50 ms.
+    /// Whether the pacer decides alone now, because the engine failed or took longer than 50 ms: for 1 s, then 2, 4 … 30 s for each
+    /// failure in a row, or until [`back`](Self::back).
     #[must_use]
     pub fn is_away(&self, now: Moment) -> bool {
         self.post.is_away(super::endpoint::clock(now))

@@ -135,7 +135,8 @@ impl RetryPolicy {
     /// How long the whole call may take, all attempts and waits included; 60 s by default. When it is over, the call fails with
     /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout); it ends before, with its last answer or error, if what is left
     /// does not hold the next wait and an attempt. Zero fails every call before it is sent. The client's own time-out, if it has
-    /// one, comes first, unless this policy is the call's. A second call replaces it.
+    /// one, comes first, unless this policy is the call's. It does not end a streamed body that has begun, or the download of a
+    /// file. A second call replaces it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.rules.timeout = Some(timeout);
         self

@@ -13,10 +13,11 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 /// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the methods,
 /// and switched on by [`Emulator::inject`](crate::Emulator::inject).
 ///
-/// By default it strikes every call that it can strike until it is switched off: every call to the API, or, where its
-/// constructor says so, only calls that list something, orders of an export, or downloads. Of several, the oldest one that
-/// applies strikes alone. It either answers in place of the backend, so that the call is not carried out, or spoils the answer
-/// to a call that was: its constructor says which, and [`carried_out`](Self::carried_out) changes it where that is possible.
+/// By default it strikes every call that it can strike until it is switched off: every call to the API, or, where its constructor
+/// says so, only calls that list something, orders of an export, or downloads. At most 256 are on, and a fault holds an answer up
+/// for ten minutes at most. Of several, the oldest one that applies strikes alone. It either answers in place of the backend, so
+/// that the call is not carried out, or spoils the answer to a call that was: its constructor says which, and
+/// [`carried_out`](Self::carried_out) changes it where that is possible.
 ///
 /// ```
 /// use cometly_emulator::{Emulator, Fault};
@@ -297,8 +298,9 @@ impl Fault {
         Self::instead(Kind::ExpiredDownload)
     }
 
-    /// Makes the file of an export another one than before: its `ETag` differs, so that `If-Range` brings it whole. By
-    /// default it strikes every download until it is switched off.
+    /// Gives the file of an export another `ETag`, the same one each time, and leaves its bytes as they are: an `If-Range` with the
+    /// `ETag` from before then brings the file whole. Switch it on after a part was read; from the first request on, there is no
+    /// change to notice. By default it strikes every download until it is switched off.
     pub fn changed_download() -> Self {
         Self::spoiled(Kind::ChangedDownload)
     }

@@ -14,10 +14,10 @@ use super::Client;
 use crate::Error;
 
 impl Client {
-    /// Reads the file of an export, piece by piece and still gzipped. Nothing is sent before the first read; a download that
-    /// breaks off is resumed, and an expired URL replaced by a fresh one from the API. The host may be silent for
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the whole file has no time-out. A
-    /// read fails with an [`io::Error`] that holds the [`Error`]; see [`try_read`](FileReader::try_read).
+    /// Reads the file of an export, piece by piece and still gzipped. Nothing is sent before the first read; a download that breaks
+    /// off is resumed, and an expired URL replaced by a fresh one from the API. The host may be silent for
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the whole file has no time-out, and no
+    /// size is refused. A read fails with an [`io::Error`] that holds the [`Error`]; see [`try_read`](FileReader::try_read).
     ///
     /// ```no_run
     /// # use cometly_reqwest::{blocking::Client, cometly_core::{Api, Download}};
@@ -31,8 +31,11 @@ impl Client {
     }
 }
 
-/// A reader of the file of an export; from [`Client::download`]. It keeps no more of the file in memory than a piece. After an
-/// error the next read goes on where the download was, unless the file has changed or is too long.
+/// A reader of the file of an export, still compressed; from [`Client::download`]. It keeps no more of the file in memory than a
+/// piece. Its host may be silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the whole
+/// file has no time-out, and no size is refused. After an error the next read goes on where the download was, unless the file has
+/// changed or is too long. Then it fails with [`FlowError::FileChanged`](cometly_core::FlowError::FileChanged) until the download
+/// is [restarted](Download::restart).
 #[must_use = "a file is fetched only as far as it is read"]
 pub struct FileReader<'a> {
     client: &'a Client,
@@ -45,10 +48,12 @@ pub struct FileReader<'a> {
 
 impl FileReader<'_> {
     /// Blocks until bytes of the file have come, reads them into `buffer`, still compressed, and gives their number; 0 at the end
-    /// of the file, and for an empty `buffer`. An expired URL is replaced by a fresh one from the API. After an error, the next
-    /// call goes on where the download was. To go on after [`FileChanged`](cometly_core::FlowError::FileChanged) or
-    /// [`FileTooLong`](cometly_core::FlowError::FileTooLong), take the download out by [`into_download`](Self::into_download) and
-    /// [restart](Download::restart) it.
+    /// of the file, and for an empty `buffer`. If the host is silent for
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, that is a break, and the download is
+    /// resumed; the whole file has no time-out, and no size is refused. An expired URL is replaced by a fresh one from the API.
+    /// After an error, the next call goes on where the download was. To go on after
+    /// [`FileChanged`](cometly_core::FlowError::FileChanged) or [`FileTooLong`](cometly_core::FlowError::FileTooLong), take the
+    /// download out by [`into_download`](Self::into_download) and [restart](Download::restart) it.
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError): of the kind [`Flow`](cometly_core::CallErrorKind::Flow) if the file was
@@ -114,8 +119,8 @@ impl FileReader<'_> {
     }
 }
 
-/// Reads as [`try_read`](Self::try_read) does. The [`io::Error`] has the [`Error`] within, which [`io::Error::downcast`] gives
-/// back.
+/// Reads as [`try_read`](Self::try_read) does, within the same time-out, and fails where that fails. The [`io::Error`] has the
+/// [`Error`] within, which [`io::Error::downcast`] gives back.
 impl Read for FileReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer).map_err(io::Error::other)

@@ -10,8 +10,8 @@ use crate::Error;
 
 impl Client {
     /// Sends a call and gives the body of a success in pieces as they come in; any other answer is read to its end first. Each
-    /// piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the largest size of
-    /// a body holds. If the body breaks off, the call is not sent again.
+    /// piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the largest size of a
+    /// body, [`max_body_size`](crate::ClientBuilder::max_body_size), holds. If the body breaks off, the call is not sent again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
@@ -22,9 +22,10 @@ impl Client {
     }
 }
 
-/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from
-/// [`Client::stream`]. It keeps no more of the body in memory than a piece. If the body breaks off, is silent for too long or
-/// is too large, reading fails, then and later.
+/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from [`Client::stream`]. It
+/// keeps no more of the body in memory than a piece. Reading fails, then and later, if the body breaks off, if it is silent for
+/// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer than
+/// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
 ///
 /// Its `as_ref` gives the bytes that have come in and were not read yet.
 #[derive(Debug)]
@@ -40,8 +41,9 @@ impl Body {
     /// and for an empty `buffer`.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, is silent for too long, or is larger than allowed.
-    /// Every later call fails too.
+    /// [`CallError`](cometly_core::CallError) if the body breaks off, if no piece comes within
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if the whole body is longer than
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default. Every later call fails too.
     pub fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if self.piece.is_empty() {
             self.piece = self.client.wait(self.inner.next_chunk())?.unwrap_or_default();
@@ -59,8 +61,8 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// Reads as [`try_read`](Self::try_read) does. The [`io::Error`] has the [`Error`] within, which [`io::Error::downcast`] gives
-/// back.
+/// Reads as [`try_read`](Self::try_read) does, within the same time-out, and fails where that fails. The [`io::Error`] has the
+/// [`Error`] within, which [`io::Error::downcast`] gives back.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer).map_err(io::Error::other)

@@ -10,10 +10,11 @@ use crate::{
     query::{self, Broken, Period, Query},
 };
 
-/// `GET /events`: the events between two times of the Space's clock, both included; a day without a time is its first second. From
-/// [`between`](Self::between) or [`on`](Self::on), whose [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] if a
-/// rule is broken. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first
-/// page alone. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
+/// `GET /events`: the events between two times of the Space's clock, both included. A day without a time is its first second, so an
+/// `end` of `2026-12-01` leaves out the rest of that day. From [`between`](Self::between) or [`on`](Self::on), whose
+/// [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] if a rule is broken. [`Pages::of`](cometly_core::Pages::of)
+/// makes a list of all its pages; a client's `call` with it gives the first page alone. Cometly means it for fewer than 10,000
+/// events; [`ExportEvents`] is for more.
 ///
 /// ```
 /// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};

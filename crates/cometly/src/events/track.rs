@@ -43,8 +43,9 @@ pub struct TrackEventBuilder {
     broken: Option<InvalidRequest>,
 }
 
-/// The person that did it: an email address, a token, or a fingerprint with its IP address. One is enough;
-/// [`also`](TrackEventBuilder::also) adds others.
+/// The person who did what an event says: an email address, a token, or a fingerprint with its IP address. One is enough;
+/// [`also`](TrackEventBuilder::also) adds others. Making one cannot fail: the event's [`build`](TrackEventBuilder::build) fails
+/// with [`InvalidRequest`] for a text that is no email address, for a blank fingerprint, and if all is blank.
 #[derive(Clone)]
 pub struct Identity(Vec<(&'static str, String)>);
 
