@@ -42,7 +42,7 @@ const STEPS: &[Step] = &[
     ),
     Step::new("retries and pacing, in virtual time", &["xtask", "simulate", "--quick"]),
     Step::new("each row of proof/breaks.toml fits the sources", &["xtask", "breaks", "--list"]),
-    Step::new("some guards taken out, others each day", &["xtask", "breaks", "--rotate", "12"]),
+    Step::new("some guards taken out, others each day", &["xtask", "breaks", "--rotate", "20"]),
     Step::new("demo", &["xtask", "demo"]),
     Step::new("the core's budget", &["xtask", "budget"]),
 ];

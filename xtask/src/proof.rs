@@ -17,25 +17,27 @@ Steps that need a nightly compiler are skipped where rustup has none.
 const BOTH: &[Step] = &[
     Step::new("calls into a panic in the core", &["xtask", "panics"]),
     Step::new("the public API", &["xtask", "api"]).with("cargo-public-api").on_nightly(),
-    Step::new(
-        "every set of two features",
-        &["hack", "check", "--workspace", "--exclude", "xtask", "--feature-powerset", "--depth", "2"],
-    )
-    .with("cargo-hack"),
     Step::new("the oldest versions of what we depend on", &["xtask", "minimal"]).on_nightly(),
 ];
 
 const QUICK: &[Step] = &[
+    Step::new("each feature, none and all", &["hack", "check", "--workspace", "--exclude", "xtask", "--each-feature"])
+        .with("cargo-hack"),
     Step::new(
         "what remains of the key in memory",
         &["test", "--package", "cometly-conformance", "--test", "key_memory"],
     ),
     Step::new("instructions and allocations", &["xtask", "bench", "--quick", "--gate"]),
-    Step::new("fuzzing", &["xtask", "fuzz", "--runs", "100000"]).with("cargo-fuzz").on_nightly(),
+    Step::new("fuzzing", &["xtask", "fuzz", "--runs", "30000"]).with("cargo-fuzz").on_nightly(),
     Step::new("WebAssembly: what needs no sockets", &["xtask", "wasm"]),
 ];
 
 const FULL: &[Step] = &[
+    Step::new(
+        "every set of two features",
+        &["hack", "check", "--workspace", "--exclude", "xtask", "--feature-powerset", "--depth", "2"],
+    )
+    .with("cargo-hack"),
     Step::new("instructions and allocations, beside the peers", &["xtask", "bench", "--gate"]),
     Step::new("guards taken out", &["xtask", "breaks"]),
     Step::new("the cost of having us", &["xtask", "cost"]),
