@@ -106,7 +106,8 @@ impl ApiKey {
         }
     }
 
-    /// The key as text. Each use of it is a place where the key can leak.
+    /// The key as text, as it was given: visible ASCII without a comma, at most [`MAX_LEN`](Self::MAX_LEN) bytes, without `Bearer`.
+    /// Each use of it is a place where the key can leak.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         let key = self.header.as_bytes().get(SCHEME.len()..);

@@ -60,13 +60,15 @@ impl FoundKey {
         &self.key
     }
 
-    /// The reference that has the key.
+    /// The reference that has the key. The arguments of a command may be secret: [`KeyRef::text`] has them, `Display` leaves them
+    /// out.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.reference
     }
 
-    /// Why the references before it have no key: one error for each, in order; empty if the first one has it.
+    /// Why the references before [`reference`](Self::reference) in the chain have no key: one error for each, in order; empty if
+    /// the first one has the key.
     #[must_use]
     pub fn passed_over(&self) -> &[KeyError] {
         &self.passed_over

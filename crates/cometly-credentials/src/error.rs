@@ -16,7 +16,8 @@ impl KeyError {
         Self { inner: Box::new((reference, problem)) }
     }
 
-    /// The reference (a variable, a file or a command) from which no key could be read.
+    /// The reference (a variable, a file or a command) from which no key could be read. The arguments of a command may be secret:
+    /// [`KeyRef::text`] has them, `Display` leaves them out.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.inner.0

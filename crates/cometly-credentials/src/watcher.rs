@@ -82,7 +82,8 @@ impl Watcher {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }
 
-    /// The reference that is watched.
+    /// The reference that is watched. The arguments of a command may be secret: [`KeyRef::text`] has them, `Display` leaves them
+    /// out.
     #[must_use]
     pub fn reference(&self) -> &KeyRef {
         &self.reference

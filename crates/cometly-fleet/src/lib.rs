@@ -105,8 +105,8 @@ impl Fleet {
         Ok(Self { handle: Arc::new(Handle { address, post, waker }) })
     }
 
-    /// A pacer for [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer), which says how long a call waits and when it fails. All
-    /// pacers with the same name, in any process on the same engine, share the limits of one Space.
+    /// A pacer to give to [`ApiBuilder::pacer`](cometly_core::ApiBuilder::pacer); that setter says how long a call waits and when
+    /// it fails. All pacers with the same name, in any process on the same engine, share the limits of one Space.
     ///
     /// The name is any text of 1 to 128 bytes that all processes know, such as `space-42`: never the key, and no hash of it, since
     /// keys rotate.
@@ -130,8 +130,9 @@ impl Fleet {
     }
 
     /// What the engine holds of endpoints of the Space `space`: one value for each method and path of `endpoints`, such as
-    /// `("GET", "contacts/{id}")`, in their order. `None` if the endpoint had no call for two windows, or there is no such name or
-    /// path. This blocks, changes nothing there, and uses a connection of its own.
+    /// `("GET", "contacts/{id}")`, in their order. `None` if the engine holds nothing of it: no call, no such name or path, or two
+    /// windows went by since its last window ended, or since 30 s after its last call if that is later; a window is one minute,
+    /// unless the server shows another. This blocks, changes nothing there, and uses a connection of its own.
     ///
     /// # Errors
     /// [`FleetError::Unavailable`] if the engine cannot be asked now; another [`FleetError`] as at [`connect`](Self::connect).

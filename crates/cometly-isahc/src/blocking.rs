@@ -48,8 +48,8 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built; its
-    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API,
-    /// refusals included, is no error here.
+    /// [`delivery`](cometly_core::CallError::delivery) says whether the call may be sent again. An answer of the API, refusals
+    /// included, is no error here but an [`AuthOutcome`].
     pub fn send(&self, call: Call) -> Result<AuthOutcome<Bytes>, Error> {
         block_on(self.client.send(call))
     }
@@ -66,8 +66,9 @@ impl Client {
 
     /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
     /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A request that
-    /// did not go through `authorize` and has no `Authorization` header is sent without the key.
+    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
+    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
+    /// is current then; a request without that header, or to another origin, is sent as it is.
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.

@@ -136,8 +136,9 @@ impl Client {
 
     /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
     /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. A request that
-    /// did not go through `authorize` and has no `Authorization` header is sent without the key.
+    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
+    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
+    /// is current then; a request without that header, or to another origin, is sent as it is.
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`] if no whole answer came.
@@ -161,9 +162,9 @@ impl Client {
         }
     }
 
-    /// Makes the next call use a new connection, as after a change of network. Calls under way go on, and the connections that
-    /// were kept close with the last of them. By default [none are kept](ClientBuilder::reuse_connections). It does nothing to
-    /// a client that [you brought](ClientBuilder::http_client).
+    /// Makes the next call use a new connection, as after a change of network. Calls under way go on; kept connections close at
+    /// once, or with the last of these calls. By default [none are kept](ClientBuilder::reuse_connections). It does nothing to a
+    /// client that [you brought](ClientBuilder::http_client).
     pub fn close_idle(&self) {
         self.clients.close_idle();
     }

@@ -39,9 +39,9 @@ impl Client {
     }
 }
 
-/// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
-/// [`next`](AsyncRun::next), which after an error goes on where the flow was; its output from [`end`](AsyncRun::end). From
-/// [`Client::run`].
+/// A [`Flow`] under way: a job of several calls, such as all pages of a list or an export. [`next`](AsyncRun::next) gives its
+/// items, `None` at the end, and goes on after an error where the flow was; [`end`](AsyncRun::end) gives its output. The job has no
+/// limit of time unless [`within`](AsyncRun::within) sets one. From [`Client::run`].
 pub type Run<'a, F> = AsyncRun<'a, Client, F>;
 
 impl AsyncClient for Client {

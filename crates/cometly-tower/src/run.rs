@@ -37,9 +37,9 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 }
 
-/// A flow under way: a job of several calls, such as all pages of a list or an export. Its items come from
-/// [`next`](Self::next), which after an error goes on where the flow was; its output from [`end`](Self::end). From
-/// [`Client::run`].
+/// A [`Flow`] under way: a job of several calls, such as all pages of a list or an export. [`next`](Self::next) gives its items,
+/// `None` at the end, and goes on after an error where the flow was; [`end`](Self::end) gives its output. The job has no limit of
+/// time unless [`within`](Self::within) sets one. From [`Client::run`].
 #[must_use = "a flow goes on only if it is asked for its next item"]
 pub struct Run<'a, F: Flow, S, H> {
     client: &'a Client<S, H>,

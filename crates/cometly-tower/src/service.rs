@@ -11,12 +11,13 @@ use crate::BoxError;
 /// instead of copied.
 pub type Request = http::Request<Full<Bytes>>;
 
-/// A service that takes a [`Request`] and gives an HTTP response with any body. It is implemented for every tower service that
-/// does.
+/// A service that takes a [`Request`] and gives an HTTP response. It is implemented for every tower service that does, is `Clone`,
+/// and whose error, as that of the body, turns into a [`BoxError`]; a call that fails by it has it as its source, a
+/// [`ServiceError`](crate::ServiceError).
 ///
-/// The service is cloned for each attempt, so its clones should share their connection pool.
+/// The service is cloned for each call and attempt, so its clones should share their connection pool.
 pub trait HttpService: Service<Request, Response = http::Response<Self::Body>, Error: Into<BoxError>> + Clone {
-    /// The body of the service's responses.
+    /// The body of the service's responses; its error turns into a [`BoxError`].
     type Body: Body<Error: Into<BoxError>>;
 }
 

@@ -25,8 +25,8 @@ type Failed = TransportError<ureq::Error>;
 const PIECE: usize = 16_384;
 
 impl Client {
-    /// Sends a call, as [`send`](Client::send), and gives the body of a success in pieces as they come in. Any other answer is
-    /// read to its end first.
+    /// Sends a call, as [`send`](Client::send), and gives the body of a success in pieces as they come in. Any other answer is read
+    /// to its end before this returns.
     ///
     /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
     /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body,

@@ -13,8 +13,9 @@ const MAX_SHOWN_FIELDS: usize = 8;
 /// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said. From
 /// [`AuthOutcome::into_result`](crate::AuthOutcome::into_result) and [`CallError::api_error`](crate::CallError::api_error).
 ///
-/// It owns all that it holds, is one pointer wide, and holds no key: a key that the server quotes is masked first. A refusal is
-/// judged by the first 64 KiB of its body, so that a longer body costs no more to read.
+/// It owns all that it holds and is one pointer wide. What it shows of the body has our keys masked, since a server may quote one;
+/// [`headers`](Self::headers) gives the answer's headers as they came. A refusal is judged by the first 64 KiB of its body, so that
+/// a longer body costs no more to read.
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 

@@ -98,7 +98,8 @@ pub enum UnexpectedCause {
 }
 
 /// A mark for [`http::Response::extensions_mut`], for authors of clients whose HTTP stack may follow a redirect all the same: an
-/// answer with it reads as [`UnexpectedCause::Redirect`], whatever else it is.
+/// answer with it reads as [`UnexpectedCause::Redirect`], whatever its status and body are; only a challenge header comes before it
+/// ([`UnexpectedCause::Challenge`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Redirected;
 

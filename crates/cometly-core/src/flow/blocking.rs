@@ -78,8 +78,8 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         Self { running: self.running.within(time), ..self }
     }
 
-    /// The next item; `None` at the end. After an error, the next call goes on where the flow was; but the iterator, if the
-    /// error came from it, has ended.
+    /// The next item; `None` at the end. After an error, also one that the iterator gave, the next call of `try_next` goes on where
+    /// the flow was; the iterator itself ends for good after an error.
     ///
     /// # Errors
     /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised

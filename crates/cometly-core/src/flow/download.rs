@@ -319,8 +319,8 @@ impl Download {
         Err(FlowError::FileChanged)
     }
 
-    /// Takes how many bytes of the body were read, and written where they belong; 0 at the end of the body. If the body ended
-    /// before its length, this is a [break](Download::on_break).
+    /// Takes how many bytes of the body the latest read gave, once they are written where they belong; 0 at the end of the body. If
+    /// the body ended before its length, this is a [break](Download::on_break).
     ///
     /// # Errors
     /// [`FlowError::FileTooLong`] if the server sent more bytes than it said. Later steps fail with [`FlowError::FileChanged`]

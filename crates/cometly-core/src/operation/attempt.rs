@@ -21,7 +21,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The request to send, with the key that was current when the attempt began. The body is shared, not copied.
+    /// The request to send, the same at each call of this, with the key that was current when the attempt began; a request of the
+    /// caller's own without an `Authorization` header, or to another origin, has the headers that it was given. The body is shared,
+    /// not copied.
     #[must_use]
     pub fn request(&self) -> Request<Bytes> {
         let mut request = Request::new(self.state.prototype.body().clone());

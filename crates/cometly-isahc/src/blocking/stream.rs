@@ -10,9 +10,10 @@ use super::Client;
 use crate::Error;
 
 impl Client {
-    /// Sends a call and gives the body of a success in pieces as they come in; any other answer is read to its end first. Each
-    /// piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the largest size of a
-    /// body, [`max_body_size`](crate::ClientBuilder::max_body_size), holds. If the body breaks off, the call is not sent again.
+    /// Sends a call and gives the body of a success in pieces as they come in; any other answer is read to its end before this
+    /// returns. Each piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the
+    /// largest size of a body, [`max_body_size`](crate::ClientBuilder::max_body_size), holds. If the body breaks off, the call is
+    /// not sent again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or

@@ -40,9 +40,10 @@ impl Client {
     }
 }
 
-/// A flow under way: a job of several calls, such as all pages of a list or an export. It is an iterator of the flow's items
+/// A [`Flow`] under way: a job of several calls, such as all pages of a list or an export. It is an iterator of the flow's items
 /// that ends for good after an error; [`try_next`](BlockingRun::try_next) of the same run still goes on then, and
-/// [`end`](BlockingRun::end) gives its output. From [`Client::run`].
+/// [`end`](BlockingRun::end) gives its output. The job has no limit of time unless [`within`](BlockingRun::within) sets one. From
+/// [`Client::run`].
 pub type Run<'a, F> = BlockingRun<'a, Client, F>;
 
 impl BlockingClient for Client {

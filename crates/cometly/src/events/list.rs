@@ -196,7 +196,7 @@ impl ListEventsBuilder {
     ///
     /// # Errors
     /// [`InvalidRequest`] for the first rule that is broken: a time or day that cannot be read, an `end` that is not after `start`,
-    /// a list that is empty, too long or has an item twice, the column [`EventField::TOUCHPOINTS`] without
+    /// a list that is empty or has an item twice, more than 10 names or 15 sources, the column [`EventField::TOUCHPOINTS`] without
     /// [`sources`](Self::sources), or a `per_page` that is not 1 to 4000.
     pub fn build(self) -> Result<ListEvents, InvalidRequest> {
         let Self { period, filter, per_page, mut broken } = self;
@@ -238,8 +238,8 @@ impl ExportEventsBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty, too long or has an item
-    /// twice, or the column [`EventField::TOUCHPOINTS`] without [`sources`](Self::sources).
+    /// [`InvalidRequest`] for the first rule that is broken: a text that is no day, a list that is empty or has an item twice, more
+    /// than 10 names or 15 sources, or the column [`EventField::TOUCHPOINTS`] without [`sources`](Self::sources).
     pub fn build(self) -> Result<ExportEvents, InvalidRequest> {
         let Self { day, filter, mut broken } = self;
         let mut query = Query::default();

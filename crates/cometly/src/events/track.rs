@@ -390,9 +390,10 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Sets any field by its name in the API: one of the above, or one that is newer than this crate, which is sent as it is.
-    /// [`build`](Self::build) checks the documented ones, except for `event_name`. A second value for the same field replaces
-    /// the first. Null or a blank text leaves a checked field out; as idempotency key it is refused.
+    /// Sets any field by its name in the API: one that a setter here sets too, or one that is newer than this crate; that one, and
+    /// `event_name`, which replaces the event's name, are sent unchecked. [`build`](Self::build) checks the others: null or a blank
+    /// text leaves the field out, but as idempotency key it is refused. A second value for the same field replaces the first; but
+    /// an amount or time that its setter refused, or an idempotency key that is no text, stays an error.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
