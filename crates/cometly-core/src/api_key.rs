@@ -21,8 +21,8 @@ const SCHEME: &str = "Bearer ";
 ///
 /// Any visible ASCII but the comma is accepted: Cometly's backend cuts the header at the first comma, and its
 /// keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected.
-/// Refused, each with an error of its own, is what is pasted in place of a key by mistake: a key in quotation marks,
-/// `Bearer …`, `COMETLY_API_KEY=…`, a variable that was not expanded, a URL.
+/// What is pasted in place of a key by mistake is refused, each with an error of its own: a key in quotation marks, `Bearer …`,
+/// `COMETLY_API_KEY=…`, a JSON object, a URL, and what is in the place of a key, such as `$NAME`, `file:PATH` or `null`.
 ///
 /// # In memory
 /// The whole header value lives in one allocation, which requests share and which is wiped when the key and the

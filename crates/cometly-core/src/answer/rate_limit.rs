@@ -55,7 +55,8 @@ impl RateLimit {
         self.remaining
     }
 
-    /// When the window ends, in seconds since the Unix epoch. Only a 429 has it; `None` otherwise.
+    /// When the window ends, as the server sent it: Cometly sends seconds since the Unix epoch. Only a 429 has it; `None`
+    /// otherwise.
     #[must_use]
     pub fn reset(&self) -> Option<u64> {
         self.reset

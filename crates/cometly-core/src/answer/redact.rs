@@ -119,7 +119,8 @@ fn len_at_start(text: &[u8], secret: &[u8]) -> Option<usize> {
 fn has_escape(text: &[u8]) -> bool {
     memchr2_iter(b'\\', b'%', text).any(|at| match text.get(at..) {
         Some([b'%', first, second, ..]) => first.is_ascii_hexdigit() && second.is_ascii_hexdigit(),
-        escape => matches!(escape, Some([b'\\', ..])),
+        Some([first, ..]) => *first == b'\\',
+        _ => false,
     })
 }
 
