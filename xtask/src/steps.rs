@@ -1,7 +1,14 @@
-//! Commands that are run one after another, each proving something, and a summary of them.
+//! Commands that each prove something, and a summary of them. Most keep one core busy, or wait, so that two at a time take
+//! little longer than one; two that build in the same folder wait for each other.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Mutex, PoisonError},
+    thread,
     time::Instant,
 };
 
@@ -36,15 +43,19 @@ impl Step {
         Self { is_for_nightly: true, ..self }
     }
 
-    fn play(&self) -> Result<Verdict> {
+    /// Its output goes into the file `log`.
+    fn play(&self, log: &Path) -> Result<Verdict> {
         if self.is_for_nightly && tool::nightly_cargo().is_none() {
             return Ok(Verdict::NoNightly);
         }
+        let mut log = File::create(log)?;
         if let Some(Err(missing)) = self.tool.map(tool::pinned) {
-            say(&format!("{missing}\n"))?;
+            writeln!(log, "{missing}")?;
             return Ok(Verdict::Failed);
         }
-        let is_well = tool::run(tool::cargo().args(self.arguments).envs(self.environment.iter().copied()))?;
+        let mut command = tool::cargo();
+        command.args(self.arguments).envs(self.environment.iter().copied());
+        let is_well = tool::run(command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log))?;
         Ok(if is_well { Verdict::Well } else { Verdict::Failed })
     }
 }
@@ -75,24 +86,71 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Plays them all, whatever becomes of each, and says at the end what became of them.
-pub(crate) fn play<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Outcome {
-    let (mut summary, mut failed) = (String::new(), Vec::new());
-    for step in steps {
-        say(&format!("\n=== {}: {step}\n", step.name))?;
-        let begun = Instant::now();
-        let verdict = step.play()?;
-        let seconds = begun.elapsed().as_secs();
-        say(&format!("=== {}: {verdict}, {seconds} s\n", step.name))?;
-        writeln!(summary, "{verdict:<20}{seconds:>6} s  {}: {step}", step.name)?;
-        if verdict == Verdict::Failed {
-            failed.push(step.name);
+/// Plays them all, `at_once` at a time, whatever becomes of each. Prints what each said when it has ended, and at the end what
+/// became of them.
+pub(crate) fn play<'a>(steps: impl IntoIterator<Item = &'a Step>, at_once: usize) -> Outcome {
+    let folder = tool::root().join("target/steps");
+    fs::create_dir_all(&folder)?;
+    let steps: Vec<_> = (1..).zip(steps).collect();
+    let next = Mutex::new(steps.iter());
+    let work = || {
+        let mut ended = Vec::new();
+        loop {
+            let step = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, step)) = step else { return Ok(ended) };
+            ended.push(Ended::of(*number, step, folder.join(format!("{number}.log")))?);
         }
-    }
-    say(&format!("\n{summary}"))?;
+    };
+    let ended = thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_| "a step could not be played")?)
+            .collect::<Result<Vec<_>>>()
+    });
+    let mut ended: Vec<_> = ended?.into_iter().flatten().collect();
+    ended.sort_by_key(|ended| ended.number);
+    let summary: Vec<_> = ended.iter().map(ToString::to_string).collect();
+    let failed: Vec<_> =
+        ended.iter().filter(|ended| ended.verdict == Verdict::Failed).map(|ended| ended.step.name).collect();
+    say(&format!("\n{}\n", summary.join("\n")))?;
     say(&match failed.as_slice() {
         [] => "\nAll is well.\n".to_owned(),
         failed => format!("\nFailed: {}.\n", failed.join(", ")),
     })?;
     Ok(failed.is_empty())
+}
+
+/// A step that was played.
+struct Ended<'a> {
+    number: u32,
+    step: &'a Step,
+    verdict: Verdict,
+    seconds: u64,
+}
+
+impl<'a> Ended<'a> {
+    fn of(number: u32, step: &'a Step, log: PathBuf) -> Result<Self> {
+        say(&format!("... {}: {step}\n", step.name))?;
+        let begun = Instant::now();
+        let verdict = step.play(&log)?;
+        let ended = Self { number, step, verdict, seconds: begun.elapsed().as_secs() };
+        let mut said = Vec::new();
+        if let Ok(mut log) = File::open(log) {
+            log.read_to_end(&mut said)?;
+        }
+        // Whole, so that another step's does not come between.
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "\n=== {}: {step}", step.name)?;
+        stdout.write_all(&said)?;
+        writeln!(stdout, "=== {}: {verdict}, {} s", step.name, ended.seconds)?;
+        Ok(ended)
+    }
+}
+
+impl fmt::Display for Ended<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, verdict, seconds, .. } = self;
+        write!(formatter, "{verdict:<20}{seconds:>6} s  {}: {step}", step.name)
+    }
 }

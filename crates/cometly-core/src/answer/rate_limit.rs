@@ -149,7 +149,8 @@ impl Wait {
             // A wait must not shrink because it is too large for the type.
             return Self::capped(Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)));
         }
-        if value.first().is_some_and(u8::is_ascii_digit) && value.iter().copied().all(is_of_number) {
+        // No date begins with a digit.
+        if value.first().is_some_and(u8::is_ascii_digit) {
             let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok());
             return match seconds {
                 Some(seconds) => Self::capped(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
@@ -198,10 +199,6 @@ fn is_weekday(member: &[u8]) -> bool {
     let member = member.trim_ascii();
     let start = member.get(..3).unwrap_or_default();
     days.iter().any(|day| day.eq_ignore_ascii_case(start)) && member.iter().all(u8::is_ascii_alphabetic)
-}
-
-fn is_of_number(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
 }
 
 /// Plain digits, which may be too large for a number; `str::parse` would take a sign as well.

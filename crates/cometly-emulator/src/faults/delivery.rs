@@ -142,7 +142,7 @@ async fn cut(mut sender: channel::Sender<Bytes, io::Error>, mut body: Bytes, aft
 async fn endless(mut sender: channel::Sender<Bytes, io::Error>, mut body: Bytes) {
     body.truncate(body.len().saturating_sub(1));
     let mut sent = 0_usize;
-    let blanks = Bytes::from_static(&[b' '; 1024]);
+    let blanks = Bytes::from_static(&[b' '; 8 * 1024]);
     let mut next = body;
     while sent < MOST_BYTES && sender.send_data(next.clone()).await.is_ok() {
         sent = sent.saturating_add(next.len());

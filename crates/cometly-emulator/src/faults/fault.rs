@@ -329,7 +329,7 @@ impl Fault {
         Self::spoiled(Kind::CutBody)
     }
 
-    /// Carries the call out, and sends a body that does not end, 1024 bytes every 10 ms, for ten minutes or a GiB. By default
+    /// Carries the call out, and sends a body that does not end, 8 KiB every 10 ms, for ten minutes or a GiB. By default
     /// it strikes every call until it is switched off.
     pub fn endless() -> Self {
         Self::spoiled(Kind::Endless)
