@@ -527,3 +527,6 @@ impl<E> From<DecodeError> for CallError<E> {
         this
     }
 }
+
+#[cfg(test)]
+mod tests;

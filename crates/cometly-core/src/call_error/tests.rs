@@ -1,0 +1,231 @@
+use super::*;
+use crate::{Api, ApiKey};
+
+type Failed = CallError<std::io::Error>;
+
+fn history(attempts: u32) -> History {
+    let call = CallName { method: Method::POST, template: Some("events/track".into()), is_idempotent: false };
+    History { call, attempts, last_answer: None, may_have_arrived: false }
+}
+
+fn idempotent(attempts: u32) -> History {
+    let call = CallName { method: Method::GET, template: Some("events".into()), is_idempotent: true };
+    History { call, ..history(attempts) }
+}
+
+fn stack() -> std::io::Error {
+    std::io::Error::other("the stack's own words")
+}
+
+fn failed(error: TransportError<std::io::Error>) -> Failed {
+    CallError::transport(error, None, history(1))
+}
+
+fn limited(error: TransportError<std::io::Error>, limit: ReachedLimit) -> Failed {
+    CallError::transport(error, Some(limit), history(1))
+}
+
+const TURN: Duration = Duration::from_millis(41_200);
+const LIMIT: Duration = Duration::from_millis(2_500);
+
+/// Each failure, its words, its name for logs, and whether it is safe to send the call again.
+fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
+    let teapot = StatusCode::IM_A_TEAPOT;
+    vec![
+        (
+            failed(TransportError::not_sent(stack())),
+            "POST events/track: the call got no answer; nothing was sent, so it is safe to send it again",
+            "not_sent",
+            true,
+        ),
+        (
+            failed(TransportError::unknown(stack())),
+            "POST events/track: the call got no answer; it may have arrived; send it again only if doing it twice does no \
+             harm",
+            "no_answer",
+            false,
+        ),
+        (
+            CallError::transport(TransportError::unknown(stack()), None, idempotent(3)),
+            "GET events: the call got no answer (3 attempts); it may have arrived; sending it again does no harm, for it is \
+             idempotent",
+            "no_answer",
+            true,
+        ),
+        (
+            failed(TransportError::untrusted(stack())),
+            "POST events/track: the call got no answer; the server's certificate is not trusted and nothing was sent; check \
+             the base URL, the clock, and for a proxy that opens TLS",
+            "untrusted",
+            true,
+        ),
+        (
+            failed(TransportError::setup(stack())),
+            "POST events/track: the HTTP client cannot be used as it is set up; check its proxy and its TLS",
+            "setup",
+            true,
+        ),
+        (
+            CallError::setup(stack()),
+            "the HTTP client cannot be used as it is set up; check its proxy and its TLS",
+            "setup",
+            true,
+        ),
+        (
+            failed(TransportError::proxy_refused(Some(teapot), stack())),
+            "POST events/track: the proxy refused to connect (HTTP 418); check the proxy's address and credentials; nothing \
+             was sent to Cometly",
+            "proxy",
+            true,
+        ),
+        (
+            failed(TransportError::proxy_refused(None, stack())),
+            "POST events/track: the proxy refused to connect; check the proxy's address and credentials; nothing was sent \
+             to Cometly",
+            "proxy",
+            true,
+        ),
+        (
+            limited(TransportError::timed_out(Delivery::NotSent), ReachedLimit::AttemptTimeout(LIMIT)),
+            "POST events/track: no answer came within the attempt's time-out of 2.5 s; nothing was sent, so it is safe to \
+             send it again",
+            "timeout",
+            true,
+        ),
+        (
+            limited(TransportError::timed_out(Delivery::Unknown), ReachedLimit::Timeout(LIMIT)),
+            "POST events/track: no answer came within the call's time-out of 2.5 s; it may have arrived; send it again only \
+             if doing it twice does no harm",
+            "timeout",
+            false,
+        ),
+        (
+            failed(TransportError::timed_out(Delivery::Unknown)),
+            "POST events/track: no answer came before the time-out; it may have arrived; send it again only if doing it \
+             twice does no harm",
+            "timeout",
+            false,
+        ),
+        (
+            limited(TransportError::too_large(Some(teapot)), ReachedLimit::BodySize(512)),
+            "POST events/track: the body of the answer is larger than the 512 bytes allowed; ask for less in one call",
+            "too_large",
+            false,
+        ),
+        (
+            limited(TransportError::head_too_large(None), ReachedLimit::HeadSize),
+            "POST events/track: the headers of the answer are larger than allowed; check the base URL and any proxy",
+            "too_large",
+            false,
+        ),
+        (
+            CallError::paced(TURN, history(0)),
+            "POST events/track: the rate limit of this Space for this endpoint is used up, and the call was not sent: its \
+             turn comes in 42 s, which its time does not allow; call again then, or give it more time",
+            "paced",
+            true,
+        ),
+        (
+            CallError::paced(TURN, History { last_answer: Some(ApiErrorKind::RateLimited), ..history(1) }),
+            "POST events/track: the rate limit of this Space for this endpoint is used up, and the call was not sent again \
+             (1 attempt, refused by the rate limit before): its turn comes in 42 s, which its time does not allow; call \
+             again then, or give it more time",
+            "paced",
+            true,
+        ),
+        (
+            CallError::paced(TURN, History { may_have_arrived: true, ..history(2) }),
+            "POST events/track: the rate limit of this Space for this endpoint is used up, and the call was not sent again \
+             (2 attempts): its turn comes in 42 s, which its time does not allow; it may have arrived; send it again only \
+             if doing it twice does no harm",
+            "paced",
+            false,
+        ),
+        (
+            CallError::out_of_time(LIMIT, History { last_answer: Some(ApiErrorKind::ServerError), ..history(2) }),
+            "POST events/track: no answer came within the call's time-out of 2.5 s (2 attempts, answered with a server \
+             error before); nothing was sent, so it is safe to send it again",
+            "timeout",
+            true,
+        ),
+        (
+            CallError::out_of_time(LIMIT, History { last_answer: Some(ApiErrorKind::Unauthenticated), ..history(2) }),
+            "POST events/track: no answer came within the call's time-out of 2.5 s (2 attempts, answered before); nothing \
+             was sent, so it is safe to send it again",
+            "timeout",
+            true,
+        ),
+        (
+            CallError::file(TransportError::not_sent(stack()), 1),
+            "GET export file: the call got no answer; nothing was sent, so it is safe to send it again",
+            "not_sent",
+            true,
+        ),
+        (CallError::flow(FlowError::OrderLost, Some(history(1).call), 1), "POST events/track: ", "flow", false),
+    ]
+}
+
+#[test]
+fn each_failure_names_the_call_what_happened_and_what_to_do() {
+    for (error, words, name, is_safe) in failures() {
+        if error.kind() == CallErrorKind::Flow {
+            assert_eq!(error.to_string(), format!("{words}{}", FlowError::OrderLost));
+        } else {
+            assert_eq!(error.to_string(), words);
+        }
+        assert_eq!((error.error_type(), error.is_safe_to_resend()), (name, is_safe), "{error}");
+        // No failure has what only another kind has.
+        assert!(
+            error.api_error().is_none() && error.decode_error().is_none() && error.request_error().is_none(),
+            "{error}"
+        );
+        assert_eq!(error.flow_error().is_some(), error.kind() == CallErrorKind::Flow, "{error}");
+        let (kind, words) = (error.kind(), error.to_string());
+        let boxed = error.map_source(|source| Box::new(source) as Box<dyn Error + Send + Sync>);
+        assert_eq!((boxed.kind(), boxed.to_string()), (kind, words), "another type of source changes nothing else");
+        assert!(boxed.into_decode_error().is_none());
+    }
+}
+
+#[test]
+fn the_stacks_own_error_is_the_source_and_stands_in_debug() {
+    let error = failed(TransportError::unknown(stack()));
+    assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the stack's own words"));
+    assert!(
+        format!("{error:?}").starts_with(&error.to_string()) && format!("{error:?}").contains("the stack's own words")
+    );
+    let error = failed(TransportError::timed_out(Delivery::Unknown));
+    assert!(error.source().is_none());
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
+
+#[test]
+fn an_error_tells_its_limit_its_status_and_how_long_to_wait() {
+    let paced = Failed::paced(TURN, history(0));
+    assert_eq!((paced.limit(), paced.retry_after()), (Some(ReachedLimit::RateLimit(TURN)), Some(TURN)));
+    let late = Failed::out_of_time(LIMIT, history(2));
+    assert_eq!((late.limit(), late.retry_after(), late.attempts()), (Some(ReachedLimit::Timeout(LIMIT)), None, 2));
+    let teapot = Some(StatusCode::IM_A_TEAPOT);
+    for error in [
+        TransportError::too_large(teapot),
+        TransportError::head_too_large(teapot),
+        TransportError::proxy_refused(teapot, stack()),
+    ] {
+        let error = failed(error);
+        assert_eq!((error.status(), error.is_not_found()), (teapot, false), "{error}");
+    }
+    assert_eq!(failed(TransportError::unknown(stack())).status(), None);
+    assert!(!failed(TransportError::too_large(Some(StatusCode::NOT_FOUND))).is_not_found(), "the API did not say so");
+}
+
+#[test]
+fn an_error_of_the_call_itself_is_its_source_and_names_the_call() {
+    let api = Api::new(ApiKey::new("7|canary").unwrap());
+    let error = api.get("contacts/{id}").to_request().unwrap_err();
+    let words = error.to_string();
+    let call = Failed::request(error, Some(idempotent(0).call));
+    assert_eq!(call.to_string(), format!("GET events: the call cannot be built, and nothing was sent: {words}"));
+    assert_eq!((call.error_type(), call.kind(), call.attempts()), ("request", CallErrorKind::Request, 0));
+    assert_eq!(call.request_error().map(ToString::to_string), Some(words));
+    assert_eq!((call.method(), call.path_template()), (Some(&Method::GET), Some("events")));
+}
