@@ -102,6 +102,25 @@ fn what_broke_off_is_gone_on_with_if_the_file_is_the_same() {
 }
 
 #[test]
+fn a_length_that_was_said_once_is_not_forgotten() {
+    let mut download = download(FILE).unwrap();
+    open(&mut download, 0);
+    download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+    read(&mut download, &[4, 0]).unwrap();
+    open(&mut download, 9);
+    // The rest comes without the length of the whole, and ends early.
+    download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", "bytes 4-7/*")]), at(9)).unwrap();
+    assert_eq!(download.total(), Some(10));
+    read(&mut download, &[4, 0]).unwrap();
+    assert_eq!(open(&mut download, 20).headers()["range"], "bytes=8-");
+    // The same file from its start, of which no length is known any more.
+    download.restart();
+    open(&mut download, 30);
+    download.on_head(StatusCode::OK, &head(&[]), at(30)).unwrap();
+    assert_eq!(download.total(), None);
+}
+
+#[test]
 fn a_file_that_is_another_is_never_begun_anew_without_saying_so() {
     for (status, headers) in [
         (200, head(&[("content-length", "10")])),

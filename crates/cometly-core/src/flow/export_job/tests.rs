@@ -10,6 +10,12 @@ fn an_export_is_read_with_a_status_that_may_be_new() {
     let done = read(r#"{"export_id":"a-1","status":"completed","download_url":"https://canary.example/"}"#).unwrap();
     assert_eq!(done.status, ExportStatus::COMPLETED);
     assert!(!format!("{done:?}").contains("canary"));
+    let whole = read(
+        r#"{"export_id":"a-1","status":"failed","message":"m","created_at":"c","completed_at":"d","expires_at":"e"}"#,
+    )
+    .unwrap();
+    let texts = [whole.message, whole.created_at, whole.completed_at, whole.expires_at];
+    assert_eq!(texts.map(Option::unwrap), ["m", "c", "d", "e"]);
     for json in [r#"{"status":"queued"}"#, r#"{"export_id":"a"}"#, r#"{"export_id":"../x","status":"queued"}"#, "[]"] {
         assert!(read(json).is_err(), "{json}");
     }
@@ -99,6 +105,17 @@ fn an_export_is_ordered_once_and_asked_after_ever_less_often_until_it_is_done() 
     }
     assert_eq!(step(&mut job, now), "end completed");
     assert_eq!(step(&mut job, now), "end completed");
+}
+
+#[test]
+fn an_export_may_take_a_day() {
+    for (now, expected) in [(86_399, POLL.to_owned()), (86_401, format!("error {}", FlowError::ExportTooSlow))] {
+        let mut job = ExportJob::new(Orders);
+        step(&mut job, 0);
+        job.on_reply(reply(ORDERED, &[]), at(0)).unwrap();
+        assert_eq!(step(&mut job, 0), "yield queued");
+        assert_eq!(step(&mut job, now), expected);
+    }
 }
 
 #[test]
