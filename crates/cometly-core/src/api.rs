@@ -453,6 +453,7 @@ mod tests {
         assert_eq!(api.keys().current.expose_secret(), CANARY, "the canary must be inside to be missed");
         let shown = format!("{api:?} {:#?} {:?}", api.get("events"), api.get("events").to_request().unwrap());
         assert!(shown.contains("app.cometly.com") && !shown.contains("canary"), "{shown}");
+        assert!(shown.starts_with("Api { base_url: "), "{shown}");
         let builder = format!("{:?}", Api::builder(ApiKey::new(CANARY).unwrap()));
         assert!(!builder.contains("canary"), "{builder}");
     }

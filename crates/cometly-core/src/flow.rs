@@ -309,6 +309,9 @@ pub enum Then {
 }
 
 #[cfg(test)]
+mod runs;
+
+#[cfg(test)]
 mod tests {
     use std::{error::Error as _, io};
 
@@ -367,6 +370,17 @@ mod tests {
         let error = step(&mut job, answer(503, "")).unwrap_err();
         assert_eq!(error.kind(), CallErrorKind::Api);
         step(&mut job, answer(200, "{\"export_id\":\"x-1\",\"status\":\"queued\"}")).unwrap();
+    }
+
+    #[test]
+    fn a_reference_to_a_flow_is_that_flow() {
+        let mut job = ExportJob::new(Orders);
+        let ordered = answer(200, r#"{"export_id":"x-1","status":"queued"}"#);
+        step(&mut &mut job, ordered).unwrap();
+        assert_eq!(job.export_id().map(ToString::to_string).as_deref(), Some("x-1"));
+        let mut job = ExportJob::new(Orders);
+        let lost = step(&mut &mut job, Err(TransportError::unknown(io::Error::other("broken")))).unwrap_err();
+        assert_eq!(lost.kind(), CallErrorKind::Flow, "{lost}");
     }
 
     #[test]

@@ -346,6 +346,7 @@ mod tests {
     #[test]
     fn the_longest_wait_can_be_added_to_a_clock() {
         let (_, wait) = read(&[("retry-after", b"18446744073709551615")]);
+        assert_eq!(wait.known().map(|wait| wait.as_secs_f64()), Some(YEAR));
         let late = http_date(b"Fri, 31 Dec 9999 23:59:59 GMT").unwrap();
         assert!(late.checked_add(wait.known().unwrap()).is_some());
     }

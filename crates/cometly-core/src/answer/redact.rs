@@ -246,6 +246,17 @@ mod tests {
         assert_eq!(clean("12|abcdefgh\nsecret", MAX_LEN, &Secrets::of(&keys)), MASK);
     }
 
+    #[test]
+    fn a_text_is_torn_if_it_is_a_beginning_of_the_key_and_no_more() {
+        let is_torn = |text: &str| is_torn(text.as_bytes(), b"abc");
+        for torn in ["", "a", "ab", "a\\", "a\\u", "a\\u006", "a%", "a%6", "%61b", "\\u0061"] {
+            assert!(is_torn(torn), "{torn}");
+        }
+        for other in ["x", "ax", "abx", "%78", "\\u0078", "a\\n", "abc", "abcd"] {
+            assert!(!is_torn(other), "{other}");
+        }
+    }
+
     // Texts are looked through in chunks.
     #[test]
     fn what_must_not_be_shown_is_found_wherever_it_stands() {

@@ -28,6 +28,7 @@ fn limited(error: TransportError<std::io::Error>, limit: ReachedLimit) -> Failed
 const TURN: Duration = Duration::from_millis(41_200);
 const LIMIT: Duration = Duration::from_millis(2_500);
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 /// Each failure, its words, its name for logs, and whether it is safe to send the call again.
 fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
     let teapot = StatusCode::IM_A_TEAPOT;

@@ -156,6 +156,10 @@ mod with_tracing {
     }
 }
 
+#[cfg(test)]
+#[cfg(feature = "tracing")]
+mod tests;
+
 #[cfg(not(feature = "tracing"))]
 mod without_tracing {
     use std::time::Duration;
