@@ -120,8 +120,8 @@ impl Api {
     /// Replaces the key, for every clone: each request that is built from now on has the new one. The same key again changes
     /// nothing. It cannot fail, and asks the API nothing.
     ///
-    /// The four keys that were in use before are still masked in what errors show of an answer, since a request with one of
-    /// them may be under way.
+    /// The last four keys that were in use before are still masked in what errors show of an answer, since a request with one
+    /// of them may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = keys.rotated(key) {

@@ -67,8 +67,8 @@ impl ApiKey {
     ///
     /// # Errors
     /// [`InvalidApiKey`] says what is wrong and where, and never shows the key: the text is empty, longer than
-    /// [`MAX_LEN`](Self::MAX_LEN), holds another character than visible ASCII or a comma, or is plainly something else than a
-    /// key.
+    /// [`MAX_LEN`](Self::MAX_LEN), holds a comma or a character that is not visible ASCII, or is plainly something else than a
+    /// key, such as a URL.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidApiKey> {
         let key = Zeroizing::new(key.into());
         check(&key)?;

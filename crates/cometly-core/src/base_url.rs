@@ -92,8 +92,8 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], for a text that is no base URL, but [`InvalidBaseUrl::InsecureHttp`] only for `http` to
-    /// `cometly.com` or a subdomain of it.
+    /// As [`BaseUrl::new`], for a text that is no base URL; [`InvalidBaseUrl::InsecureHttp`] for `http` to `cometly.com` or a
+    /// subdomain of it.
     pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && base.is_cometly() {

@@ -47,7 +47,8 @@ pub struct ProxyRules {
 
 /// The URL of a proxy: `[scheme://][user:password@]host[:port]`. [`FromStr`] reads it, and fails with [`InvalidProxy`] for
 /// any other text. Without a scheme it is `http`; without a port, 80 for `http`, 443 for `https`, and 1080 for SOCKS. A user
-/// or password may be percent-encoded; `Debug` and `Display` leave both out.
+/// or password may be percent-encoded; `Debug` and `Display` leave both out. [`ProxyRules::https`] takes one, and
+/// [`ProxyRules::proxy_for`] gives it to a client.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,
