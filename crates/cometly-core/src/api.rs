@@ -14,16 +14,18 @@ use crate::{
 };
 
 /// The environment variable that [`Api::from_env`] and [`ApiBuilder::base_url_from_env`] read for the base URL:
-/// `COMETLY_BASE_URL`. If it is not set, [`BaseUrl::default`] holds.
+/// `COMETLY_BASE_URL`. If it is not set, they take [`BaseUrl::default`]; if its value is no base URL that is allowed there,
+/// they fail with [`FromEnvError::BaseUrl`].
 pub const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 
 pub(crate) const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
 
 /// The Cometly API as one key sees it: the key, the base URL and the `User-Agent` header.
 ///
-/// It makes [`Call`](crate::Call)s and reads answers. It is cheap to clone; all clones share the key, so
-/// [`rotate`](Api::rotate) reaches each of them. A program may hold many, one for each Space, and send them all through one
-/// client.
+/// It makes [`Call`](crate::Call)s and reads answers. [`new`](Api::new), which cannot fail, makes one, and so do
+/// [`from_env`](Api::from_env) and [`builder`](Api::builder). It is cheap to clone; all clones share the key, so
+/// [`rotate`](Api::rotate) reaches each of them. A program may hold many, one for each Space, and send the calls of all through
+/// one client.
 ///
 /// ```
 /// use cometly_core::{Api, ApiKey, AuthOutcome, http};
@@ -53,7 +55,8 @@ struct Shared {
 }
 
 impl Api {
-    /// The API at its [default address](BaseUrl), `https://app.cometly.com/public-api/v1`, with this key.
+    /// The API at its [default address](BaseUrl), `https://app.cometly.com/public-api/v1`, with this key. It cannot fail, and
+    /// asks the API nothing.
     #[must_use]
     pub fn new(key: ApiKey) -> Self {
         Self::builder(key).build()
@@ -73,16 +76,17 @@ impl Api {
     /// ```
     ///
     /// # Errors
-    /// [`FromEnvError`] if `COMETLY_API_KEY` is not set or holds no key, or if `COMETLY_BASE_URL` is set and holds no URL that
-    /// is allowed here. It names the variable, what is wrong with it, and what to do.
+    /// [`FromEnvError::ApiKey`] if `COMETLY_API_KEY` is not set or its value is no [`ApiKey`]; [`FromEnvError::BaseUrl`] if
+    /// `COMETLY_BASE_URL` is set and its value is no base URL, or names another host than the above. It names the variable,
+    /// what is wrong with it, and what to do.
     pub fn from_env() -> Result<Self, FromEnvError> {
         let key = ApiKey::from_env().map_err(FromEnvError::ApiKey)?;
         Ok(Self::builder(key).base_url_from_env()?.build())
     }
 
     /// A builder for an API with this key and a base URL, `User-Agent` or [`Pacer`] of your own; each has a default. It reads
-    /// nothing from the environment: a program that takes its key there, or from a file, says
-    /// [`base_url_from_env`](ApiBuilder::base_url_from_env) too.
+    /// nothing from the environment: a program that is to keep to `COMETLY_BASE_URL` calls
+    /// [`base_url_from_env`](ApiBuilder::base_url_from_env).
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -106,8 +110,8 @@ impl Api {
         &self.shared.base_url
     }
 
-    /// The pacer that all calls of this API ask before each attempt, as [`ApiBuilder::pacer`] says; `None` if it has none, as by
-    /// default.
+    /// The pacer that all calls of this API ask before each attempt, as [`ApiBuilder::pacer`] says; `None` if it has none, as
+    /// by default.
     #[must_use]
     pub fn pacer(&self) -> Option<&Pacer> {
         self.shared.pacer.as_ref()
@@ -116,7 +120,8 @@ impl Api {
     /// Replaces the key, for every clone: each request that is built from now on has the new one. The same key again changes
     /// nothing. It cannot fail, and asks the API nothing.
     ///
-    /// The last four keys before it are still masked in what the server says, since a request with one may be under way.
+    /// The last four keys that were in use before are still masked in what errors show of an answer, since a request with one
+    /// of them may be under way.
     pub fn rotate(&self, key: ApiKey) {
         let mut keys = self.shared.keys.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = keys.rotated(key) {
@@ -130,8 +135,8 @@ impl Api {
         self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).generation
     }
 
-    /// The [generation](Api::key_generation) of the latest key that an [`Operation`](crate::Operation) sent and the API
-    /// answered with 401; `None` if there was no such answer. If it is the current one, a new key is needed:
+    /// The [generation](Api::key_generation) of the newest key that the API refused with a 401, of the calls that a client or
+    /// an [`Operation`](crate::Operation) sent; `None` if it refused none. If it is the current one, a new key is needed:
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -229,9 +234,10 @@ impl ApiBuilder {
         self
     }
 
-    /// Where the environment variable `COMETLY_BASE_URL` says that calls go; [`BaseUrl::default`] if it is not set, also
-    /// after a call of [`base_url`](Self::base_url). A later [`base_url`](Self::base_url) replaces it. As with
-    /// [`Api::from_env`] it may name hosts of `cometly.com` and loopback only.
+    /// Takes the base URL from the environment variable `COMETLY_BASE_URL`, in place of an earlier
+    /// [`base_url`](Self::base_url): if the variable is not set, it is [`BaseUrl::default`] again. A later
+    /// [`base_url`](Self::base_url) replaces it. As with [`Api::from_env`] the variable may name `https` hosts of `cometly.com`
+    /// and loopback only.
     ///
     /// ```no_run
     /// # use cometly_core::{Api, ApiKey, Pacer};
@@ -240,8 +246,8 @@ impl ApiBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`FromEnvError::BaseUrl`] if the variable is set and its value is no base URL, or names another host; it says what is
-    /// wrong.
+    /// [`FromEnvError::BaseUrl`] if the variable is set and [`BaseUrl::from_untrusted`] refuses its value: it is no base URL,
+    /// names another host, or is plain `http` to another machine. The error says which.
     pub fn base_url_from_env(self) -> Result<Self, FromEnvError> {
         self.base_url_from(env::var(BASE_URL_VARIABLE))
     }
@@ -273,9 +279,11 @@ impl ApiBuilder {
         Ok(self)
     }
 
-    /// Makes every call of this API wait for its turn at a [`Pacer`], so that the rate limit does not refuse it; by default none
-    /// waits. A call waits at most until a second before its time is over, then it goes; if the server said no until later, it
-    /// fails at once with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced). A second call replaces the pacer.
+    /// Makes every call of this API wait for its turn at a [`Pacer`], so that the rate limit does not refuse it; by default
+    /// none waits. A call waits at most until a second before its [time](crate::Call::timeout) is over, 60 s by default, and no
+    /// longer than [`RetryPolicy::max_retry_after`](crate::RetryPolicy::max_retry_after); then it is sent without its turn. If
+    /// the server refused the endpoint for longer than that, the call fails at once with
+    /// [`CallErrorKind::Paced`](crate::CallErrorKind::Paced). A second call of this setter replaces the pacer.
     ///
     /// Limits are per Space: all keys of one Space should share a pacer (give each [`Api`] a clone), and keys of different
     /// Spaces should not.
@@ -301,14 +309,16 @@ impl ApiBuilder {
     }
 }
 
-/// Why [`Api::from_env`] fails. It names the variable and what is wrong with it, never its value.
+/// Why [`Api::from_env`] or [`ApiBuilder::base_url_from_env`] fails. It names the variable and what is wrong with it, never its
+/// value.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FromEnvError {
-    /// `COMETLY_API_KEY` is not set, or its value is not a key.
+    /// `COMETLY_API_KEY` is not set, or its value is not a key, for the reason within.
     #[error(fmt = name_key_variable)]
     ApiKey(InvalidApiKey),
-    /// `COMETLY_BASE_URL` is set, and its value is not a base URL, or names a host that the environment may not name.
+    /// `COMETLY_BASE_URL` is set, and [`BaseUrl::from_untrusted`] refuses its value for the reason within: it is not a base
+    /// URL, or leads neither to an `https` host of `cometly.com` nor to loopback.
     #[error("{BASE_URL_VARIABLE}: {_0}")]
     BaseUrl(InvalidBaseUrl),
 }
@@ -323,7 +333,8 @@ fn name_key_variable(error: &InvalidApiKey, f: &mut fmt::Formatter<'_>) -> fmt::
     }
 }
 
-/// The text given to [`ApiBuilder::user_agent`] cannot be sent: 1 to 256 visible ASCII characters are expected.
+/// The text given to [`ApiBuilder::user_agent`] cannot be sent: expected are 1 to 256 visible ASCII characters, between which
+/// spaces may be.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the User-Agent is not a product name: expected 1 to 256 visible ASCII characters as in my-sdk/1.2")]
 pub struct InvalidUserAgent(pub(crate) ());

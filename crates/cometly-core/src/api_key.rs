@@ -14,15 +14,16 @@ pub const API_KEY_VARIABLE: &str = "COMETLY_API_KEY";
 const SCHEME: &str = "Bearer ";
 
 /// A Cometly API key, ready to be sent as `Authorization: Bearer …`
-/// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+/// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). [`new`](Self::new), [`from_env`](Self::from_env) and
+/// [`FromStr`] make one, and fail with [`InvalidApiKey`].
 ///
 /// A key opens one Space. It is shown once, when it is generated, on
 /// [the Integrations page](https://app.cometly.com/integrations).
 ///
-/// Any visible ASCII but the comma is accepted: Cometly's backend cuts the header at the first comma, and its
-/// keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected.
-/// What is pasted in place of a key by mistake is refused, each with an error of its own: a key in quotation marks, `Bearer …`,
-/// `COMETLY_API_KEY=…`, a JSON object, a URL, and what is in the place of a key, such as `$NAME`, `file:PATH` or `null`.
+/// 1 to 4096 characters of visible ASCII, without a comma, are accepted: Cometly's backend cuts the header at the first comma,
+/// and its keys may hold a `|`, which RFC 6750's `b64token` does not allow. Nothing is trimmed and no prefix is expected. What
+/// is pasted in place of a key by mistake is refused, each with an error of its own: a key in quotation marks, `Bearer …`,
+/// `COMETLY_API_KEY=…`, a JSON object, a URL, and a placeholder or reference, such as `$NAME`, `file:PATH` or `null`.
 ///
 /// # In memory
 /// The whole header value lives in one allocation, which requests share and which is wiped when the key and the
@@ -65,7 +66,9 @@ impl ApiKey {
     /// Nothing is trimmed.
     ///
     /// # Errors
-    /// [`InvalidApiKey`] says what is wrong and where, and never shows the key.
+    /// [`InvalidApiKey`] says what is wrong and where, and never shows the key: the text is empty, longer than
+    /// [`MAX_LEN`](Self::MAX_LEN), holds a comma or a character that is not visible ASCII, or is plainly something else than a
+    /// key, such as a URL.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidApiKey> {
         let key = Zeroizing::new(key.into());
         check(&key)?;
@@ -84,12 +87,13 @@ impl ApiKey {
         Ok(key)
     }
 
-    /// Reads the key from the environment variable `COMETLY_API_KEY`.
+    /// Reads the key from the environment variable `COMETLY_API_KEY`, as [`new`](ApiKey::new) does.
     ///
     /// The environment itself keeps its copy: the promise of [wiped memory](ApiKey#in-memory) does not reach it.
     ///
     /// # Errors
-    /// [`InvalidApiKey::NotSet`] when the variable is missing, else as [`ApiKey::new`].
+    /// [`InvalidApiKey::NotSet`] if the variable is not set; else any other [`InvalidApiKey`] that [`ApiKey::new`] gives for
+    /// its value.
     pub fn from_env() -> Result<Self, InvalidApiKey> {
         Self::from_variable(env::var(API_KEY_VARIABLE))
     }
@@ -106,8 +110,8 @@ impl ApiKey {
         }
     }
 
-    /// The key as text, as it was given: visible ASCII without a comma, at most [`MAX_LEN`](Self::MAX_LEN) bytes, without `Bearer`.
-    /// Each use of it is a place where the key can leak.
+    /// The key as text, as it was given: visible ASCII without a comma, at most [`MAX_LEN`](Self::MAX_LEN) bytes, without
+    /// `Bearer`. Each use of it is a place where the key can leak.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         let key = self.header.as_bytes().get(SCHEME.len()..);
@@ -181,7 +185,8 @@ struct Misuse;
 
 debug_as_display!(InvalidApiKey);
 
-/// Why a text is not an API key: what is wrong with it and, where it has a place, at which byte (from 0); never the text.
+/// Why a text is not an API key, or why there is none; from [`ApiKey::new`], [`ApiKey::from_env`] and `FromStr` of [`ApiKey`].
+/// It says what is wrong and, if that has a place in the text, at which byte (from 0); it never shows the text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {
@@ -196,10 +201,10 @@ pub enum InvalidApiKey {
     /// The text begins or ends with a quotation mark of any kind, which `docker --env-file` and the like keep.
     #[error("the API key is in quotation marks (at byte {position}): give it without them; `--env-file` keeps them")]
     Quoted {
-        /// The byte offset of the first such quotation mark.
+        /// The byte offset, from 0, of the mark at the beginning, or else of the one at the end.
         position: usize,
     },
-    /// The text begins with `Bearer` or `Authorization:`.
+    /// The text begins with `Bearer` as a word of its own, or with `Authorization:` or `Authorization=`.
     #[error(
         "the API key begins with the name of a scheme or header, as in `Bearer KEY`: give what comes after it alone"
     )]
@@ -207,55 +212,56 @@ pub enum InvalidApiKey {
     /// The text is an assignment, such as `COMETLY_API_KEY=KEY` or `token: KEY`, and not the key alone.
     #[error("the API key is a whole assignment, as in `{API_KEY_VARIABLE}=KEY`: give what comes after the sign alone")]
     Assignment,
-    /// The text is in the place of a key: a variable that was not expanded, the placeholder of an example, the
-    /// path or the reference of a secret: `$NAME`, `${NAME}`, `<key>`, `***`, `null`, `/run/secrets/key`, `file:PATH`.
+    /// The text is not a key but what is written where one belongs: a variable that was not expanded, the placeholder of an
+    /// example, the path or reference of a secret, such as `$NAME`, `${NAME}`, `<key>`, `***`, `null`, `/run/secrets/key` or
+    /// `file:PATH`.
     #[error(
         "the API key is a placeholder, a path, a reference or a variable that was not expanded, as in `$NAME`, `<key>`, `file:PATH` or `***`: put the key in its place"
     )]
     Placeholder,
-    /// The text is a JSON object.
+    /// The text is a JSON object: it begins with `{` and ends with `}`.
     #[error("the API key is a JSON object, as in `{{\"key\":\"KEY\"}}`: give the text of its field alone")]
     Json,
     /// The text is a URL, of any scheme.
     #[error("the API key is a URL: copy the key itself from https://app.cometly.com/integrations")]
     Url,
-    /// The text begins or ends with white space.
+    /// The text begins or ends with a space or a tab.
     #[error("the API key has white space around it, at byte {position}: remove it, nothing is trimmed silently")]
     Padded {
-        /// The byte offset of the first such white space.
+        /// The byte offset of the first such space or tab, from 0.
         position: usize,
     },
-    /// The text holds a line break, usually a line feed that was pasted or read along with the key.
+    /// The text holds a line break, CR or LF, usually a line feed at its end that was pasted or read along with the key.
     #[error("the API key has a line break at byte {position}: trim what was pasted or read from a file")]
     LineBreak {
-        /// The byte offset of the first line break.
+        /// The byte offset of the first line break, from 0.
         position: usize,
     },
-    /// The text holds white space within.
+    /// The text holds a space or a tab between other characters.
     #[error("the API key has white space within, at byte {position}: is it one key, whole?")]
     Space {
-        /// The byte offset of the white space.
+        /// The byte offset of the first such space or tab, from 0.
         position: usize,
     },
     /// The text holds a comma, at which Cometly's backend would cut it.
     #[error("the API key has a comma at byte {position}: the server would cut it there")]
     Comma {
-        /// The byte offset of the first comma.
+        /// The byte offset of the first comma, from 0.
         position: usize,
     },
-    /// The text holds a control character.
+    /// The text holds an ASCII control character other than a tab or a line break.
     #[error("the API key has a control character at byte {position}: copy it again as plain text")]
     Control {
-        /// The byte offset of the first control character.
+        /// The byte offset of the first such control character, from 0.
         position: usize,
     },
     /// The text holds a character beyond ASCII.
     #[error("the API key has a non-ASCII character at byte {position}: copy it again as plain text")]
     NonAscii {
-        /// The byte offset of the first such character.
+        /// The byte offset of the first such character, from 0.
         position: usize,
     },
-    /// The text is longer than [`ApiKey::MAX_LEN`].
+    /// The text is longer than [`ApiKey::MAX_LEN`], 4096 bytes.
     #[error("the API key is {length} bytes long, at most {} are expected: is it the key, not a file?", ApiKey::MAX_LEN)]
     TooLong {
         /// The length of the text in bytes.

@@ -8,12 +8,13 @@ use std::{
 
 use http::uri::{Authority, Scheme};
 
-/// The address under which all calls are made; by default `https://app.cometly.com/public-api/v1`.
+/// The address under which all calls are made, for [`ApiBuilder::base_url`](crate::ApiBuilder::base_url); by default
+/// `https://app.cometly.com/public-api/v1`.
 ///
-/// The key is sent to the host named here, so the URL is read strictly: `https` only (`http` for loopback hosts, and for
-/// others by [`insecure_http`](BaseUrl::insecure_http)), no userinfo, query or fragment, a plain host name or address, a
-/// port from 1 to 65535 or none, a path of letters, digits, `-`, `.`, `_` and `~`, and at most [`MAX_LEN`](BaseUrl::MAX_LEN)
-/// bytes. One slash at the end is dropped; two are an error.
+/// The key is sent to the host named here, so the URL is read strictly, and any other is [`InvalidBaseUrl`]: `https` only
+/// (`http` for loopback hosts, and for others by [`insecure_http`](BaseUrl::insecure_http)), no userinfo, query or fragment, a
+/// plain host name or address, a port from 1 to 65535 or none, a path whose segments are letters, digits, `-`, `.`, `_` and
+/// `~`, and at most [`MAX_LEN`](BaseUrl::MAX_LEN), 2048 bytes. One slash at the end is dropped; two are an error.
 ///
 /// | the URL comes from | read it with | hosts |
 /// | --- | --- | --- |
@@ -46,8 +47,8 @@ impl BaseUrl {
     /// [`BaseUrl`]. The same as [`FromStr`].
     ///
     /// # Errors
-    /// [`InvalidBaseUrl`] says what is wrong and what was expected; [`InvalidBaseUrl::InsecureHttp`] for `http` to any other
-    /// host.
+    /// [`InvalidBaseUrl`] for a text of another form: it says what is wrong and what was expected;
+    /// [`InvalidBaseUrl::InsecureHttp`] for `http` to any other host.
     pub fn new(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && !base.is_loopback() {
@@ -68,8 +69,8 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], for a text that is no base URL, and [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`,
-    /// its subdomains and loopback.
+    /// As [`BaseUrl::new`], for a text that is no base URL; [`InvalidBaseUrl::ForeignHost`] for any host but `cometly.com`, its
+    /// subdomains and loopback; [`InvalidBaseUrl::InsecureHttp`] for `http` to `cometly.com` or a subdomain.
     pub fn from_untrusted(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.is_loopback() {
@@ -91,8 +92,8 @@ impl BaseUrl {
     /// ```
     ///
     /// # Errors
-    /// As [`BaseUrl::new`], for a text that is no base URL, but [`InvalidBaseUrl::InsecureHttp`] only for `http` to
-    /// `cometly.com` or a subdomain of it.
+    /// As [`BaseUrl::new`], for a text that is no base URL; [`InvalidBaseUrl::InsecureHttp`] for `http` to `cometly.com` or a
+    /// subdomain of it.
     pub fn insecure_http(url: &str) -> Result<Self, InvalidBaseUrl> {
         let base = Self::read(url)?;
         if base.scheme == Scheme::HTTP && base.is_cometly() {
@@ -135,13 +136,13 @@ impl BaseUrl {
         Ok(Self { authority: read_authority(authority)?, scheme, path: path.into() })
     }
 
-    /// The scheme: `https`, or `http` where that was accepted.
+    /// The scheme: `https`; or `http`, for loopback and after [`insecure_http`](Self::insecure_http).
     #[must_use]
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
-    /// The host in lower case and, if the URL names one, the port.
+    /// The host in lower case and, if the URL names one, the port: `app.cometly.com`, `127.0.0.1:8080`.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
@@ -233,14 +234,16 @@ impl fmt::Debug for BaseUrl {
 
 debug_as_display!(InvalidBaseUrl);
 
-/// Why a text is not a base URL: what is wrong and what was expected. It never shows the text, which may hold a password.
+/// Why a text is not a base URL, or not one that is allowed; from [`BaseUrl::new`], [`BaseUrl::from_untrusted`],
+/// [`BaseUrl::insecure_http`] and `FromStr` of [`BaseUrl`]. It says what is wrong and what was expected, and never shows the
+/// text, which may hold a password.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// The text is empty.
     #[error("the base URL is empty: expected a URL as https://app.cometly.com/public-api/v1")]
     Empty,
-    /// The text is longer than [`BaseUrl::MAX_LEN`].
+    /// The text is longer than [`BaseUrl::MAX_LEN`], 2048 bytes.
     #[error("the base URL is {length} bytes long: expected at most {}", BaseUrl::MAX_LEN)]
     TooLong {
         /// The length of the text in bytes.
@@ -263,7 +266,8 @@ pub enum InvalidBaseUrl {
          127.0.0.0/8 and [::1], or in code by `BaseUrl::insecure_http`, never for cometly.com)"
     )]
     InsecureHttp,
-    /// The URL names a host that a URL from the environment may not name; see [`BaseUrl::from_untrusted`].
+    /// The URL names a host that is neither `cometly.com`, a subdomain of it, nor this machine, while no other is allowed: from
+    /// [`BaseUrl::from_untrusted`], which reads a URL from the environment.
     #[error(
         "the base URL names a host that is neither cometly.com nor this machine: expected an https host of cometly.com, or \
          loopback; for any other host give a `BaseUrl` in code"
@@ -272,19 +276,21 @@ pub enum InvalidBaseUrl {
     /// The URL has `user@` or `user:password@`: the key would go to the host behind the `@`.
     #[error("the base URL has userinfo before an '@': expected the host alone")]
     UserInfo,
-    /// The host is empty, or not a plain name or address.
+    /// The host is empty, or neither an address nor a name of letters, digits, `-` and `_` between dots; a name whose last part
+    /// is a number, such as `127.1`, is refused too.
     #[error("the base URL's host is not a name or an address: expected as app.cometly.com, 127.0.0.1 or [::1]")]
     Host,
     /// The port is empty, not a number, or not within 1 to 65535.
     #[error("the base URL's port is empty or impossible: expected none, or 1 to 65535")]
     Port,
-    /// The path has an empty or dot segment, or a character that is none of letters, digits, `-`, `.`, `_` and `~`.
+    /// The path has an empty segment, a segment `.` or `..`, or a character that is none of letters, digits, `-`, `.`, `_` and
+    /// `~`.
     #[error("the base URL's path is not plain: expected segments of letters, digits and - . _ ~ only")]
     Path,
-    /// The URL has a `?`.
+    /// The URL has a query: a `?`.
     #[error("the base URL has a query: expected none, each call brings its own")]
     Query,
-    /// The URL has a `#`.
+    /// The URL has a fragment: a `#`.
     #[error("the base URL has a fragment: expected none")]
     Fragment,
 }

@@ -25,11 +25,13 @@ pub use request_error::{EncodeError, RequestError};
 use on_api::{check_method, is_reserved};
 use target::Target;
 
-/// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice.
+/// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice. From [`Api::get`],
+/// [`post`](Api::post), [`put`](Api::put) and [`request`](Api::request).
 ///
-/// A value without IO: an SDK returns it, and the application's client sends it. It can be sent any number of times,
-/// each time with the key that is current then. No step fails: the first thing that is wrong with a call is the error of
-/// [`to_request`](Call::to_request), and of a client's `send`.
+/// A value without IO: an SDK returns it, and the application's client sends it. It can be sent any number of times, each time
+/// with the key that is current then. No step of its description fails: the first thing that is wrong with a call is the
+/// [`RequestError`] of [`to_request`](Call::to_request), and ends a client's `send` with
+/// [`CallErrorKind::Request`](crate::CallErrorKind::Request).
 ///
 /// ```
 /// # use cometly_core::{Api, ApiKey};
@@ -77,12 +79,13 @@ pub(crate) struct Prepared {
 }
 
 impl Call {
-    /// The longest path and query together that is sent: 8000 bytes, which every server should take ([RFC 9110
-    /// §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)). Longer ones are [`RequestError::TooLong`].
+    /// The most bytes that the path, the base URL's included, and the query of a call may have together, percent-encoded: 8000,
+    /// which every server should take ([RFC 9110 §4.1](https://www.rfc-editor.org/rfc/rfc9110#section-4.1)). More are
+    /// [`RequestError::TooLong`] when the call is built or sent.
     pub const MAX_TARGET_LEN: usize = 8000;
 
-    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`] when the call is
-    /// built or sent.
+    /// The most headers of the caller's own that a call can have: 64. One more is [`RequestError::TooManyHeaders`] when the
+    /// call is built or sent.
     pub const MAX_HEADERS: usize = 64;
 
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
@@ -108,7 +111,8 @@ impl Call {
     ///   HTTP clients and servers read in different ways, encoded or not.
     /// - [`RequestError::SurplusSegment`] if there is no placeholder left, [`RequestError::MissingSegment`] if one is left
     ///   unfilled.
-    /// - [`RequestError::TooLong`], [`RequestError::Value`] if the `Display` of `value` fails.
+    /// - [`RequestError::TooLong`] if path and query are then longer than [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), 8000 bytes.
+    /// - [`RequestError::Value`] if the `Display` of `value` fails.
     pub fn segment(mut self, value: impl Display) -> Self {
         let written = self.target.segment(&value);
         self.note(written);
@@ -120,7 +124,7 @@ impl Call {
     ///
     /// # Errors
     /// When built or sent: [`RequestError::TooLong`] if path and query are then longer than
-    /// [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), [`RequestError::Value`] if the `Display` of `value` fails.
+    /// [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), 8000 bytes; [`RequestError::Value`] if the `Display` of `value` fails.
     pub fn query(mut self, name: &str, value: impl Display) -> Self {
         let written = self.target.query(&self.api, name, &value);
         self.note(written);
@@ -139,8 +143,8 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are too long,
-    /// [`RequestError::Value`] if a `Display` fails.
+    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are then longer than
+    /// [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), 8000 bytes; [`RequestError::Value`] if the `Display` of the value fails.
     pub fn query_opt(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.query(name, value),
@@ -160,14 +164,14 @@ impl Call {
     /// ```
     ///
     /// # Errors
-    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are too long,
-    /// [`RequestError::Value`] if a `Display` fails.
+    /// When built or sent, as of [`query`](Call::query): [`RequestError::TooLong`] if path and query are then longer than
+    /// [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), 8000 bytes; [`RequestError::Value`] if the `Display` of a value fails.
     pub fn query_all<T: Display>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         values.into_iter().fold(self, |call, value| call.query(name, value))
     }
 
-    /// Adds one `name=value` for each field of a flat struct or map, in its order; an empty one adds nothing. `None` is left
-    /// out, a bool is written as `1` or `0` (as Cometly's flags are), a unit variant as its name.
+    /// Adds one `name=value` for each field of a flat struct or map, in its order, both percent-encoded; an empty one adds
+    /// nothing. `None` is left out, a bool is written as `1` or `0` (as Cometly's flags are), a unit variant as its name.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -188,7 +192,7 @@ impl Call {
     /// # Errors
     /// When built or sent: [`RequestError::QueryField`] for a field that holds a list, a struct or a number that is not finite;
     /// [`RequestError::QueryShape`] if `fields` has no named fields; [`RequestError::Value`] if its `Serialize` fails;
-    /// [`RequestError::TooLong`].
+    /// [`RequestError::TooLong`] if path and query are then longer than [`MAX_TARGET_LEN`](Call::MAX_TARGET_LEN), 8000 bytes.
     pub fn query_from<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
         let Self { api, target, .. } = &mut self;
         let written = query::pairs(fields, &mut |name, value| target.query(api, name, value));
@@ -196,8 +200,8 @@ impl Call {
         self
     }
 
-    /// Adds a header of your own to this call, for instance `x-request-id`: texts, or a [`HeaderName`] and a [`HeaderValue`]. By
-    /// default there is none. A name that is given twice is sent twice.
+    /// Adds a header of your own to this call, for instance `x-request-id`: texts, or a [`HeaderName`] and a [`HeaderValue`].
+    /// By default there is none. A name that is given twice is sent twice.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -210,11 +214,12 @@ impl Call {
     ///
     /// # Errors
     /// When built or sent:
-    /// - [`RequestError::Header`] for one that is ours (`Authorization`, `Accept`, `Content-Type`, `Accept-Encoding`,
-    ///   `User-Agent`), that belongs to the connection (`Connection`, `Keep-Alive`, `Host`, `Content-Length`,
-    ///   `Transfer-Encoding`, `TE`, `Trailer`, `Expect`, `Upgrade`, `HTTP2-Settings`, and every `Proxy-…`), or that a browser
-    ///   sends (`Cookie`, `Origin`, `Referer`).
-    /// - [`RequestError::HeaderName`], [`RequestError::HeaderValue`] for what HTTP does not allow.
+    /// - [`RequestError::Header`] for a name that this library sets (`Authorization`, `Accept`, `Content-Type`,
+    ///   `Accept-Encoding`, `User-Agent`), that belongs to the connection (`Connection`, `Keep-Alive`, `Host`,
+    ///   `Content-Length`, `Transfer-Encoding`, `TE`, `Trailer`, `Expect`, `Upgrade`, `HTTP2-Settings`, and every `Proxy-…`),
+    ///   or that a browser sends (`Cookie`, `Origin`, `Referer`).
+    /// - [`RequestError::HeaderName`] for a name that HTTP does not allow, [`RequestError::HeaderValue`] for such a value, as
+    ///   one with a line break.
     /// - [`RequestError::TooManyHeaders`] for more than [`Call::MAX_HEADERS`], 64.
     pub fn header(mut self, name: impl TryInto<HeaderName>, value: impl TryInto<HeaderValue>) -> Self {
         let added = self.add_header(name.try_into().ok(), value.try_into().ok());
@@ -235,13 +240,14 @@ impl Call {
         headers.try_append(name, value).map(|_| ()).map_err(|_| RequestError::TooManyHeaders)
     }
 
-    /// How long this call may take, all its attempts and the waits between them included, in place of the client's time-out and of
-    /// what the policy says, which hold by default. When it is over, the call fails with
-    /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout); it ends before if the next wait does not fit, as
-    /// [`RetryPolicy::timeout`] says. It does not end a streamed body that has begun. A second call replaces it.
+    /// How long this call may take, all its attempts and the waits between them included. It takes the place of the client's
+    /// time-out and of the time of the retry policy; by default these hold, and if none is set, 60 s. When it is over, the call
+    /// fails with [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). The call ends earlier, with its last answer or
+    /// error, if the next wait does not fit, as [`RetryPolicy::timeout`] says. It does not end a streamed body that has begun.
+    /// A second call replaces it.
     ///
     /// # Errors
-    /// When built or sent: [`RequestError::Timeout`] if it is zero.
+    /// When built or sent: [`RequestError::Timeout`] if `timeout` is zero, also if a second call replaces it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let checked = if timeout.is_zero() { Err(RequestError::Timeout) } else { Ok(()) };
         self.note(checked);
@@ -249,9 +255,10 @@ impl Call {
         self
     }
 
-    /// The retry policy for this call, in place of the client's. A [time](RetryPolicy::timeout) that `policy` sets bounds the
-    /// call, in place of the client's time-out, which holds if it sets none and for [`RetryPolicy::none`];
-    /// [`timeout`](Self::timeout) comes before both. A second call replaces the policy.
+    /// The retry policy for this call, in place of the client's, which holds by default. If `policy` sets a
+    /// [time](RetryPolicy::timeout), that bounds the call in place of the client's time-out; if it sets none, or is
+    /// [`RetryPolicy::none`], the client's time-out holds. A [`timeout`](Self::timeout) of the call comes before both. It
+    /// cannot fail. A second call replaces the policy.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.options().retry_policy = Some(policy);
         self
@@ -274,8 +281,9 @@ impl Call {
     ///
     /// # Errors
     /// When built or sent: [`RequestError::Json`], with serde's error as its source, if `value` holds a number that is NaN or
-    /// infinite (which JSON does not have) or a map key that is not text, or if its `Serialize` fails; [`RequestError::Body`]
-    /// on a GET or DELETE.
+    /// infinite (which JSON does not have) or a map key that cannot be written as text, such as a tuple, or if its `Serialize`
+    /// fails; [`RequestError::Body`] on a GET or DELETE; [`RequestError::IdempotencyKey`] if the call has an [idempotency
+    /// key](Call::idempotency_key) and the body is no JSON object, or one with another key.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match json::to_vec(value) {
             Ok(body) => self.set_body(body.into()),
@@ -284,21 +292,22 @@ impl Call {
         self
     }
 
-    /// Sets the body to these bytes, in place of an earlier body; empty ones are no body, as by default. They must be JSON and are
-    /// sent as they are: a number keeps all its digits. Whether they are JSON is not checked, unless the call has an [idempotency
-    /// key](Call::idempotency_key).
+    /// Sets the body to these bytes, in place of an earlier body; empty ones are no body, as by default. They must be JSON and
+    /// are sent as they are: a number keeps all its digits. Whether they are JSON is not checked, unless the call has an
+    /// [idempotency key](Call::idempotency_key).
     ///
     /// # Errors
     /// When built or sent: [`RequestError::Body`] on a GET or DELETE, if the body is not empty;
-    /// [`RequestError::IdempotencyKey`] if the call has such a key and this is no JSON object.
+    /// [`RequestError::IdempotencyKey`] if the call has such a key and the body is empty, no JSON object, or one with another
+    /// key.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.set_body(body.into());
         self
     }
 
-    /// Adds the field `idempotency_key` to the body, set before or after, which makes the call [idempotent](Call::is_idempotent):
-    /// Cometly handles an event with the same key once, so this POST is safe to send again. By default there is none. A second call
-    /// with another key replaces the first, but is an error once the body is set.
+    /// Adds the field `idempotency_key` to the body, set before or after, which makes the call
+    /// [idempotent](Call::is_idempotent): Cometly handles an event with the same key once, so this POST is safe to send again.
+    /// By default there is none. A second call with another key replaces the first, but is an error once the body is set.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -362,14 +371,15 @@ impl Call {
         &self.api
     }
 
-    /// The HTTP method of the call.
+    /// The HTTP method of the call, as it was given: GET, POST, PUT, PATCH or DELETE; any other fails when the call is built or
+    /// sent.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The path below the base URL as it was given, with `{placeholders}` instead of their values, so that it can be logged and
-    /// grouped by.
+    /// The path below the base URL as it was given, such as `contacts/{id}`: with `{placeholders}` instead of their values, so
+    /// that it can be logged and grouped by.
     #[must_use]
     pub fn path_template(&self) -> &str {
         self.target.template()
@@ -382,7 +392,8 @@ impl Call {
     }
 
     /// Whether the call may be sent twice: its method is idempotent (GET, PUT, DELETE), or it has an [idempotency
-    /// key](Call::idempotency_key), or it was [marked](Call::idempotent).
+    /// key](Call::idempotency_key), or it was [marked](Call::idempotent). If not, it is not sent again after an attempt that
+    /// may have been carried out.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.idempotent || self.has_idempotency_key() || self.method.is_idempotent()

@@ -10,7 +10,8 @@ use crate::{
     transport_error::{TransportError, TransportFailure},
 };
 
-/// Why a call has no result: the error of every client, with the HTTP stack's own error as `E`.
+/// Why a call has no result: the error of every client, of its `build`, its calls and its flows. [`kind`](Self::kind) says
+/// which failure it is. `E` is the HTTP stack's own error; it is the `source` if the stack failed.
 ///
 /// `Display` names the call, what happened, and what to do next. Neither it nor its sources show the key, a body, or a URL
 /// with a query. It is one pointer wide.
@@ -55,26 +56,27 @@ enum Cause<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallErrorKind {
-    /// The call could not be built, as with a missing path value; nothing was sent. [`CallError::request_error`] says what is
-    /// wrong.
+    /// The call could not be built, for instance because a value for its path is missing; nothing was sent.
+    /// [`CallError::request_error`] says what is wrong.
     Request,
-    /// The HTTP client could not be made, or cannot be used as it is set up, as without any trusted certificate; nothing was
-    /// sent.
+    /// The HTTP client could not be made, or cannot be used as it is set up, for instance because it trusts no certificate;
+    /// nothing was sent. The error's `source` says why.
     Setup,
     /// A proxy refused to connect, with this HTTP status; `None` if the HTTP stack does not report one. Nothing reached the
     /// API.
     Proxy(Option<StatusCode>),
-    /// The HTTP stack failed: no connection, or one that broke before the whole answer came. [`CallError::delivery`] says
-    /// whether the request may have arrived.
+    /// The HTTP stack failed: there was no connection, the server's certificate was refused, or the connection broke before the
+    /// whole answer came. [`CallError::delivery`] says whether the request may have arrived.
     Transport,
-    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long it
-    /// was; it is `None` for a piece of a streamed body that took too long.
+    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long
+    /// it was; it is `None` for a time-out between two pieces of a streamed body.
     Timeout,
     /// The head or body of the answer is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
-    /// further.
+    /// further. [`CallError::limit`] says which of the two.
     TooLarge,
-    /// The rate limit is used up, and the wait for the next turn does not fit the call's time: the call was not sent, or not
-    /// again.
+    /// The rate limit is used up, and the wait that the [`Pacer`](crate::Pacer) asks for does not fit the call's time or is
+    /// longer than [`RetryPolicy::max_retry_after`](crate::RetryPolicy::max_retry_after): the call was not sent, or not again.
+    /// [`CallError::retry_after`] gives that wait.
     Paced,
     /// The API, or something in front of it, answered with something else than a success: see [`CallError::api_error`].
     Api,
@@ -88,16 +90,18 @@ pub enum CallErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReachedLimit {
-    /// The time for the whole call was over, attempts and waits included. It holds that time.
+    /// The time for the whole call, attempts and waits included, was over. It holds the length of that time.
     Timeout(Duration),
-    /// The time for one attempt was over, and no other attempt followed. It holds that time.
+    /// The time for one attempt was over, and no other attempt followed. It holds the length of that time.
     AttemptTimeout(Duration),
-    /// The body of the answer is longer than this many bytes.
+    /// The body of the answer is longer than this many bytes, the client's
+    /// [`max_body_size`](crate::TransportLimits::max_body_size).
     BodySize(usize),
-    /// The answer has more header lines than [`TransportLimits::MAX_HEADERS`](crate::TransportLimits::MAX_HEADERS), or more
-    /// bytes of them than [`MAX_HEADER_SIZE`](crate::TransportLimits::MAX_HEADER_SIZE).
+    /// The answer has more header lines than [`TransportLimits::MAX_HEADERS`](crate::TransportLimits::MAX_HEADERS), 100, or
+    /// more bytes of them than [`MAX_HEADER_SIZE`](crate::TransportLimits::MAX_HEADER_SIZE), 64 KiB.
     HeadSize,
-    /// The rate limit is used up. It holds how long it is until the call's next turn, which is more than the call may wait.
+    /// The rate limit is used up. It holds how long it is until the call's next turn, which is more than the call may wait;
+    /// zero if the call's time ran out while it waited for its turn.
     RateLimit(Duration),
 }
 
@@ -219,29 +223,30 @@ impl<E> CallError<E> {
         self.0.kind
     }
 
-    /// The HTTP method of the call; `None` if the error belongs to no call, as when the client could not be made.
+    /// The HTTP method of the call; `None` if the error belongs to no call, for instance if the client could not be made.
     #[must_use]
     pub fn method(&self) -> Option<&Method> {
         self.0.call.as_ref().map(|call| &call.method)
     }
 
-    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged. `None`
-    /// for a request of the caller's own, from [`Api::authorize`](crate::Api::authorize), and if the error belongs to no call.
+    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged;
+    /// `export file` for the file of an export. `None` for a request of the caller's own, from
+    /// [`Api::authorize`](crate::Api::authorize), and if the error belongs to no call.
     #[must_use]
     pub fn path_template(&self) -> Option<&str> {
         self.0.call.as_ref()?.template.as_deref()
     }
 
-    /// How many attempts were made, the first included; 0 if none was, as after [`Request`](CallErrorKind::Request) or in the error
-    /// of a client's `build`.
+    /// How many attempts were made, the first included; 0 if none was, for instance if the kind is
+    /// [`Request`](CallErrorKind::Request) or a client's `build` failed.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether the API may have carried the call out, over all its attempts. [`Delivery::Unknown`] if at least one of them got
-    /// no whole answer or a 5xx; otherwise [`Delivery::NotSent`], also if attempts were refused by 429, or
-    /// [`Delivery::Untrusted`].
+    /// Whether the API may have carried the call out, over all its attempts. [`Delivery::Unknown`] if at least one of them may
+    /// have arrived and got no whole answer, or was answered with a 5xx; otherwise [`Delivery::NotSent`], also if attempts were
+    /// refused by 429, or [`Delivery::Untrusted`], if the server's certificate was refused.
     ///
     /// `None` if the call ended with an answer that was read ([`Api`](CallErrorKind::Api), [`Decode`](CallErrorKind::Decode)),
     /// and for an error that a flow raised itself.
@@ -251,7 +256,7 @@ impl<E> CallError<E> {
     }
 
     /// Whether it does no harm to send the call again: the API did not carry it out, or it is
-    /// [idempotent](crate::Call::is_idempotent).
+    /// [idempotent](crate::Call::is_idempotent). False also if it is not known whether the API carried it out.
     ///
     /// True does not mean that it helps: a refused key stays refused.
     #[must_use]
@@ -265,7 +270,8 @@ impl<E> CallError<E> {
         is_idempotent || was_not_carried_out
     }
 
-    /// The answer of the API, if there was one and it was no success; else `None`.
+    /// The answer that ended the call and was no success, for instance a 401; `None` if the call failed in another way. It is
+    /// there if the kind is [`Api`](CallErrorKind::Api), and if a flow could not go on after such an answer.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         if let Cause::Api(error) = &self.0.cause { Some(error) } else { None }
@@ -284,7 +290,8 @@ impl<E> CallError<E> {
         if let Cause::Decode(error) = self.0.cause { Some(error) } else { None }
     }
 
-    /// What is wrong with the call as it was built; `None` unless the kind is [`Request`](CallErrorKind::Request).
+    /// What is wrong with the call as it was described, so that it was not sent; `None` unless the kind is
+    /// [`Request`](CallErrorKind::Request).
     #[must_use]
     pub fn request_error(&self) -> Option<&RequestError> {
         if let Cause::Request(error) = &self.0.cause { Some(error) } else { None }
@@ -296,22 +303,23 @@ impl<E> CallError<E> {
         self.0.flow.as_ref()
     }
 
-    /// The limit that was reached: a time-out, a size, or the wait for the rate limit. `None` for other failures, for a piece of a
-    /// streamed body that took too long, and for the failures of a [`Download`](crate::Download) itself.
+    /// The limit that was reached: a time-out, a size, or the wait for the rate limit. `None` for other failures, for a
+    /// time-out between two pieces of a streamed body, and for the failures of a [`Download`](crate::Download) itself.
     #[must_use]
     pub fn limit(&self) -> Option<ReachedLimit> {
         self.0.limit
     }
 
-    /// The HTTP status of an answer that was no success, of one that was too large, or of a proxy that refused to connect.
-    /// `None` for every other failure, also for [`Decode`](CallErrorKind::Decode), and if it is not known.
+    /// The HTTP status of an answer that was no success, of one that was larger than
+    /// [`TransportLimits`](crate::TransportLimits) allow, or of a proxy that refused to connect. `None` for every other
+    /// failure, also for [`Decode`](CallErrorKind::Decode), and if the HTTP stack does not report the status.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.api_error().map(ApiError::status).or(self.0.status)
     }
 
-    /// Whether the API itself answered 404: what the call names does not exist. False for a 404 of a proxy or a web server,
-    /// which has no error JSON.
+    /// Whether the API itself answered 404: what the call names does not exist. False for every other failure, also for a 404
+    /// of a proxy or a web server, which has no error JSON.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         let is_missing =
@@ -319,8 +327,8 @@ impl<E> CallError<E> {
         self.api_error().is_some_and(is_missing)
     }
 
-    /// How long to wait before the next call, as the server ([`ApiError::retry_after`]) or the [`Pacer`](crate::Pacer) asks;
-    /// `None` if neither does.
+    /// How long to wait before the next call, as the server asks in its answer ([`ApiError::retry_after`]) or, if the kind is
+    /// [`Paced`](CallErrorKind::Paced), the [`Pacer`](crate::Pacer); `None` if neither does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match (&self.0.cause, self.0.limit) {

@@ -11,9 +11,10 @@ use std::{
 use http::{Uri, uri::Scheme};
 use percent_encoding::percent_decode_str;
 
-/// The rules by which a URL is reached through a proxy or directly. [`Default`] has no proxy, and so has a client, unless
-/// [`ClientBuilder::proxy_from_env`](crate::ClientBuilder::proxy_from_env) hands the environment in, as it is at that call.
-/// [`from_vars`](Self::from_vars) fails with [`InvalidProxy`] if the variable in effect names no proxy:
+/// The rules by which a URL is reached through a proxy or directly; [`proxy_for`](Self::proxy_for) applies them. [`Default`]
+/// has no proxy, and so has a client, unless [`ClientBuilder::proxy_from_env`](crate::ClientBuilder::proxy_from_env) hands the
+/// environment in, as it is at that call. [`from_vars`](Self::from_vars) reads them from such variables, and fails with
+/// [`InvalidProxy`] if the one that names the proxy holds no URL of a proxy:
 ///
 /// ```
 /// # use cometly_core::{ProxyRules, http::Uri};
@@ -32,11 +33,11 @@ use percent_encoding::percent_decode_str;
 /// | `no_proxy`, `NO_PROXY` | hosts that are reached directly, separated by commas or blanks |
 /// | `http_proxy`, `HTTP_PROXY` | not read |
 ///
-/// A plain `http` URL never goes through a proxy, which would read the key: such a URL is for this machine, or for a host that the
-/// program named with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
+/// A plain `http` URL never goes through a proxy, which would read the key: such a URL is for this machine, or for a host that
+/// the program named with [`BaseUrl::insecure_http`](crate::BaseUrl::insecure_http).
 ///
-/// The lower-case name wins, unless its value is empty: an empty value counts as not set, as with curl. An entry of `NO_PROXY` is
-/// `*` for all hosts; a name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of
+/// The lower-case name wins, unless its value is empty: an empty value counts as not set, as with curl. An entry of `NO_PROXY`
+/// is `*` for all hosts; a name, which covers its subdomains, with or without a leading `.` or `*.`; an address; or a block of
 /// addresses in CIDR notation. A port may follow a name or an address. An entry of another form covers nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyRules {
@@ -46,7 +47,8 @@ pub struct ProxyRules {
 
 /// The URL of a proxy: `[scheme://][user:password@]host[:port]`. [`FromStr`] reads it, and fails with [`InvalidProxy`] for
 /// any other text. Without a scheme it is `http`; without a port, 80 for `http`, 443 for `https`, and 1080 for SOCKS. A user
-/// or password may be percent-encoded; `Debug` and `Display` leave both out.
+/// or password may be percent-encoded; `Debug` and `Display` leave both out. [`ProxyRules::https`] takes one, and
+/// [`ProxyRules::proxy_for`] gives it to a client.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,
@@ -74,7 +76,7 @@ pub enum ProxyScheme {
     Socks5h,
 }
 
-/// Why a text or a variable names no usable proxy: it is not the URL of a proxy, or its scheme is one that this client cannot
+/// Why a text or a variable names no usable proxy: it is not the URL of a proxy, or its scheme is one that a client cannot
 /// use. From `FromStr` of [`ProxyUrl`], [`ProxyUrl::usable`] and [`ProxyRules::from_vars`];
 /// [`ClientBuilder::build`](crate::ClientBuilder::build) has it within its `Setup` error. It never shows the text, which may
 /// hold a password.
@@ -98,7 +100,8 @@ impl ProxyRules {
     /// that comes twice, the last value counts.
     ///
     /// # Errors
-    /// [`InvalidProxy`] names the variable that is in effect and holds no URL of a proxy.
+    /// [`InvalidProxy`] if the variable that names the proxy holds no URL of one; it names that variable. No text in `NO_PROXY`
+    /// is an error.
     pub fn from_vars<N: AsRef<OsStr>, V: AsRef<OsStr>>(
         vars: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, InvalidProxy> {
@@ -118,8 +121,8 @@ impl ProxyRules {
         })
     }
 
-    /// Rules that reach every `https` URL through this proxy, without any exception; an `http` URL is reached directly. `FromStr`
-    /// of [`ProxyUrl`] reads one from text.
+    /// Rules that reach every `https` URL through this proxy, without any exception; an `http` URL is reached directly.
+    /// `FromStr` of [`ProxyUrl`] reads one from text.
     #[must_use]
     pub fn https(proxy: ProxyUrl) -> Self {
         Self { proxy: Some(proxy), ..Self::default() }
@@ -274,16 +277,16 @@ impl ProxyUrl {
     }
 
     /// The user and the password for the proxy, percent-decoded; `None` if the URL has none, and an empty password if it has
-    /// a user alone.
+    /// a user alone. A URL in which they are no UTF-8, or hold a control character, is refused when it is read.
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {
         self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
-    /// This proxy again, if its scheme is one of `usable`.
+    /// Checks that the scheme of this proxy is one of `usable`, those that a client can speak, and gives the proxy back.
     ///
     /// # Errors
-    /// [`InvalidProxy`], which names the scheme, if it is none of them.
+    /// [`InvalidProxy`] if the scheme is none of them; it names the scheme.
     pub fn usable(self, usable: &[ProxyScheme]) -> Result<Self, InvalidProxy> {
         if usable.contains(&self.scheme) {
             return Ok(self);

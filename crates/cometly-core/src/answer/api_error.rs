@@ -10,12 +10,13 @@ use crate::{ApiErrorKind, FieldError, KeyStatus, RateLimit, call_name::CallName}
 /// The most fields that `Display` names.
 const MAX_SHOWN_FIELDS: usize = 8;
 
-/// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said. From
-/// [`AuthOutcome::into_result`](crate::AuthOutcome::into_result) and [`CallError::api_error`](crate::CallError::api_error).
+/// An answer of the API, or of something in front of it, that is not a success: what happened, and what it said.
+/// [`AuthOutcome::into_result`](crate::AuthOutcome::into_result), [`AuthOutcome::error`](crate::AuthOutcome::error) and
+/// [`CallError::api_error`](crate::CallError::api_error) give it; [`kind`](Self::kind) says which answer it is.
 ///
-/// It owns all that it holds and is one pointer wide. What it shows of the body has our keys masked, since a server may quote one;
-/// [`headers`](Self::headers) gives the answer's headers as they came. A refusal is judged by the first 64 KiB of its body, so that
-/// a longer body costs no more to read.
+/// It owns all that it holds and is one pointer wide. What it shows of the body has our keys masked, since a server may quote
+/// one; [`headers`](Self::headers) gives the answer's headers as they came. A refusal is judged by the first 64 KiB of its
+/// body, so that a longer body costs no more to read.
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 
@@ -35,13 +36,14 @@ impl ApiError {
         Self(Box::new(Details { kind, status, headers, attempts: 1, call: None, body }))
     }
 
-    /// Which kind of answer this is, to branch on.
+    /// Which kind of answer this is, to branch on: the key refused, the rate limit used up, and so on, as [`ApiErrorKind`]
+    /// lists.
     #[must_use]
     pub fn kind(&self) -> ApiErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status of the answer; if it is [`Unexpected`](ApiErrorKind::Unexpected) it can be any, also a 2xx.
+    /// The HTTP status of the answer: a 4xx or 5xx; any, also a 2xx, if the kind is [`Unexpected`](ApiErrorKind::Unexpected).
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -60,13 +62,14 @@ impl ApiError {
         RateLimit::read(self.headers())
     }
 
-    /// How long the server asks to wait before the next call: at most [`RateLimit::MAX_RETRY_AFTER`].
+    /// How long the server asks to wait before the next call: at most [`RateLimit::MAX_RETRY_AFTER`], 365 days. `None` if it
+    /// asks for no wait, or for one whose length cannot be read, such as a date in an answer without a `Date`; after a 429,
+    /// retries and the [`Pacer`](crate::Pacer) then wait for one window, a minute if no other length is known.
     ///
-    /// Read from `Retry-After` in seconds, with or without a fraction, or as an HTTP-date; of several values the longest.
-    /// Without a length there, from `X-RateLimit-Reset`: the second since the Unix epoch at which the window ends; a smaller
-    /// number is the seconds that are left, a larger one the millisecond. A date and a reset are measured by the answer's
-    /// own `Date`, since the core has no clock. `None` if the server asks for no wait, or for one whose length cannot be
-    /// read, as a date without `Date`; retries and the [`Pacer`](crate::Pacer) then wait for one window.
+    /// Read from `Retry-After` in seconds, with or without a fraction, or as an HTTP-date; of several values the longest. If
+    /// that gives no length, from `X-RateLimit-Reset`: the second since the Unix epoch at which the window ends. A number there
+    /// that is less than 10^9 is the seconds that are left, one of 10^11 or more the millisecond at which it ends. A date and a
+    /// reset are measured by the answer's own `Date`, since the core has no clock.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.wait().known()
@@ -76,8 +79,8 @@ impl ApiError {
         Wait::read(self.headers())
     }
 
-    /// What the answer says of the key that the call carried. The table of [`AuthOutcome`](crate::AuthOutcome) has which
-    /// answer says what.
+    /// What the answer says of the key that the call carried: accepted, not allowed, refused, or nothing. The table of
+    /// [`AuthOutcome`](crate::AuthOutcome) has which answer says what.
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
         self.kind().key_status(self.status(), || self.rate_limit())
@@ -99,7 +102,7 @@ impl ApiError {
 
     /// The API's `message`: at most 1 KiB, with our keys masked, control and bidirectional characters escaped, and text
     /// that is not sound Unicode read lossily. Of a `message` that is a list or an object, the first text in it. `None` if
-    /// the API did not answer or has no text there.
+    /// the body is no JSON object or has no text there, and if the kind is [`Unexpected`](ApiErrorKind::Unexpected).
     ///
     /// For `application/problem+json` without a `message` it is the `detail`
     /// ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.4)).
@@ -108,15 +111,16 @@ impl ApiError {
         self.0.body.message()
     }
 
-    /// What the API found wrong with each field of the call, mostly with a 422; empty if it named none. At most 256, each text
-    /// as [`message`](Self::message), and no deeper than in eight lists or objects.
+    /// What the API found wrong with each field of the call, by the `errors` of its answer, mostly a 422; empty if it named
+    /// none. At most 256, each text at most 1 KiB and shown as [`message`](Self::message) is; texts deeper than in eight lists
+    /// or objects are left out.
     #[must_use]
     pub fn field_errors(&self) -> Vec<FieldError<'_>> {
         self.0.body.field_errors()
     }
 
-    /// The body as text, for logs: a proxy's page, or JSON of another shape. At most 8 KiB, read lossily, with our keys masked
-    /// and control characters, line breaks included, escaped.
+    /// The body as text, for logs: a proxy's page, or JSON of another shape. At most 8 KiB, a longer one cut off with `…`; read
+    /// lossily, with our keys masked and control characters, line breaks included, escaped. Empty if the body is.
     #[must_use]
     pub fn body_text(&self) -> Cow<'_, str> {
         self.0.body.text()

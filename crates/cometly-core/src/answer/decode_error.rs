@@ -11,7 +11,9 @@ mod located;
 
 use located::Mismatch;
 
-/// The JSON of a success is not what the caller expected.
+/// The JSON of a success is not what the caller expected. From [`Reply::json`], [`Reply::decode`],
+/// [`CallError::decode_error`](crate::CallError::decode_error) of a client's typed call, and
+/// [`FlowError::Decode`](crate::FlowError::Decode).
 ///
 /// It says where and what: `data[3].amount: expected a number, found a string`, or `missing field "event_name"`. It never shows
 /// a value of the body. Names of fields are those of the caller's own types; the keys of a map print as `*`, since they can be
@@ -129,13 +131,14 @@ impl DecodeError {
         self.0.attempts
     }
 
-    /// What is wrong with the JSON: its syntax, its shape, or its end.
+    /// What is wrong with the JSON: it is not well-formed, it is of another shape or type than expected, or it ends too early.
     #[must_use]
     pub fn category(&self) -> DecodeCategory {
         self.0.category
     }
 
-    /// The place of the problem in the JSON: `data[3].amount`. Empty for the whole of it, and if the place is not known.
+    /// The place of the problem in the JSON: `data[3].amount`; the key of a map is `*`. Empty if it is the JSON as a whole, if
+    /// the place is not known, and unless the [category](Self::category) is [`Data`](DecodeCategory::Data).
     #[must_use]
     pub fn path(&self) -> String {
         self.0.mismatch.as_ref().map(Mismatch::path).unwrap_or_default()

@@ -22,9 +22,9 @@ const MAX_DEPTH: u8 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError<'a> {
-    /// The name of the field, as Cometly writes it: `start_date`, `emails.0`. Empty if it named none.
+    /// The name of the field, as Cometly writes it: `start_date`, `emails.0`. Empty if Cometly named no field. At most 1 KiB.
     pub field: &'a str,
-    /// What is wrong with the field, in Cometly's words.
+    /// What is wrong with the field, in Cometly's words: at most 1 KiB, with our keys masked and control characters escaped.
     pub message: &'a str,
 }
 

@@ -7,8 +7,9 @@ use http::StatusCode;
 use super::rate_limit::Wait;
 use crate::{ApiError, RateLimit, Reply, call_name::CallName};
 
-/// What became of a call, and of the key that it carried
-/// ([Cometly: authentication](https://docs.cometly.com/), error responses).
+/// What became of a call, and of the key that it carried ([Cometly: authentication](https://docs.cometly.com/), error
+/// responses). From [`Api::read`](crate::Api::read) and a client's `send`; every answer is one of these, so reading one cannot
+/// fail. [`into_result`](Self::into_result) makes an error of all but a success.
 ///
 /// | variant | when | the key was | what to do |
 /// | --- | --- | --- | --- |
@@ -47,25 +48,28 @@ use crate::{ApiError, RateLimit, Reply, call_name::CallName};
 #[must_use = "an outcome may say that the call failed"]
 #[non_exhaustive]
 pub enum AuthOutcome<B> {
-    /// The call was carried out, or queued for it.
+    /// A 2xx with JSON: the call was carried out, or queued for it.
     Success(Reply<B>),
-    /// The API refused the key: it is missing, wrong or revoked.
+    /// A 401 of the API: it refused the key, which is missing, wrong or revoked.
     Unauthenticated(ApiError),
-    /// The key is valid, and not allowed to do this.
+    /// A 403 of the API: the key is valid, and not allowed to do this, for the reason within.
     Forbidden(ForbiddenReason, ApiError),
-    /// The Space has used up its rate limit for this endpoint, or the address has used up one in front of the API.
+    /// A 429: the Space has used up its rate limit for this endpoint, or the address has used up one in front of the API.
+    /// [`ApiError::retry_after`] says how long to wait.
     RateLimited(ApiError),
-    /// The API refused the call as it was made: another 4xx.
+    /// Another 4xx of the API, such as 404 or 422: it refused the call as it was made. [`ApiError::message`] and
+    /// [`ApiError::field_errors`] say what is wrong.
     Rejected(ApiError),
-    /// The server, or something in front of it, failed: a 5xx.
+    /// A 5xx: the server, or something in front of it, failed. A POST may have been carried out.
     ServerError(ApiError),
-    /// An answer that the API does not give.
+    /// An answer that the API does not give, such as a redirect or a page of HTML, of any status.
     Unexpected(UnexpectedCause, ApiError),
 }
 
 /// Why a valid key was not allowed to do something (403); in [`AuthOutcome::Forbidden`].
 ///
-/// The status alone does not tell; the reason is read from the message, and is `Unspecified` whenever that is not plain.
+/// The status is the same for both reasons; the reason is read from the message, and is `Unspecified` if the message names none
+/// or leaves doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForbiddenReason {
@@ -73,7 +77,7 @@ pub enum ForbiddenReason {
     Permission,
     /// The Space's Cometly subscription is inactive.
     InactiveSubscription,
-    /// The permission or the subscription; the message does not say which.
+    /// The permission or the subscription; the message does not plainly say which.
     Unspecified,
 }
 
@@ -81,25 +85,29 @@ pub enum ForbiddenReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnexpectedCause {
-    /// The answer is a redirect, mostly to a login page. It was not followed: the key goes to the base URL only.
+    /// The answer is a redirect (3xx but 304, or the mark [`Redirected`]), mostly to a login page. It was not followed: the key
+    /// goes to the base URL only.
     Redirect,
-    /// Cloudflare or AWS WAF in front of the API answered, with a challenge for bots or a block.
+    /// Cloudflare or AWS WAF in front of the API answered, with a challenge for bots or a block: a header `cf-mitigated` or
+    /// `x-amzn-waf-action`, on any status.
     Challenge,
     /// A proxy on the way answered 407: it asks for credentials.
     Proxy,
-    /// The body is not the API's JSON but a page, or a proxy's own error.
+    /// The body of a 2xx or 4xx is not the API's JSON but a page, or a proxy's own error; or a 401 asks, in `WWW-Authenticate`,
+    /// for another scheme than `Bearer`.
     NotJson,
     /// The answer is a 2xx whose body is empty or white space alone. Whether the call was carried out is not known.
     Empty,
-    /// The body has a `Content-Encoding` that was not asked for.
+    /// The body of a 2xx, or of a 4xx other than 429, has a `Content-Encoding`, such as gzip, which was not asked for; it was
+    /// not read.
     Encoded,
     /// The status is one that the API does not use: 1xx, 304, 600 and beyond.
     Status,
 }
 
-/// A mark for [`http::Response::extensions_mut`], for authors of clients whose HTTP stack may follow a redirect all the same: an
-/// answer with it reads as [`UnexpectedCause::Redirect`], whatever its status and body are; only a challenge header comes before it
-/// ([`UnexpectedCause::Challenge`]).
+/// A mark for [`http::Response::extensions_mut`], for authors of clients whose HTTP stack may follow a redirect all the same:
+/// an answer with it reads as [`UnexpectedCause::Redirect`], whatever its status and body are; only a challenge header comes
+/// before it ([`UnexpectedCause::Challenge`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Redirected;
 
@@ -107,13 +115,14 @@ pub struct Redirected;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyStatus {
-    /// The key opened the API.
+    /// The key opened the API: after a success, a 422 of the API, and a 429 or [`Rejected`](AuthOutcome::Rejected) with rate
+    /// headers.
     Accepted,
-    /// The key is known to the API, and not allowed to do this.
+    /// The key is known to the API, and not allowed to do this: after a 403 of the API.
     NotAllowed,
-    /// The key is missing, wrong or revoked.
+    /// The key is missing, wrong or revoked: after a 401 of the API.
     Refused,
-    /// The answer says nothing of the key.
+    /// The answer says nothing of the key: every other one, such as a 5xx.
     Unknown,
 }
 
@@ -122,17 +131,17 @@ pub enum KeyStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
-    /// The API refused the key: [`AuthOutcome::Unauthenticated`].
+    /// The API refused the key with a 401: [`AuthOutcome::Unauthenticated`].
     Unauthenticated,
-    /// The key is not allowed to do this: [`AuthOutcome::Forbidden`].
+    /// The key is not allowed to do this, a 403, for the reason within: [`AuthOutcome::Forbidden`].
     Forbidden(ForbiddenReason),
-    /// The rate limit is used up: [`AuthOutcome::RateLimited`].
+    /// The rate limit is used up, a 429: [`AuthOutcome::RateLimited`].
     RateLimited,
-    /// The API refused the call as it was made: [`AuthOutcome::Rejected`].
+    /// The API refused the call as it was made, with another 4xx: [`AuthOutcome::Rejected`].
     Rejected,
-    /// The server failed: [`AuthOutcome::ServerError`].
+    /// The server, or something in front of it, failed with a 5xx: [`AuthOutcome::ServerError`].
     ServerError,
-    /// The answer is none of the API's: [`AuthOutcome::Unexpected`].
+    /// The answer is none of the API's, for the cause within: [`AuthOutcome::Unexpected`].
     Unexpected(UnexpectedCause),
 }
 
@@ -247,8 +256,8 @@ impl<B> AuthOutcome<B> {
         }
     }
 
-    /// The HTTP status of the answer: a 2xx for a success, and any, also a 2xx, for [`Unexpected`](Self::Unexpected); the table of
-    /// [`AuthOutcome`] has those of the other outcomes.
+    /// The HTTP status of the answer: a 2xx for a success, and any, also a 2xx, for [`Unexpected`](Self::Unexpected); the table
+    /// of [`AuthOutcome`] has those of the other outcomes.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

@@ -8,7 +8,8 @@ use http::{
 };
 
 /// The limit that a call counted against, as far as the answer said: `X-RateLimit-Limit`, `-Remaining` and `-Reset`
-/// ([Cometly: rate limiting](https://docs.cometly.com)).
+/// ([Cometly: rate limiting](https://docs.cometly.com)). From [`Reply::rate_limit`](crate::Reply::rate_limit) and
+/// [`ApiError::rate_limit`](crate::ApiError::rate_limit), which cannot fail.
 ///
 /// Limits are per Space and endpoint, and shared by all programs that call with a key of that Space, so `remaining` is a
 /// hint. Each value is optional: refused keys, unknown routes and answers of proxies carry none. A value that is not plain
@@ -26,7 +27,8 @@ static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 impl RateLimit {
-    /// The longest wait that is reported: 365 days. A longer one is reported as this.
+    /// The longest wait that [`ApiError::retry_after`](crate::ApiError::retry_after) gives: 365 days. If a server asks for a
+    /// longer one, it gives this.
     pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     pub(crate) fn read(headers: &HeaderMap) -> Self {
@@ -42,21 +44,21 @@ impl RateLimit {
         values.all(|other| other == first).then_some(first)?
     }
 
-    /// How many calls a window allows; Cometly documents a window of one minute. `None` if the header is missing or cannot be
-    /// read.
+    /// How many calls a window allows; Cometly documents a window of one minute. `None` if the header is missing or is no plain
+    /// number.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
-    /// How many calls are left in this window. `None` if the header is missing or cannot be read.
+    /// How many calls are left in this window after this one. `None` if the header is missing or is no plain number.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         self.remaining
     }
 
-    /// When the window ends, as the server sent it: Cometly sends seconds since the Unix epoch. Only a 429 has it; `None`
-    /// otherwise.
+    /// When the window ends, as the server sent it: Cometly sends seconds since the Unix epoch, and only with a 429. `None` if
+    /// the header is missing or is no plain number.
     #[must_use]
     pub fn reset(&self) -> Option<u64> {
         self.reset

@@ -10,7 +10,8 @@ use super::rate_limit::Wait;
 use crate::{DecodeError, KeyStatus, RateLimit, call_name::CallName};
 
 /// A success of the API: the status, the headers and the body as they came; in
-/// [`AuthOutcome::Success`](crate::AuthOutcome::Success).
+/// [`AuthOutcome::Success`](crate::AuthOutcome::Success). [`json`](Self::json) and [`decode`](Self::decode) read the body, and
+/// fail with [`DecodeError`] if it has another shape.
 #[derive(Clone)]
 pub struct Reply<B> {
     pub(super) status: StatusCode,
@@ -124,7 +125,8 @@ impl Reply<Bytes> {
     /// Reads the body as JSON into a type that owns its texts.
     ///
     /// # Errors
-    /// [`DecodeError`] if the body is not the JSON of a `T`; its [`into_reply`](DecodeError::into_reply) gives the reply back.
+    /// [`DecodeError`] if the body is not the JSON of a `T`: it says where and what is wrong, and its
+    /// [`into_reply`](DecodeError::into_reply) gives the reply back.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, bytes::Bytes, http};

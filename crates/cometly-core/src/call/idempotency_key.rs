@@ -11,8 +11,8 @@ use crate::RequestError;
 
 const FIELD: &str = "idempotency_key";
 
-/// `text` as Cometly's backend stores it: without the characters that it removes from both ends of every text in a body
-/// or query. A text of which nothing is left arrives as null.
+/// Gives `text` as Cometly's backend stores it: without the characters that it removes from both ends of every text in a body
+/// or query. It cannot fail; it gives an empty text if nothing is left, which arrives as null.
 ///
 /// The backend is built on Laravel, which removes white space as Unicode defines it, NUL, and a list of invisible characters
 /// such as U+200B and U+FEFF (`Str::trim`, from version 11.23; Cometly does not say which version it runs, and earlier ones

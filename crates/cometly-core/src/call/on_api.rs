@@ -48,20 +48,20 @@ pub(super) fn check_method(method: &Method) -> Result<(), RequestError> {
 }
 
 impl Api {
-    /// A GET call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
-    /// sent before a client sends it, and a path of another form is an error then.
+    /// A GET call on `path`, a template below the base URL such as `contacts/{id}`. Nothing is sent before a client sends it; a
+    /// path that is no plain template is an error then, as [`request`](Api::request) says.
     pub fn get(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::GET, path)
     }
 
-    /// A POST call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
-    /// sent before a client sends it, and a path of another form is an error then.
+    /// A POST call on `path`, a template below the base URL such as `events/track`. Nothing is sent before a client sends it; a
+    /// path that is no plain template is an error then, as [`request`](Api::request) says.
     pub fn post(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::POST, path)
     }
 
-    /// A PUT call on `path`, a template below the base URL such as `contacts/{id}`; see [`request`](Api::request). Nothing is
-    /// sent before a client sends it, and a path of another form is an error then.
+    /// A PUT call on `path`, a template below the base URL such as `contacts/{id}`. Nothing is sent before a client sends it; a
+    /// path that is no plain template is an error then, as [`request`](Api::request) says.
     pub fn put(&self, path: impl Into<Cow<'static, str>>) -> Call {
         self.request(Method::PUT, path)
     }
@@ -71,25 +71,27 @@ impl Api {
     /// [`Call::segment`] and [`Call::query`], never into the path.
     ///
     /// # Errors
-    /// When built or sent, so that calls can be written in one line: [`RequestError::Method`] for another method;
-    /// [`RequestError::Path`], [`RequestError::PathIsUrl`], [`RequestError::PathHasQuery`], [`RequestError::PathHasBase`] for a
-    /// path that is no plain template.
+    /// When built or sent, so that calls can be written in one line:
+    /// - [`RequestError::Method`] for another method.
+    /// - [`RequestError::Path`] for a path with an empty or dot segment, or with a character that would need encoding.
+    /// - [`RequestError::PathIsUrl`] for a whole URL, [`RequestError::PathHasQuery`] for a path with a `?`, and
+    ///   [`RequestError::PathHasBase`] for one that repeats `/public-api/v1` of the base URL.
     pub fn request(&self, method: Method, path: impl Into<Cow<'static, str>>) -> Call {
         Call::new(self.clone(), method, path.into())
     }
 
-    /// Adds the key and the other required headers to a request that you built, whatever its body. A client sends it with
-    /// `send_request`.
+    /// Adds the key and the other headers of the API (`Accept`, `Content-Type`, `Accept-Encoding`, `User-Agent`) to a request
+    /// that you built, whatever its body. A client sends it with `send_request`.
     ///
     /// # Errors
     /// - [`RequestError::Origin`] if it would go elsewhere than to the [base URL](Api::base_url)'s scheme, host and port. Its
     ///   path may be any path of that origin, under the base URL's or not.
     /// - [`RequestError::DotSegment`] if its path has a dot segment, plain or percent-encoded, or a backslash: one HTTP client
     ///   resolves it and another does not, so it is not known which resource the key goes to.
-    /// - [`RequestError::Header`] if it already has a header that is ours to set or that belongs to the connection, as after
-    ///   an earlier `authorize`.
-    /// - [`RequestError::TooManyHeaders`] if there is no room left for ours in its [`http::HeaderMap`].
-    /// - [`RequestError::Method`] for a method that the API does not have.
+    /// - [`RequestError::Header`] if it already has a header that [`Call::header`] refuses, such as `Authorization`,
+    ///   `Content-Type` or `Cookie`; also after an earlier `authorize`.
+    /// - [`RequestError::TooManyHeaders`] if its [`http::HeaderMap`], which holds some 24,000 headers, has no room for these.
+    /// - [`RequestError::Method`] for a method other than GET, POST, PUT, PATCH and DELETE.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey, RequestError, http};

@@ -6,12 +6,14 @@ use http::HeaderName;
 
 use crate::Call;
 
-/// Why a call, or a request given to [`Api::authorize`](crate::Api::authorize), cannot be sent. It names the kind of mistake,
-/// never the value; nothing was sent.
+/// Why a [`Call`], or a request given to [`Api::authorize`](crate::Api::authorize), cannot be sent. From [`Call::to_request`],
+/// `authorize` and [`CallError::request_error`](crate::CallError::request_error). It names the kind of mistake, never the
+/// value; nothing was sent.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The path has an empty or dot segment, or a character that would need encoding.
+    /// The path of the call has an empty segment, a segment `.` or `..`, or another character than letters, digits, `-`, `.`,
+    /// `_`, `~` and the braces of a `{placeholder}`.
     #[error(
         "the path is not a plain template: expected segments of letters, digits and - . _ ~, or {{name}} for a value \
          that `segment` gives and encodes, as in contacts/{{id}}"
@@ -67,13 +69,15 @@ pub enum RequestError {
     /// A GET or DELETE call has a body.
     #[error("a GET or DELETE call has a body, which servers ignore: use `query`, or POST")]
     Body,
-    /// The body cannot be written as JSON, for instance because a number is NaN or infinite. The source says why.
+    /// The value given to [`Call::json`] cannot be written as JSON, for instance because a number is NaN or infinite. The
+    /// source says why.
     #[error("the body could not be written as JSON")]
     Json {
         /// What serde says of it.
         source: EncodeError,
     },
-    /// The idempotency key cannot be added to the body; see [`Call::idempotency_key`].
+    /// The key given to [`Call::idempotency_key`] is empty or would be [trimmed](crate::backend_trim) by the backend; or the
+    /// body is missing, is no JSON object, or holds another `idempotency_key`.
     #[error(
         "the idempotency key cannot be added: expected a key that is not empty and neither begins nor ends with white \
          space or invisible characters, which the backend removes, and a body that is a JSON object and does not hold \
@@ -83,18 +87,21 @@ pub enum RequestError {
     /// The time given to [`Call::timeout`] is zero.
     #[error("the call's time-out is zero: expected a time in which it can be sent, or no `timeout` at all")]
     Timeout,
-    /// The request goes to another scheme, host or port than the base URL's.
+    /// The request given to [`Api::authorize`](crate::Api::authorize) goes to another scheme, host or port than the base URL's,
+    /// so it does not get the key.
     #[error(
         "the request goes to another origin than the base URL, and does not get the key: expected the same scheme, host and port"
     )]
     Origin,
-    /// The request's path has a dot segment, plain or percent-encoded, or a backslash.
+    /// The path of the request given to [`Api::authorize`](crate::Api::authorize) has a dot segment (`.` or `..`), plain or
+    /// percent-encoded, or a backslash.
     #[error(
         "the request's path has a dot segment ('.' or '..', plain or percent-encoded) or a backslash, which HTTP clients \
          and servers resolve differently: write the path that is meant"
     )]
     DotSegment,
-    /// The call or request has a header that is ours to set, or that belongs to the connection; see [`Call::header`].
+    /// The call or request has a header that no caller may set, such as `Authorization`, `Content-Type`, `Host` or `Cookie`;
+    /// [`Call::header`] lists them.
     #[error(
         "the header {name} is not the caller's to set: it belongs to this library or to the connection; leave it out"
     )]
@@ -102,18 +109,21 @@ pub enum RequestError {
         /// The name of the header.
         name: HeaderName,
     },
-    /// The name of a header is not one that HTTP allows.
+    /// The name of a header given to [`Call::header`] is not one that HTTP allows: it is empty, or has a space or another
+    /// character that no name has.
     #[error("a header's name is not one that HTTP allows: expected a token as in x-request-id")]
     HeaderName,
-    /// The value of a header is not one that HTTP allows.
+    /// The value of a header given to [`Call::header`] is not one that HTTP allows: it has a line break or another control
+    /// character.
     #[error(
         "the value of the header {name} is not one that HTTP allows: expected visible characters and spaces, no line breaks"
     )]
     HeaderValue {
-        /// The header's name.
+        /// The name of that header.
         name: HeaderName,
     },
-    /// The call has more than [`Call::MAX_HEADERS`] headers of its own, or the request's `HeaderMap` has no room for ours.
+    /// The call has more than [`Call::MAX_HEADERS`], 64, headers of its own, or the `HeaderMap` of a request given to
+    /// [`Api::authorize`](crate::Api::authorize) has no room for the headers of the API.
     #[error(
         "there are too many headers: expected at most {} of the caller's on a call, and room for ours on a request",
         Call::MAX_HEADERS
