@@ -21,9 +21,9 @@ row! {
             configured_name: Option<String>,
             /// The URL of the page where the event happened; `None` if there is none, or it was not asked for.
             event_url: Option<String>,
-            /// The id of the contact that did what the event says; `None` if there is none, or it was not asked for.
+            /// The id of the contact whose event it is; `None` if there is none, or it was not asked for.
             contact_id: Option<Id>,
-            /// The id of the profile that did what the event says; `None` if there is none, or it was not asked for.
+            /// The id of the profile whose event it is; `None` if there is none, or it was not asked for.
             profile_id: Option<Id>,
             /// The id of the contact's company; `None` if there is none, or it was not asked for.
             company_id: Option<Id>,

@@ -362,9 +362,9 @@ impl TrackEventBuilder {
     }
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
-    /// float. By default the event has none. A second call replaces it; but a value that is no [`Amount`], such as one of more
-    /// than 15 digits or a blank text, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a
-    /// good one.
+    /// float. By default the event has none. A second call replaces it; but a value that is no [`Amount`], such as a text that
+    /// is blank or has more than 15 digits, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call
+    /// gives a good one.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
