@@ -22,7 +22,7 @@ pub enum ClientError {
         /// The URL of the proxy, without its user and password; `None` if it is the proxy of a reqwest client that was built
         /// already.
         proxy: Option<String>,
-        /// Whether the proxy answered 407, so that it wants another user or password.
+        /// Whether the proxy answered 407, so that it wants another user or password; false for any other refusal.
         wants_password: bool,
         /// The error of reqwest.
         source: reqwest::Error,

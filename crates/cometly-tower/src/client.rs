@@ -74,8 +74,9 @@ impl<S, H> Client<S, H> {
         self
     }
 
-    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
-    /// [`Call::retry_policy`] sets another for one call. A second call replaces it.
+    /// When a call is sent again: by default as [`RetryPolicy::default`] says, three attempts within 60 s; never with
+    /// [`RetryPolicy::none`], for a loop of your own. [`Call::retry_policy`] sets another for one call. A second call replaces
+    /// it.
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;

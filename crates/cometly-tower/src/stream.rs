@@ -119,8 +119,8 @@ impl<B: http_body::Body<Error: Into<BoxError>>, H: Host> StreamedBody<B, H> {
     /// The next piece of the body; `None` at its end. The future can be dropped: nothing is lost.
     ///
     /// # Errors
-    /// [`CallError`](cometly_core::CallError) if the body breaks off, if no piece comes within
-    /// [`attempt_timeout`](Client::attempt_timeout), 30 s if that is not set, or if the whole body is longer than
+    /// [`CallError`](cometly_core::CallError) if the body breaks off or is longer than its `Content-Length`, if no piece comes
+    /// within [`attempt_timeout`](Client::attempt_timeout), 30 s if that is not set, or if the whole body is longer than
     /// [`max_body_size`](Client::max_body_size), 32 MiB by default. Every later call fails too.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if !self.start.is_empty() {

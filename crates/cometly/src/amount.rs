@@ -19,8 +19,9 @@ const EXPECTED: &str = "expected a decimal number of at most 15 digits, as 12.50
 /// An amount of money as a decimal number of at most 15 significant digits, without its currency.
 ///
 /// From text by [`FromStr`], from a whole number or a float by `TryFrom`, or from [`from_cents`](Self::from_cents). Each fails
-/// with [`InvalidRequest`] for what is no finite number, and for more than 15 digits, or 15 decimals; but a float is rounded to
-/// 15 digits. 15 digits are what JSON numbers carry through any program unchanged: 9,999,999,999,999.99 and no cent lost.
+/// with [`InvalidRequest`] for what is no finite number, and for more than 15 digits or more than 15 decimals; but a float is
+/// rounded to 15 digits. 15 digits are what JSON numbers carry through any program unchanged: 9,999,999,999,999.99 and no cent
+/// lost.
 ///
 /// ```
 /// # use cometly::Amount;
@@ -232,8 +233,8 @@ impl Serialize for Amount {
     }
 }
 
-/// Reads a JSON number, or a text that holds a decimal number; any other value, and more than 15 digits, is an error. A number
-/// with a point or an exponent is rounded to 15 digits.
+/// Reads a JSON number, or a text that holds a decimal number, of at most 15 digits; anything else is an error. Only a number
+/// with a point or an exponent may have more digits: it is rounded to 15.
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;

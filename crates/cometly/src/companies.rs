@@ -14,8 +14,8 @@ use crate::{
 
 row! {
     /// A company of the Space, as lists, exports, [`GetCompany`] and [`UpdateCompany`] give it. JSON without `id`, or with a
-    /// value of another type than its field, cannot be read as one: that is a [`DecodeError`], or a
-    /// [`RowError`](crate::RowError) of a line.
+    /// value of another type than its field, cannot be read as one: the call fails with a [`DecodeError`] then, and the line of
+    /// an export with a [`RowError`](crate::RowError).
     Company {
         required: {
             /// The id of the company.

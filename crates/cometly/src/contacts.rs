@@ -19,8 +19,8 @@ use crate::{
 
 row! {
     /// A contact as a list or an export has it: with the primary one of its addresses, names, phone numbers and places. JSON
-    /// without `id`, or with a value of another type than its field, cannot be read as one: that is a [`DecodeError`], or a
-    /// [`RowError`](crate::RowError) of a line.
+    /// without `id`, or with a value of another type than its field, cannot be read as one: the call fails with a
+    /// [`DecodeError`] then, and the line of an export with a [`RowError`](crate::RowError).
     ContactRow {
         required: {
             /// The id of the contact.
@@ -50,7 +50,7 @@ row! {
 row! {
     /// A contact with all that [`GetContact`] asked for, and the answer to [`CreateContact`] and [`UpdateContact`]. The first
     /// item of `emails`, `phones`, `names` and `locations` is the primary one. JSON without `id`, or with a value of another
-    /// type than its field, cannot be read as one: that is a [`DecodeError`].
+    /// type than its field, cannot be read as one: the call fails with a [`DecodeError`] then.
     Contact {
         required: {
             /// The id of the contact.
@@ -270,9 +270,9 @@ impl Endpoint for GetContact {
 
 /// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25
 /// numbers, 26 to 30 dates. A second value for the same number replaces the first. Without any value they are an empty object,
-/// by which [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A wrong number, or
-/// a value that [`number`](Self::number) or [`date`](Self::date) does not take (a text is not checked), makes the request's
-/// `build` fail with [`InvalidRequest`], also if a later call sets the field well.
+/// by which [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A number outside
+/// these ranges, or a value that [`number`](Self::number) or [`date`](Self::date) does not take (a text is not checked), makes
+/// the request's `build` fail with [`InvalidRequest`], also if a later call sets the field well.
 ///
 /// ```
 /// # use cometly::contacts::CustomFields;
@@ -294,21 +294,23 @@ impl fmt::Debug for CustomFields {
 
 impl CustomFields {
     /// No fields yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it sets every
-    /// field to null. No setter fails: a wrong number, or a value that [`number`](Self::number) or [`date`](Self::date) does
-    /// not take, makes the request's `build` fail with [`InvalidRequest`].
+    /// field to null. No setter fails: a field's number that its setter does not have, or a value that [`number`](Self::number)
+    /// or [`date`](Self::date) does not take, makes the request's `build` fail with [`InvalidRequest`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15, else the request's `build` fails. The
-    /// text is not checked. A second value for the same number replaces the first.
+    /// Sets one of the fields `profile_field_1` … `profile_field_15`, that of this `number`, to a text. `number` is 1 to 15,
+    /// else the request's `build` fails with [`InvalidRequest`]. The text is not checked. A second value for the same number
+    /// replaces the first.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
-    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The value
-    /// is an [`Amount`], a whole number, a text as `12.50`, or a finite float, of at most 15 digits; for any other `build` fails
-    /// too. A second value for the same number replaces the first.
+    /// Sets one of the fields `profile_field_16` … `profile_field_25`, that of this `number`, to a number. `number` is 16 to
+    /// 25, else the request's `build` fails with [`InvalidRequest`]. The value is an [`Amount`], a whole number, a text as
+    /// `12.50`, or a finite float, of at most 15 digits; for any other `build` fails too. A second value for the same number
+    /// replaces the first.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -319,9 +321,9 @@ impl CustomFields {
         self.set(number, 16..=25, "a number", value.unwrap_or_default())
     }
 
-    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The day is a
-    /// [`SpaceDate`], or a text as `2026-11-24`; for any other text `build` fails too. A second value for the same number replaces
-    /// the first.
+    /// Sets one of the fields `profile_field_26` … `profile_field_30`, that of this `number`, to a day. `number` is 26 to 30,
+    /// else the request's `build` fails with [`InvalidRequest`]. The day is a [`SpaceDate`], or a text as `2026-11-24`; for any
+    /// other text `build` fails too. A second value for the same number replaces the first.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
@@ -375,9 +377,9 @@ impl Said {
 }
 
 /// `POST /contacts`: creates a contact with at least one email address; the builder's [`build`](CreateContactBuilder::build)
-/// fails with [`InvalidRequest`] for no email address, for a text that is none, for a blank phone, name or place, and for a
-/// custom field whose number or value does not fit. Whether there is a contact with that address already is not checked. It is
-/// not sent again when its answer is lost, since that could make two.
+/// fails with [`InvalidRequest`] if the list of emails is empty, for an email that is no address, for a blank phone, name or
+/// place, and for a custom field with a number or a value that [`CustomFields`] refuses. Whether there is a contact with that
+/// address already is not checked. It is not sent again when its answer is lost, since that could make two.
 ///
 /// ```
 /// # use cometly::contacts::{CreateContact, CustomFields};
@@ -393,8 +395,8 @@ pub struct CreateContact {
 }
 
 /// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if there is no email address, for a text that is none,
-/// for a blank phone, name or place, and for a custom field whose number or value does not fit.
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if the list of emails is empty, for an email that is
+/// no address, for a blank phone, name or place, and for a custom field with a number or a value that [`CustomFields`] refuses.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -447,8 +449,8 @@ impl CreateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no email address, a blank phone,
-    /// name or place, or a custom field whose number or value does not fit, as [`CustomFields`] says.
+    /// [`InvalidRequest`] for the first rule that is broken: an empty list of emails, an email that is no address, a blank
+    /// phone, name or place, or a custom field with a number or a value that [`CustomFields`] refuses.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -476,8 +478,8 @@ impl Endpoint for CreateContact {
 
 /// `PUT /contacts/{id}`: changes a contact. Each list, and the Space's own fields together, are replaced whole, wiped, or left
 /// as they are if neither is asked for. [`build`](UpdateContactBuilder::build) fails with [`InvalidRequest`] if nothing is
-/// changed, for an empty list (to remove all, wipe it), for a text that is blank or, among emails, no address, and for a custom
-/// field whose number or value does not fit.
+/// changed, for an empty list (to remove all, wipe it), for an email that is no address, for a blank phone, name or place, and
+/// for a custom field with a number or a value that [`CustomFields`] refuses.
 ///
 /// ```
 /// # use cometly::contacts::UpdateContact;
@@ -495,8 +497,8 @@ pub struct UpdateContact {
 
 /// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
 /// but a `replace_…` by an empty list stays an error of [`build`](Self::build). That fails with [`InvalidRequest`] also if
-/// nothing is changed, for a text that is blank or, among emails, no address, and for a custom field whose number or value does
-/// not fit.
+/// nothing is changed, for an email that is no address, for a blank phone, name or place, and for a custom field with a number
+/// or a value that [`CustomFields`] refuses.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -522,8 +524,8 @@ macro_rules! lists {
             $(
                 #[doc = concat!("Puts these ", $what, " in place of all that the contact has; the first is the primary one.")]
                 ///
-                /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and for a blank text; among email
-                /// addresses, for any text that is none. By default the list stays as it is. Of several calls for the same
+                /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and for a blank text, and in the list
+                /// of emails for a text that is no address. By default the list stays as it is. Of several calls for the same
                 /// list, the last one counts; but an empty list stays an error.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
@@ -574,8 +576,8 @@ impl UpdateContactBuilder {
     ///
     /// # Errors
     /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an
-    /// empty one, a text that is no email address, a blank phone, name or place, or a custom field whose number or value does
-    /// not fit, as [`CustomFields`] says.
+    /// empty one, an email that is no address, a blank phone, name or place, or a custom field with a number or a value that
+    /// [`CustomFields`] refuses.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;

@@ -58,7 +58,7 @@ pub struct ExportLines {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportFileError {
-    /// The file is not gzip.
+    /// The file is not gzip: it does not begin with the two bytes of a gzip.
     NotGzip,
     /// The file is gzip and damaged: its compressed data, a checksum or a length is wrong.
     Damaged,

@@ -7,7 +7,8 @@ row! {
     /// An event of a list or an export. It holds the columns that were asked for with
     /// [`fields`](super::ListEventsBuilder::fields), by default `id` and `event_time_utc`; all others are `None` or empty.
     /// Columns without a field here are in `extra`. JSON with a value of another type than its field cannot be read as an
-    /// event: that is a [`DecodeError`](crate::DecodeError), or a [`RowError`](crate::RowError) of a line.
+    /// event: the call fails with a [`DecodeError`](crate::DecodeError) then, and the line of an export with a
+    /// [`RowError`](crate::RowError).
     Event {
         required: {}
         optional: {

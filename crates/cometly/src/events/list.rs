@@ -133,8 +133,8 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// Shares each conversion among the visits before it by `model` and `window`; neither is checked. By default none is
-            /// sent, and [`sources`](Self::sources) sets both; the last of these calls counts.
+            /// Shares each conversion among the visits before it by `model` and `window`; neither is checked. By default
+            /// neither is sent. [`sources`](Self::sources) sets both too; the last of these calls counts.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self

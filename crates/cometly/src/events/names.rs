@@ -213,7 +213,8 @@ impl AttributionWindow {
 }
 
 open_set! {
-    /// Whether events are listed by person (`profile`) or by company.
+    /// Whether events are listed by person (`profile`) or by company (`company`). [`FromStr`](std::str::FromStr) takes these
+    /// two.
     QueryMode, "query_mode", "expected profile or company",
     fits: |_| false,
     /// By person, `profile`: the API's default.
@@ -253,7 +254,7 @@ open_set! {
     ORDER_ID = "order_id",
     /// The column `order_name`.
     ORDER_NAME = "order_name",
-    /// The column `is_upsell`.
+    /// The column `is_upsell`, which an event has in [`extra`](super::Event::extra).
     IS_UPSELL = "is_upsell",
     /// The column `touchpoints`: the visits before the event. [`build`](super::ListEventsBuilder::build) refuses it without
     /// [`sources`](super::ListEventsBuilder::sources).

@@ -52,9 +52,10 @@ pub struct TrackEventBuilder {
 pub struct Identity(Vec<(&'static str, String)>);
 
 impl Identity {
-    /// The person with this email address: one `@`, no white space within, and no dot asked for in the host.
-    /// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for any other text. A blank one counts as left out:
-    /// `build` then fails unless the event has another identification.
+    /// The person with this email address: one `@`, no white space or control character within, none of `,:;"\<>()[]`, no empty
+    /// part between dots, no hyphen at an end of a part of the host, which needs no dot. [`build`](TrackEventBuilder::build)
+    /// fails with [`InvalidRequest`] for any other text. A blank one counts as left out: `build` then fails unless the event
+    /// has another identification.
     pub fn email(email: impl Into<String>) -> Self {
         Self(vec![("email", email.into())])
     }
@@ -140,11 +141,11 @@ impl fmt::Debug for IdempotencyKey {
 
 /// When an event happened: a moment, or a time on a wall clock.
 ///
-/// [`FromStr`] reads a text in ISO 8601, not before 1970, or of digits, seconds since 1970 in the range of
-/// [`unix`](Self::unix); it fails with [`InvalidRequest`] for any other text. `TryFrom` takes a [`SpaceTime`] too, which is
-/// refused before 1970, and a `SystemTime`, whose fraction of a second is cut and which is refused before March 1973. A time
-/// without an offset is read on the backend's clock; that it is the Space's is likely and not documented, so a moment is
-/// better. A date without hyphens, `20261124`, is refused: the backend would read it as seconds of 1970.
+/// [`FromStr`] reads a text in ISO 8601, not before 1970, or the digits of seconds since 1970, 100,000,000 to 99,999,999,999;
+/// it fails with [`InvalidRequest`] for any other text. `TryFrom` takes a [`SpaceTime`] too, which is refused before 1970, and
+/// a `SystemTime`, whose fraction of a second is cut and which is refused before March 1973. A time without an offset is read
+/// on the backend's clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens,
+/// `20261124`, is refused: the backend would read it as seconds of 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventTime(Value);
 
@@ -392,14 +393,14 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Whether the event is an upsell; by default the event does not say. A second call replaces it.
+    /// Whether the event is an upsell; by default the field is not sent. A second call replaces it.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
         self.fields.set("is_upsell", is_upsell.into());
         self
     }
 
-    /// Whether Cometly keeps the event from the ad networks' conversion APIs; by default the event does not say. A second call
-    /// replaces it.
+    /// With `true`, asks Cometly not to pass the event on to the ad networks' conversion APIs; by default the field is not
+    /// sent. A second call replaces it.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
         self.fields.set("do_not_capi", do_not.into());
         self
@@ -488,7 +489,7 @@ impl fmt::Debug for Identity {
 
 row! {
     /// The API's answer to an event: the event is queued. A `message` that is no text, or JSON that is no object, cannot be
-    /// read: that is a [`DecodeError`].
+    /// read: the call fails with a [`DecodeError`] then.
     Tracked {
         required: {}
         optional: {
