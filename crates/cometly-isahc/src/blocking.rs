@@ -27,7 +27,7 @@ use crate::Error;
 /// # Ok::<(), cometly_isahc::Error>(())
 /// ```
 ///
-/// A call blocks its thread. Clones share isahc's client.
+/// A call blocks its thread, and gives an [`Error`] if it fails. Clones share isahc's client.
 #[derive(Clone, Debug)]
 pub struct Client {
     client: crate::Client,
@@ -57,18 +57,19 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`send`](Client::send), if no whole answer came, and as [`json`](crate::Client::json) of the async client:
-    /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
-    /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
+    /// success, also for a 2xx whose body is empty or begins neither with `{` nor `[`;
+    /// [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         block_on(self.client.json(call))
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. At each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is
+    /// replaced by the key that is current then; a request without that header, or to another origin, is sent as it is.
+    /// Attempts and time are those of the client's [retry policy](crate::ClientBuilder::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.

@@ -9,12 +9,13 @@ use crate::{Client, Error, clients::Clients};
 
 /// The settings of a [`Client`]; from [`Client::builder`].
 ///
-/// **No** connection is kept for the next call by default: with kept ones libcurl may send a GET twice, and a refused connection no
-/// longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). With a proxy none is kept either way,
-/// so that a refusal is another error than a call that may have been sent. A proxy is an `http`, `https` or SOCKS one; any other
-/// makes [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An
-/// isahc client that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS and its connections, and is taken to reuse
-/// them; the other settings (time-outs, proxy, no redirects: see the [front page](crate#what-is-forced)) are set on each request.
+/// **No** connection is kept for the next call by default: with kept ones libcurl may send a GET twice, and a refused
+/// connection no longer proves that nothing was sent; see the [crate's front page](crate#what-is-forced). With a proxy none is
+/// kept either way, so that a refusal by the proxy is never taken for a call that may have been sent. A proxy is an `http`,
+/// `https` or SOCKS one; any other makes [`build`](cometly_core::ClientBuilder::build) fail with
+/// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An isahc client that [you
+/// bring](cometly_core::ClientBuilder::http_client) keeps its TLS and its connections, and is taken to reuse them; the other
+/// settings (time-outs, proxy, no redirects: see the [front page](crate#what-is-forced)) are set on each request.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
 impl BuildClient for Client {

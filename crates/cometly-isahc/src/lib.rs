@@ -82,11 +82,12 @@ pub use stream::Body;
 
 use clients::Clients;
 
-/// Why a call has no result: a [`CallError`] whose source is isahc's own error.
+/// Why a call has no result, or why a client was not made: a [`CallError`]. Its [`kind`](CallError::kind) says what failed; if
+/// that was the HTTP stack, its source is isahc's own error.
 pub type Error = CallError<isahc::Error>;
 
 /// A client that sends calls on isahc, on any executor. It holds no key, so one serves any number of [`Api`]s at once; clones
-/// share isahc's client. By default a call has three attempts within 60 s.
+/// share isahc's client. By default a call has three attempts within 60 s; a call that fails gives an [`Error`].
 #[derive(Clone)]
 pub struct Client {
     clients: Clients,
@@ -134,11 +135,12 @@ impl Client {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. At each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is
+    /// replaced by the key that is current then; a request without that header, or to another origin, is sent as it is.
+    /// Attempts and time are those of the client's [retry policy](ClientBuilder::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`] if no whole answer came.

@@ -25,12 +25,13 @@ impl Client {
     /// to its end before this resolves.
     ///
     /// The time-outs of [`send`](Client::send) hold until the body begins; from then on each piece may take
-    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. The largest size of a body,
-    /// [`max_body_size`](crate::ClientBuilder::max_body_size), holds too. If the body breaks off, the call is not sent again.
+    /// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set. A body may be as large as
+    /// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default. If the body breaks off, the call is not sent
+    /// again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
-    /// the call cannot be built. If the body breaks off later, reading it fails.
+    /// the call cannot be built. A body that breaks off later is an error of reading it.
     ///
     /// ```no_run
     /// # use cometly_isahc::{Client, cometly_core::Api};
@@ -112,10 +113,10 @@ pub(crate) async fn unless_silent<T>(
     .await
 }
 
-/// The body of a success, read in pieces as they come in, by [`next_chunk`](Self::next_chunk); from [`Client::stream`]. It keeps no
-/// more of the body in memory than a piece. Reading fails, then and later, if the body breaks off, if it is silent for
-/// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer than
-/// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
+/// The body of a success, read in pieces as they come in, by [`next_chunk`](Self::next_chunk); from [`Client::stream`]. It
+/// keeps no more of the body in memory than a piece. Reading fails with an [`Error`], then and later, if the body breaks off,
+/// if it is silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer
+/// than [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
 ///
 /// Its `as_ref` gives the beginning of the body, which was read to see that the answer is a success (it begins with `{` or `[`,
 /// after any white space); it is empty once [`next_chunk`](Self::next_chunk) has given that.

@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// A client that sends calls on reqwest and waits for their answers. It holds no key, so one serves any number of [`Api`]s,
 /// from any number of threads; clones share the connection pool and the runtime. By default a call has three attempts within 60
-/// s.
+/// s; a call that fails gives an [`Error`].
 ///
 /// A call blocks its thread: within async code it belongs in `spawn_blocking`.
 #[derive(Clone)]
@@ -101,18 +101,19 @@ impl Client {
     /// Sends a call and reads its answer as a `T` from JSON. An answer that is not a success is an error.
     ///
     /// # Errors
-    /// As [`send`](Client::send), if no whole answer came, and as [`json`](crate::Client::json) of the async client:
-    /// [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
-    /// [`Decode`](cometly_core::CallErrorKind::Decode) for JSON that is no `T`.
+    /// As [`send`](Client::send), and [`CallErrorKind::Api`](cometly_core::CallErrorKind::Api) for an answer that is not a
+    /// success, also for a 2xx whose body is empty or begins neither with `{` nor `[`;
+    /// [`CallErrorKind::Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is no `T`.
     pub fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. At each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is
+    /// replaced by the key that is current then; a request without that header, or to another origin, is sent as it is.
+    /// Attempts and time are those of the client's [retry policy](crate::ClientBuilder::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`](cometly_core::CallError) if no whole answer came.
@@ -121,7 +122,7 @@ impl Client {
     }
 
     /// Makes the next call use a new connection, as after a change of network. Calls under way go on. It does nothing to a
-    /// client that [you brought](cometly_core::ClientBuilder::http_client).
+    /// reqwest client that was [built already](HttpClient).
     pub fn close_idle(&self) {
         self.inner.close_idle();
     }

@@ -5,7 +5,9 @@ use std::{error::Error, fmt, io, sync::Arc};
 use cometly_core::InvalidProxy;
 
 /// Why a call on reqwest got no answer, or why a client was not made: the source of a [`CallError`](cometly_core::CallError).
-/// All but `Reqwest` and `ProxyRefused` are of the kind [`Setup`](cometly_core::CallErrorKind::Setup).
+/// That is of the kind [`Proxy`](cometly_core::CallErrorKind::Proxy) for `ProxyRefused`,
+/// [`Transport`](cometly_core::CallErrorKind::Transport) for `Reqwest` of a call, and else
+/// [`Setup`](cometly_core::CallErrorKind::Setup). [`reqwest`](Self::reqwest) gives reqwest's own error, if there is one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -13,20 +15,21 @@ pub enum ClientError {
     Reqwest(reqwest::Error),
     /// The proxy given to the builder cannot be read, or this client cannot use it.
     Proxy(InvalidProxy),
-    /// A proxy was given to the builder, and a reqwest client that is built already, which cannot be made to use it.
+    /// The builder was given a proxy together with a reqwest client that is built already, which cannot be made to use it.
     ProxyOnBuiltClient,
     /// The proxy opened no tunnel to the host of the call.
     ProxyRefused {
-        /// The URL of the proxy, without its user and password; `None` if it is that of a client that was built already.
+        /// The URL of the proxy, without its user and password; `None` if it is the proxy of a reqwest client that was built
+        /// already.
         proxy: Option<String>,
-        /// Whether the proxy answered 407, so that it wants another user or password.
+        /// Whether the proxy answered 407, so that it wants another user or password; false for any other refusal.
         wants_password: bool,
         /// The error of reqwest.
         source: reqwest::Error,
     },
     /// TLS cannot be set up, mostly because the system has no certificates to trust, and the call is to an `https` URL.
     Tls(Arc<reqwest::Error>),
-    /// The feature `rustls-no-provider` is on, and no crypto provider was installed.
+    /// The feature `rustls-no-provider` is on, and no crypto provider was installed before the client was built.
     NoCryptoProvider,
     /// The call was made outside a tokio runtime.
     NoRuntime,
@@ -35,7 +38,8 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The error of reqwest; `None` if reqwest was not asked.
+    /// The error of reqwest; `None` if the failure is not reqwest's, but is about the proxy's URL, the crypto provider or the
+    /// tokio runtime.
     #[must_use]
     pub fn reqwest(&self) -> Option<&reqwest::Error> {
         match self {

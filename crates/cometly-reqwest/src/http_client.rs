@@ -6,8 +6,10 @@ use std::{
     sync::Arc,
 };
 
-/// What calls are sent through, for [`http_client`](cometly_core::ClientBuilder::http_client): how a reqwest client is built, or
-/// one that is built already.
+/// A reqwest client of your own that calls are sent through, for [`http_client`](cometly_core::ClientBuilder::http_client):
+/// from [`from_builder`](Self::from_builder), a function that gives its builder, or by `From`, one that is built already.
+/// Making it cannot fail; what reqwest cannot build makes [`build`](cometly_core::ClientBuilder::build), or every call to an
+/// `https` URL, fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup).
 ///
 /// ```
 /// # fn run(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,15 +44,17 @@ impl UnwindSafe for MakeBuilder {}
 impl RefUnwindSafe for MakeBuilder {}
 
 impl HttpClient {
-    /// A client that is built from what `builder` gives, as certificates or headers of your own. What is [forced](crate#what-is-forced)
-    /// on a client is forced on it, and each setting of [`ClientBuilder`](crate::ClientBuilder) counts, in place of its own.
-    /// Called for each client that is made: another one is for new connections.
+    /// A client that is built from what `builder` gives, such as one with certificates or headers of your own. What is
+    /// [forced](crate#what-is-forced) on a client is forced on it, and each setting of [`ClientBuilder`](crate::ClientBuilder)
+    /// counts, in place of its own. `builder` is called when the client is built, and again whenever new connections are
+    /// needed, as after [`close_idle`](crate::Client::close_idle); if reqwest cannot build what it gives then, the old client
+    /// stays.
     pub fn from_builder(builder: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
         Self(Brought::Builder(MakeBuilder(Arc::new(builder))))
     }
 }
 
-/// One that is built already. Nothing can be forced on it: see the [crate's front page](crate#what-is-forced).
+/// A client that is built already. Nothing can be forced on it: see the [crate's front page](crate#what-is-forced).
 impl From<reqwest::Client> for HttpClient {
     fn from(http: reqwest::Client) -> Self {
         Self(Brought::Built(http))

@@ -83,11 +83,13 @@ use clients::Clients;
 use clock::sleep;
 use target::LastUrl;
 
-/// Why a call has no result: a [`CallError`] whose source is reqwest's own error, or why reqwest was not asked.
+/// Why a call has no result, or why a client was not made: a [`CallError`]. Its [`kind`](CallError::kind) says what failed; if
+/// that was the HTTP stack, its source is a [`ClientError`].
 pub type Error = CallError<ClientError>;
 
 /// A client that sends calls on reqwest, on tokio. It holds no key, so one serves any number of [`Api`]s at once; clones share
-/// the connection pool. By default a call has three attempts within 60 s.
+/// the connection pool. By default a call has three attempts within 60 s; a call that fails gives an [`Error`], outside a tokio
+/// runtime one of the kind [`Setup`](cometly_core::CallErrorKind::Setup).
 #[derive(Clone)]
 pub struct Client {
     clients: Clients,
@@ -133,11 +135,12 @@ impl Client {
         Ok(self.send(call).await?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. At each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is
+    /// replaced by the key that is current then; a request without that header, or to another origin, is sent as it is.
+    /// Attempts and time are those of the client's [retry policy](ClientBuilder::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`] if no whole answer came.
@@ -164,7 +167,7 @@ impl Client {
     }
 
     /// Makes the next call use a new connection, as after a change of network. Calls under way go on; kept connections close at
-    /// once, or with the last of these calls. It does nothing to a client that was [built already](HttpClient).
+    /// once, or with the last of these calls. It does nothing to a reqwest client that was [built already](HttpClient).
     pub fn close_idle(&self) {
         self.clients.close_idle();
     }

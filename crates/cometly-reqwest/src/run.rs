@@ -14,7 +14,7 @@ impl Client {
     /// # Errors
     /// As [`json`](Client::json): [`CallError`](cometly_core::CallError) if no whole answer came, or the call cannot be built;
     /// of the kind [`Api`](cometly_core::CallErrorKind::Api) for an answer that is not a success,
-    /// [`Decode`](cometly_core::CallErrorKind::Decode) for a success of another form.
+    /// [`Decode`](cometly_core::CallErrorKind::Decode) for a success whose JSON is not of that type.
     pub async fn call<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<E::Output, Error> {
         let reply = self.send(endpoint.call(api)).await?.into_result()?;
         endpoint.read(&reply).map_err(|error| error.with_reply(reply).into())
@@ -25,22 +25,23 @@ impl Client {
     ///
     /// # Errors
     /// As [`call`](Client::call), but for that 404: [`CallError`](cometly_core::CallError) if no whole answer came, for any
-    /// other answer that is not a success, and for a success of another form.
+    /// other answer that is not a success, and for a success whose JSON is not of the endpoint's type.
     pub async fn call_opt<E: Endpoint>(&self, api: &Api, endpoint: E) -> Result<Option<E::Output>, Error> {
         let called = self.call(api, endpoint).await.map(Some);
         called.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })
     }
 
     /// Runs a flow, a job of several calls: all pages of a list, or an export. Its items come from [`next`](AsyncRun::next).
-    /// Nothing is sent before the first `next`. What fails is an error of `next`.
+    /// Nothing is sent before the first `next`. A call that fails, or a flow that cannot go on, is an error of `next`.
     pub fn run<'a, F: Flow>(&'a self, api: &'a Api, flow: F) -> Run<'a, F> {
         Run::new(self, api, flow)
     }
 }
 
 /// A [`Flow`] under way: a job of several calls, such as all pages of a list or an export. [`next`](AsyncRun::next) gives its
-/// items, `None` at the end, and goes on after an error where the flow was; [`end`](AsyncRun::end) gives its output. The job has no
-/// limit of time unless [`within`](AsyncRun::within) sets one. From [`Client::run`].
+/// items, and `None` at the end. It fails with a [`CallError`](cometly_core::CallError) if a call fails or the flow cannot go
+/// on, and goes on where the flow was when it is called again. [`end`](AsyncRun::end) gives the output. The job has no limit of
+/// time unless [`within`](AsyncRun::within) sets one. From [`Client::run`].
 pub type Run<'a, F> = AsyncRun<'a, Client, F>;
 
 impl AsyncClient for Client {

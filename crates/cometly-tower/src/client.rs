@@ -15,9 +15,9 @@ use tower_service::Service;
 
 use crate::{Error, Host, HttpService, ServiceError, clock::Clock, exchange::exchange};
 
-/// A client that sends calls on the tower service `S`, with the clock and sleep of the [`Host`] `H`, the runtime that it runs on.
-/// It holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the service share. By default a call
-/// has three attempts within 60 s.
+/// A client that sends calls on the tower service `S`, with the clock and sleep of the [`Host`] `H`, the runtime that it runs
+/// on. It holds no key, so one serves any number of [`Api`]s at once; clones share what clones of the service share. By default
+/// a call has three attempts within 60 s; a call that fails gives an [`Error`].
 #[derive(Clone)]
 pub struct Client<S, H> {
     service: S,
@@ -67,15 +67,16 @@ impl<S, H> Client<S, H> {
 
     /// Sets all limits at once, in place of [`timeout`](Self::timeout), [`attempt_timeout`](Self::attempt_timeout) and
     /// [`max_body_size`](Self::max_body_size). `connect_timeout` has no effect: connecting is the service's affair. By default
-    /// they are those of [`TransportLimits::default`].
+    /// they are those of [`TransportLimits::default`]. A second call replaces all of them.
     #[must_use]
     pub fn limits(mut self, limits: TransportLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// When a call is sent again; [`RetryPolicy::default`] by default, [`RetryPolicy::none`] for a loop of your own.
-    /// [`Call::retry_policy`] sets another for one call. A second call replaces it.
+    /// When a call is sent again: by default as [`RetryPolicy::default`] says, three attempts within 60 s; never with
+    /// [`RetryPolicy::none`], for a loop of your own. [`Call::retry_policy`] sets another for one call. A second call replaces
+    /// it.
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry_policy = policy;
@@ -109,10 +110,11 @@ impl<S: HttpService, H: Host> Client<S, H> {
     }
 
     /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Self::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its
+    /// method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At
+    /// each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the
+    /// key that is current then; a request without that header, or to another origin, is sent as it is. Attempts and time are
+    /// those of the client's [retry policy](Self::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Self::send): [`CallError`](cometly_core::CallError) if no whole answer came.

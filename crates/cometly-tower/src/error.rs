@@ -4,7 +4,8 @@ use std::{error::Error as StdError, fmt, io, iter};
 
 use cometly_core::{CallError, TransportError};
 
-/// Why a call has no result: a [`CallError`] whose source is the error of the service.
+/// Why a call has no result: a [`CallError`]. Its [`kind`](CallError::kind) says what failed; if that was the service, its
+/// source is a [`ServiceError`].
 pub type Error = CallError<ServiceError>;
 
 /// Why an attempt has no response.
@@ -13,7 +14,9 @@ pub(crate) type Failure = TransportError<ServiceError>;
 /// A boxed error of any service, as tower's layers make it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The error of the service, or of the body of its response.
+/// The error of the service, or of the body of its response (also of a body whose length is not what its `Content-Length`
+/// says), boxed: the source of an [`Error`] that the service caused. [`find`](Self::find) gives the first error of a type in
+/// it, [`chain`](Self::chain) each one.
 #[derive(Debug)]
 pub struct ServiceError(BoxError);
 

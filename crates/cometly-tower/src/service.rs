@@ -11,9 +11,9 @@ use crate::BoxError;
 /// instead of copied.
 pub type Request = http::Request<Full<Bytes>>;
 
-/// A service that takes a [`Request`] and gives an HTTP response. It is implemented for every tower service that does, is `Clone`,
-/// and whose error, as that of the body, turns into a [`BoxError`]; a call that fails by it has it as its source, a
-/// [`ServiceError`](crate::ServiceError).
+/// A service that takes a [`Request`] and gives an HTTP response. It is implemented for every such tower service that is
+/// `Clone`, if its error and that of the body turn into a [`BoxError`]. If the service fails, so does the call, and the
+/// service's error is its source, a [`ServiceError`](crate::ServiceError).
 ///
 /// The service is cloned for each call and attempt, so its clones should share their connection pool.
 pub trait HttpService: Service<Request, Response = http::Response<Self::Body>, Error: Into<BoxError>> + Clone {

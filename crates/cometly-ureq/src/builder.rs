@@ -8,9 +8,9 @@ use crate::{Client, Error, agents::Agents};
 /// The settings of a [`Client`]; from [`Client::builder`].
 ///
 /// Connections are kept for the next call by default. A proxy is an `http` or `https` one; any other makes
-/// [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An agent
-/// that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS, its pool and its resolver; its other settings, its
-/// proxy too, are overridden on each request.
+/// [`build`](cometly_core::ClientBuilder::build) fail with [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup). An
+/// agent that [you bring](cometly_core::ClientBuilder::http_client) keeps its TLS, its pool and its resolver; this builder's
+/// proxy (or none), time-outs and limits are set on each request in place of its own, and no redirect is followed.
 pub type ClientBuilder = cometly_core::ClientBuilder<Client>;
 
 impl BuildClient for Client {

@@ -70,11 +70,13 @@ pub use ureq;
 
 use agents::Agents;
 
-/// Why a call has no result: a [`CallError`] whose source is ureq's own error.
+/// Why a call has no result, or why a client was not made: a [`CallError`]. Its [`kind`](CallError::kind) says what failed; if
+/// that was the HTTP stack, its source is ureq's own error.
 pub type Error = CallError<ureq::Error>;
 
 /// A client that sends calls on ureq and waits for their answers. It holds no key, so one serves any number of [`Api`]s, from
-/// any number of threads; clones share the connection pool. By default a call has three attempts within 60 s.
+/// any number of threads; clones share the connection pool. By default a call has three attempts within 60 s; a call that fails
+/// gives an [`Error`].
 #[derive(Clone)]
 pub struct Client {
     agents: Agents,
@@ -119,11 +121,12 @@ impl Client {
         Ok(self.send(call)?.into_result()?.decode()?)
     }
 
-    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as [`send`](Client::send)
-    /// does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent again only if its method
-    /// is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent, any method is. At each
-    /// attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is replaced by the key that
-    /// is current then; a request without that header, or to another origin, is sent as it is.
+    /// Sends a request of your own, to which [`Api::authorize`] gave the key, and gives its last answer as
+    /// [`send`](Client::send) does; a refusal by the API is no error but an [`AuthOutcome`]. If it may have arrived, it is sent
+    /// again only if its method is idempotent (GET, PUT, DELETE; POST and PATCH are not); after a 429, or if nothing was sent,
+    /// any method is. At each attempt, an `Authorization` header of a request to the API's own origin, also one of your own, is
+    /// replaced by the key that is current then; a request without that header, or to another origin, is sent as it is.
+    /// Attempts and time are those of the client's [retry policy](ClientBuilder::retry_policy).
     ///
     /// # Errors
     /// As [`send`](Client::send): [`CallError`] if no whole answer came.

@@ -18,9 +18,10 @@ const EXPECTED: &str = "expected a decimal number of at most 15 digits, as 12.50
 
 /// An amount of money as a decimal number of at most 15 significant digits, without its currency.
 ///
-/// From text by [`FromStr`], from a whole number or a finite float by `TryFrom`, or from [`from_cents`](Self::from_cents); each
-/// fails with [`InvalidRequest`] for more digits, and for what is no number. 15 digits are what JSON numbers carry through any
-/// program unchanged: 9,999,999,999,999.99 and no cent lost.
+/// From text by [`FromStr`], from a whole number or a float by `TryFrom`, or from [`from_cents`](Self::from_cents). Each fails
+/// with [`InvalidRequest`] for what is no finite number, and for more than 15 digits or more than 15 decimals; but a float is
+/// rounded to 15 digits. 15 digits are what JSON numbers carry through any program unchanged: 9,999,999,999,999.99 and no cent
+/// lost.
 ///
 /// ```
 /// # use cometly::Amount;
@@ -60,7 +61,7 @@ impl Amount {
         }
     }
 
-    /// The amount in hundredths; `None` if it is no whole number of them, as 0.125, or does not fit an `i64`.
+    /// The amount in hundredths; `None` if it is no whole number of them, as 0.125.
     #[must_use]
     pub fn cents(&self) -> Option<i64> {
         let (digits, decimals) = self.shortest();
@@ -68,7 +69,7 @@ impl Amount {
         digits.checked_mul(factor)
     }
 
-    /// The amount as the nearest `f64`, whose shortest text has the same digits.
+    /// The amount as the nearest `f64`; its shortest text has the same digits, so no cent is lost.
     #[must_use]
     pub fn to_f64(&self) -> f64 {
         // The text is always a number.
@@ -88,7 +89,7 @@ impl Amount {
 }
 
 /// Reads a decimal number as PHP's `is_numeric` does: a sign, digits, one point, an exponent; no white space and no separators
-/// of thousands.
+/// of thousands. Fails with [`InvalidRequest`] for any other text, and for more than 15 significant digits or 15 decimals.
 impl FromStr for Amount {
     type Err = InvalidRequest;
 
@@ -134,7 +135,8 @@ fn parse(text: &str) -> Option<Amount> {
     Amount::new(if is_negative { digits.checked_neg()? } else { digits }, decimals.try_into().ok()?).ok()
 }
 
-/// Takes the first 15 digits of the number, which drops the noise of `0.1 + 0.2`. NaN and the infinities are refused.
+/// Rounds the number to 15 digits, which drops the noise of `0.1 + 0.2`. Fails with [`InvalidRequest`] for NaN, the infinities,
+/// and a number that then has more than 15 digits before or behind the point.
 impl TryFrom<f64> for Amount {
     type Error = InvalidRequest;
 
@@ -231,7 +233,8 @@ impl Serialize for Amount {
     }
 }
 
-/// Reads a JSON number, or a text that holds a decimal number.
+/// Reads a JSON number, or a text that holds a decimal number, of at most 15 digits; anything else is an error. Only a number
+/// with a point or an exponent may have more digits: it is rounded to 15.
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number;

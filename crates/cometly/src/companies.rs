@@ -13,7 +13,9 @@ use crate::{
 };
 
 row! {
-    /// A company of the Space, as lists, exports and [`GetCompany`] give it.
+    /// A company of the Space, as lists, exports, [`GetCompany`] and [`UpdateCompany`] give it. JSON without `id`, or with a
+    /// value of another type than its field, cannot be read as one: the call fails with a [`DecodeError`] then, and the line of
+    /// an export with a [`RowError`](crate::RowError).
     Company {
         required: {
             /// The id of the company.
@@ -28,10 +30,11 @@ row! {
     }
 }
 
-/// `GET /companies`: all companies, or those created between two times of the Space's clock, both included. From [`all`](Self::all)
-/// or [`created_between`](Self::created_between), whose [`build`](ListCompaniesBuilder::build) fails with [`InvalidRequest`] if a
-/// rule is broken. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first
-/// page alone.
+/// `GET /companies`: all companies, or those created between two times of the Space's clock, both included. From
+/// [`all`](Self::all) or [`created_between`](Self::created_between), whose [`build`](ListCompaniesBuilder::build) fails with
+/// [`InvalidRequest`] for a time that cannot be read, an `end` that is not after `start`, or a `per_page` that is not 1 to
+/// 5000. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first page
+/// alone.
 ///
 /// ```
 /// # use cometly::companies::ListCompanies;
@@ -44,7 +47,8 @@ pub struct ListCompanies {
 }
 
 /// The settings of a [`ListCompanies`]; from [`ListCompanies::all`] or [`created_between`](ListCompanies::created_between). Its
-/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a time that cannot be read, an `end` that is not
+/// after `start`, or a `per_page` that is not 1 to 5000.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListCompaniesBuilder {
@@ -54,8 +58,9 @@ pub struct ListCompaniesBuilder {
 }
 
 impl ListCompanies {
-    /// All companies, whenever they were created. They still come one page at a time: [`Pages`](cometly_core::Pages) gives all
-    /// pages. A page has 200 unless [`per_page`](ListCompaniesBuilder::per_page) says otherwise.
+    /// A list of all companies, whenever they were created. They still come one page at a time: [`Pages`](cometly_core::Pages)
+    /// gives all pages. A page has 200 unless [`per_page`](ListCompaniesBuilder::per_page) says otherwise, 1 to 5000;
+    /// [`build`](ListCompaniesBuilder::build) refuses any other number.
     pub fn all() -> ListCompaniesBuilder {
         ListCompaniesBuilder { period: Period::default(), per_page: None, broken: Broken::default() }
     }
@@ -111,15 +116,16 @@ impl Endpoint for ListCompanies {
     }
 }
 
-/// `GET /companies/{id}`: one company. If there is no such company, the API answers 404; a client's `call_opt` makes `None` of
-/// it.
+/// `GET /companies/{id}`: one company, a [`Company`]; from [`new`](Self::new). If there is no such company, the API answers
+/// 404: a client's `call` fails with that answer, and its `call_opt` makes `None` of it.
 #[derive(Clone, Debug)]
 pub struct GetCompany {
     id: Id,
 }
 
 impl GetCompany {
-    /// Asks for the company with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
+    /// Asks for the company with this id: a number, or an [`Id`] for a text. It cannot fail; the API answers 404 if there is no
+    /// such company.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into() }
     }
@@ -137,9 +143,9 @@ impl Endpoint for GetCompany {
     }
 }
 
-/// `PUT /companies/{id}`: changes the name or the domain of a company; what is not set stays. Neither can be removed.
-/// [`build`](UpdateCompanyBuilder::build) fails with [`InvalidRequest`] if neither is set, and for a text that is blank or has
-/// more than 255 characters.
+/// `PUT /companies/{id}`: changes the name or the domain of a company; what is not set stays. Neither can be removed. From
+/// [`new`](Self::new), whose [`build`](UpdateCompanyBuilder::build) fails with [`InvalidRequest`] if neither is set, and for a
+/// text that is blank or has more than 255 characters.
 ///
 /// ```
 /// # use cometly::companies::UpdateCompany;
@@ -154,7 +160,8 @@ pub struct UpdateCompany {
 }
 
 /// The settings of an [`UpdateCompany`]; from [`UpdateCompany::new`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if neither name nor domain is set, and for one that is
+/// blank or longer than 255 characters.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateCompanyBuilder {
@@ -272,17 +279,17 @@ impl ExportOrder for ExportCompanies {
     }
 }
 
-/// `GET /companies/exports/{id}`: asks once how far an export of companies is.
-/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
-/// answers 404.
+/// `GET /companies/exports/{id}`: asks once how far an export of companies is, and gives an [`Export`]; from
+/// [`new`](Self::new). [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such
+/// export, the API answers 404.
 #[derive(Clone, Debug)]
 pub struct GetCompanyExport {
     id: ExportId,
 }
 
 impl GetCompanyExport {
-    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
-    /// answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`. It
+    /// cannot fail; the API answers 404 if there is no such export.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -18,7 +18,9 @@ use crate::{
 };
 
 row! {
-    /// A contact as a list or an export has it: with the primary one of its addresses, names, phone numbers and places.
+    /// A contact as a list or an export has it: with the primary one of its addresses, names, phone numbers and places. JSON
+    /// without `id`, or with a value of another type than its field, cannot be read as one: the call fails with a
+    /// [`DecodeError`] then, and the line of an export with a [`RowError`](crate::RowError).
     ContactRow {
         required: {
             /// The id of the contact.
@@ -47,7 +49,8 @@ row! {
 
 row! {
     /// A contact with all that [`GetContact`] asked for, and the answer to [`CreateContact`] and [`UpdateContact`]. The first
-    /// item of each list is the primary one.
+    /// item of `emails`, `phones`, `names` and `locations` is the primary one. JSON without `id`, or with a value of another
+    /// type than its field, cannot be read as one: the call fails with a [`DecodeError`] then.
     Contact {
         required: {
             /// The id of the contact.
@@ -68,7 +71,7 @@ row! {
             /// The contact's events; empty unless [asked for](GetContact::include_events).
             events: Vec<Event>,
             /// The Space's own fields of the contact, by their keys, or by their labels if [asked
-            /// for](GetContact::use_custom_field_labels).
+            /// for](GetContact::use_custom_field_labels); empty if the API sent none.
             custom_fields: Map<String, Value>,
             /// The pages that the contact's browsers visited, as JSON; empty unless [asked
             /// for](GetContact::include_browsing_session_data).
@@ -77,9 +80,10 @@ row! {
     }
 }
 
-/// `GET /contacts`: the contacts created between two times of the Space's clock, both included. A day without a time is its first
-/// second, so an `end` of `2026-12-01` leaves out the rest of that day. From [`created_between`](Self::created_between) or
-/// [`created_on`](Self::created_on), whose [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] if a rule is broken.
+/// `GET /contacts`: the contacts created between two times of the Space's clock, both included. A day without a time is its
+/// first second, so an `end` of `2026-12-01` leaves out the rest of that day. From [`created_between`](Self::created_between)
+/// or [`created_on`](Self::created_on), whose [`build`](ListContactsBuilder::build) fails with [`InvalidRequest`] for a time or
+/// day that cannot be read, an `end` that is not after `start`, or a `per_page` that is not 1 to 5000.
 /// [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's `call` with it gives the first page alone.
 ///
 /// ```
@@ -93,8 +97,8 @@ pub struct ListContacts {
 }
 
 /// The settings of a [`ListContacts`]; from [`ListContacts::created_between`] or [`created_on`](ListContacts::created_on). An
-/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a
-/// rule is broken.
+/// `include_…` that is called twice counts once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for
+/// a time or day that cannot be read, an `end` that is not after `start`, or a `per_page` that is not 1 to 5000.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListContactsBuilder {
@@ -199,8 +203,8 @@ impl Endpoint for ListContacts {
     }
 }
 
-/// `GET /contacts/{id}`: one contact with all its emails, phones, names and locations; what else the API has of it is asked
-/// for with `include_…`, of which a second call changes nothing. If there is no such contact, the API answers 404; a client's
+/// `GET /contacts/{id}`: one [`Contact`], with all its emails, phones, names and locations; each `include_…` asks for more;
+/// from [`new`](Self::new). If there is no such contact, the API answers 404: a client's `call` fails with that answer, and its
 /// `call_opt` makes `None` of it.
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until a client sends it"]
@@ -210,7 +214,8 @@ pub struct GetContact {
 }
 
 impl GetContact {
-    /// Asks for the contact with this id: a number, or an [`Id`] for a text. The API answers 404 if there is none.
+    /// Asks for the contact with this id: a number, or an [`Id`] for a text. It cannot fail; the API answers 404 if there is no
+    /// such contact.
     pub fn new(id: impl Into<Id>) -> Self {
         Self { id: id.into(), query: Query::default() }
     }
@@ -229,15 +234,15 @@ impl GetContact {
         self
     }
 
-    /// Asks for the visits that no ad or other source brought, too; they are left out by default. A second call changes
-    /// nothing.
+    /// Asks for direct touchpoints too, the visits that came from no ad and no other source; they are left out by default. A
+    /// second call changes nothing.
     pub fn show_direct_touchpoints(mut self) -> Self {
         self.query.add("hide_direct_touchpoints", 0);
         self
     }
 
-    /// Asks for the Space's own fields by the labels that the Space gave them, instead of by their keys. A second call
-    /// changes nothing.
+    /// Asks for the Space's own fields, [`Contact::custom_fields`], by the labels that the Space gave them; by default they
+    /// come by their keys, as `profile_field_1`. A second call changes nothing.
     pub fn use_custom_field_labels(mut self) -> Self {
         self.query.add("use_custom_field_labels", 1);
         self
@@ -263,9 +268,10 @@ impl Endpoint for GetContact {
     }
 }
 
-/// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25 numbers, 26
-/// to 30 dates. A second value for the same number replaces the first. Without any value they are an empty object, by which
-/// [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A wrong number or value makes
+/// Values for the Space's own fields of a contact, `profile_field_1` to `profile_field_30`: 1 to 15 are texts, 16 to 25
+/// numbers, 26 to 30 dates. A second value for the same number replaces the first. Without any value they are an empty object,
+/// by which [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A number outside
+/// these ranges, or a value that [`number`](Self::number) or [`date`](Self::date) does not take (a text is not checked), makes
 /// the request's `build` fail with [`InvalidRequest`], also if a later call sets the field well.
 ///
 /// ```
@@ -287,21 +293,24 @@ impl fmt::Debug for CustomFields {
 }
 
 impl CustomFields {
-    /// No field yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it wipes all. No
-    /// setter fails: a wrong number or value makes the request's `build` fail with [`InvalidRequest`].
+    /// No fields yet. Given as it is to [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields), it sets every
+    /// field to null. No setter fails: a field's number that its setter does not have, or a value that [`number`](Self::number)
+    /// or [`date`](Self::date) does not take, makes the request's `build` fail with [`InvalidRequest`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets `profile_field_1` to `profile_field_15` to a text; `number` is 1 to 15, else the request's `build` fails. The
-    /// text is not checked. A second value for the same number replaces the first.
+    /// Sets one of the fields `profile_field_1` … `profile_field_15`, that of this `number`, to a text. `number` is 1 to 15,
+    /// else the request's `build` fails with [`InvalidRequest`]. The text is not checked. A second value for the same number
+    /// replaces the first.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
         self.set(number, 1..=15, "a text", Value::String(text.into()))
     }
 
-    /// Sets `profile_field_16` to `profile_field_25` to a number; `number` is 16 to 25, else the request's `build` fails. The value
-    /// is an [`Amount`], a whole number, a text as `12.50`, or a finite float, of at most 15 digits; for any other `build` fails
-    /// too. A second value for the same number replaces the first.
+    /// Sets one of the fields `profile_field_16` … `profile_field_25`, that of this `number`, to a number. `number` is 16 to
+    /// 25, else the request's `build` fails with [`InvalidRequest`]. The value is an [`Amount`], a whole number, a text as
+    /// `12.50`, or a finite float, of at most 15 digits; for any other `build` fails too. A second value for the same number
+    /// replaces the first.
     pub fn number<A>(mut self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
@@ -312,9 +321,9 @@ impl CustomFields {
         self.set(number, 16..=25, "a number", value.unwrap_or_default())
     }
 
-    /// Sets `profile_field_26` to `profile_field_30` to a day; `number` is 26 to 30, else the request's `build` fails. The day is a
-    /// [`SpaceDate`], or a text as `2026-11-24`; for any other text `build` fails too. A second value for the same number replaces
-    /// the first.
+    /// Sets one of the fields `profile_field_26` … `profile_field_30`, that of this `number`, to a day. `number` is 26 to 30,
+    /// else the request's `build` fails with [`InvalidRequest`]. The day is a [`SpaceDate`], or a text as `2026-11-24`; for any
+    /// other text `build` fails too. A second value for the same number replaces the first.
     pub fn date<D>(mut self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
@@ -368,7 +377,8 @@ impl Said {
 }
 
 /// `POST /contacts`: creates a contact with at least one email address; the builder's [`build`](CreateContactBuilder::build)
-/// fails with [`InvalidRequest`] for none, and for a text that is no address or is blank. Whether there is a contact with that
+/// fails with [`InvalidRequest`] if the list of emails is empty, for an email that is no address, for a blank phone, name or
+/// place, and for a custom field with a number or a value that [`CustomFields`] refuses. Whether there is a contact with that
 /// address already is not checked. It is not sent again when its answer is lost, since that could make two.
 ///
 /// ```
@@ -385,7 +395,8 @@ pub struct CreateContact {
 }
 
 /// The settings of a [`CreateContact`]; from [`CreateContact::new`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if the list of emails is empty, for an email that is
+/// no address, for a blank phone, name or place, and for a custom field with a number or a value that [`CustomFields`] refuses.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CreateContactBuilder {
@@ -395,7 +406,7 @@ pub struct CreateContactBuilder {
 
 impl CreateContact {
     /// A contact with these email addresses, at least one; the first is the primary one. [`build`](CreateContactBuilder::build)
-    /// fails with [`InvalidRequest`] for an empty list, and for a text that is blank or no address.
+    /// fails with [`InvalidRequest`] for an empty list, and for a text that is no email address.
     #[expect(clippy::new_ret_no_self, reason = "the request is made by the builder's `build`")]
     pub fn new<T: Into<String>>(emails: impl IntoIterator<Item = T>) -> CreateContactBuilder {
         let mut said = Said::default();
@@ -427,9 +438,9 @@ impl CreateContactBuilder {
         self
     }
 
-    /// Values for the Space's own fields of the contact, by their numbers 1 to 30: see [`CustomFields`]. By default none is sent. A
-    /// second call replaces all of them, and an error among them. [`build`](Self::build) refuses a number or a value that does not
-    /// fit its field.
+    /// Values for the Space's own fields of the contact, by their numbers 1 to 30: see [`CustomFields`]. By default none is
+    /// sent. A second call replaces all of them, and what was wrong among them. [`build`](Self::build) refuses a number or a
+    /// value that does not fit its field.
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
@@ -438,8 +449,8 @@ impl CreateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: no email address, a text that is no address, a blank email, phone,
-    /// name or place, or a custom field whose number or value does not fit, as [`CustomFields`] says.
+    /// [`InvalidRequest`] for the first rule that is broken: an empty list of emails, an email that is no address, a blank
+    /// phone, name or place, or a custom field with a number or a value that [`CustomFields`] refuses.
     pub fn build(self) -> Result<CreateContact, InvalidRequest> {
         let Self { mut said, custom_fields } = self;
         if said.0.get("emails").and_then(Value::as_array).is_none_or(Vec::is_empty) {
@@ -465,9 +476,10 @@ impl Endpoint for CreateContact {
     }
 }
 
-/// `PUT /contacts/{id}`: changes a contact. Each list, and the Space's own fields together, are replaced whole, wiped, or
-/// left as they are if neither is asked for. [`build`](UpdateContactBuilder::build) fails with [`InvalidRequest`] if nothing
-/// is changed, and for an empty list: to remove all, wipe it.
+/// `PUT /contacts/{id}`: changes a contact. Each list, and the Space's own fields together, are replaced whole, wiped, or left
+/// as they are if neither is asked for. [`build`](UpdateContactBuilder::build) fails with [`InvalidRequest`] if nothing is
+/// changed, for an empty list (to remove all, wipe it), for an email that is no address, for a blank phone, name or place, and
+/// for a custom field with a number or a value that [`CustomFields`] refuses.
 ///
 /// ```
 /// # use cometly::contacts::UpdateContact;
@@ -484,7 +496,9 @@ pub struct UpdateContact {
 }
 
 /// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
-/// but an empty list stays an error of [`build`](Self::build), which fails with [`InvalidRequest`] if a rule is broken.
+/// but a `replace_…` by an empty list stays an error of [`build`](Self::build). That fails with [`InvalidRequest`] also if
+/// nothing is changed, for an email that is no address, for a blank phone, name or place, and for a custom field with a number
+/// or a value that [`CustomFields`] refuses.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -510,9 +524,9 @@ macro_rules! lists {
             $(
                 #[doc = concat!("Puts these ", $what, " in place of all that the contact has; the first is the primary one.")]
                 ///
-                /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and a blank text, and among email
-                /// addresses for a text that is none. Of several calls for the same list, the last one counts; but an empty list
-                /// stays an error.
+                /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and for a blank text, and in the list
+                /// of emails for a text that is no address. By default the list stays as it is. Of several calls for the same
+                /// list, the last one counts; but an empty list stays an error.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
                     self.broken.check(!items.is_empty(), stringify!($field), || {
@@ -524,8 +538,9 @@ macro_rules! lists {
 
                 #[doc = concat!("Removes all ", $what, " of the contact.")]
                 ///
-                /// The empty list is sent. Of several calls for the same list, the last one counts. By default the list stays
-                /// as it is.
+                /// The empty list is sent; by default the list stays as it is. It cannot fail. Of several calls for the same
+                /// list, the last one counts; but an empty list that was to replace it before stays an error of
+                /// [`build`](Self::build).
                 pub fn $wipe(mut self) -> Self {
                     self.said.list(stringify!($field), None::<String>);
                     self
@@ -542,9 +557,9 @@ lists! {
 }
 
 impl UpdateContactBuilder {
-    /// Sets the Space's own fields of the contact to these, by their numbers 1 to 30: see [`CustomFields`]. Every field that is not
-    /// among them becomes null; by default all stay as they are. A second call replaces all of them, and an error among them.
-    /// [`build`](Self::build) refuses a number or a value that does not fit its field.
+    /// Sets the Space's own fields of the contact to these, by their numbers 1 to 30: see [`CustomFields`]. Every field that is
+    /// not among them becomes null; by default all stay as they are. A second call replaces all of them, and what was wrong
+    /// among them. [`build`](Self::build) refuses a number or a value that does not fit its field.
     pub fn replace_custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = Some(fields);
         self
@@ -560,9 +575,9 @@ impl UpdateContactBuilder {
     /// Checks the settings and makes the request.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an empty
-    /// one, a text that is no address, a blank email, phone, name or place, or a custom field whose number or value does not fit,
-    /// as [`CustomFields`] says.
+    /// [`InvalidRequest`] if nothing is changed, or for the first rule that is broken: a list that was to be replaced by an
+    /// empty one, an email that is no address, a blank phone, name or place, or a custom field with a number or a value that
+    /// [`CustomFields`] refuses.
     pub fn build(self) -> Result<UpdateContact, InvalidRequest> {
         let Self { id, mut said, custom_fields, broken } = self;
         broken.into_result()?;
@@ -600,7 +615,8 @@ pub struct ExportContacts {
 }
 
 /// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice counts
-/// once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a time that cannot be read, or an `end`
+/// that is not after `start`.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportContactsBuilder {
@@ -673,7 +689,7 @@ impl ExportOrder for ExportContacts {
     }
 }
 
-/// `GET /contacts/exports/{id}`: asks once how far an export of contacts is.
+/// `GET /contacts/exports/{id}`: asks once how far an export of contacts is, and gives an [`Export`]; from [`new`](Self::new).
 /// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
 /// answers 404.
 #[derive(Clone, Debug)]
@@ -682,8 +698,8 @@ pub struct GetContactExport {
 }
 
 impl GetContactExport {
-    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
-    /// answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`. It
+    /// cannot fail; the API answers 404 if there is no such export.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

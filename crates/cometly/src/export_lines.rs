@@ -34,10 +34,13 @@ use serde::de::DeserializeOwned;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Whatever a piece decompresses to, memory holds the piece, 64 KiB and the beginning of one line.
+/// Whatever a piece decompresses to, memory holds the piece, 64 KiB and the beginning of one line. [`push`](ExportLines::push)
+/// cannot fail; [`next_row`](ExportLines::next_row) and [`next_line`](ExportLines::next_line) fail with [`ExportFileError`],
+/// then and later, for a file that is not gzip, is damaged or ends early, and for a line longer than 1 MiB or
+/// [`with_max_len`](ExportLines::with_max_len).
 ///
-/// A reader that is to go on later stores [`lines`](ExportLines::lines); the next one is given the same file from its first
-/// byte, and [`skip`](ExportLines::skip), since a gzip cannot be entered in its middle.
+/// A program that is to go on later stores [`lines`](ExportLines::lines). It then gives the same file from its first byte to a
+/// new reader that is set to [`skip`](ExportLines::skip) that number, since a gzip cannot be entered in its middle.
 pub struct ExportLines {
     gzip: MultiGzDecoder<Pieces>,
     lines: Lines,
@@ -50,15 +53,17 @@ pub struct ExportLines {
     broken: Option<ExportFileError>,
 }
 
-/// Why the file of an export cannot be read further. The rows before the error are sound. Each later call fails too.
+/// Why the file of an export cannot be read further; from [`ExportLines::next_row`] and [`ExportLines::next_line`], each later
+/// call of which fails in the same way. The rows before the error are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportFileError {
-    /// The file is not gzip.
+    /// The file is not gzip: it does not begin with the two bytes of a gzip.
     NotGzip,
-    /// The file is gzip and damaged: a checksum or a length is wrong.
+    /// The file is gzip and damaged: its compressed data, a checksum or a length is wrong.
     Damaged,
-    /// The file ends before its end, or is empty: the download is not whole.
+    /// The gzip is not complete when [`finish`](ExportLines::finish) is called, or the file is empty: the download is not
+    /// whole.
     EndsEarly,
     /// The file holds a line that is longer than allowed: 1 MiB, or what [`with_max_len`](ExportLines::with_max_len) says.
     LineTooLong(LineTooLong),
@@ -96,14 +101,15 @@ const UNPACKED: usize = 64 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl ExportLines {
-    /// Begins, for lines of at most [`Lines::MAX_LEN`], 1 MiB. A longer line is [`ExportFileError::LineTooLong`].
+    /// A reader of lines of at most [`Lines::MAX_LEN`] each, 1 MiB, unpacked and without the line break. A longer line is an
+    /// error of [`next_row`](Self::next_row), [`ExportFileError::LineTooLong`], and the file cannot be read on.
     #[must_use]
     pub fn new() -> Self {
         Self::with_max_len(Lines::MAX_LEN)
     }
 
     /// A reader of lines of at most `max_len` bytes each, unpacked and without the line break; [`new`](Self::new) takes
-    /// [`Lines::MAX_LEN`]. A longer line is [`ExportFileError::LineTooLong`], and the file cannot be read on.
+    /// [`Lines::MAX_LEN`], 1 MiB. A longer line is [`ExportFileError::LineTooLong`], and the file cannot be read on.
     #[must_use]
     pub fn with_max_len(max_len: usize) -> Self {
         Self {
@@ -118,7 +124,7 @@ impl ExportLines {
     }
 
     /// Leaves out the first `lines` lines of the file, which were read before; by default none. Blank lines do not count. A
-    /// second call replaces the number.
+    /// file with fewer lines gives none, and no error. A second call replaces the number.
     #[must_use]
     pub fn skip(mut self, lines: u64) -> Self {
         self.skip = lines;
@@ -141,13 +147,13 @@ impl ExportLines {
         self.gzip.get_mut().is_last = true;
     }
 
-    /// How many lines were given so far, with those that [`skip`](Self::skip) left out; blank lines do not count.
+    /// How many lines were given so far, those that [`skip`](Self::skip) left out included; blank lines do not count.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines.lines()
     }
 
-    /// Whether the file was read to its end and is whole: its last checksum was right. False until then.
+    /// Whether the file was unpacked to its end, and each checksum in it was right. False until then, and after an error.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.is_whole
@@ -157,17 +163,19 @@ impl ExportLines {
     /// another piece with [`push`](Self::push); or, after [`finish`](Self::finish), that all lines were given.
     ///
     /// # Errors
-    /// [`ExportFileError`], and so does every later call.
+    /// [`ExportFileError`] if the file is not gzip, is damaged or ends early, or if a line is longer than allowed, 1 MiB by
+    /// default; every later call fails in the same way.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, ExportFileError> {
         self.unpack()?;
         self.lines.next_line().map_err(ExportFileError::LineTooLong)
     }
 
-    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error and
-    /// the only row that is lost: the next call gives the row after it.
+    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error, a
+    /// [`RowError`], and the only row that is lost: the next call gives the row after it.
     ///
     /// # Errors
-    /// [`ExportFileError`], and so does every later call.
+    /// [`ExportFileError`] if the file is not gzip, is damaged or ends early, or if a line is longer than allowed, 1 MiB by
+    /// default; every later call fails in the same way.
     pub fn next_row<T: DeserializeOwned>(&mut self) -> Result<Option<Result<T, RowError>>, ExportFileError> {
         self.unpack()?;
         self.lines.next_row().map_err(ExportFileError::LineTooLong)

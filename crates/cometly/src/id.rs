@@ -12,9 +12,9 @@ use serde::{
 
 use crate::InvalidRequest;
 
-/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and `"007"`
-/// are not. From a `u64`, or from a text by [`new`](Self::new), which fails with [`InvalidRequest`] for an empty or padded one,
-/// `.`, `..`, and one longer than 255 bytes.
+/// The id of an event, a contact or a company, as the API gave it: a number, or a text. `7` and `"7"` are equal; `7` and
+/// `"007"` are not. From a `u64`, or from a text by [`new`](Self::new), which fails with [`InvalidRequest`] for an empty or
+/// padded one, `.`, `..`, and one longer than 255 bytes. A text that the API gave is not checked.
 #[derive(Clone)]
 pub struct Id(Repr);
 
@@ -40,7 +40,8 @@ impl Id {
         Ok(Self(Repr::Text(text.into())))
     }
 
-    /// The id as a number; `None` if its text is not a plain one, as `abc` or `007`, or is beyond a `u64`.
+    /// The id as a number; `None` if it is a text that is no plain decimal number, as `abc` or `007`, or a number beyond a
+    /// `u64`.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match &self.0 {

@@ -2,8 +2,9 @@
 
 use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
 
-/// A request, or a value for one, breaks a documented rule: this error has the field and the rule. It shows no value that was
-/// given but a number or a date, and never a text of a person.
+/// A request, or a value for one, breaks a documented rule; from the `build` of the request's builder, or from making the
+/// value. It has the [field](Self::field) and the [rule](Self::rule). It shows no value that was given but a number or a date,
+/// and never a text of a person.
 ///
 /// ```
 /// # use cometly::events::ListEvents;
@@ -27,13 +28,14 @@ impl InvalidRequest {
         Self { field: field.into(), ..self }
     }
 
-    /// The name of the field, as the API writes it: `end_date`, `emails.1` (lists are counted from 0).
+    /// The name of the field, as the API writes it: `end_date`, `emails.1` (lists are counted from 0). Of a value that is not
+    /// in a request yet it is what the value is, as `id` or `time`.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// The rule that is broken, as a sentence for people: what was expected.
+    /// The rule that is broken, as a text for people: what was expected.
     #[must_use]
     pub fn rule(&self) -> &str {
         &self.rule
@@ -55,7 +57,7 @@ impl fmt::Debug for InvalidRequest {
 
 impl Error for InvalidRequest {}
 
-/// For arguments that are of the right type already.
+/// For a setter's argument that is of the right type already: its conversion cannot fail, and this is never called.
 impl From<Infallible> for InvalidRequest {
     fn from(never: Infallible) -> Self {
         match never {}

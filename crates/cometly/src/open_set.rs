@@ -82,7 +82,8 @@ macro_rules! open_set {
             }
         }
 
-        /// Takes any text, also one that [`FromStr`](std::str::FromStr) would refuse: the API decides which names there are.
+        /// Takes any text, also one that [`FromStr`](std::str::FromStr) would refuse: the API decides which names there are. A
+        /// value that is no text is an error.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;

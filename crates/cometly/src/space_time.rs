@@ -12,11 +12,11 @@ use crate::InvalidRequest;
 /// moments, and the hour that is left out has none; how the backend reads those two hours is not documented. A range that
 /// begins and ends at midnight avoids them almost everywhere.
 ///
-/// It is read from text with [`FromStr`], which fails with [`InvalidRequest`] for any other: `2026-11-24 10:00:00`,
-/// `2026-11-24T10:00`, `20261124T100000`, or a day alone, which is its first second, 00:00:00. As the end of a range such a day
+/// It is read with [`FromStr`] from a text as `2026-11-24 10:00:00`, `2026-11-24T10:00` or `20261124T100000`, or from a day
+/// alone, which is its first second, 00:00:00; any other text fails with [`InvalidRequest`]. As the end of a range such a day
 /// leaves out all of itself but that second; [`SpaceDate::end`] is its last one. Fractions of a second are cut. A text with an
-/// offset or a zone is refused, since it names a moment: with the feature `jiff`, convert it by `SpaceTime::try_from(&zoned)`. That
-/// takes what the clock of `zoned` shows, and does not check that its zone is the Space's.
+/// offset or a zone is refused, since it names a moment: with the feature `jiff`, convert it by `SpaceTime::try_from(&zoned)`.
+/// That takes what the clock of `zoned` shows, and does not check that its zone is the Space's.
 ///
 /// ```
 /// # use cometly::SpaceTime;
@@ -35,8 +35,9 @@ pub struct SpaceTime {
 
 /// A day on the calendar of the Space: `2026-11-24`.
 ///
-/// It is read from text of that form with [`FromStr`], which fails with [`InvalidRequest`] for any other text, such as `20261124`
-/// or a day with a time; with the feature `jiff` also from a `jiff::civil::Date`, and `SpaceDate::yesterday` gives the day before.
+/// It is read from text of that form with [`FromStr`], which fails with [`InvalidRequest`] for any other text, such as
+/// `20261124` or a day with a time; with the feature `jiff` also from a `jiff::civil::Date`, and `SpaceDate::yesterday` gives
+/// the day before now.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceDate {
     year: u16,
@@ -51,7 +52,7 @@ impl SpaceDate {
     /// The day of this year (1 to 9999), month (1 to 12) and day of the month (from 1).
     ///
     /// # Errors
-    /// [`InvalidRequest`] if there is no such day, as 2026-02-29.
+    /// [`InvalidRequest`] if there is no such day, as 2026-02-29, or the year is not 1 to 9999.
     pub fn new(year: u16, month: u8, day: u8) -> Result<Self, InvalidRequest> {
         let date = Self { year, month, day };
         let is_year = (1..=9999).contains(&year);
@@ -321,7 +322,8 @@ mod from_jiff {
     use crate::InvalidRequest;
 
     impl SpaceDate {
-        /// The day before the one that `now` is on in the Space's `zone`, whole, even if a clock was changed in it.
+        /// The calendar day before the one on which `now` falls in the Space's `zone`, also if a clock change makes that day 23
+        /// or 25 hours long.
         ///
         /// # Errors
         /// [`InvalidRequest`] if that day is not within the years 1 to 9999.
@@ -344,7 +346,7 @@ mod from_jiff {
     impl TryFrom<civil::DateTime> for SpaceTime {
         type Error = InvalidRequest;
 
-        /// The time that `time` shows; fractions of a second are cut.
+        /// The time that `time` shows; fractions of a second are cut. Fails with [`InvalidRequest`] before the year 1.
         fn try_from(time: civil::DateTime) -> Result<Self, Self::Error> {
             let day = SpaceDate::try_from(time.date()).map_err(|_| InvalidRequest::new("time", TIME))?;
             let unsigned = |part: i8| part.unsigned_abs();
@@ -356,7 +358,7 @@ mod from_jiff {
         type Error = InvalidRequest;
 
         /// The time that the clock of `zoned` shows. Its zone must be the Space's, which is not checked; fractions of a second
-        /// are cut.
+        /// are cut. Fails with [`InvalidRequest`] before the year 1.
         fn try_from(zoned: &ZonedDateTime) -> Result<Self, Self::Error> {
             zoned.datetime().try_into()
         }

@@ -10,23 +10,23 @@ use crate::Error;
 
 impl Client {
     /// Sends a call and gives the body of a success in pieces as they come in; any other answer is read to its end before this
-    /// returns. Each piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the
-    /// largest size of a body, [`max_body_size`](crate::ClientBuilder::max_body_size), holds. If the body breaks off, the call is
-    /// not sent again.
+    /// returns. Each piece may take [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, and
+    /// the body may be as large as [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default. If the body
+    /// breaks off, the call is not sent again.
     ///
     /// # Errors
     /// As [`send`](Client::send), up to the beginning of the body: [`CallError`](cometly_core::CallError) if no answer came, or
-    /// the call cannot be built. If the body breaks off later, reading it fails.
+    /// the call cannot be built. A body that breaks off later is an error of reading it.
     pub fn stream(&self, call: Call) -> Result<AuthOutcome<Body>, Error> {
         let outcome = self.wait(self.inner.stream(call))?;
         Ok(outcome.map(|body| Body { inner: body, piece: Bytes::new(), client: self.clone() }))
     }
 }
 
-/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from [`Client::stream`]. It
-/// keeps no more of the body in memory than a piece. Reading fails, then and later, if the body breaks off, if it is silent for
-/// [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is longer than
-/// [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
+/// The body of a success, read in pieces as they come in, by [`try_read`](Self::try_read) or [`Read`]; from [`Client::stream`].
+/// It keeps no more of the body in memory than a piece. Reading fails with an [`Error`], then and later, if the body breaks
+/// off, if it is silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set, or if it is
+/// longer than [`max_body_size`](crate::ClientBuilder::max_body_size), 32 MiB by default.
 ///
 /// Its `as_ref` gives the bytes that have come in and were not read yet.
 #[derive(Debug)]

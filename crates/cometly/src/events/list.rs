@@ -10,11 +10,12 @@ use crate::{
     query::{self, Broken, Period, Query},
 };
 
-/// `GET /events`: the events between two times of the Space's clock, both included. A day without a time is its first second, so an
-/// `end` of `2026-12-01` leaves out the rest of that day. From [`between`](Self::between) or [`on`](Self::on), whose
-/// [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] if a rule is broken. [`Pages::of`](cometly_core::Pages::of)
-/// makes a list of all its pages; a client's `call` with it gives the first page alone. Cometly means it for fewer than 10,000
-/// events; [`ExportEvents`] is for more.
+/// `GET /events`: the events between two times of the Space's clock, both included. A day without a time is its first second,
+/// so an `end` of `2026-12-01` leaves out the rest of that day. From [`between`](Self::between) or [`on`](Self::on), whose
+/// [`build`](ListEventsBuilder::build) fails with [`InvalidRequest`] for a time or day that cannot be read, an `end` that is
+/// not after `start`, a `per_page` that is not 1 to 4000, a list that is empty or has an item twice, more than 10 names or 15
+/// sources, or `touchpoints` without sources. [`Pages::of`](cometly_core::Pages::of) makes a list of all its pages; a client's
+/// `call` with it gives the first page alone. Cometly means it for fewer than 10,000 events; [`ExportEvents`] is for more.
 ///
 /// ```
 /// # use cometly::{Api, ApiKey, Endpoint, events::{EventField, EventName, ListEvents}};
@@ -32,23 +33,27 @@ pub struct ListEvents {
 }
 
 /// `POST /events/exports`: orders the events of one day of the Space's calendar as a file of gzipped NDJSON;
-/// [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. It takes the same filters
-/// as [`ListEvents`]. From [`on`](Self::on), whose [`build`](ExportEventsBuilder::build) fails with [`InvalidRequest`] if a rule is
-/// broken. It is not sent again when its answer is lost, since the export may have been ordered.
+/// [`ExportJob`](cometly_core::ExportJob) waits for it, and [`ExportLines`](crate::ExportLines) reads it. It takes the same
+/// filters as [`ListEvents`]. From [`on`](Self::on), whose [`build`](ExportEventsBuilder::build) fails with [`InvalidRequest`]
+/// for a text that is no day, a list that is empty or has an item twice, more than 10 names or 15 sources, or `touchpoints`
+/// without sources. It is not sent again when its answer is lost, since the export may have been ordered.
 #[derive(Clone, Debug)]
 pub struct ExportEvents {
     query: Query,
 }
 
-/// `GET /events/exports/{id}`: asks once how far an export of events is. [`ExportJob::resume`](cometly_core::ExportJob::resume)
-/// asks until it is completed. If there is no such export, the API answers 404.
+/// `GET /events/exports/{id}`: asks once how far an export of events is, and gives an [`Export`]; from [`new`](Self::new).
+/// [`ExportJob::resume`](cometly_core::ExportJob::resume) asks until it is completed. If there is no such export, the API
+/// answers 404.
 #[derive(Clone, Debug)]
 pub struct GetEventExport {
     id: ExportId,
 }
 
 /// The settings of a [`ListEvents`]; from [`ListEvents::between`] or [`on`](ListEvents::on). A setter that is called twice
-/// replaces the value. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// replaces the value. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a time or day that cannot
+/// be read, an `end` that is not after `start`, a `per_page` that is not 1 to 4000, a list that is empty or has an item twice,
+/// more than 10 names or 15 sources, or `touchpoints` without sources.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ListEventsBuilder {
@@ -59,7 +64,8 @@ pub struct ListEventsBuilder {
 }
 
 /// The settings of an [`ExportEvents`]; from [`ExportEvents::on`]. A setter that is called twice replaces the value. Its
-/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] if a rule is broken.
+/// [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a text that is no day, a list that is empty or has
+/// an item twice, more than 10 names or 15 sources, or `touchpoints` without sources.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ExportEventsBuilder {
@@ -127,8 +133,8 @@ macro_rules! filters {
                 self.attribution(model, window)
             }
 
-            /// Shares each conversion among the visits before it by `model` and `window`; neither is checked. By default none is
-            /// sent, and [`sources`](Self::sources) sets both; the last of these calls counts.
+            /// Shares each conversion among the visits before it by `model` and `window`; neither is checked. By default
+            /// neither is sent. [`sources`](Self::sources) sets both too; the last of these calls counts.
             pub fn attribution(mut self, model: AttributionModel, window: AttributionWindow) -> Self {
                 (self.filter.model, self.filter.window) = (Some(model), Some(window));
                 self
@@ -271,8 +277,8 @@ impl ExportOrder for ExportEvents {
 }
 
 impl GetEventExport {
-    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`; the API
-    /// answers 404 if there is none.
+    /// Asks once for the export with this id, an [`ExportId`] of the order's answer or read from text by its `FromStr`. It
+    /// cannot fail; the API answers 404 if there is no such export.
     #[must_use]
     pub fn new(id: ExportId) -> Self {
         Self { id }

@@ -51,7 +51,7 @@ impl EventName {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidRequest`] for another number than 1 to 50.
+    /// [`InvalidRequest`] for a number that is not 1 to 50.
     pub fn custom(number: u8) -> Result<Self, InvalidRequest> {
         if (1..=50).contains(&number) {
             Ok(Self::other(format!("custom_event_{number}")))
@@ -174,7 +174,8 @@ open_set! {
 }
 
 /// How many days before a conversion a visit still counts: 1, 7, 14, 30, 60, 90, or all of them. From [`days`](Self::days),
-/// which refuses any other number, [`LIFETIME`](Self::LIFETIME) or [`other`](Self::other).
+/// which fails with [`InvalidRequest`] for any other number, from [`LIFETIME`](Self::LIFETIME), or from [`other`](Self::other),
+/// which checks nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributionWindow(u16);
 
@@ -212,7 +213,8 @@ impl AttributionWindow {
 }
 
 open_set! {
-    /// Whether events are listed by person (`profile`) or by company.
+    /// Whether events are listed by person (`profile`) or by company (`company`). [`FromStr`](std::str::FromStr) takes these
+    /// two.
     QueryMode, "query_mode", "expected profile or company",
     fits: |_| false,
     /// By person, `profile`: the API's default.
@@ -252,7 +254,7 @@ open_set! {
     ORDER_ID = "order_id",
     /// The column `order_name`.
     ORDER_NAME = "order_name",
-    /// The column `is_upsell`.
+    /// The column `is_upsell`, which an event has in [`extra`](super::Event::extra).
     IS_UPSELL = "is_upsell",
     /// The column `touchpoints`: the visits before the event. [`build`](super::ListEventsBuilder::build) refuses it without
     /// [`sources`](super::ListEventsBuilder::sources).

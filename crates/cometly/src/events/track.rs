@@ -12,8 +12,9 @@ use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
 ///
 /// It carries an idempotency key: Cometly handles events with the same key once, so a client sends the event again by itself
 /// when its answer is lost. Take for the key what names the event in your own system: the order, the booking.
-/// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for a key or a field of a wrong form, and if no
-/// identification of the person is left.
+/// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for a key that is no [`IdempotencyKey`], for an amount, a
+/// time, an email or an IP address that cannot be read, and if no identification of the person is left once blank texts are
+/// left out.
 ///
 /// ```
 /// # use cometly::{Amount, events::{EventName, Identity, TrackEvent}};
@@ -30,10 +31,11 @@ pub struct TrackEvent {
     key: Option<IdempotencyKey>,
 }
 
-/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or [`without_idempotency_key`](TrackEvent::without_idempotency_key).
-/// A second call of a setter replaces the value. A blank text counts as left out, but as amount, time or idempotency key it is
-/// refused; a refused amount or time stays an error. Its [`build`](Self::build) fails with [`InvalidRequest`] for the first rule
-/// that is broken.
+/// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
+/// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A second call of a setter replaces the value. A blank text
+/// counts as left out, but as amount, time or idempotency key it is refused. An amount or a time that was refused stays an
+/// error, also if a later call gives a good one. Its [`build`](Self::build) fails with [`InvalidRequest`] for the first rule
+/// that is broken, and lists the rules.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
@@ -50,9 +52,10 @@ pub struct TrackEventBuilder {
 pub struct Identity(Vec<(&'static str, String)>);
 
 impl Identity {
-    /// The person with this email address: one `@`, no white space within, and no dot asked for in the host.
-    /// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for any other text. A blank one counts as left out:
-    /// `build` then fails unless the event has another identification.
+    /// The person with this email address: one `@`, no white space or control character within, none of `,:;"\<>()[]`, no empty
+    /// part between dots, no hyphen at an end of a part of the host, which needs no dot. [`build`](TrackEventBuilder::build)
+    /// fails with [`InvalidRequest`] for any other text. A blank one counts as left out: `build` then fails unless the event
+    /// has another identification.
     pub fn email(email: impl Into<String>) -> Self {
         Self(vec![("email", email.into())])
     }
@@ -70,10 +73,11 @@ impl Identity {
     }
 }
 
-/// The key of an event: Cometly handles events with the same key once. 1 to 255 characters.
+/// The key of an event: Cometly handles events with the same key once. 1 to 255 characters; from [`new`](Self::new), or by
+/// [`FromStr`] or `TryFrom` from a text.
 ///
-/// The backend removes white space and some invisible characters at both ends, so that two keys could become one;
-/// [`new`](Self::new) and [`FromStr`] refuse a key with such a character at an end.
+/// The backend removes white space and some invisible characters at both ends, so that two keys could become one: making a key
+/// fails with [`InvalidRequest`] for such a character at an end, and for no characters or more than 255.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -137,11 +141,11 @@ impl fmt::Debug for IdempotencyKey {
 
 /// When an event happened: a moment, or a time on a wall clock.
 ///
-/// From text ([`FromStr`], which fails with [`InvalidRequest`] for any other) it is ISO 8601, not before 1970, or the digits of
-/// seconds since 1970 in the range of [`unix`](Self::unix). By `TryFrom` it is made from a [`SpaceTime`] too, or a `SystemTime`,
-/// whose fraction of a second is cut and which is refused before March 1973. A time without an offset is read on the backend's
-/// clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens, `20261124`, is
-/// refused: the backend would read it as seconds of 1970.
+/// [`FromStr`] reads a text in ISO 8601, not before 1970, or the digits of seconds since 1970, 100,000,000 to 99,999,999,999;
+/// it fails with [`InvalidRequest`] for any other text. `TryFrom` takes a [`SpaceTime`] too, which is refused before 1970, and
+/// a `SystemTime`, whose fraction of a second is cut and which is refused before March 1973. A time without an offset is read
+/// on the backend's clock; that it is the Space's is likely and not documented, so a moment is better. A date without hyphens,
+/// `20261124`, is refused: the backend would read it as seconds of 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventTime(Value);
 
@@ -260,7 +264,9 @@ impl TrackEvent {
     /// The idempotency key is the object's own `idempotency_key`, or else `key`.
     ///
     /// # Errors
-    /// An [`InvalidRequest`] for each rule that is broken, at least one.
+    /// An [`InvalidRequest`] for each rule that is broken, at least one: a text that is no JSON object, a field that the API
+    /// does not have, a value that its field does not take, no `event_name`, no identification of the person, or one of `ip`
+    /// and `fingerprint` without the other.
     pub fn from_json(json: &[u8], key: Option<IdempotencyKey>) -> Result<Self, Vec<InvalidRequest>> {
         let object: serde_json::Map<String, Value> = serde_json::from_slice(json).map_err(|error| {
             let what = if error.is_data() { "it is JSON, and no object" } else { "it is no JSON" };
@@ -306,50 +312,60 @@ impl TrackEventBuilder {
     }
 
     texts! {
-        /// The person's whole name. Blank counts as left out; a second call replaces it.
+        /// The person's whole name. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces
+        /// it.
         full_name
-        /// The person's first name. Blank counts as left out; a second call replaces it.
+        /// The person's first name. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces
+        /// it.
         first_name
-        /// The person's last name. Blank counts as left out; a second call replaces it.
+        /// The person's last name. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         last_name
-        /// The person's phone number with its country code: `+49 30 1234567`. Its form is not checked. Blank counts as left
-        /// out; a second call replaces it.
+        /// The person's phone number with its country code: `+49 30 1234567`. Its form is not checked. It is not sent by
+        /// default, nor if it is blank; a second call replaces it.
         phone
-        /// The `User-Agent` of the person's browser. Blank counts as left out; a second call replaces it.
+        /// The `User-Agent` of the person's browser. Any text is taken. It is not sent by default, nor if it is blank; a second
+        /// call replaces it.
         user_agent
-        /// The URL of the page where the event happened. Its form is not checked. Blank counts as left out; a second call
-        /// replaces it.
+        /// The URL of the page where the event happened. Its form is not checked. It is not sent by default, nor if it is
+        /// blank; a second call replaces it.
         url
-        /// The id of the order in the shop; Cometly uses it to count an order once. Blank counts as left out; a second call
-        /// replaces it.
+        /// The id of the order in the shop; Cometly uses it to count an order once. Any text is taken. It is not sent by
+        /// default, nor if it is blank; a second call replaces it.
         order_id
-        /// The name of the order in the shop. Blank counts as left out; a second call replaces it.
+        /// The name of the order in the shop. Any text is taken. It is not sent by default, nor if it is blank; a second call
+        /// replaces it.
         order_name
-        /// The shop's token of the checkout. Blank counts as left out; a second call replaces it.
+        /// The shop's token of the checkout. Any text is taken. It is not sent by default, nor if it is blank; a second call
+        /// replaces it.
         checkout_token
-        /// An id that the sales of one upsell have in common. Blank counts as left out; a second call replaces it.
+        /// An id that the sales of one upsell have in common. Any text is taken. It is not sent by default, nor if it is blank;
+        /// a second call replaces it.
         upsell_common_id
-        /// An id of your own for the event. Blank counts as left out; a second call replaces it.
+        /// An id of your own for the event. Any text is taken. It is not sent by default, nor if it is blank; a second call
+        /// replaces it.
         tracking_id
-        /// The source of the visit, for the field `comet_source`. Blank counts as left out; a second call replaces it.
+        /// The source of the visit, for the field `comet_source`. Any text is taken. It is not sent by default, nor if it is
+        /// blank; a second call replaces it.
         comet_source
-        /// The network of the ad. Blank counts as left out; a second call replaces it.
+        /// The network of the ad. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         comet_network
-        /// The campaign of the ad. Blank counts as left out; a second call replaces it.
+        /// The campaign of the ad. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         comet_campaign
-        /// The ad group of the ad. Blank counts as left out; a second call replaces it.
+        /// The ad group of the ad. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         comet_ad_group
-        /// The id of the ad. Blank counts as left out; a second call replaces it.
+        /// The id of the ad. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         comet_ad_id
-        /// The keyword that the ad was shown for. Blank counts as left out; a second call replaces it.
+        /// The keyword that the ad was shown for. Any text is taken. It is not sent by default, nor if it is blank; a second
+        /// call replaces it.
         comet_keyword
-        /// The kind of the ad. Blank counts as left out; a second call replaces it.
+        /// The kind of the ad. Any text is taken. It is not sent by default, nor if it is blank; a second call replaces it.
         comet_type
     }
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
-    /// float. By default the event has none. A second call replaces it; but what is no [`Amount`], more than 15 digits or a blank
-    /// text too, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
+    /// float. By default the event has none. A second call replaces it; but a value that is no [`Amount`], such as a text that
+    /// is blank or has more than 15 digits, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call
+    /// gives a good one.
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
@@ -362,9 +378,9 @@ impl TrackEventBuilder {
         self
     }
 
-    /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since 1970;
-    /// by default, when it arrives at Cometly. A second call replaces the time; but what is no [`EventTime`], a blank text too,
-    /// makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
+    /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since
+    /// 1970; by default, when it arrives at Cometly. A second call replaces the time; but a value that is no [`EventTime`],
+    /// such as a blank text, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
     pub fn event_time<T>(mut self, time: T) -> Self
     where
         T: TryInto<EventTime>,
@@ -377,23 +393,24 @@ impl TrackEventBuilder {
         self
     }
 
-    /// Whether the event is an upsell; by default the event does not say. A second call replaces it.
+    /// Whether the event is an upsell; by default the field is not sent. A second call replaces it.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
         self.fields.set("is_upsell", is_upsell.into());
         self
     }
 
-    /// Whether Cometly keeps the event from the ad networks' conversion APIs; by default the event does not say. A second call
-    /// replaces it.
+    /// With `true`, asks Cometly not to pass the event on to the ad networks' conversion APIs; by default the field is not
+    /// sent. A second call replaces it.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
         self.fields.set("do_not_capi", do_not.into());
         self
     }
 
-    /// Sets any field by its name in the API: one that a setter here sets too, or one that is newer than this crate; that one, and
-    /// `event_name`, which replaces the event's name, are sent unchecked. [`build`](Self::build) checks the others: null or a blank
-    /// text leaves the field out, but as idempotency key it is refused. A second value for the same field replaces the first; but
-    /// an amount or time that its setter refused, or an idempotency key that is no text, stays an error.
+    /// Sets any field by its name in the API, also one that has no setter here. [`build`](Self::build) checks the value by the
+    /// rules of the field; null or a blank text leaves the field out, but as `idempotency_key` it is refused. A field that is
+    /// newer than this crate is sent unchecked, and so is `event_name`, which replaces the event's name. A second value for the
+    /// same field replaces the first; but an amount or a time that its setter refused, or an idempotency key that is no text,
+    /// stays an error.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
             ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
@@ -409,9 +426,14 @@ impl TrackEventBuilder {
     /// Checks the settings and makes the event.
     ///
     /// # Errors
-    /// [`InvalidRequest`] for the first rule that is broken: [`EventName::UPSELL_PURCHASE`], an amount, a time, an email or IP
-    /// address or another field of a wrong form, no identification of the person once blank ones are left out, a fingerprint or an
-    /// IP address without the other, or a key that is no [`IdempotencyKey`].
+    /// [`InvalidRequest`] for the first rule that is broken:
+    /// - The event was begun with [`EventName::UPSELL_PURCHASE`], which comes in lists only: track a purchase with
+    ///   [`is_upsell`](Self::is_upsell).
+    /// - An amount, a time, an email or an IP address cannot be read, or a value given to [`field`](Self::field) is of another
+    ///   type than its field, such as a number for `full_name`.
+    /// - Once blank texts are left out, there is a fingerprint without an IP address or the reverse, or no identification of
+    ///   the person.
+    /// - The key is no [`IdempotencyKey`].
     pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
         if let Some(broken) = self.broken {
             return Err(broken);
@@ -466,7 +488,8 @@ impl fmt::Debug for Identity {
 }
 
 row! {
-    /// The API's answer to an event: it is queued.
+    /// The API's answer to an event: the event is queued. A `message` that is no text, or JSON that is no object, cannot be
+    /// read: the call fails with a [`DecodeError`] then.
     Tracked {
         required: {}
         optional: {
