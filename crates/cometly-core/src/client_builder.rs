@@ -33,9 +33,9 @@ pub trait BuildClient: Sized {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientSettings<H> {
-    /// The time-outs, and the largest body of an answer.
+    /// The time-outs, and the largest body of an answer; [`TransportLimits::default`] by default.
     pub limits: TransportLimits,
-    /// When a call is sent again; a call can have a policy of its own.
+    /// When a call is sent again, [`RetryPolicy::default`] by default; a call can have a policy of its own.
     pub retry_policy: RetryPolicy,
     /// The proxy for each URL; no proxy by default.
     pub proxies: ProxyRules,

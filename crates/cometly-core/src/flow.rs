@@ -310,7 +310,8 @@ pub enum Then {
     Halt,
     /// The flow has dealt with the failure, and its next step comes without an error.
     GoOn,
-    /// The caller gets this error instead, with what is known of the call.
+    /// The caller gets a [`CallError`] of the kind [`Flow`](crate::CallErrorKind::Flow) with this error, and with what is known
+    /// of the call: its method, path, attempts and status.
     Fail(FlowError),
 }
 

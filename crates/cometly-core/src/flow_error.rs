@@ -24,7 +24,8 @@ pub enum FlowError {
     BackAtFirstPage,
     /// A page of a list does not say where the next one begins, nor that it is the last. That page was given.
     MissingCursor,
-    /// The server gave a next cursor that is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN).
+    /// The server gave a next cursor that is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN), 2048 bytes. The page that
+    /// has it was given.
     CursorTooLong {
         /// The length of that cursor in bytes.
         found: usize,
@@ -34,11 +35,12 @@ pub enum FlowError {
     /// The answer to the order of an export was lost, or could not be read: the export may have been ordered, so it is not
     /// ordered again until [`ExportJob::order_again`](crate::ExportJob::order_again).
     OrderLost,
-    /// The API has no export with this id (404), as when the key is of another Space.
+    /// The API has no export with this id (404), as when the key is of another Space. A later step asks again.
     UnknownExport,
     /// The API answered with another export than the one that was asked for. A later step asks again.
     OtherExport,
-    /// The API says that the export failed. Order a new one.
+    /// The API says that the export failed: there will be no file, and each later step fails in the same way. Order a new
+    /// export.
     ExportFailed,
     /// There is no URL of the file: the export is not completed, or it is and the answer does not have the URL.
     NoDownloadUrl,
@@ -48,7 +50,7 @@ pub enum FlowError {
     /// The flow was not done in the time that `within` of its run allows ([`Running::within`](crate::Running::within)), or its
     /// next wait does not fit into what is left. It keeps its place.
     OutOfTime,
-    /// The URL of the export's file may not be fetched, for this reason.
+    /// The URL of the export's file may not be fetched, for this reason; nothing was sent to it.
     Url(UrlProblem),
     /// The server of the file answered with a status that does not give the file: 400, 401, 403, 404 or 410 to a URL and to two
     /// fresh ones after it, or at once a status that [`Download::on_head`](crate::Download::on_head) does not name, such as a

@@ -44,7 +44,7 @@ pub struct TransportLimits {
 }
 
 impl TransportLimits {
-    /// How long an attempt may take if no time-out is set at all: 30 s.
+    /// How long an attempt may take if neither `attempt_timeout` nor a time-out of the whole call or client is set: 30 s.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
     /// The longest time-out of an attempt, and of connecting: a hundred years of 365 days. A longer one counts as this, since
     /// some HTTP stacks panic at [`Duration::MAX`].

@@ -78,7 +78,8 @@ impl Watcher {
         Self::builder(reference).start(api)
     }
 
-    /// A builder for a watcher of `reference` with settings of your own; each has a default.
+    /// A builder for a watcher of `reference` with settings of your own; each has a default. Nothing is watched before
+    /// [`WatcherBuilder::start`].
     pub fn builder(reference: KeyRef) -> WatcherBuilder {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }

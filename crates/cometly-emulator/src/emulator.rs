@@ -133,7 +133,7 @@ impl Emulator {
         self.backend.change().faults.remove(id)
     }
 
-    /// Switches every fault off; calls are answered as without them. Their counts are gone with them.
+    /// Switches every fault off; calls are answered as without them. How often each had struck is forgotten.
     pub fn clear_faults(&self) {
         self.backend.change().faults.clear();
     }

@@ -64,15 +64,15 @@ impl Space {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// May read events: `GET /events`, and their exports.
+    /// May read events: `GET /events`, and their exports (order and status).
     EventsRead,
     /// May track events: `POST /events/track`.
     EventsWrite,
-    /// May read companies: `GET /companies`, one of them, and their exports.
+    /// May read companies: `GET /companies`, one of them, and their exports (order and status).
     CompaniesRead,
     /// May change companies: `PUT /companies/{id}`.
     CompaniesWrite,
-    /// May read contacts: `GET /contacts`, one of them, and their exports.
+    /// May read contacts: `GET /contacts`, one of them, and their exports (order and status).
     ContactsRead,
     /// May create and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
     ContactsWrite,

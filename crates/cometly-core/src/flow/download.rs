@@ -186,7 +186,8 @@ impl Download {
         self.position
     }
 
-    /// The length of the whole file in bytes; `None` until the server has said it.
+    /// The length of the whole file in bytes; `None` until the server has said it, and again after
+    /// [`restart`](Download::restart).
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.len

@@ -26,7 +26,8 @@ pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportId(Box<str>);
 
-/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected.
+/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected; from `FromStr` of
+/// [`ExportId`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no export id: expected 1 to 128 letters, digits, - and _")]
 pub struct InvalidExportId(());

@@ -27,7 +27,7 @@ use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
-/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes.
+/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes; from `FromStr` of [`Cursor`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no cursor: expected 1 to {} bytes, found {found}", Cursor::MAX_LEN)]
 pub struct InvalidCursor {
@@ -231,7 +231,7 @@ pub struct Pages<E: Endpoint> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PagesEnd {
-    /// All pages were given.
+    /// All pages were given: the last one says that there is no next one.
     LastPage,
     /// As many pages were given as [`Pages::at_most`] allows; [`Pages::cursor`] is where the next one begins.
     AtMost,

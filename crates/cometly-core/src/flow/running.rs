@@ -22,7 +22,7 @@ pub struct Running<F: Flow> {
 }
 
 impl<F: Flow> Running<F> {
-    /// Puts a flow under way, without a limit of time; nothing is sent by it.
+    /// A run of `flow`, without a limit of time. Nothing is sent before the first [`Step::Send`] of [`next`](Flow::next).
     #[must_use]
     pub fn new(flow: F) -> Self {
         Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }

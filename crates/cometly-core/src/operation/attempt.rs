@@ -88,7 +88,8 @@ impl Attempt {
         self.state.name.template.as_deref()
     }
 
-    /// What OpenTelemetry's conventions for HTTP clients ask of an attempt, for metrics of your own.
+    /// The attributes that OpenTelemetry's conventions for HTTP clients ask of an attempt, for metrics of your own: method,
+    /// path template, scheme, host, port and the number of resends.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'_> {
         Attributes::new(&self.state.name, self.state.prototype.uri(), self.state.attempts)
