@@ -4,7 +4,8 @@ use std::{env, fmt, time::Duration};
 
 use crate::{CallError, InvalidProxy, ProxyRules, ProxyScheme, ProxyUrl, RetryPolicy, TransportLimits};
 
-/// A client that a [`ClientBuilder`] can make. For authors of clients.
+/// A client that a [`ClientBuilder`] can make: [`ClientBuilder::build`] calls its [`build`](Self::build). For authors of
+/// clients.
 pub trait BuildClient: Sized {
     /// The client of the HTTP stack, which a user may bring by [`ClientBuilder::http_client`].
     type HttpClient;
@@ -32,9 +33,9 @@ pub trait BuildClient: Sized {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientSettings<H> {
-    /// The time-outs, and the largest body of an answer.
+    /// The time-outs, and the largest body of an answer; [`TransportLimits::default`] by default.
     pub limits: TransportLimits,
-    /// When a call is sent again; a call can have a policy of its own.
+    /// When a call is sent again, [`RetryPolicy::default`] by default; a call can have a policy of its own.
     pub retry_policy: RetryPolicy,
     /// The proxy for each URL; no proxy by default.
     pub proxies: ProxyRules,
@@ -140,9 +141,9 @@ impl<C: BuildClient> ClientBuilder<C> {
         self
     }
 
-    /// Sends through a client of your own of the HTTP stack, with its TLS and its connections; by default one is made. Some
-    /// stacks let the other settings be forced on each request, and some do not: the front page of this client's crate says
-    /// which. A second call replaces it.
+    /// Sends through a client of your own of the HTTP stack, with its TLS and its connections; by default one is made. Whether
+    /// the other settings of this builder count for such a client depends on the stack: the front page of this client's crate
+    /// says which do. A second call replaces it.
     pub fn http_client(mut self, http: impl Into<C::HttpClient>) -> Self {
         self.settings.http_client = Some(http.into());
         self
@@ -151,8 +152,9 @@ impl<C: BuildClient> ClientBuilder<C> {
     /// Makes the client.
     ///
     /// # Errors
-    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy that cannot be read or used, or if the HTTP stack
-    /// cannot be set up. Missing certificates are an error of the first call to an `https` URL.
+    /// [`CallErrorKind::Setup`](crate::CallErrorKind::Setup) for a proxy URL that cannot be read, a kind of proxy that the
+    /// client does not speak or its own HTTP client cannot take, or if the HTTP stack cannot be set up. Missing certificates
+    /// are an error of the first call to an `https` URL.
     pub fn build(self) -> Result<C, CallError<C::Source>> {
         match self.invalid_proxy {
             Some(error) => Err(CallError::setup(C::invalid_proxy(error))),

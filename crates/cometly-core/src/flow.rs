@@ -31,7 +31,8 @@ pub use running::Running;
 
 /// One call with the type of its answer, as an SDK offers it.
 ///
-/// An SDK gives endpoints, and the application's client runs them. Mostly [`endpoint`] makes one in a line; a type of its own
+/// An SDK gives endpoints, and the application's client runs them: it sends the [call](Self::call) and gives what
+/// [`read`](Self::read) makes of the success, or a [`CallError`]. Mostly [`endpoint`] makes one in a line; a type of its own
 /// can also read an answer in its own way:
 ///
 /// ```
@@ -58,13 +59,15 @@ pub trait Endpoint {
     /// The type that the answer is read as.
     type Output;
 
-    /// The call to send, made anew each time it is asked for. What is wrong with it is an error when it is sent.
+    /// The call to send, made anew each time it is asked for. It cannot fail: a call that cannot be built is an error of the
+    /// client that sends it, of the kind [`Request`](crate::CallErrorKind::Request).
     fn call(&self, api: &Api) -> Call;
 
     /// Reads the answer, which is a success; other answers are errors of the client and never come here.
     ///
     /// # Errors
-    /// [`DecodeError`] if the JSON is not what was expected.
+    /// [`DecodeError`] if the JSON is not what was expected: the client gives it as a [`CallError`] of the kind
+    /// [`Decode`](crate::CallErrorKind::Decode).
     fn read(&self, reply: &Reply<Bytes>) -> Result<Self::Output, DecodeError>;
 }
 
@@ -139,8 +142,8 @@ impl<T: DeserializeOwned, F: Fn(&Api) -> Call> Endpoint for Json<T, F> {
 ///
 /// Give the result of each call to [`settle`](Flow::settle), or a success to `on_reply` and everything else to `on_failure`: an
 /// export whose order is left without either fails with [`FlowError::OrderLost`], since it may have arrived. `next` and
-/// `on_reply` fail with [`FlowError`] if the job cannot go on; the flow keeps its place, and a later `next` tries again or
-/// fails in the same way.
+/// `on_reply` fail with [`FlowError`] if the job cannot go on, for the reasons that the docs of each flow name; the flow keeps
+/// its place, and a later `next` tries again or fails in the same way.
 ///
 /// A loop of your own, on any stack:
 ///
@@ -177,7 +180,8 @@ pub trait Flow {
     /// Takes the success that answers the call of the latest [`Step::Send`].
     ///
     /// # Errors
-    /// [`FlowError`] if the answer is not what was expected; the flow stays where it was.
+    /// [`FlowError`] if the answer is not what was expected, mostly [`Decode`](FlowError::Decode). The flow stays where it was,
+    /// and a later [`next`](Flow::next) sends the same call again; but the order of an export counts as lost then.
     fn on_reply(&mut self, reply: Reply<Bytes>, now: Moment) -> Result<(), FlowError>;
 
     /// Takes the failure of the call of the latest [`Step::Send`], and says what becomes of it. By default [`Then::Halt`]: the
@@ -191,8 +195,9 @@ pub trait Flow {
     /// [`on_failure`](Flow::on_failure): the one line between an [`Operation`](crate::Operation) and a flow.
     ///
     /// # Errors
-    /// [`CallError`] if the job halts, be it for a failed call or for an answer that the flow refuses. A later
-    /// [`next`](Flow::next) goes on where the flow was.
+    /// [`CallError`] if the job halts: that of the call that failed; of the kind [`Flow`](crate::CallErrorKind::Flow) if the
+    /// flow has a reason of its own, such as [`FlowError::UnknownExport`]; of the kind [`Decode`](crate::CallErrorKind::Decode)
+    /// for an answer that cannot be read. A later [`next`](Flow::next) goes on where the flow was.
     fn settle<E>(&mut self, answer: Result<AuthOutcome<Bytes>, CallError<E>>, now: Moment) -> Result<(), CallError<E>>
     where
         Self: Sized,
@@ -286,8 +291,9 @@ impl<'a> Failure<'a> {
         Self { answer: None, status: None, delivery: Some(delivery), message: None }
     }
 
-    /// Whether the API may have carried the call out: it got no answer and may have arrived, or its answer is a 5xx or an
-    /// unexpected one that does not rule it out.
+    /// Whether the API may have carried the call out: it got no answer and may have arrived, or its answer is a 5xx, or an
+    /// unexpected one other than a redirect, a challenge or a proxy's 407. False after any other answer, and if nothing was
+    /// sent.
     #[must_use]
     pub fn may_be_done(&self) -> bool {
         match self.answer {
@@ -304,7 +310,8 @@ pub enum Then {
     Halt,
     /// The flow has dealt with the failure, and its next step comes without an error.
     GoOn,
-    /// The caller gets this error instead, with what is known of the call.
+    /// The caller gets a [`CallError`] of the kind [`Flow`](crate::CallErrorKind::Flow) with this error, and with what is known
+    /// of the call: its method, path, attempts and status.
     Fail(FlowError),
 }
 

@@ -9,8 +9,9 @@ use crate::DecodeError;
 /// The longest cursor, in bytes.
 pub(crate) const MAX_CURSOR_LEN: usize = 2048;
 
-/// Why a [`Flow`](crate::Flow) or a [`Download`](crate::Download) cannot go on, beside the failure of a call. From
-/// [`CallError::flow_error`](crate::CallError::flow_error).
+/// Why a [`Flow`](crate::Flow) or a [`Download`](crate::Download) cannot go on, beside the failure of a call. In a loop of your
+/// own it comes from [`Flow::next`](crate::Flow::next), [`Download::next`](crate::Download::next) and the steps that take an
+/// answer; a client gives it in [`CallError::flow_error`](crate::CallError::flow_error), but for `Decode`.
 #[non_exhaustive]
 pub enum FlowError {
     /// An answer could not be read. A later step sends the same call again. As a [`CallError`](crate::CallError) it is of the
@@ -21,34 +22,39 @@ pub enum FlowError {
     RepeatedCursor,
     /// The server did not know the cursor and answered with the first page of the list. That page was not given.
     BackAtFirstPage,
-    /// A page of a list does not say where the next one begins, nor that it is the last.
+    /// A page of a list does not say where the next one begins, nor that it is the last. That page was given.
     MissingCursor,
-    /// The server gave a next cursor that is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN).
+    /// The server gave a next cursor that is longer than [`Cursor::MAX_LEN`](crate::Cursor::MAX_LEN), 2048 bytes. The page that
+    /// has it was given.
     CursorTooLong {
         /// The length of that cursor in bytes.
         found: usize,
     },
-    /// More than 1,000,000 pages of one list were asked for.
+    /// 1,000,000 pages of one list were given, and the list has more.
     TooManyPages,
-    /// The answer to the order of an export was lost: the export may have been ordered, so it is not ordered again until
-    /// [`ExportJob::order_again`](crate::ExportJob::order_again).
+    /// The answer to the order of an export was lost, or could not be read: the export may have been ordered, so it is not
+    /// ordered again until [`ExportJob::order_again`](crate::ExportJob::order_again).
     OrderLost,
-    /// The API has no export with this id (404), as when the key is of another Space.
+    /// The API has no export with this id (404), as when the key is of another Space. A later step asks again.
     UnknownExport,
-    /// The API answered with another export than the one that was asked for.
+    /// The API answered with another export than the one that was asked for. A later step asks again.
     OtherExport,
-    /// The API says that the export failed. Order a new one.
+    /// The API says that the export failed: there will be no file, and each later step fails in the same way. Order a new
+    /// export.
     ExportFailed,
-    /// The export is not completed, or it is and the answer has no URL of the file.
+    /// There is no URL of the file: the export is not completed, or it is and the answer does not have the URL.
     NoDownloadUrl,
     /// The export was not completed in the time of [`ExportJob::within`](crate::ExportJob::within), a day by default. Its id
     /// stays valid.
     ExportTooSlow,
-    /// The flow was not done in the time that its run was given by `within`. It keeps its place.
+    /// The flow was not done in the time that `within` of its run allows ([`Running::within`](crate::Running::within)), or its
+    /// next wait does not fit into what is left. It keeps its place.
     OutOfTime,
-    /// The URL of the export's file may not be fetched, for this reason.
+    /// The URL of the export's file may not be fetched, for this reason; nothing was sent to it.
     Url(UrlProblem),
-    /// The server of the file answered with another status than 200 or 206, and trying again or a fresh URL did not help.
+    /// The server of the file answered with a status that does not give the file: 400, 401, 403, 404 or 410 to a URL and to two
+    /// fresh ones after it, or at once a status that [`Download::on_head`](crate::Download::on_head) does not name, such as a
+    /// redirect. A later step tries again.
     FileRefused {
         /// The HTTP status of that answer.
         status: StatusCode,
@@ -56,9 +62,11 @@ pub enum FlowError {
     /// The download cannot be resumed where it stopped: the file has changed, or the server sends it from its beginning only.
     /// [`Download::restart`](crate::Download::restart) begins again at the first byte.
     FileChanged,
-    /// The server sent more bytes of the file than it said that it has. What was written is not the file.
+    /// The server sent more bytes of the file than it said that it has. What was written is not the file, and later steps fail
+    /// with [`FileChanged`](Self::FileChanged) until [`Download::restart`](crate::Download::restart).
     FileTooLong,
-    /// The download broke off six times in a row without a byte of progress. A later step tries again.
+    /// The download broke off six times in a row without a byte of progress. A later step tries again, at the byte where the
+    /// download stopped.
     FileBroken,
 }
 

@@ -42,9 +42,9 @@ use telemetry::Telemetry;
 ///                    └──────► Next::Done(result)
 /// ```
 ///
-/// Each step takes its value by move, so no answer counts twice and none is passed over. Dropped at any point, it gives its
-/// place in the [`Pacer`](crate::Pacer)'s line back. `seed` spreads the waits: see [`Call::start`]. The whole of a client is
-/// this loop:
+/// It ends with [`Next::Done`], which holds the [`AuthOutcome`], or the [`CallError`] if there was no whole answer. Each step
+/// takes its value by move, so no answer counts twice and none is passed over. Dropped at any point, it gives its place in the
+/// [`Pacer`](crate::Pacer)'s line back. `seed` spreads the waits: see [`Call::start`]. The whole of a client is this loop:
 ///
 /// ```
 /// use cometly_core::{
@@ -102,7 +102,7 @@ pub enum Next<B, E> {
     },
     /// Send [`Attempt::request`] and give its answer to [`Attempt::finish`].
     Send(Attempt),
-    /// The call has ended, with this result.
+    /// The call has ended, with this result: the outcome, success or not, or an error if there was no whole answer.
     Done(Result<AuthOutcome<B>, CallError<E>>),
 }
 
@@ -170,7 +170,8 @@ impl Call {
     /// another random number for each call: it spreads the waits of many callers. Nothing is sent before [`Operation::next`].
     ///
     /// # Errors
-    /// [`CallErrorKind::Request`](crate::CallErrorKind::Request) with the first thing that is wrong with the call.
+    /// [`CallErrorKind::Request`](crate::CallErrorKind::Request) with the [`RequestError`](crate::RequestError) for the first
+    /// thing that is wrong with the call.
     pub fn start<B, E>(
         self,
         policy: &RetryPolicy,
@@ -204,7 +205,8 @@ impl Call {
 
 impl<B, E> Operation<B, E> {
     /// Begins a call with a request of the caller's own, from [`Api::authorize`]. It is idempotent by its method alone, and the
-    /// [`Pacer`](crate::Pacer) takes its path for the endpoint.
+    /// [`Pacer`](crate::Pacer) takes its path for the endpoint. Nothing is sent before [`next`](Self::next), and this cannot
+    /// fail.
     ///
     /// Each attempt has the headers that were given. An `Authorization` header among them is replaced by the key that is
     /// current then, if the request goes to the API's scheme, host and port; to any other host the headers go as they are, with

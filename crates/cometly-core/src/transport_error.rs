@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::Delivery;
 
 /// Why an attempt has no answer: what a client gives to [`Attempt::finish`](crate::Attempt::finish). `E` is the error of its
-/// HTTP stack. For authors of clients.
+/// HTTP stack, the `source` that most constructors take. For authors of clients.
 ///
 /// | constructor | the client knows that | sent again, as far as the retry policy allows |
 /// | --- | --- | --- |
@@ -60,8 +60,9 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::Failed(Delivery::Unknown), source)
     }
 
-    /// Makes the error of an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived.
-    /// [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are short for it.
+    /// Makes the error of an attempt that failed in the HTTP stack; `delivery` says whether the request may have arrived. For
+    /// each [`Delivery`] there is a short form: [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) (the certificate
+    /// was refused, so nothing was sent) and [`unknown`](Self::unknown).
     pub fn failed(delivery: Delivery, source: E) -> Self {
         Self::new(TransportFailure::Failed(delivery), source)
     }

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode};
 use crate::TransportError;
 
 /// How much time and memory a call and each of its attempts may take: the same on every client, whatever its HTTP stack's own
-/// limits are.
+/// limits are. What goes beyond them fails with [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout) or
+/// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
 ///
 /// The core sets no timer and reads no socket; a client keeps to what an [`Attempt`](crate::Attempt) says.
 ///
@@ -33,8 +34,9 @@ pub struct TransportLimits {
     /// [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout). More than a [hundred years](Self::MAX_TIMEOUT) counts as a
     /// hundred.
     pub attempt_timeout: Option<Duration>,
-    /// How long one connection may take to be made, proxy and TLS included; 10 s by default. It has no effect on `cometly-tower`,
-    /// whose service connects itself, and on a reqwest client that is built already.
+    /// How long one connection may take to be made, proxy and TLS included; 10 s by default. An attempt without a connection by
+    /// then counts as one that timed out and was not sent. It has no effect on `cometly-tower`, whose service connects itself,
+    /// and on a reqwest client that is built already.
     pub connect_timeout: Duration,
     /// The most bytes of body that are read of an answer; 32 MiB by default. A longer body fails the call with
     /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge). It does not bound the file of an export.
@@ -42,10 +44,10 @@ pub struct TransportLimits {
 }
 
 impl TransportLimits {
-    /// How long an attempt may take if no time-out is set at all: 30 s.
+    /// How long an attempt may take if neither `attempt_timeout` nor a time-out of the whole call or client is set: 30 s.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// The longest time-out of an attempt: a hundred years. A longer one counts as this, since some HTTP stacks panic at
-    /// [`Duration::MAX`].
+    /// The longest time-out of an attempt, and of connecting: a hundred years of 365 days. A longer one counts as this, since
+    /// some HTTP stacks panic at [`Duration::MAX`].
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     /// The most header lines that an answer may have: 100. More fail the call with
     /// [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge).
@@ -57,7 +59,8 @@ impl TransportLimits {
     /// Checks the head of an answer against [`MAX_HEADERS`](Self::MAX_HEADERS) and [`MAX_HEADER_SIZE`](Self::MAX_HEADER_SIZE).
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if it has more than 100 header lines or 64 KiB of them.
+    /// [`TransportError::too_large`] if it has more than 100 header lines, or more than 64 KiB of them, each counted as on the
+    /// wire: name, `: `, value and line break.
     pub fn check_head<E>(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), TransportError<E>> {
         // As on the wire: `name: value` and a line break.
         let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
@@ -73,7 +76,8 @@ impl TransportLimits {
     /// Appends the bytes `read` to `body`, if the limit allows it.
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if the body is then longer than `max_body_size`; nothing is appended.
+    /// [`TransportError::too_large`] if the body is then longer than [`max_body_size`](Self::max_body_size), 32 MiB by default;
+    /// nothing is appended.
     pub fn extend_body<E>(&self, status: StatusCode, body: &mut Vec<u8>, read: &[u8]) -> Result<(), TransportError<E>> {
         if read.len() > self.max_body_size.saturating_sub(body.len()) {
             return Err(TransportError::too_large(Some(status)));

@@ -25,7 +25,8 @@ static RUNNING: Mutex<Vec<rustix::process::Pid>> = Mutex::new(Vec::new());
 
 /// Kills the programs of `cmd:` references that run now, with the processes that they started. It is for a process that is
 /// about to end at once, as by Ctrl-C: a [`Watcher`](crate::Watcher) that is dropped, and a read that gives up, end their
-/// program by themselves. Outside Unix this does nothing.
+/// program by themselves. A [`KeyRef::read`](crate::KeyRef::read) that waits for such a program fails with
+/// [`Problem::Failed`](crate::Problem::Failed). Outside Unix this does nothing.
 pub fn end_commands() {
     #[cfg(unix)]
     for group in running().drain(..) {

@@ -14,7 +14,8 @@ pub enum Problem {
     Key(InvalidApiKey),
     /// The text that was read is JSON, and not the key alone: it begins with `{` or `[`.
     Json,
-    /// The file or the output of the program has 8 KiB or more.
+    /// The file or the output of the program has 8 KiB or more. A shorter one that is longer than a key, 4096 bytes, is a
+    /// [`Key`](Self::Key).
     TooLarge,
     /// The file cannot be opened or read, or the program cannot be started.
     Io(io::ErrorKind),

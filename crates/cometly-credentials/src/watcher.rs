@@ -68,8 +68,9 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to watch `reference`, from which the key of `api` was just read, with the default settings: a file is read each
-    /// second, and a command is run again when the API refused its key, at most once a minute.
+    /// Starts a thread that watches `reference` and [rotates](Api::rotate) `api` to each new key there, until the watcher is
+    /// dropped; the key of `api` should just have been read from it. It has the default settings: a file is read each second,
+    /// and a command is run again when the API refused its key, at most once a minute. A variable is never read again.
     ///
     /// # Errors
     /// That of the operating system, if it gives no thread.
@@ -77,7 +78,8 @@ impl Watcher {
         Self::builder(reference).start(api)
     }
 
-    /// A builder for a watcher of `reference` with settings of your own; each has a default.
+    /// A builder for a watcher of `reference` with settings of your own; each has a default. Nothing is watched before
+    /// [`WatcherBuilder::start`].
     pub fn builder(reference: KeyRef) -> WatcherBuilder {
         WatcherBuilder { reference, interval: DEFAULT_INTERVAL, ask_interval: MIN_ASK_INTERVAL, expires_after: None }
     }
@@ -89,7 +91,7 @@ impl Watcher {
         &self.reference
     }
 
-    /// What the watcher has seen so far, as a copy.
+    /// What the watcher has seen so far (reads, changes of the key and the latest error), as a copy.
     #[must_use]
     pub fn status(&self) -> WatchStatus {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -137,15 +139,17 @@ impl WatcherBuilder {
         self
     }
 
-    /// How long a key that a command prints is valid; by default without end. The command is run again when nine tenths of it are
-    /// over, but at most once a minute. It has no effect on files and variables. A second call replaces it.
+    /// How long a key that a command prints is valid, counted from when it was read; by default without end. The command is run
+    /// again when nine tenths of it are over, but at most once a minute. It has no effect on files and variables. A second call
+    /// replaces it.
     pub fn expires_after(mut self, lifetime: Duration) -> Self {
         self.expires_after = Some(lifetime);
         self
     }
 
-    /// Begins to watch. `api` must have a key that was just read from the reference: the time of
-    /// [`expires_after`](Self::expires_after) begins now.
+    /// Starts a thread that watches the reference and [rotates](Api::rotate) `api` to each new key there, until the [`Watcher`]
+    /// is dropped. Give it an `api` whose key was just read from the reference: a command is not run at the start, and the time
+    /// of [`expires_after`](Self::expires_after) begins now. A variable is never read again.
     ///
     /// # Errors
     /// That of the operating system, if it gives no thread.
@@ -167,7 +171,8 @@ impl WatcherBuilder {
     }
 }
 
-/// What a [`Watcher`] has seen until [`Watcher::status`] was called; a copy, which does not change.
+/// What a [`Watcher`] has seen until [`Watcher::status`] was called: how often it read and replaced the key, and the latest
+/// error. It is a copy, which does not change.
 #[derive(Clone, Debug, Default)]
 pub struct WatchStatus {
     changes: u64,

@@ -76,25 +76,27 @@ impl EmulatorBuilder {
         }
     }
 
-    /// How many calls an endpoint allows in each window, for each Space, in place of the documented limit; 0 refuses every call.
-    /// The method is in upper case, and the path is written as in Cometly's documentation, after `/public-api/v1`: `/events`,
-    /// `/contacts/{id}`. [`start`](Self::start) fails for an endpoint that the emulator does not have. By default the limits are
-    /// those that Cometly documents. A second call for the same endpoint replaces the number.
+    /// How many calls an endpoint allows in each [window](Self::window), 60 s by default, for each Space, in place of the
+    /// documented limit; a call beyond it is answered by 429, and 0 refuses every call. The method is in upper case, and the
+    /// path is written as in Cometly's documentation, after `/public-api/v1`: `/events`, `/contacts/{id}`.
+    /// [`start`](Self::start) fails for an endpoint that the emulator does not have. By default the limits are those that
+    /// Cometly documents. A second call for the same endpoint replaces the number.
     pub fn limit(mut self, method: &str, path: &str, calls: u32) -> Self {
         self.own_limits.push((method.to_owned(), path.to_owned(), calls));
         self
     }
 
-    /// Removes every rate limit, those set so far included, and with the limits their headers. A later [`limit`](Self::limit)
-    /// sets one again. By default there are those that Cometly documents.
+    /// Removes every rate limit, those set so far included, and with them the `X-RateLimit-*` headers of the answers. A later
+    /// [`limit`](Self::limit) sets one again. By default there are those that Cometly documents.
     pub fn no_limits(mut self) -> Self {
         self.documented_limits = false;
         self.own_limits.clear();
         self
     }
 
-    /// How long the window of the rate limits is: a minute by default. Laravel counts whole seconds, so this is rounded up to
-    /// them, at least one. A second call replaces it.
+    /// How long the window of the rate limits is, the time in which an endpoint allows as many calls as its
+    /// [`limit`](Self::limit): a minute by default. Laravel counts whole seconds, so this is rounded up to them, at least one.
+    /// A second call replaces it.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
@@ -175,25 +177,25 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The token that the page and the control API ask for, one or more ASCII letters and digits, else [`start`](Self::start)
-    /// fails. By default it is a random one if other machines can reach the emulator, and on loopback none is asked for. A second
-    /// call replaces it.
+    /// The token that the page and the control API ask for, one or more ASCII letters and digits and no other character, else
+    /// [`start`](Self::start) fails. By default it is a random one if other machines can reach the emulator, and on loopback
+    /// none is asked for. A second call replaces it.
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
         self.network.page_token = Some(token.into());
         self
     }
 
-    /// Adds a key of the emulator's first Space that is known beforehand, with these abilities; a key without any is answered
-    /// by 403. It can be called several times; of the same key twice, the last call counts. The key has 4 to 512 printable
-    /// ASCII characters, none of them a blank, `"`, backslash or comma, else [`start`](Self::start) fails: Cometly's form
-    /// `12|abc…` or any other.
+    /// Adds a key that you choose, of the emulator's first Space and with these abilities; calls with a key that has none of
+    /// them are answered by 403. By default there are only the three of [`Emulator::keys`](crate::Emulator::keys). It can be
+    /// called several times; of the same key twice, the last call counts. The key has 4 to 512 printable ASCII characters, none
+    /// of them a blank, `"`, backslash or comma, else [`start`](Self::start) fails: Cometly's form `12|abc…` or any other.
     pub fn key(mut self, key: impl Into<String>, abilities: &[Ability]) -> Self {
         self.fixed_keys.push((key.into(), abilities.to_vec()));
         self
     }
 
-    /// The clock that the rate limits and all dates go by; the system's by default. Dates are written and read in UTC, the Space's
-    /// time zone here. A second call replaces it.
+    /// The clock that the rate limits and all dates go by, in whole seconds; the system's by default. Dates are written and
+    /// read in UTC, the Space's time zone here. A second call replaces it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -217,8 +219,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The largest body of a request in bytes; 8 MiB by default, PHP's own default. A larger one is answered by 413. A second
-    /// call replaces it.
+    /// The largest body of a request in bytes; 8 MiB by default, PHP's own default. A larger one is answered by 413; 0 refuses
+    /// every body that is not empty. A second call replaces it.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -228,9 +230,9 @@ impl EmulatorBuilder {
     /// is started on it again, even after it was killed, goes on with all that it had answered. Requests, faults, what was
     /// taken of the limits, and how far the clock was pushed end with the emulator.
     ///
-    /// By default nothing is kept, and a second call replaces the folder. It remembers what it was seeded with; a setting that
-    /// says otherwise is an error of [`start`](Self::start), and so is a folder of another version, or one that another
-    /// emulator uses.
+    /// By default nothing is kept, and a second call replaces the folder. It remembers what it was seeded with; another number
+    /// or seed in the settings is an error of [`start`](Self::start), and so is a folder of another version, or one that
+    /// another emulator uses.
     #[cfg(feature = "sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
     pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {

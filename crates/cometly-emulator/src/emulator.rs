@@ -40,8 +40,8 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator on a free port of 127.0.0.1, with the rate limits of Cometly's docs, 1000 example events and the
-    /// system's clock. It runs until it is dropped.
+    /// Starts an emulator on a free port of 127.0.0.1, with the rate limits of Cometly's docs, 1000 example events, 250
+    /// contacts, 250 companies and the system's clock. It runs until it is dropped.
     ///
     /// # Errors
     /// If the system gives no port, no thread, or no epoll or kqueue.
@@ -111,9 +111,9 @@ impl Emulator {
         drop(written.map(Wait::done));
     }
 
-    /// Switches a fault on, until it is removed or has struck as often as it may. Of several faults, the oldest one that
-    /// applies to a call is the only one that strikes it. At most 256 are on: one more switches the oldest off. The id is for
-    /// [`remove_fault`](Self::remove_fault).
+    /// Switches a fault on, until it is removed or has struck as often as [`up_to_n_times`](Fault::up_to_n_times) says. Of
+    /// several faults, the oldest one that applies to a call is the only one that strikes it. At most 256 are on: one more
+    /// switches the oldest off. The id is for [`remove_fault`](Self::remove_fault).
     #[expect(clippy::must_use_candidate, reason = "a fault that is never removed needs no name")]
     pub fn inject(&self, fault: Fault) -> FaultId {
         self.backend.change().faults.inject(fault)
@@ -127,19 +127,19 @@ impl Emulator {
     }
 
     /// Switches off the fault to which [`inject`](Self::inject) gave this id, and says whether it was on: false too if it had
-    /// struck as often as it may. The other faults stay on.
+    /// struck as often as it may, or gave way to a 257th fault. The other faults stay on.
     #[expect(clippy::must_use_candidate, reason = "that it is off now is enough for most")]
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.backend.change().faults.remove(id)
     }
 
-    /// Switches every fault off; calls are answered as without them. Their counts are gone with them.
+    /// Switches every fault off; calls are answered as without them. How often each had struck is forgotten.
     pub fn clear_faults(&self) {
         self.backend.change().faults.clear();
     }
 
     /// The requests to the API that were answered so far, oldest first: the latest ones, if there were more than
-    /// [`keep_requests`](EmulatorBuilder::keep_requests).
+    /// [`keep_requests`](EmulatorBuilder::keep_requests), 65,536 by default, or they took more than 64 MiB.
     ///
     /// A request is in here before its answer is on its way. One that was broken off, or was no HTTP, is not. Empty if there
     /// was none, or [`keep_requests`](EmulatorBuilder::keep_requests) is 0.
@@ -188,9 +188,16 @@ impl EmulatorBuilder {
     /// Starts the emulator with these settings. It listens when this returns, and runs until it is dropped.
     ///
     /// # Errors
-    /// If a [`limit`](Self::limit) names an endpoint that the emulator does not have, more data is to be seeded than can be, a
-    /// [`key`](Self::key), a token or a public URL has a wrong form, the [address](Self::listen) is in use or not there, the
-    /// data folder cannot be used, or the system gives no port, no thread, or no epoll or kqueue.
+    /// [`io::Error`], whose text says what to change, if
+    /// - a [`limit`](Self::limit) names an endpoint that the emulator does not have;
+    /// - more than 10 million events or companies, or 100,000 contacts, are to be seeded;
+    /// - a [`key`](Self::key) has less than 4 or more than 512 characters, or one that is a blank, `"`, backslash, comma or no
+    ///   printable ASCII;
+    /// - the [token](Self::page_token) is empty or has another character than ASCII letters and digits;
+    /// - a [public URL](Self::public_url) is not scheme, host and port alone;
+    /// - the [address](Self::listen) is not there, or one of the two ports is in use or not permitted;
+    /// - the data folder cannot be made, read or written, is in use, or was made with other settings;
+    /// - the system gives no thread, or no epoll or kqueue.
     pub fn start(self) -> io::Result<Emulator> {
         let limits = self.limits()?;
         self.check_keys()?;

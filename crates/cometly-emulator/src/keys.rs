@@ -21,14 +21,15 @@ pub struct Space {
 
 impl Space {
     /// A new Space whose subscription is active. [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it. Each
-    /// call makes another one.
+    /// call makes another Space.
     #[must_use]
     pub fn active() -> Self {
         Self { id: next_number(), active: true }
     }
 
-    /// A new Space whose subscription is inactive: its keys are accepted, and every call is answered by 403. Each call makes
-    /// another one.
+    /// A new Space whose subscription is inactive: its keys are accepted, and its calls are answered by 403, `Your subscription
+    /// is inactive.` What the backend refuses before that stays as it is: 404 for an unknown path, 429 beyond the limit.
+    /// [`Emulator::issue_key`](crate::Emulator::issue_key) makes keys of it. Each call makes another Space.
     #[must_use]
     pub fn inactive() -> Self {
         Self { id: next_number(), active: false }
@@ -57,20 +58,21 @@ impl Space {
     }
 }
 
-/// A permission that a key may have; a call for which the key lacks it is answered by 403. The names are the emulator's own:
-/// Cometly publishes none.
+/// A permission that a key may have; a call for which the key lacks it is answered by 403;
+/// [`Emulator::issue_key`](crate::Emulator::issue_key) and [`EmulatorBuilder::key`](crate::EmulatorBuilder::key) give it. The
+/// names are the emulator's own: Cometly publishes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// May read events: `GET /events`, and their exports.
+    /// May read events: `GET /events`, and their exports (order and status).
     EventsRead,
     /// May track events: `POST /events/track`.
     EventsWrite,
-    /// May read companies: `GET /companies`, one of them, and their exports.
+    /// May read companies: `GET /companies`, one of them, and their exports (order and status).
     CompaniesRead,
     /// May change companies: `PUT /companies/{id}`.
     CompaniesWrite,
-    /// May read contacts: `GET /contacts`, one of them, and their exports.
+    /// May read contacts: `GET /contacts`, one of them, and their exports (order and status).
     ContactsRead,
     /// May create and change contacts: `POST /contacts`, `PUT /contacts/{id}`.
     ContactsWrite,
@@ -107,8 +109,8 @@ impl Ability {
 }
 
 /// The three keys that an emulator starts with, each a number, a bar and 48 letters and digits, `12|abc…`, and new in each
-/// emulator; from [`Emulator::keys`](crate::Emulator::keys). `Debug` does not show them. Each is valid until
-/// [`Emulator::revoke_key`](crate::Emulator::revoke_key).
+/// emulator, unless its data folder has them already; from [`Emulator::keys`](crate::Emulator::keys). `Debug` does not show
+/// them. Each is valid until [`Emulator::revoke_key`](crate::Emulator::revoke_key).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Keys {

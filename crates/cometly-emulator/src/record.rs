@@ -26,7 +26,8 @@ const SLACK: usize = 1024;
 const ANSWER_BYTES: usize = 4096;
 
 /// A request that the emulator answered, with the beginning of its answer; from
-/// [`Emulator::received_requests`](crate::Emulator::received_requests).
+/// [`Emulator::received_requests`](crate::Emulator::received_requests); of the host of the exports, from
+/// [`download_requests`](crate::Emulator::download_requests) and [`leaked_keys`](crate::Emulator::leaked_keys).
 ///
 /// The key is in [`headers`](Self::headers), but marked as sensitive: `Debug` shows `Sensitive` in its place.
 #[derive(Clone, Debug)]
@@ -40,7 +41,8 @@ pub struct ReceivedRequest {
     pub query: Option<String>,
     /// The headers of the request; values of a name that came several times are in the order of their arrival.
     pub headers: HeaderMap,
-    /// The body of the request; empty if it was too large to be accepted.
+    /// The body of the request; empty if it was larger than [`max_body`](crate::EmulatorBuilder::max_body), or, without a valid
+    /// key, too large to be kept (64 KiB at most).
     pub body: Bytes,
     /// The status of the answer, also if a [`Fault`](crate::Fault) kept it from arriving; 444, as nginx logs it, if the fault
     /// broke the connection before the call was carried out.

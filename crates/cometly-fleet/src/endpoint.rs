@@ -17,7 +17,7 @@ pub struct EndpointStatus {
     pub under_way: u64,
     /// How many calls of all processes wait in line.
     pub waiting: u64,
-    /// How long until the window ends; `None` if no window is known to be open.
+    /// How long until the window ends, in whole milliseconds; `None` if no window is known to be open.
     pub resets_in: Option<Duration>,
     /// How long the endpoint stays closed after a refusal (429), in whole milliseconds; zero if it is open.
     pub closed_for: Duration,

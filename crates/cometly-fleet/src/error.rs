@@ -3,7 +3,8 @@
 use std::{fmt, io};
 
 /// Why [`Fleet::connect`](crate::Fleet::connect) or [`Fleet::endpoints`](crate::Fleet::endpoints) fails. Except for
-/// [`Unavailable`](Self::Unavailable), trying again does not cure it. It never shows the URL, which may hold a password.
+/// [`Unavailable`](Self::Unavailable), trying again does not cure it. [`Fleet::connect`](crate::Fleet::connect) gives each of
+/// them but `Unavailable`: an engine that is down is no error there. The error never shows the URL, which may hold a password.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {

@@ -130,9 +130,11 @@ impl Fleet {
     }
 
     /// What the engine holds of endpoints of the Space `space`: one value for each method and path of `endpoints`, such as
-    /// `("GET", "contacts/{id}")`, in their order. `None` if the engine holds nothing of it: no call, no such name or path, or two
-    /// windows went by since its last window ended, or since 30 s after its last call if that is later; a window is one minute,
-    /// unless the server shows another. This blocks, changes nothing there, and uses a connection of its own.
+    /// `("GET", "contacts/{id}")`, in their order. `None` if the engine holds nothing of it: no call was sent, there is no such
+    /// name or path, or what it held has expired. It expires two windows after the later of two moments: the end of its last
+    /// window, and 30 s after its last call; a window is one minute, unless the server shows another length. This changes
+    /// nothing there and uses a connection of its own. It blocks for at most 1 s to connect, and 250 ms for each answer of the
+    /// engine.
     ///
     /// # Errors
     /// [`FleetError::Unavailable`] if the engine cannot be asked now; another [`FleetError`] as at [`connect`](Self::connect).
@@ -152,9 +154,10 @@ impl Fleet {
         Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())
     }
 
-    /// Blocks until the engine has what the pacers had to report, for at most this long, and says whether it has: false if the time
-    /// was over before. It is for the end of a process: if the engine misses an answer, the next process has to find out what is
-    /// left of the limit.
+    /// Blocks until the fleet's thread has handed on all that the pacers had to report, for at most this long; false if the
+    /// time was over before. True does not say that the engine has it: a report is dropped while the engine is down, as
+    /// [`status`](Self::status) then shows. It is for the end of a process: if the engine misses an answer, the next process
+    /// has to find out what is left of the limit.
     #[must_use]
     pub fn settle(&self, at_most: Duration) -> bool {
         const STEP: Duration = Duration::from_millis(1);

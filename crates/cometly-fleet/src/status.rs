@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FleetStatus {
-    /// The host and port of the engine.
+    /// The host and port of the engine, as `127.0.0.1:6379`.
     pub engine: String,
     /// Whether there is a connection to the engine, as far as was seen; false before the first one.
     pub is_connected: bool,
@@ -16,7 +16,8 @@ pub struct FleetStatus {
     pub problem: Option<String>,
     /// How many questions of the pacers the engine answered since the fleet was connected.
     pub answered: u64,
-    /// How many questions of the pacers the engine did not answer, or could not be asked.
+    /// How many questions of the pacers the engine did not answer, answered in another form, or could not be asked, since the
+    /// fleet was connected.
     pub failed: u64,
     /// The pacers that are in use, one item for each; empty if there is none.
     pub spaces: Vec<SpaceStatus>,

@@ -13,7 +13,8 @@ pub trait AsyncClient: Sync {
     /// The client's own error: the source of its [`CallError`]s.
     type Source;
 
-    /// Sends a call, with all its attempts, and gives its outcome; an error if there was no answer.
+    /// Sends a call, with all its attempts, and gives its outcome: [`CallError`] if there was no whole answer, or the call
+    /// cannot be built. An answer that is no success is no error here.
     fn send(&self, call: Call) -> impl Future<Output = Result<AuthOutcome<Bytes>, CallError<Self::Source>>> + Send;
 
     /// The current time of the client's clock.
@@ -23,8 +24,9 @@ pub trait AsyncClient: Sync {
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// A flow (a job of several calls, such as all pages of a list) that runs on a client whose calls are futures. A loop around
-/// [`next`](Self::next) gives its items; [`end`](Self::end) gives its output.
+/// A flow (a job of several calls, such as all pages of a list) that runs on a client whose calls are futures; from the `run`
+/// of that client, or from [`new`](Self::new). A loop around [`next`](Self::next) gives its items; [`end`](Self::end) gives its
+/// output. Both fail with [`CallError`], and after an error of `next` a further `next` goes on where the flow was.
 #[must_use = "a flow goes on only if it is asked for its next item"]
 pub struct AsyncRun<'a, C, F: Flow> {
     client: &'a C,
@@ -54,7 +56,7 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
     ///
     /// # Errors
     /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised
-    /// itself.
+    /// itself ([`Decode`](crate::CallErrorKind::Decode) for an answer that cannot be read).
     pub async fn next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
             match self.running.next(self.api, self.client.now())? {
@@ -80,8 +82,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The items as a stream of the `futures` crates, which ends after an error. If the future of its next item is dropped,
-    /// nothing is lost: the call under way goes on when the stream is polled again.
+    /// The items as a stream of the `futures` crates, which fails as [`next`](Self::next) does and ends after an error. If the
+    /// future of its next item is dropped, nothing is lost: the call under way goes on when the stream is polled again.
     ///
     /// ```
     /// # use cometly_core::{Api, AsyncClient, AsyncRun, CallError, Endpoint, Page, Pages};

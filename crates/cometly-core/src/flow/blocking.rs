@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Flow, FlowError, Running, Step};
 use crate::{Api, AuthOutcome, Call, CallError, Moment};
 
-/// A client that blocks its thread until the answer comes, as [`BlockingRun`] needs it: with these three functions a client
+/// A client that blocks its thread until the answer has come, as [`BlockingRun`] needs it: with these three functions a client
 /// can run any [`Flow`](crate::Flow). For authors of clients.
 pub trait BlockingClient {
     /// The client's own error: the source of its [`CallError`]s.
@@ -26,8 +26,10 @@ pub trait BlockingClient {
     fn sleep(&self, pause: Duration);
 }
 
-/// A flow (a job of several calls, such as all pages of a list) that runs on a blocking client. It is an iterator of the
-/// flow's items that ends for good after an error; [`try_next`](Self::try_next) of the same run still goes on then.
+/// A flow (a job of several calls, such as all pages of a list) that runs on a blocking client; from the `run` of that client,
+/// or from [`new`](Self::new). It is an iterator of the flow's items that ends for good after an error;
+/// [`try_next`](Self::try_next) of the same run still goes on then. [`end`](Self::end) gives the flow's output. All fail with
+/// [`CallError`].
 ///
 /// ```
 /// # use std::{thread, time::Duration};
@@ -83,7 +85,7 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
     ///
     /// # Errors
     /// [`CallError`]: that of a call, or of the kind [`Flow`](crate::CallErrorKind::Flow) for an error that the flow raised
-    /// itself.
+    /// itself ([`Decode`](crate::CallErrorKind::Decode) for an answer that cannot be read).
     pub fn try_next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
             match self.running.next(self.api, self.client.now())? {

@@ -13,8 +13,8 @@ use crate::{
     retry::DOCUMENTED_WINDOW,
 };
 
-/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read. They are
-/// those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
+/// A download of an export's file, as a value: it says what to fetch, and takes how many bytes the client read; from
+/// [`Download::of`]. The bytes are those of the file as its host sends it, gzipped NDJSON: nothing is decompressed.
 ///
 /// The file is on another host, by a URL that is valid for 15 minutes, until [`Export::expires_at`]. So its requests carry **no
 /// key**, go to `https` only (or to this machine, or to the host of a base URL from [`BaseUrl::insecure_http`]), and must follow no
@@ -166,8 +166,8 @@ impl Download {
         self
     }
 
-    /// Begins again at the first byte, after [`FlowError::FileChanged`]. Drop what was written: position, length and
-    /// validator are those of a new download.
+    /// Begins again at the first byte, after [`FlowError::FileChanged`] or [`FlowError::FileTooLong`]. Drop what was written:
+    /// position, length and validator are those of a new download.
     pub fn restart(&mut self) {
         (self.position, self.len, self.validator) = (0, None, None);
         (self.vain, self.renewals) = (0, 0);
@@ -179,14 +179,15 @@ impl Download {
         self.state = State::Closed;
     }
 
-    /// How many bytes of the file are there: those that [`resume`](Download::resume) skipped, and all that were given to
+    /// How many bytes of the file were read so far: those that [`resume`](Download::resume) skipped, and all that were given to
     /// [`on_read`](Download::on_read).
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The length of the whole file in bytes; `None` until the server has said it.
+    /// The length of the whole file in bytes; `None` until the server has said it, and again after
+    /// [`restart`](Download::restart).
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.len
@@ -203,8 +204,9 @@ impl Download {
     /// The next step for the driver.
     ///
     /// # Errors
-    /// [`FlowError::FileChanged`] until [`restart`](Download::restart); [`FlowError::FileBroken`] after six breaks in a row
-    /// without a byte of progress, and a later `next` tries again.
+    /// [`FlowError::FileChanged`] once a step has failed with it or with [`FlowError::FileTooLong`], until
+    /// [`restart`](Download::restart); [`FlowError::FileBroken`] after six breaks in a row without a byte of progress, and a
+    /// later `next` tries again.
     pub fn next(&mut self, api: &Api, now: Moment) -> Result<Fetch, FlowError> {
         self.clock.advance(now);
         match self.state {
@@ -348,8 +350,9 @@ impl Download {
         Ok(())
     }
 
-    /// Says that the request failed or that the body broke off. The download is resumed at its [position](Download::position),
-    /// after 1 s, 2 s, 4 s and so on up to 30 s for each break in a row without a byte of progress.
+    /// Says that the request failed or that the body broke off. The download is resumed at its [position](Download::position)
+    /// after 1, 2, 4, 8 and 16 s, for each break in a row without a byte of progress. After the sixth one
+    /// [`next`](Download::next) fails with [`FlowError::FileBroken`]; called again, it goes on 30 s after that break.
     pub fn on_break(&mut self, now: Moment) {
         self.break_off(now, Duration::ZERO);
     }

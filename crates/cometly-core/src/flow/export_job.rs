@@ -12,19 +12,22 @@ use bytes::Bytes;
 use super::{Endpoint, Failure, Flow, FlowError, Step, Then};
 use crate::{Api, ApiErrorKind, Call, Moment, Reply, clock::Clock};
 
-/// An [`Endpoint`] that orders an export, and the call that asks how far that export is; an [`ExportJob`] drives both.
+/// An [`Endpoint`] that orders an export, and the call that asks how far that export is; an [`ExportJob`] drives both, and its
+/// docs say how it fails.
 pub trait ExportOrder: Endpoint<Output = ExportOrdered> {
-    /// The call that asks how far the export with this id is; its answer is read as an [`Export`]. What is wrong with it is an
-    /// error when it is sent.
+    /// The call that asks how far the export with this id is; its answer is read as an [`Export`]. A call that cannot be built
+    /// is an error of the client that sends it.
     fn status_call(api: &Api, id: &ExportId) -> Call;
 }
 
-/// The id of an export: 1 to 128 ASCII letters, digits, `-` and `_`. [`FromStr`] fails with [`InvalidExportId`] for any other
-/// text. Stored as text (`Display`), it lets another process go on with [`ExportJob::resume`](crate::ExportJob::resume).
+/// The id of an export: 1 to 128 ASCII letters, digits, `-` and `_`; from [`ExportJob::export_id`], or read from a text.
+/// [`FromStr`] fails with [`InvalidExportId`] for any other text. Stored as text (`Display`), it lets another process go on
+/// with [`ExportJob::resume`](crate::ExportJob::resume).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExportId(Box<str>);
 
-/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected.
+/// A text that is not an [`ExportId`]: 1 to 128 ASCII letters, digits, `-` and `_` are expected; from `FromStr` of
+/// [`ExportId`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no export id: expected 1 to 128 letters, digits, - and _")]
 pub struct InvalidExportId(());
@@ -92,9 +95,9 @@ impl fmt::Debug for ExportStatus {
     }
 }
 
-/// The URL of an export's file, which Cometly keeps valid for 15 minutes, until [`Export::expires_at`]; asking for the status
-/// again gives a fresh one. It opens the file without a key, so `Debug` does not show it. It is not checked here;
-/// [`Download::of`](crate::Download::of) does that.
+/// The URL of an export's file, which Cometly keeps valid for 15 minutes, until [`Export::expires_at`]; from
+/// [`Export::download_url`]. Asking for the status again gives a fresh one. It opens the file without a key, so `Debug` does
+/// not show it. It is not checked here; [`Download::of`](crate::Download::of) does that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Box<str>);
 
@@ -119,8 +122,8 @@ impl fmt::Debug for DownloadUrl {
     }
 }
 
-/// The API's answer to the order of an export. An answer without an [`ExportId`] or a status is no such answer, and an error of
-/// the kind [`Decode`](crate::CallErrorKind::Decode).
+/// The API's answer to the order of an export; the output of an [`ExportOrder`]. An answer without an [`ExportId`] or a status
+/// is no such answer, and an error of the kind [`Decode`](crate::CallErrorKind::Decode).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportOrdered {
@@ -130,9 +133,10 @@ pub struct ExportOrdered {
     pub status: ExportStatus,
 }
 
-/// An export as the API tells it: its id, its [status](ExportStatus) (queued, processing, completed or failed) and, once it is
-/// completed, the URL of its file. The URL is valid for 15 minutes, until `expires_at`; asking for the status again gives a
-/// fresh one.
+/// An export as the API reports it, from an [`ExportJob`]: its id, its [status](ExportStatus) (queued, processing, completed or
+/// failed) and, once it is completed, the URL of its file. The URL is valid for 15 minutes, until `expires_at`; asking for the
+/// status again gives a fresh one. JSON without an [`ExportId`] or a status is no export, and a
+/// [`DecodeError`](crate::DecodeError).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
@@ -230,8 +234,10 @@ impl<'de> Deserialize<'de> for Export {
 /// An order is sent once: if its answer is lost, or the future that waited for it was dropped, the export may have been
 /// ordered, and the job fails with [`FlowError::OrderLost`] until [`order_again`](ExportJob::order_again).
 ///
-/// It waits a day at most, unless [`within`](ExportJob::within) says otherwise, and fails with [`FlowError::ExportTooSlow`] then,
-/// with [`FlowError::ExportFailed`] if the export fails, and with [`FlowError::UnknownExport`] if the API does not have it.
+/// It waits a day at most, unless [`within`](ExportJob::within) says otherwise, and fails with [`FlowError::ExportTooSlow`]
+/// then, with [`FlowError::ExportFailed`] if the export fails, and with [`FlowError::UnknownExport`] if the API does not have
+/// it. It also fails for the status of another export ([`FlowError::OtherExport`]), a completed one without a URL
+/// ([`FlowError::NoDownloadUrl`]) or one that cannot be read ([`FlowError::Decode`]); a later step asks again.
 ///
 /// With its [id](ExportJob::export_id) stored, another process can go on with the export: [`resume`](ExportJob::resume).
 pub struct ExportJob<E> {

@@ -28,8 +28,8 @@ use crate::DecodeError;
 /// ```
 ///
 /// It holds the piece that was pushed last and the beginning of one line, at most [`max_len`](Lines::with_max_len). Blank lines
-/// are passed over. How far it is say [`lines`](Lines::lines) and [`position`](Lines::position): a reader that is to go on
-/// later stores one of them.
+/// are passed over. A longer line fails [`next_line`](Lines::next_line) with [`LineTooLong`], for good. [`lines`](Lines::lines)
+/// and [`position`](Lines::position) say how far it is: a reader that is to go on later stores one of them.
 pub struct Lines {
     /// What is not cut yet begins at `start`.
     buffer: Vec<u8>,
@@ -90,8 +90,8 @@ impl RowError {
         self.line
     }
 
-    /// The place of the problem in the row, such as `amount`. Empty for the whole row, for a line that is not JSON, and if the
-    /// place is not known.
+    /// The place of the problem in the row, such as `amount` or `items[3].amount`; the key of a map is `*`. Empty for the whole
+    /// row, for a line that is not JSON, and if the place is not known.
     #[must_use]
     pub fn path(&self) -> String {
         self.error.path()
@@ -109,7 +109,7 @@ impl fmt::Display for RowError {
 impl std::error::Error for RowError {}
 
 impl Lines {
-    /// The longest line that [`Lines::new`] allows: 1 MiB. A longer one is [`LineTooLong`].
+    /// The longest line that [`Lines::new`] allows: 1 MiB, its line break not counted. A longer one is [`LineTooLong`].
     pub const MAX_LEN: usize = 1 << 20;
 
     /// Begins, for lines of at most [`MAX_LEN`](Lines::MAX_LEN), 1 MiB. Nothing is read before the first [`push`](Lines::push).

@@ -19,14 +19,15 @@ use serde_json::value::RawValue;
 use super::{Endpoint, Flow, FlowError, Step};
 use crate::{Api, Call, DecodeError, Moment, Reply, flow_error::MAX_CURSOR_LEN};
 
-/// The place where a page of a list begins, as the server named it: an opaque text of 1 to [`MAX_LEN`](Cursor::MAX_LEN) bytes.
+/// The place where a page of a list begins, as the server named it: an opaque text of 1 to 2048 bytes; from [`Pages::cursor`]
+/// or [`Page::next_cursor`].
 ///
 /// It can be stored as text (`Display`, [`FromStr`], which fails with [`InvalidCursor`]), so that another process can go on
 /// with [`Pages::resume`](crate::Pages::resume). `Debug` does not show it: a cursor can hold what a row holds.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
-/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes.
+/// A text that is not a [`Cursor`]: empty, or longer than 2048 bytes; from `FromStr` of [`Cursor`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no cursor: expected 1 to {} bytes, found {found}", Cursor::MAX_LEN)]
 pub struct InvalidCursor {
@@ -73,8 +74,8 @@ impl fmt::Debug for Cursor {
 
 /// One page of a list: its rows, and where the next one begins.
 ///
-/// Reads what Cometly's cursor pagination gives: `data`, without which it is no page, `next_cursor` and `prev_cursor`.
-/// `next_page_url` is not read: the key goes where the base URL says, whatever an answer says.
+/// Reads what Cometly's cursor pagination gives: `data`, `next_cursor` and `prev_cursor`; JSON without `data` is no page, and a
+/// [`DecodeError`]. `next_page_url` is not read: the key goes where the base URL says, whatever an answer says.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     rows: Vec<T>,
@@ -204,7 +205,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
-/// Every page of a list: a [`Flow`] that gives the rows of each page as a `Vec`.
+/// Every page of a list: a [`Flow`] that gives the rows of each page as a `Vec`; from [`Pages::of`].
 ///
 /// | it ends with | when |
 /// | --- | --- |
@@ -214,10 +215,11 @@ impl<'de> Deserialize<'de> for Name<'de> {
 /// | [`FlowError::BackAtFirstPage`] | the server could not read the cursor and begins anew, which Laravel does without an error |
 /// | [`FlowError::MissingCursor`] | a page says nothing of the next one |
 /// | [`FlowError::CursorTooLong`], [`FlowError::TooManyPages`] | a cursor has more than 2048 bytes; there are more than 1,000,000 pages |
+/// | [`FlowError::Decode`] | a page cannot be read |
 ///
-/// A page without rows is no end. After the failure of a call the place is kept, and the next step asks for the same page again;
-/// after an error of this table each next step fails in the same way. Each page that was given costs 8 bytes of memory. Each page
-/// is a call of its own, with the time-out of a call; the whole list has none.
+/// A page without rows is no end. After the failure of a call, or a page that cannot be read, the place is kept, and the next
+/// step asks for the same page again; after any other error of this table each next step fails in the same way. Each page that
+/// was given costs 8 bytes of memory. Each page is a call of its own, with the time-out of a call; the whole list has none.
 pub struct Pages<E: Endpoint> {
     endpoint: E,
     place: Place,
@@ -229,7 +231,7 @@ pub struct Pages<E: Endpoint> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PagesEnd {
-    /// All pages were given.
+    /// All pages were given: the last one says that there is no next one.
     LastPage,
     /// As many pages were given as [`Pages::at_most`] allows; [`Pages::cursor`] is where the next one begins.
     AtMost,
@@ -458,7 +460,9 @@ impl<E: Endpoint> fmt::Debug for Pages<E> {
     }
 }
 
-/// Every row of a list: a [`Flow`] that gives them one by one; from [`Pages::rows`].
+/// Every row of a list: a [`Flow`] that gives them one by one; from [`Pages::rows`]. It ends and fails as the table of
+/// [`Pages`] says. A row that cannot be read fails its whole page with [`FlowError::Decode`]; with [`Pages::rows_lossy`] it is
+/// an `Err` of its own.
 ///
 /// The API has no cursor for a row, so the place in the list is a page and a number of rows in it:
 /// [`page_cursor`](Rows::page_cursor) and [`taken`](Rows::taken). Another process goes on there with `Pages::resume(list,
@@ -483,7 +487,8 @@ impl<E: Endpoint> Rows<E> {
         self
     }
 
-    /// Where the page begins that the last row came from; `None` if that is the first page.
+    /// The cursor of the page that the last row came from, or, before the first row, of the page that is asked for first.
+    /// `None` if that is the first page of the list.
     #[must_use]
     pub fn page_cursor(&self) -> Option<&Cursor> {
         self.start.as_ref()
@@ -539,8 +544,8 @@ impl<E: Endpoint> fmt::Debug for Rows<E> {
     }
 }
 
-/// An endpoint that reads each row of `E`'s pages as a `Result` with a [`DecodeError`], so that a row that cannot be read costs no
-/// other row; from [`Pages::lossy`].
+/// An endpoint that reads each row of `E`'s pages as a `Result` with a [`DecodeError`], so that a row that cannot be read costs
+/// no other row; from [`Pages::lossy`]. JSON that is no page at all is still a [`DecodeError`].
 #[derive(Clone, Debug)]
 pub struct Lossy<E>(E);
 

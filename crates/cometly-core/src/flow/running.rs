@@ -7,11 +7,12 @@ use bytes::Bytes;
 use super::{Failure, Flow, FlowError, Step, Then};
 use crate::{Api, Moment, Reply, clock::Clock};
 
-/// A flow that is driven: it adds a limit of time to the flow, and keeps the flow's output once it has ended. For authors of
-/// clients.
+/// A flow that is driven: it limits the flow's time, if [`within`](Self::within) sets a limit, and keeps the flow's output once
+/// it has ended, for [`into_output`](Self::into_output). For authors of clients.
 ///
 /// It is a [`Flow`] itself, with the output `()`: a driver is one loop of four arms (send, sleep, yield, end) around
-/// [`next`](Flow::next) and [`settle`](Flow::settle).
+/// [`next`](Flow::next) and [`settle`](Flow::settle). These fail as the flow does, and `next` with [`FlowError::OutOfTime`]
+/// when the time is used up; the flow keeps its place then.
 pub struct Running<F: Flow> {
     flow: F,
     output: Option<F::Output>,
@@ -21,7 +22,7 @@ pub struct Running<F: Flow> {
 }
 
 impl<F: Flow> Running<F> {
-    /// Puts a flow under way, without a limit of time; nothing is sent by it.
+    /// A run of `flow`, without a limit of time. Nothing is sent before the first [`Step::Send`] of [`next`](Flow::next).
     #[must_use]
     pub fn new(flow: F) -> Self {
         Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }

@@ -21,9 +21,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The request to send, the same at each call of this, with the key that was current when the attempt began; a request of the
-    /// caller's own without an `Authorization` header, or to another origin, has the headers that it was given. The body is shared,
-    /// not copied.
+    /// The request to send, with the key that was current when the attempt began; each call of this gives the same one. A
+    /// request of the caller's own without an `Authorization` header, or to another origin, has the headers that it was given.
+    /// The body is shared, not copied.
     #[must_use]
     pub fn request(&self) -> Request<Bytes> {
         let mut request = Request::new(self.state.prototype.body().clone());
@@ -40,14 +40,17 @@ impl Attempt {
         self.state.prototype.uri()
     }
 
-    /// How long the attempt may take, connecting and the body included: what is left of the call's time, at most the time for
-    /// one attempt.
+    /// How long the attempt may take, connecting and the body included: what is left of the call's time, but at most
+    /// [`attempt_timeout`](TransportLimits::attempt_timeout), or 30 s if neither that nor a time-out of the call or client is
+    /// set.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.state.attempt_timeout.0
     }
 
-    /// The largest head and body that the answer may have, and the time for connecting. Its time-outs are those of the call.
+    /// The limits for this attempt: the largest body of the answer, and the time for connecting. Their `timeout` and
+    /// `attempt_timeout` are those that were set for the call, or for the client; [`timeout`](Self::timeout) says how long the
+    /// attempt may take.
     #[must_use]
     pub fn limits(&self) -> &TransportLimits {
         &self.state.limits
@@ -85,7 +88,8 @@ impl Attempt {
         self.state.name.template.as_deref()
     }
 
-    /// What OpenTelemetry's conventions for HTTP clients ask of an attempt, for metrics of your own.
+    /// The attributes that OpenTelemetry's conventions for HTTP clients ask of an attempt, for metrics of your own: method,
+    /// path template, scheme, host, port and the number of resends.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'_> {
         Attributes::new(&self.state.name, self.state.prototype.uri(), self.state.attempts)
@@ -103,7 +107,7 @@ impl Attempt {
         future
     }
 
-    /// Runs `exchange` within the attempt's span. Without the feature `tracing`, it only runs it.
+    /// Runs `exchange` within the attempt's span, and gives what it returns. Without the feature `tracing`, it only runs it.
     pub fn in_scope<R>(&self, exchange: impl FnOnce() -> R) -> R {
         #[cfg(feature = "tracing")]
         let _entered = self.state.telemetry.attempt_span().entered();
@@ -111,7 +115,8 @@ impl Attempt {
     }
 
     /// Ends the attempt with its response, or with the reason why there is none, and gives the operation back: its
-    /// [`next`](Operation::next) says whether to wait, to send again, or that the call is over.
+    /// [`next`](Operation::next) says whether to wait, to send again, or that the call is over, with its result. It cannot
+    /// fail.
     pub fn finish<B: AsRef<[u8]>, E>(
         mut self,
         answer: Result<Response<B>, TransportError<E>>,

@@ -21,8 +21,8 @@ impl Attempt {
         if is_blank(piece) { None } else { Some(begins_success(head, piece)) }
     }
 
-    /// What counts the bytes of the body of an answer with this status, against
-    /// [`max_body_size`](crate::TransportLimits::max_body_size).
+    /// A counter for the bytes of the body of an answer with this status; it fails beyond
+    /// [`max_body_size`](crate::TransportLimits::max_body_size), 32 MiB by default.
     #[must_use]
     pub fn body_meter(&self, status: StatusCode) -> BodyMeter {
         let most = self.state.limits.max_body_size;
@@ -30,8 +30,9 @@ impl Attempt {
     }
 }
 
-/// Counts the bytes of a body that is read piece by piece, and names its call in errors; from [`Attempt::body_meter`]. For
-/// authors of clients.
+/// Counts the bytes of a body that is read piece by piece, and names its call in errors; from [`Attempt::body_meter`].
+/// [`add`](Self::add) fails for a body that is too large, [`check`](Self::check) after a body broke off. For authors of
+/// clients.
 #[derive(Clone)]
 pub struct BodyMeter {
     history: History,
@@ -45,7 +46,8 @@ impl BodyMeter {
     /// Counts a piece of `len` bytes.
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if the body is then longer than [`max_body_size`](crate::TransportLimits::max_body_size).
+    /// [`TransportError::too_large`] if the body is then longer than [`max_body_size`](crate::TransportLimits::max_body_size),
+    /// 32 MiB by default; the piece is not counted then.
     pub fn add<E>(&mut self, len: usize) -> Result<(), TransportError<E>> {
         self.left = self.left.checked_sub(len).ok_or_else(|| TransportError::too_large(Some(self.status)))?;
         Ok(())

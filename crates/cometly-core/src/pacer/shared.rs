@@ -27,7 +27,7 @@ use lane::SharedLane;
 use post::{Asks, EngineSaid, Post};
 
 /// The questions of a [shared](Pacer::shared) [`Pacer`] to an engine, and the way for its answers: the pacer does no IO, so
-/// something else carries them.
+/// something else carries them. From [`Pacer::shared`].
 ///
 /// `cometly-fleet` does, with Redis or Valkey. With an engine of your own, run the rule of [`SharedLane`] where all processes
 /// reach it, and carry each [`Question`] there:
@@ -129,7 +129,8 @@ pub enum InvalidSpace {
     LooksLikeKey,
 }
 
-/// The engine's answer does not have [`SharedLane::ANSWER`] integers: the engine runs another rule, or another version of it.
+/// The engine's answer does not have [`SharedLane::ANSWER`] integers, 13: the engine runs another rule, or another version of
+/// it. From [`Mailbox::answer`].
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the engine answered a pacer's question with {found} integers, expected {}: does it run the rule of this version?",

@@ -16,9 +16,9 @@ const PRICE: u32 = 10;
 ///
 /// Each call pays in a tenth of a retry when its first attempt ends, and each retry after a failure (an answer of 502, 503 or
 /// 504, nothing sent, no answer) takes a whole one. What is saved never grows beyond the reserve of [10](RetryBudget::RESERVE),
-/// so that `n` calls that meet an outage make at most `n / 10 + 10` retries together. A retry after a 429 costs nothing: its
-/// wait is what the server asked for. Without enough left, a failure ends the call; for
-/// [`RetryPolicy::within`](crate::RetryPolicy::within) it only makes the wait longer.
+/// so that `n` calls that meet an outage make at most `n / 10 + 10` retries together. A retry after a 429 costs nothing, since
+/// its wait is what the server asked for, nor does one with a replaced key. Without enough left, a failure ends the call with
+/// its answer or error; for [`RetryPolicy::within`](crate::RetryPolicy::within) it only makes the wait longer.
 ///
 /// Clones share what is left; so do the clones of a [`RetryPolicy`](crate::RetryPolicy). Give one budget to all policies that
 /// speak to the same servers:

@@ -83,9 +83,9 @@ impl RetryPolicy {
         Self::default().max_attempts(1).timeout(Duration::MAX)
     }
 
-    /// Any number of attempts within `timeout`, which bounds the whole call, waiting as long as the server asks, with a backoff of
-    /// at most 60 s; after 429s in a row the call spreads over whole windows, so that thousands of such jobs do not refuse each
-    /// other.
+    /// Any number of attempts within `timeout`, which bounds the whole call, waiting as long as the server asks, with a backoff
+    /// of at most 60 s; after 429s in a row the call spreads over whole windows, so that thousands of such jobs do not refuse
+    /// each other. When the time is over, the call ends as [`timeout`](Self::timeout) says.
     pub fn within(timeout: Duration) -> Self {
         let mut policy = Self::default()
             .max_attempts(u32::MAX)
@@ -96,15 +96,16 @@ impl RetryPolicy {
         policy
     }
 
-    /// The most attempts, the first included; 3 by default. 0 counts as 1. After the last one the call ends with its answer or
-    /// error. A second call replaces it.
+    /// The most attempts, the first included; 3 by default. 0 counts as 1. A 401 to a key that was replaced meanwhile does not
+    /// count. After the last one the call ends with its answer or error. A second call replaces it.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.rules.max_attempts = attempts.max(1);
         self
     }
 
-    /// The longest wait after the first failed attempt, from below which the wait is drawn; it doubles with each further one.
-    /// 500 ms by default; less than 1 ms counts as 1 ms. A second call replaces it.
+    /// The bound of the wait after the first attempt, if it failed: the wait is drawn evenly from 0 up to it, and comes on top
+    /// of a `Retry-After`. The bound doubles with each further attempt, up to [`max_backoff`](Self::max_backoff). 500 ms by
+    /// default; less than 1 ms counts as 1 ms. After a 429 it is also the shortest wait. A second call replaces it.
     pub fn initial_backoff(mut self, backoff: Duration) -> Self {
         self.rules.initial_backoff = backoff.max(SHORTEST);
         self
@@ -117,9 +118,10 @@ impl RetryPolicy {
         self
     }
 
-    /// The longest wait that is accepted, be it asked for by the server (`Retry-After`) or by a [`Pacer`](crate::Pacer); 60 s
-    /// by default, the whole time for [`within`](RetryPolicy::within). A longer one ends the call at once: with the answer
-    /// after a 429, with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced) by the pacer. A second call replaces it.
+    /// The longest wait before an attempt that is accepted, be it asked for by the server (`Retry-After`) or by a
+    /// [`Pacer`](crate::Pacer): 60 s by default; of a policy from [`within`](RetryPolicy::within), all of its time. A longer
+    /// one ends the call at once: after an attempt with its answer or error, as a 429 or a 503; before an attempt, if the pacer
+    /// asks for it, with [`CallErrorKind::Paced`](crate::CallErrorKind::Paced). A second call replaces it.
     pub fn max_retry_after(mut self, longest: Duration) -> Self {
         self.rules.max_retry_after = longest;
         self

@@ -158,9 +158,9 @@ impl Fault {
         Self::instead(Kind::Unauthenticated)
     }
 
-    /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. With
-    /// [`after`](Self::after), this is a key that is revoked in the middle of the work. By default it strikes every call
-    /// until it is switched off.
+    /// Revokes the key of the call that it strikes, for good: that call and all later ones are answered by 401. What needs no
+    /// key, such as the 404 of an unknown path, stays as it is. With [`after`](Self::after), this is a key that is revoked in
+    /// the middle of the work. By default it strikes every call until it is switched off.
     pub fn revoked_key() -> Self {
         Self::instead(Kind::RevokedKey)
     }
@@ -179,9 +179,9 @@ impl Fault {
         Self::instead(Kind::InactiveSubscription)
     }
 
-    /// Answers 429 with this number of seconds in `Retry-After`. By default it strikes every call until it is switched off,
-    /// and [none is carried out](Self::carried_out). The emulator's own count of a call that is not carried out stays as it
-    /// is.
+    /// Answers 429 with this number of seconds in `Retry-After`, and the endpoint's limit in the rate headers, 60 if it has
+    /// none. By default it strikes every call until it is switched off, and [none is carried out](Self::carried_out). The
+    /// emulator's own count of a call that is not carried out stays as it is.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::instead(Kind::TooManyRequests { seconds: retry_after_seconds })
     }
@@ -273,8 +273,8 @@ impl Fault {
         Self::spoiled(Kind::CursorLong)
     }
 
-    /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, and closes the connection after ten
-    /// minutes in all. By default it strikes every download until it is switched off.
+    /// Sends the file of an export in pieces of 1024 bytes, with this pause before each, and closes the connection if the file
+    /// is not through after ten minutes. By default it strikes every download until it is switched off.
     pub fn slow_download(pause: Duration) -> Self {
         Self::spoiled(Kind::SlowDownload { pause: pause.min(LONGEST) })
     }
@@ -317,8 +317,8 @@ impl Fault {
         Self::spoiled(Kind::Slow { pause: pause.min(LONGEST) })
     }
 
-    /// Carries the call out, and sends the body of its answer byte by byte with this pause before each, and closes the
-    /// connection after ten minutes in all. By default it strikes every call until it is switched off.
+    /// Carries the call out, sends the body of its answer byte by byte with this pause before each, and closes the connection
+    /// if the body is not through after ten minutes. By default it strikes every call until it is switched off.
     pub fn trickle(pause: Duration) -> Self {
         Self::spoiled(Kind::Trickle { pause: pause.min(LONGEST) })
     }
@@ -329,14 +329,15 @@ impl Fault {
         Self::spoiled(Kind::CutBody)
     }
 
-    /// Carries the call out, and sends a body that does not end, 8 KiB every 10 ms, for ten minutes or a GiB. By default
-    /// it strikes every call until it is switched off.
+    /// Carries the call out, and sends its answer with a body that does not end: all but the last byte of its own, and then
+    /// white space, 8 KiB every 10 ms. The connection is closed after ten minutes or a GiB. By default it strikes every call
+    /// until it is switched off.
     pub fn endless() -> Self {
         Self::spoiled(Kind::Endless)
     }
 
     /// Resets the connection when the whole call has arrived. By default it strikes every call until it is switched off, and
-    /// **none** is carried out.
+    /// **none** is carried out, unless [`carried_out`](Self::carried_out) says so.
     pub fn reset_before() -> Self {
         Self::instead(Kind::Reset)
     }
@@ -368,7 +369,7 @@ impl Fault {
         self
     }
 
-    /// Spares the first `calls` calls that it could strike, by its method and path, counted from
+    /// Spares the first `calls` of the calls that its kind, method and path fit, counted from
     /// [`inject`](crate::Emulator::inject); 0 by default. A second call replaces the number.
     pub fn after(mut self, calls: u64) -> Self {
         self.after = calls;
@@ -382,8 +383,9 @@ impl Fault {
         self
     }
 
-    /// Strikes only this share of the calls, from 0 to 1, by default all: which ones is drawn from `seed`, the same in every
-    /// run. A number beyond 0 to 1 is clamped; NaN and the infinities count as 0. A second call replaces both.
+    /// Strikes only this share of the calls that its kind, method and path fit, from 0 to 1, by default all: which ones is
+    /// drawn from `seed`, the same in every run. A number beyond 0 to 1 is clamped; NaN and the infinities count as 0. A second
+    /// call replaces both.
     pub fn share(mut self, share: f64, seed: u64) -> Self {
         self.share = Some((if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }, seed));
         self

@@ -126,7 +126,9 @@ impl Entry {
 }
 
 impl Fault {
-    /// The name of the fault in JSON, mostly that of its constructor, such as `reset_after`.
+    /// The name of the fault in JSON, that of its constructor, such as `reset_after`; `cut_download` for
+    /// [`cut_download_after`](Self::cut_download_after) too, and a reset is `reset_after` if the call is [carried
+    /// out](Self::carried_out), else `reset_before`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         let is_it = |entry: &&Entry| {

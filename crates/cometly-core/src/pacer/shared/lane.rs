@@ -49,7 +49,8 @@ const MOST_TIME: u64 = 1 << 50;
 const MOST_COUNT: u64 = 1 << 20;
 
 /// The rule by which an engine shares one endpoint's limit among all processes, with the state that it keeps for that endpoint
-/// of one Space.
+/// of one Space. [`Default`] makes a new state, [`from_fields`](Self::from_fields) one from the integers that were kept;
+/// nothing of it can fail.
 ///
 /// The engine of `cometly-fleet` runs the same rule as a script. This is for tests, simulations and engines of your own; see
 /// [`Mailbox`](super::Mailbox).
