@@ -4,16 +4,39 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    task::Poll,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Poll, Waker},
+    thread,
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 pub(crate) async fn sleep(time: Duration) {
+    if Handle::try_current().is_err() {
+        return sleep_without_runtime(time).await;
+    }
     let begun = Instant::now();
     let mut timer = pin!(tokio::time::sleep(time));
     poll_fn(|context| if begun.elapsed() >= time { Poll::Ready(()) } else { timer.as_mut().poll(context) }).await;
+}
+
+/// A call outside a runtime fails when it is sent. If it has to wait for its turn before, a thread wakes it, since tokio's timer
+/// would panic.
+async fn sleep_without_runtime(time: Duration) {
+    let begun = Instant::now();
+    let waiter = Arc::new(Mutex::new(Waker::noop().clone()));
+    let sleeper = Arc::clone(&waiter);
+    let timer = thread::Builder::new().spawn(move || {
+        thread::sleep(time);
+        sleeper.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+    });
+    poll_fn(|context| {
+        waiter.lock().unwrap_or_else(PoisonError::into_inner).clone_from(context.waker());
+        // Looked at behind the lock, so that it is over or will be woken.
+        if timer.is_err() || begun.elapsed() >= time { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// `None` if the future takes longer.
@@ -30,8 +53,8 @@ pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Option<F::O
 mod tests {
     use std::{
         future::pending,
-        task::{Context, Waker},
-        thread,
+        task::{Context, Wake},
+        thread::Thread,
     };
 
     use super::*;
@@ -46,5 +69,24 @@ mod tests {
         assert!(ended.as_mut().poll(&mut context).is_pending());
         thread::sleep(time);
         assert_eq!(ended.as_mut().poll(&mut context), Poll::Ready(None));
+    }
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    #[test]
+    fn a_sleep_outside_a_runtime_ends_by_itself() {
+        let (begun, time) = (Instant::now(), Duration::from_millis(50));
+        let mut sleep = pin!(sleep(time));
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        while sleep.as_mut().poll(&mut context).is_pending() {
+            thread::park_timeout(Duration::from_secs(30));
+        }
+        assert!((time..Duration::from_secs(20)).contains(&begun.elapsed()));
     }
 }
