@@ -19,7 +19,7 @@ use crate::{
     operation::Operation,
 };
 
-/// A line for each thing that is told.
+/// A line for each span, record and event.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -40,7 +40,7 @@ impl Lines {
         lines.len()
     }
 
-    /// Takes what was told so far.
+    /// Takes the lines so far.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -78,7 +78,7 @@ impl Subscriber for Lines {
     }
 }
 
-/// What is told while this runs.
+/// The lines that come while this runs.
 fn lines_of(run: impl FnOnce(&Lines)) -> Vec<String> {
     // While there is one subscriber alone, tracing lets a thread that has none, as those of the other tests, decide for all.
     let _second = Dispatch::new(Lines::default());
