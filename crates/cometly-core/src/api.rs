@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The environment variable that [`Api::from_env`] and [`ApiBuilder::base_url_from_env`] read for the base URL:
-/// `COMETLY_BASE_URL`. If it is not set, they take [`BaseUrl::default`]; if its value is no base URL that is allowed there,
-/// they fail with [`FromEnvError::BaseUrl`].
+/// `COMETLY_BASE_URL`. If it is not set, they take the builder's earlier one, or [`BaseUrl::default`]; if its value is no base
+/// URL that is allowed there, they fail with [`FromEnvError::BaseUrl`].
 pub const BASE_URL_VARIABLE: &str = "COMETLY_BASE_URL";
 
 pub(crate) const USER_AGENT: &str = concat!("cometly-core/", env!("CARGO_PKG_VERSION"));
@@ -234,8 +234,8 @@ impl ApiBuilder {
         self
     }
 
-    /// Takes the base URL from the environment variable `COMETLY_BASE_URL`, in place of an earlier
-    /// [`base_url`](Self::base_url): if the variable is not set, it is [`BaseUrl::default`] again. A later
+    /// Takes the base URL from the environment variable `COMETLY_BASE_URL`, if it is set, in place of an earlier
+    /// [`base_url`](Self::base_url); if it is not set, the earlier one stays, or [`BaseUrl::default`]. A later
     /// [`base_url`](Self::base_url) replaces it. As with [`Api::from_env`] the variable may name `https` hosts of `cometly.com`
     /// and loopback only.
     ///
@@ -255,7 +255,7 @@ impl ApiBuilder {
     fn base_url_from(self, variable: Result<String, env::VarError>) -> Result<Self, FromEnvError> {
         match variable {
             Ok(url) => BaseUrl::from_untrusted(&url).map(|url| self.base_url(url)).map_err(FromEnvError::BaseUrl),
-            Err(env::VarError::NotPresent) => Ok(self.base_url(BaseUrl::default())),
+            Err(env::VarError::NotPresent) => Ok(self),
             Err(env::VarError::NotUnicode(raw)) => {
                 let position = raw.as_encoded_bytes().iter().position(|byte| !byte.is_ascii()).unwrap_or_default();
                 Err(FromEnvError::BaseUrl(InvalidBaseUrl::Character { position }))
@@ -358,6 +358,12 @@ mod tests {
         let read = |url: &str| from(Ok(url.into()));
         let unset = from(Err(env::VarError::NotPresent)).unwrap();
         assert_eq!(unset.base_url(), &BaseUrl::default());
+        // A key for another server must not go to Cometly because a variable is missing.
+        let own = || Api::builder(ApiKey::new(CANARY).unwrap()).base_url("http://127.0.0.1:1/".parse().unwrap());
+        let kept = own().base_url_from(Err(env::VarError::NotPresent)).unwrap().build();
+        assert_eq!(kept.base_url(), own().build().base_url());
+        let replaced = own().base_url_from(Ok("http://localhost".to_owned())).unwrap().build();
+        assert_eq!(replaced.base_url().to_string(), "http://localhost");
         for url in ["https://eu.cometly.com/public-api/v1", "http://127.0.0.1:4010/public-api/v1", "http://localhost"] {
             assert_eq!(read(url).unwrap().base_url().to_string(), url);
         }
