@@ -59,8 +59,8 @@ impl TransportLimits {
     /// Checks the head of an answer against [`MAX_HEADERS`](Self::MAX_HEADERS) and [`MAX_HEADER_SIZE`](Self::MAX_HEADER_SIZE).
     ///
     /// # Errors
-    /// [`TransportError::too_large`] if it has more than 100 header lines, or more than 64 KiB of them, each counted as on the
-    /// wire: name, `: `, value and line break.
+    /// A [`TransportError`] that becomes [`CallErrorKind::TooLarge`](crate::CallErrorKind::TooLarge), if it has more than 100
+    /// header lines, or more than 64 KiB of them, each counted as on the wire: name, `: `, value and line break.
     pub fn check_head<E>(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), TransportError<E>> {
         // As on the wire: `name: value` and a line break.
         let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {

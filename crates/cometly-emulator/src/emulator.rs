@@ -194,9 +194,11 @@ impl EmulatorBuilder {
     /// - a [`key`](Self::key) has less than 4 or more than 512 characters, or one that is a blank, `"`, backslash, comma or no
     ///   printable ASCII;
     /// - the [token](Self::page_token) is empty or has another character than ASCII letters and digits;
-    /// - a [public URL](Self::public_url) is not scheme, host and port alone;
-    /// - the [address](Self::listen) is not there, or one of the two ports is in use or not permitted;
-    /// - the data folder cannot be made, read or written, is in use, or was made with other settings;
+    /// - the [public URL](Self::public_url), or [that of the exports](Self::public_downloads_url), is not scheme, host and
+    ///   port alone;
+    /// - the [address](Self::listen) is not there, or its port or [that of the exports](Self::downloads_port) is in use or
+    ///   not permitted;
+    /// - the data folder cannot be made, read or written, is in use, of another version, or was made with other settings;
     /// - the system gives no thread, or no epoll or kqueue.
     pub fn start(self) -> io::Result<Emulator> {
         let limits = self.limits()?;

@@ -365,13 +365,15 @@ impl Download {
         self.state = State::Closed;
     }
 
-    /// Takes the failure of a client to do [`Fetch::Open`] or [`Fetch::Read`]. It is an [`on_break`](Download::on_break),
-    /// unless the failure would come again.
+    /// Takes the failure of a client to do [`Fetch::Open`] or [`Fetch::Read`]. As after [`on_break`](Download::on_break), the
+    /// download is resumed after a pause, unless the failure would come again.
     ///
     /// # Errors
-    /// [`CallError`] if the client cannot be used as it is set up, the certificate is not trusted, the headers are too large,
-    /// or a proxy refused; or of [`FlowError::FileBroken`] after six breaks in a row without a byte of progress, with the last
-    /// one as its source. A later step tries again.
+    /// A [`CallError`], whose source is the HTTP stack's error of this failure, if it has one:
+    /// - if the client cannot be used as it is set up, the certificate is not trusted, the headers are too large, or a proxy
+    ///   refused; a later [`next`](Download::next) tries again at once;
+    /// - after six breaks in a row without a byte of progress, with [`FlowError::FileBroken`] as its
+    ///   [`flow_error`](CallError::flow_error); a later `next` tries again after 30 s.
     pub fn on_failure<E>(&mut self, error: TransportError<E>, now: Moment) -> Result<(), CallError<E>> {
         self.on_break(now);
         let attempts = self.vain;

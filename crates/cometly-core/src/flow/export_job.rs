@@ -102,8 +102,8 @@ impl fmt::Debug for ExportStatus {
 pub struct DownloadUrl(Box<str>);
 
 impl DownloadUrl {
-    /// The URL as text, not checked. Handle it like a secret: it opens the file without a key for as long as it is valid, 15
-    /// minutes.
+    /// The URL as text, as it came; whether it may be fetched is checked by [`Download::of`](crate::Download::of), not here.
+    /// Handle it like a secret: it opens the file without a key for 15 minutes, until [`Export::expires_at`].
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0

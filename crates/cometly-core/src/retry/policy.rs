@@ -83,9 +83,13 @@ impl RetryPolicy {
         Self::default().max_attempts(1).timeout(Duration::MAX)
     }
 
-    /// Any number of attempts within `timeout`, which bounds the whole call, waiting as long as the server asks, with a backoff
-    /// of at most 60 s; after 429s in a row the call spreads over whole windows, so that thousands of such jobs do not refuse
-    /// each other. When the time is over, the call ends as [`timeout`](Self::timeout) says.
+    /// For a job that must get through: any number of attempts within `timeout`, which bounds the whole call with its waits. It
+    /// waits as long as the server asks; the backoff is at most 60 s. After a 429 without a [`Pacer`](crate::Pacer) it waits a
+    /// random time more, below 1, 3, 7, then 15 windows of the rate limit with each 429 in a row, so that thousands of jobs do
+    /// not come at the same time and are refused again.
+    ///
+    /// The call fails with [`CallErrorKind::Timeout`](crate::CallErrorKind::Timeout) when the time is over; before, with its
+    /// last answer or error, if what is left does not hold the next wait and an attempt.
     pub fn within(timeout: Duration) -> Self {
         let mut policy = Self::default()
             .max_attempts(u32::MAX)

@@ -264,9 +264,9 @@ impl TrackEvent {
     /// The idempotency key is the object's own `idempotency_key`, or else `key`.
     ///
     /// # Errors
-    /// An [`InvalidRequest`] for each rule that is broken, at least one: a text that is no JSON object, a field that the API
-    /// does not have, a value that its field does not take, no `event_name`, no identification of the person, or one of `ip`
-    /// and `fingerprint` without the other.
+    /// At least one [`InvalidRequest`]: for a text that is no JSON object one; else one for each field that the API does not
+    /// have or whose value it does not take, and one for the first of these that is so: no `event_name`, `ip` or
+    /// `fingerprint` without the other, no identification of the person.
     pub fn from_json(json: &[u8], key: Option<IdempotencyKey>) -> Result<Self, Vec<InvalidRequest>> {
         let object: serde_json::Map<String, Value> = serde_json::from_slice(json).map_err(|error| {
             let what = if error.is_data() { "it is JSON, and no object" } else { "it is no JSON" };
