@@ -303,7 +303,8 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// What becomes of the failure of a flow's call; from [`Flow::on_failure`].
+/// What becomes of a flow's call that failed: its error goes to the caller, the flow goes on without one, or the flow's own
+/// error goes to the caller; from [`Flow::on_failure`].
 #[derive(Debug)]
 pub enum Then {
     /// The caller gets the call's error. The flow stays where it is.

@@ -69,7 +69,8 @@ impl SpaceDate {
         (self.year, self.month, self.day)
     }
 
-    /// The first second of the day on the Space's clock, 00:00:00.
+    /// 00:00:00 of this day on the Space's wall clock. It cannot fail: no time zone is asked, so a change of the clock is not
+    /// seen.
     #[must_use]
     pub fn start(self) -> SpaceTime {
         SpaceTime { day: self, hour: 0, minute: 0, second: 0 }

@@ -54,13 +54,13 @@ impl<B> Reply<B> {
         self.attempts
     }
 
-    /// The body as it came, without a content encoding, and not yet read as JSON.
+    /// The body as it came, not yet read as JSON: nothing is decompressed here, and a compressed answer is no success.
     #[must_use]
     pub fn body(&self) -> &B {
         &self.body
     }
 
-    /// The body as it came, without a content encoding, by value.
+    /// The body by value, as it came: nothing is decompressed here, and a compressed answer is no success.
     #[must_use]
     pub fn into_body(self) -> B {
         self.body

@@ -122,8 +122,8 @@ impl fmt::Debug for DownloadUrl {
     }
 }
 
-/// The API's answer to the order of an export; the output of an [`ExportOrder`]. An answer without an [`ExportId`] or a status
-/// is no such answer, and an error of the kind [`Decode`](crate::CallErrorKind::Decode).
+/// The API's answer to the order of an export, with its [`ExportId`] and status; the output of an [`ExportOrder`]. An answer
+/// that lacks one of them is an error of the kind [`Decode`](crate::CallErrorKind::Decode).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportOrdered {

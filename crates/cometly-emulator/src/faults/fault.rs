@@ -13,11 +13,12 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 /// Something that goes wrong between a client and the API: made by the constructor that names it, narrowed down by the methods,
 /// and switched on by [`Emulator::inject`](crate::Emulator::inject).
 ///
-/// By default it strikes every call that it can strike until it is switched off: every call to the API, or, where its constructor
-/// says so, only calls that list something, orders of an export, or downloads. At most 256 are on, and a fault holds an answer up
-/// for ten minutes at most. Of several, the oldest one that applies strikes alone. It either answers in place of the backend, so
-/// that the call is not carried out, or spoils the answer to a call that was: its constructor says which, and
-/// [`carried_out`](Self::carried_out) changes it where that is possible.
+/// By default it strikes every call that it can strike until it is switched off: every call to the API, or, where its
+/// constructor says so, only calls that list something, orders of an export, or downloads. At most 256 are on: one more
+/// switches the oldest off. A fault holds an answer up for ten minutes at most; a longer pause is cut to that. Of several,
+/// the oldest one that applies strikes alone. It either answers in place of the backend, so that the call is not carried
+/// out, or spoils the answer to a call that was: its constructor says which. [`carried_out`](Self::carried_out) changes that
+/// for some faults, as it says, and has no effect on the others. Making a fault cannot fail.
 ///
 /// ```
 /// use cometly_emulator::{Emulator, Fault};
