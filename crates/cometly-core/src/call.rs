@@ -371,8 +371,8 @@ impl Call {
         &self.api
     }
 
-    /// The HTTP method of the call, as it was given: GET, POST, PUT, PATCH or DELETE; any other fails when the call is built or
-    /// sent.
+    /// The HTTP method of the call, as it was given: GET, POST, PUT, PATCH or DELETE. With any other, also one of these in
+    /// lower case, the call fails when it is sent or made a request.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method

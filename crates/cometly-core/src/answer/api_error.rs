@@ -62,14 +62,15 @@ impl ApiError {
         RateLimit::read(self.headers())
     }
 
-    /// How long the server asks to wait before the next call: at most [`RateLimit::MAX_RETRY_AFTER`], 365 days. `None` if it
-    /// asks for no wait, or for one whose length cannot be read, such as a date in an answer without a `Date`; after a 429,
-    /// retries and the [`Pacer`](crate::Pacer) then wait for one window, a minute if no other length is known.
+    /// How long the server asks to wait before the next call; a wait of more than [`RateLimit::MAX_RETRY_AFTER`], 365 days, is
+    /// cut to that, and a time that is past is a wait of zero, as is `Retry-After: 0`. `None` if it names no wait, or one whose
+    /// length cannot be read, such as a date in an answer without a `Date`; after a 429, retries and the
+    /// [`Pacer`](crate::Pacer) then wait for one window, a minute if no other length is known.
     ///
     /// Read from `Retry-After` in seconds, with or without a fraction, or as an HTTP-date; of several values the longest. If
     /// that gives no length, from `X-RateLimit-Reset`: the second since the Unix epoch at which the window ends. A number there
-    /// that is less than 10^9 is the seconds that are left, one of 10^11 or more the millisecond at which it ends. A date and a
-    /// reset are measured by the answer's own `Date`, since the core has no clock.
+    /// that is less than 10^9 is the seconds that are left, one of 10^11 or more the millisecond at which it ends. A date, and
+    /// a reset that is a point in time, are measured by the answer's own `Date`, since the core has no clock.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.wait().known()

@@ -487,8 +487,8 @@ impl<E: Endpoint> Rows<E> {
         self
     }
 
-    /// The cursor of the page that the last row came from, or, before the first row, of the page that is asked for first.
-    /// `None` if that is the first page of the list.
+    /// The cursor of the page under way: the one begun last, or, before the first, the one that is asked for first. `None` if
+    /// that is the first page of the list.
     #[must_use]
     pub fn page_cursor(&self) -> Option<&Cursor> {
         self.start.as_ref()
