@@ -3,14 +3,15 @@
 use std::{
     env,
     error::Error,
-    fs::File,
+    fs::{self, File},
     process::{Command, ExitCode},
     time::Duration,
 };
 
+use bytes::Bytes;
 use cometly_conformance::{
     BoxError, ClientUnderTest, Proxy, Settings, Transport, adapters,
-    fault_server::{Answer, FaultServer, Script, ServerCertificate},
+    fault_server::{Answer, Authority, FaultServer, Script, ServerCertificate},
 };
 use cometly_core::{Api, ApiKey, CallErrorKind, Delivery};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -30,6 +31,11 @@ const ROWS: &[Row] = &[
         name: "without_certificates_plain_http_works_and_https_says_what_to_set",
         vars: &[("SSL_CERT_FILE", "/nonexistent/file"), ("SSL_CERT_DIR", "/nonexistent")],
         run: without_certificates,
+    },
+    Row {
+        name: "certificates_that_go_away_stay_with_a_client_that_has_them",
+        vars: &[("SSL_CERT_FILE", ROOTS), ("SSL_CERT_DIR", "/nonexistent")],
+        run: certificates_that_go_away,
     },
     Row {
         name: "http_proxy_alone_is_not_for_https",
@@ -61,6 +67,9 @@ const ROWS: &[Row] = &[
     Row { name: "many_open_files_are_told", vars: &[], run: many_files },
 ];
 
+/// A file of certificates in the folder of the row's process.
+const ROOTS: &str = "roots.pem";
+
 /// Every variable that some stack reads.
 const READ: [&str; 11] = [
     "http_proxy",
@@ -90,7 +99,9 @@ fn main() -> Result<ExitCode, BoxError> {
 }
 
 fn run_in_child(row: &Row) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
     let mut child = Command::new(env::current_exe()?);
+    child.current_dir(folder.path());
     for variable in READ {
         child.env_remove(variable);
     }
@@ -159,6 +170,27 @@ fn without_certificates(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let shown = chain(&error);
     let is_told = error.kind() == CallErrorKind::Setup && shown.contains("SSL_CERT_FILE");
     if is_told && tls.arrivals() == 0 { Ok(()) } else { Err(shown.into()) }
+}
+
+fn certificates_that_go_away(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
+    let authority = Authority::new()?;
+    let server = FaultServer::start_tls(&authority.issue(&["127.0.0.1"])?, Script::always(Answer::json(200, "{}")))?;
+    fs::write(ROOTS, authority.pem())?;
+    let client = connect(subject, &Settings::default())?;
+    let send = || client.send(api(&server.base_url())?.get("events")).map_err(BoxError::from);
+    if send()?.error().is_some() {
+        return Err("it is trusted".into());
+    }
+    fs::remove_file(ROOTS)?;
+    if !client.close_idle() {
+        return Ok(());
+    }
+    match send() {
+        Ok(outcome) if outcome.error().is_none() => Ok(()),
+        // ureq and libcurl read them anew for new connections, and then it is said what is missing.
+        Err(error) if !subject.name().starts_with("reqwest") && chain(&*error).contains("SSL_CERT_FILE") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 fn many_files(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {

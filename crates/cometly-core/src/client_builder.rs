@@ -135,7 +135,8 @@ impl<C: BuildClient> ClientBuilder<C> {
     }
 
     /// Whether connections are kept for the next call; the docs of the client's own `ClientBuilder` say what it does by
-    /// default. It has no effect on a client of your own, from [`http_client`](Self::http_client). A second call replaces it.
+    /// default. It has no effect on a client of your own, from [`http_client`](Self::http_client), that is built already. A
+    /// second call replaces it.
     pub fn reuse_connections(mut self, reuse: bool) -> Self {
         self.settings.reuse_connections = reuse;
         self

@@ -106,10 +106,11 @@ impl<E> TransportError<E> {
         TransportError { failure: self.failure, source: self.source.map(map) }
     }
 
-    /// Whether the request may have arrived at the API: what [`failed`](Self::failed) or [`timed_out`](Self::timed_out) was given,
-    /// or what [`not_sent`](Self::not_sent), [`untrusted`](Self::untrusted) and [`unknown`](Self::unknown) are named after;
-    /// [`NotSent`](Delivery::NotSent) after [`setup`](Self::setup) and [`proxy_refused`](Self::proxy_refused);
-    /// [`Unknown`](Delivery::Unknown) after [`too_large`](Self::too_large), since the call may have been carried out.
+    /// Whether the request may have arrived at the API: what [`failed`](Self::failed) or [`timed_out`](Self::timed_out) was
+    /// given; [`NotSent`](Delivery::NotSent) after [`not_sent`](Self::not_sent), [`setup`](Self::setup) and
+    /// [`proxy_refused`](Self::proxy_refused); [`Untrusted`](Delivery::Untrusted), so nothing was sent, after
+    /// [`untrusted`](Self::untrusted); [`Unknown`](Delivery::Unknown) after [`unknown`](Self::unknown), and after
+    /// [`too_large`](Self::too_large), since the call may have been carried out.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.failure.delivery()

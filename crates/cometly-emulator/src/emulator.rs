@@ -56,8 +56,8 @@ impl Emulator {
     }
 
     /// The base URL for the client under test, in place of `https://app.cometly.com/public-api/v1`:
-    /// `http://127.0.0.1:PORT/public-api/v1`, with the host of [`listen`](EmulatorBuilder::listen) or
-    /// [`public_url`](EmulatorBuilder::public_url).
+    /// `http://127.0.0.1:PORT/public-api/v1`. Its host is the address of [`listen`](EmulatorBuilder::listen), 127.0.0.1 for
+    /// 0.0.0.0; with [`public_url`](EmulatorBuilder::public_url), scheme, host and port are those of that URL.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -70,8 +70,8 @@ impl Emulator {
     }
 
     /// The URL of the page that shows each call: `http://127.0.0.1:PORT/_emulator`. Its host is the address of
-    /// [`listen`](EmulatorBuilder::listen), 127.0.0.1 for 0.0.0.0, or that of [`public_url`](EmulatorBuilder::public_url). If
-    /// other machines can reach the emulator, or [`page_token`](EmulatorBuilder::page_token) was called, the page asks for a
+    /// [`listen`](EmulatorBuilder::listen), 127.0.0.1 for 0.0.0.0; with [`public_url`](EmulatorBuilder::public_url), scheme,
+    /// host and port are those of that URL. If other machines can reach the emulator, or [`page_token`](EmulatorBuilder::page_token) was called, the page asks for a
     /// token, and the URL holds it. The control API lies below the same path; see the
     /// [README](https://crates.io/crates/cometly-emulator).
     #[must_use]

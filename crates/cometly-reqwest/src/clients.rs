@@ -86,9 +86,12 @@ impl Clients {
         if lock(&self.current).made > since {
             return;
         }
-        // One that was made before can be made again; if not, the old one stays.
-        if let Ok(made) = Current::new(settings) {
-            let old = std::mem::replace(&mut *lock(&self.current), made);
+        // One that was made before can be made again; if not, the old one stays, also if only its certificates are at fault.
+        let Ok(made) = Current::new(settings) else { return };
+        let mut current = lock(&self.current);
+        if made.https.is_ok() || current.https.is_err() {
+            let old = std::mem::replace(&mut *current, made);
+            drop(current);
             drop(old);
         }
     }

@@ -45,10 +45,14 @@ impl RefUnwindSafe for MakeBuilder {}
 
 impl HttpClient {
     /// A client that is built from what `builder` gives, such as one with certificates or headers of your own. What is
-    /// [forced](crate#what-is-forced) on a client is forced on it, and each setting of [`ClientBuilder`](crate::ClientBuilder)
-    /// counts, in place of its own. `builder` is called when the client is built, and again whenever new connections are
-    /// needed, as after [`close_idle`](crate::Client::close_idle); if reqwest cannot build what it gives then, the old client
-    /// stays.
+    /// [forced](crate#what-is-forced) on a client is forced on it. Each setting of [`ClientBuilder`](crate::ClientBuilder)
+    /// counts: the proxies and the time to connect replace those of `builder`; of two other time-outs the shorter one counts,
+    /// and connections are kept only if both keep them.
+    ///
+    /// `builder` is called by [`build`](cometly_core::ClientBuilder::build), and again whenever new connections are needed, as
+    /// after [`close_idle`](crate::Client::close_idle). If reqwest cannot build what it gives, `build` fails with
+    /// [`CallErrorKind::Setup`](cometly_core::CallErrorKind::Setup), or every call to an `https` URL does if only the trusted
+    /// certificates are missing; if that happens later, the old client stays.
     pub fn from_builder(builder: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
         Self(Brought::Builder(MakeBuilder(Arc::new(builder))))
     }

@@ -233,7 +233,8 @@ macro_rules! texts {
 impl TrackEvent {
     /// An event: what happened, who did it, and the key by which Cometly counts it once: an [`IdempotencyKey`], or a text of 1 to
     /// 255 characters without white space or an invisible character at its ends. [`build`](TrackEventBuilder::build) fails with
-    /// [`InvalidRequest`] for any other key, and for [`EventName::UPSELL_PURCHASE`], which comes in lists and cannot be tracked.
+    /// [`InvalidRequest`] for any other key, an email that is no address, a blank fingerprint, if all identification is blank,
+    /// and for [`EventName::UPSELL_PURCHASE`], which [`ListEvents`](super::ListEvents) gives and which cannot be tracked.
     #[expect(clippy::new_ret_no_self, reason = "the event is made by the builder's `build`")]
     pub fn new<K>(name: EventName, who: Identity, key: K) -> TrackEventBuilder
     where
@@ -243,9 +244,11 @@ impl TrackEvent {
         TrackEventBuilder { key: Some(key.try_into().map_err(Into::into)), ..Self::without_idempotency_key(name, who) }
     }
 
-    /// An event without an idempotency key: if its answer is lost, it is not sent again, since it may have been tracked already. A
-    /// later [`field`](TrackEventBuilder::field) may add one. [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for
-    /// [`EventName::UPSELL_PURCHASE`], which comes in lists and cannot be tracked.
+    /// An event without an idempotency key: what happened, and who did it. If its answer is lost, it is not sent again, since
+    /// it may have been tracked already; with a key from a later [`field`](TrackEventBuilder::field), `idempotency_key`, it is.
+    /// [`build`](TrackEventBuilder::build) fails with [`InvalidRequest`] for an email that is no address, a blank fingerprint,
+    /// if all identification is blank, and for [`EventName::UPSELL_PURCHASE`], which [`ListEvents`](super::ListEvents) gives
+    /// and which cannot be tracked.
     pub fn without_idempotency_key(name: EventName, who: Identity) -> TrackEventBuilder {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
