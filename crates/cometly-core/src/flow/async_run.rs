@@ -118,7 +118,8 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
         })
     }
 
-    /// The flow, to read from it how far it is, also after an error.
+    /// The flow that is run, to read from it how far it is, such as [`Pages::cursor`](crate::Pages::cursor), also after an
+    /// error.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }

@@ -111,7 +111,8 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The flow, to read from it how far it is, also after an error.
+    /// The flow that is run, to read from it how far it is, such as [`Pages::cursor`](crate::Pages::cursor), also after an
+    /// error.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }

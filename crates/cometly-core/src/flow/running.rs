@@ -37,7 +37,8 @@ impl<F: Flow> Running<F> {
         self
     }
 
-    /// The flow, to read from it how far it is. It can be read at any time, also after an error.
+    /// The flow that is run, to read from it how far it is, such as [`Pages::cursor`](crate::Pages::cursor), also after an
+    /// error.
     #[must_use]
     pub fn flow(&self) -> &F {
         &self.flow
