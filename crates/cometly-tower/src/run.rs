@@ -92,7 +92,8 @@ impl<F: Flow, S: HttpService, H: Host> Run<'_, F, S, H> {
         self.running.into_output().ok_or_else(|| FlowError::OutOfTime.into())
     }
 
-    /// The flow, to read from it how far it is, also after an error.
+    /// The flow that is run, to read from it how far it is, such as [`Pages::cursor`](cometly_core::Pages::cursor),
+    /// also after an error.
     pub fn flow(&self) -> &F {
         self.running.flow()
     }
