@@ -479,7 +479,7 @@ impl<'de> Key<'de> {
 
     /// A number or `true` in quotation marks.
     fn scalar<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        // What may come behind it is no matter: serde_json has found no fault there.
+        // What comes behind it is not looked at: serde_json refuses such a key as broken JSON.
         match Json::new(self.0.as_bytes()).scalar() {
             Ok(scalar) => number_or_word(scalar, visitor),
             Err(_) => Err(Error::invalid_type(Unexpected::Str(""), &visitor)),
