@@ -269,6 +269,8 @@ fn every_outcome_names_its_call_and_counts_its_attempts() {
         assert!(shown.starts_with("GET events: ") && shown.contains("3 attempts"), "{shown}");
         let result = outcome.into_result();
         assert_eq!(result.as_ref().map_or_else(ApiError::attempts, Reply::attempts), 3);
+        let call = result.as_ref().map_or_else(ApiError::call, Reply::call);
+        assert_eq!(call.map(ToString::to_string).as_deref(), Some("GET events"));
     }
 }
 
