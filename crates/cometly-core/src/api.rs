@@ -427,6 +427,35 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_is_counted_for_each_other_key() {
+        let api = api();
+        for (key, generation) in [(CANARY, 0), ("8|second", 1), ("8|second", 1), ("9|third", 2), (CANARY, 3)] {
+            api.rotate(ApiKey::new(key).unwrap());
+            assert_eq!((api.key_generation(), api.clone().key_generation()), (generation, generation), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_latest_key_that_was_refused_is_noted() {
+        let api = api();
+        assert_eq!(api.refused_generation(), None);
+        // The answer to an older key comes last.
+        for (refused, latest) in [(0, 0), (3, 3), (2, 3)] {
+            api.note_refused(refused);
+            assert_eq!(api.clone().refused_generation(), Some(latest));
+        }
+    }
+
+    #[test]
+    fn clones_share_a_pacer_and_the_urls_that_were_made() {
+        assert!(api().pacer().is_none());
+        let api = Api::builder(ApiKey::new(CANARY).unwrap()).pacer(Pacer::new()).build();
+        let clone = api.clone();
+        assert!(api.pacer().zip(clone.pacer()).is_some_and(|(pacer, same)| std::ptr::eq(pacer, same)));
+        assert!(std::ptr::eq(api.uri_cache(), clone.uri_cache()));
+    }
+
+    #[test]
     fn the_key_before_a_rotation_is_masked_too() {
         let api = api();
         api.rotate(ApiKey::new("8|second-canary").unwrap());

@@ -130,7 +130,7 @@ impl BaseUrl {
             return Err(InvalidBaseUrl::UserInfo);
         }
         let path = path.strip_suffix('/').unwrap_or(path);
-        if !path.is_empty() && !path.split('/').skip(1).all(is_plain_segment) {
+        if !path.split('/').skip(1).all(is_plain_segment) {
             return Err(InvalidBaseUrl::Path);
         }
         Ok(Self { authority: read_authority(authority)?, scheme, path: path.into() })
@@ -456,6 +456,47 @@ mod tests {
             assert_eq!((BaseUrl::try_from(url), url.parse()), (Ok(read.clone()), Ok(read)));
         }
         assert_eq!(BaseUrl::default(), BaseUrl::new("https://app.cometly.com/public-api/v1").unwrap());
+    }
+
+    #[test]
+    fn a_base_url_has_a_scheme_an_authority_and_a_path() {
+        for (url, scheme, authority, path) in [
+            ("https://App.Cometly.com/public-api/v1/", "https", "app.cometly.com", "/public-api/v1"),
+            ("http://[::1]:8080", "http", "[::1]:8080", ""),
+        ] {
+            let url = BaseUrl::new(url).unwrap();
+            assert_eq!((url.scheme().as_str(), url.authority().as_str(), url.path()), (scheme, authority, path));
+        }
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_is_insecure() {
+        for (url, is_insecure) in [
+            ("http://a.example", true),
+            ("https://a.example", false),
+            ("http://localhost:8080", false),
+            ("https://127.0.0.1", false),
+        ] {
+            assert_eq!(BaseUrl::insecure_http(url).unwrap().is_insecure(), is_insecure, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_the_same_on_each_port() {
+        let base = BaseUrl::new("https://a.example/v1").unwrap();
+        for (url, is_same) in [("https://A.example:8443", true), ("https://b.example", false)] {
+            assert_eq!(base.has_host_of(&BaseUrl::new(url).unwrap()), is_same, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_dot_segment_is_found_however_it_is_written() {
+        for dots in ["/a/../b", "..", "./a", "/%2e%2E/b", "/a/.%2e", "/a%2f..", "/a%5c.%2fb", "/a\\b"] {
+            assert!(has_dot_segment(dots), "{dots}");
+        }
+        for plain in ["", "/", "/a/b", "/a..b/...", "/.a", "/a%2fb", "/%2ea", "/%"] {
+            assert!(!has_dot_segment(plain), "{plain}");
+        }
     }
 
     #[test]

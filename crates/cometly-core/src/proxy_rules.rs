@@ -425,7 +425,7 @@ mod tests {
             ("a.example:443", &["a.example"], &["a.example:8443"]),
             ("::ffff:10.0.0.0/104", &["10.1.2.3", "[::ffff:10.1.2.3]"], &["11.0.0.1"]),
             ("10.0.0.0/33, ., *., :1, a:b, 10.0.0.0/x", &[], &["10.0.0.1", "a"]),
-            ("10.0.0.0/+8, b:+443, *example, a.*.example", &[], &["10.0.0.1", "b", "example", "xexample"]),
+            ("10.0.0.0/+8, b:+443, *example, a.*.example", &[], &["10.0.0.1", "b", "example", "xexample", "*example"]),
             ("", &[], &["a"]),
         ] {
             let rules = ProxyRules::from_vars([("HTTPS_PROXY", "p"), ("NO_PROXY", list)]).unwrap();
@@ -453,7 +453,24 @@ mod tests {
             let proxy: ProxyUrl = text.parse().unwrap();
             assert_eq!((proxy.to_string().as_str(), proxy.credentials()), (shown, credentials), "{text}");
             assert_eq!(format!("{proxy:?}"), shown);
+            let host = if proxy.host().contains(':') { format!("[{}]", proxy.host()) } else { proxy.host().to_owned() };
+            assert_eq!(format!("{}://{host}:{}", proxy.scheme(), proxy.port()), shown);
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_given_reaches_every_https_url() {
+        let proxy: ProxyUrl = "p:3128".parse().unwrap();
+        let rules = ProxyRules::https(proxy.clone());
+        assert_eq!(rules.https_proxy(), Some(&proxy));
+        for (uri, expected) in [
+            ("https://app.cometly.com/", Some(&proxy)),
+            ("https://localhost:8443/", Some(&proxy)),
+            ("http://app.cometly.com/", None),
+        ] {
+            assert_eq!(rules.proxy_for(&Uri::from_static(uri)), expected, "{uri}");
+        }
+        assert_eq!(ProxyRules::default().https_proxy(), None);
     }
 
     // `docs/faults.md` 103.
@@ -473,6 +490,7 @@ mod tests {
             "http://[::1",
             "http://[p]",
             "http://us%0aer:canary@p",
+            "http://us%3aer:canary@p",
             "http://user:%ff@p",
             "http://canary\u{e9}",
             "http://p:1:2",

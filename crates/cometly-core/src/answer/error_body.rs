@@ -354,6 +354,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_text_that_steers_a_terminal_or_is_long_is_not_shown_as_it_was_sent() {
+        let long = "x".repeat(MAX_LEN + 1);
+        let cut = format!("{}…", "x".repeat(MAX_LEN - 3));
+        for (text, shown) in [("a\u{202e}b", "a\\u{202e}b"), (&long, &cut)] {
+            let body = body_of(format!(r#"{{"message":"{text}"}}"#).as_bytes()).unwrap();
+            assert_eq!(body.message(), Some(shown));
+        }
+    }
+
     // `docs/faults.md` 28.
     #[test]
     fn field_errors_are_read_in_every_shape_that_is_known() {
@@ -439,7 +449,7 @@ mod tests {
                 assert!(text.ends_with(ends) && !text.contains('\u{fffd}'), "{char:?}");
             }
         }
-        assert_eq!(text_of("x".repeat(MAX_BODY_TEXT).as_bytes()), "x".repeat(MAX_BODY_TEXT));
+        assert_eq!(text_of("x".repeat(8192).as_bytes()), "x".repeat(8192));
     }
 
     #[test]

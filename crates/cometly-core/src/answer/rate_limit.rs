@@ -232,7 +232,7 @@ mod tests {
     fn a_wait_in_any_notation_is_a_wait_and_never_too_short() {
         let known = |seconds| Wait::capped(Duration::from_secs_f64(seconds));
         let at_least = |seconds| Wait { is_unreadable: true, ..known(seconds) };
-        let one: [(&str, Wait); 51] = [
+        let one: [(&str, Wait); 53] = [
             ("0", known(0.0)),
             ("17", known(17.0)),
             (" 17\t", known(17.0)),
@@ -275,6 +275,8 @@ mod tests {
             ("Tue, 24 Nov 2026 25:00:30 GMT", Wait::UNREADABLE),
             ("Tue, 24 Nov", Wait::UNREADABLE),
             ("Tue,", Wait::UNREADABLE),
+            ("Tue", Wait::UNREADABLE),
+            ("5, Tue", at_least(5.0)),
             ("-1", Wait::UNREADABLE),
             ("+5", Wait::UNREADABLE),
             (".5", Wait::UNREADABLE),

@@ -206,7 +206,7 @@ fn words(sentence: &[u8]) -> SmallVec<[Word; 32]> {
                 }
                 rest = more;
             }
-            [b'\'', more @ ..] | [0xe2, 0x80, 0x99, more @ ..] if len > 0 => rest = more,
+            [b'\'', more @ ..] | [0xe2, 0x80, 0x99, more @ ..] => rest = more,
             // Quotation marks and dashes separate words, as all of U+2000 to U+203F does.
             [0xe2, 0x80, _, more @ ..] => {
                 push(&mut words, &mut len, &letters);
@@ -283,6 +283,8 @@ mod tests {
             ("Your subscription has been cancelled!", InactiveSubscription),
             ("Your subscription is not active", InactiveSubscription),
             ("The subscription is no longer active.", InactiveSubscription),
+            ("“Inactive subscription”", InactiveSubscription),
+            ("Your subscription is  ‘inactive’.", InactiveSubscription),
             ("Your subscription is past due", InactiveSubscription),
             // Both, or neither.
             ("Your subscription does not give permission, or is inactive.", Unspecified),
@@ -299,6 +301,7 @@ mod tests {
             ("The permission of this key has expired.", Unspecified),
             ("User is inactive.", Unspecified),
             ("Your subscription is radioactive, AInactive, zinactive", Unspecified),
+            ("Your subscription is inactiveé", Unspecified),
             ("You are not authorized. Your API key is invalid.", Unspecified),
             ("Permission denied: token signature mismatch", Unspecified),
             ("You are not authorized to access this from your country.", Unspecified),
@@ -329,7 +332,9 @@ mod tests {
         ] {
             assert_eq!(forbidden_reason(message), expected, "{message}");
         }
-        let long = format!("Your subscription is inactive. {}", "x".repeat(MAX_LEN));
-        assert_eq!(forbidden_reason(&long), Unspecified);
+        let inactive = "Your subscription is inactive. ";
+        for (len, expected) in [(MAX_LEN, InactiveSubscription), (MAX_LEN + 1, Unspecified)] {
+            assert_eq!(forbidden_reason(&format!("{inactive:x<len$}")), expected, "{len} bytes");
+        }
     }
 }

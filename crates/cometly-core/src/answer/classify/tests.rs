@@ -269,6 +269,64 @@ fn every_outcome_names_its_call_and_counts_its_attempts() {
         assert!(shown.starts_with("GET events: ") && shown.contains("3 attempts"), "{shown}");
         let result = outcome.into_result();
         assert_eq!(result.as_ref().map_or_else(ApiError::attempts, Reply::attempts), 3);
+        let call = result.as_ref().map_or_else(ApiError::call, Reply::call);
+        assert_eq!(call.map(ToString::to_string).as_deref(), Some("GET events"));
+    }
+}
+
+#[test]
+fn a_success_is_known_by_its_head_and_the_first_byte_that_is_not_blank() {
+    for (status, start, expected) in [
+        (200, " {", true),
+        (201, "\n[", true),
+        (200, "<", false),
+        (200, "", false),
+        (401, "{", false),
+        (500, "{", false),
+    ] {
+        let (head, ()) = http::Response::builder().status(status).body(()).unwrap().into_parts();
+        assert_eq!(begins_success(&head, start.as_bytes()), expected, "{status} {start:?}");
+    }
+    for (piece, expected) in [("", true), (" \t\r\n", true), ("\n{", false), ("x", false), ("\u{feff}", false)] {
+        assert_eq!(is_blank(piece.as_bytes()), expected, "{piece:?}");
+    }
+}
+
+#[test]
+fn the_limit_and_the_wait_of_an_answer_are_those_of_its_headers() {
+    let wait = [LIMITS, &[("retry-after", "17")]].concat();
+    for status in [200, 404, 429, 503] {
+        let outcome = read(status, &wait, JSON);
+        assert_eq!((outcome.rate_limit().limit(), outcome.rate_limit().remaining()), (Some(7), Some(0)), "{status}");
+        // After a success nothing is retried.
+        let expected = (status != 200).then_some(Duration::from_secs(17));
+        assert_eq!(outcome.wait().known(), expected, "{status}");
+        if let Ok(reply) = outcome.into_result() {
+            assert_eq!(reply.retry_after(), Some(Duration::from_secs(17)));
+        }
+        assert_eq!(read(status, &[], JSON).rate_limit(), RateLimit::default());
+    }
+}
+
+#[test]
+fn each_kind_has_its_name_in_metrics_and_says_whether_the_call_may_have_been_carried_out() {
+    use UnexpectedCause::{Challenge, Empty, Encoded, NotJson, Proxy, Redirect, Status};
+
+    for (kind, name, may_be_done) in [
+        (ApiErrorKind::Unauthenticated, "unauthenticated", false),
+        (ApiErrorKind::Forbidden(ForbiddenReason::Unspecified), "forbidden", false),
+        (ApiErrorKind::RateLimited, "rate_limited", false),
+        (ApiErrorKind::Rejected, "rejected", false),
+        (ApiErrorKind::ServerError, "server_error", true),
+        (ApiErrorKind::Unexpected(Redirect), "unexpected.redirect", false),
+        (ApiErrorKind::Unexpected(Challenge), "unexpected.challenge", false),
+        (ApiErrorKind::Unexpected(Proxy), "unexpected.proxy", false),
+        (ApiErrorKind::Unexpected(NotJson), "unexpected.not_json", true),
+        (ApiErrorKind::Unexpected(Empty), "unexpected.empty", true),
+        (ApiErrorKind::Unexpected(Encoded), "unexpected.encoded", true),
+        (ApiErrorKind::Unexpected(Status), "unexpected.status", true),
+    ] {
+        assert_eq!((kind.error_type(), kind.may_be_done()), (name, may_be_done));
     }
 }
 

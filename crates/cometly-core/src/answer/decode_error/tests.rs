@@ -128,6 +128,7 @@ fn it_says_where_and_what() {
         (r#"{"tags":{}}"#, "tags: expected an array, found an object"),
         (r#"{"tags":["a",true]}"#, "tags[1]: expected a string, found a boolean"),
         (r#"{"type":false}"#, "type: expected a string, found a boolean"),
+        (r#"{"count":-0}"#, "count: expected a whole number (u8), found a number"),
         (r#"{"status":"SECRET"}"#, r#"status: unknown variant, expected one of "queued", "done""#),
         (r#"{"by_day":{"SECRET":1,"SECRET2":"x"}}"#, "by_day.*: expected a whole number (i32), found a string"),
         (r#"{"by_day":[]}"#, "by_day: expected an object, found an array"),
@@ -138,6 +139,7 @@ fn it_says_where_and_what() {
         ),
         (r#"{"pair":[1,"SECRET"]}"#, "pair[1]: expected a whole number (u8), found a string"),
         (r#"{"pair":[1]}"#, "pair: expected a tuple of size 2, found a number of entries that does not fit"),
+        (r#"{"pair":[1,2],"count":"SECRET"}"#, "count: expected a whole number (u8), found a string"),
         (r#"{"letter":"SECRET"}"#, "letter: expected a character, found a string that does not fit"),
         (r#"{"unit":1}"#, "unit: expected null, found a number"),
         (r#"{"count":1,"count":1}"#, r#"field "count" comes twice"#),
@@ -197,6 +199,66 @@ fn words_of_a_type_of_its_own_are_not_repeated() {
         mismatch::<Vec<u8>>(&format!(r"[{raw}0{}]", "}]}".repeat(30))),
         "[0]: expected a whole number (u8), found an object"
     );
+}
+
+#[test]
+fn a_key_of_a_map_may_be_a_number_or_a_boolean() {
+    let shown = mismatch::<HashMap<bool, u8>>(r#"{"true":1,"SECRET":1}"#);
+    assert_eq!(shown, "expected a boolean, found a string");
+    let shown = mismatch::<HashMap<u8, u8>>(r#"{"7":1,"256":1}"#);
+    assert_eq!(shown, "expected a whole number (u8), found a number that does not fit");
+}
+
+#[test]
+fn borrowed_bytes_are_read_from_a_string_and_nothing_else() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Blob<'a> {
+        bytes: &'a [u8],
+        count: u8,
+    }
+    for (body, expected) in [
+        (r#"{"bytes":"a","count":true}"#, "count: expected a whole number (u8), found a boolean"),
+        (r#"{"bytes":7,"count":1}"#, "bytes: expected a borrowed byte array, found a number"),
+        (r#"{"bytes":[7],"count":1}"#, "bytes: expected a borrowed byte array, found an array"),
+    ] {
+        assert_eq!(mismatch::<Blob<'_>>(body), expected);
+    }
+}
+
+#[test]
+fn a_type_that_serde_json_treats_in_its_own_way_has_a_line_and_no_path() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        raw: &'a serde_json::value::RawValue,
+        count: u8,
+    }
+    assert_eq!(mismatch::<Envelope<'_>>(r#"{"raw":[1],"count":true}"#), "");
+    assert_eq!(mismatch::<Envelope<'_>>(r#"{"count":true}"#), "count: expected a whole number (u8), found a boolean");
+}
+
+#[test]
+fn an_item_of_a_list_has_its_place_in_the_whole_and_the_call_of_its_reply() {
+    for (body, line, column) in [
+        (r#"{"data":[{},{"count":true}]}"#, 1, 25),
+        ("{\n\"data\":[{},\n  {\"count\":true}]}", 3, 15),
+        ("{\n\"data\":[{},\n  {\n\"count\":true}]}", 4, 12),
+    ] {
+        let (start, end) = (body.rfind('{').unwrap(), body.rfind(']').unwrap());
+        let mut reply = reply(body);
+        let call = CallName { method: crate::http::Method::GET, template: Some("events".into()), is_idempotent: true };
+        (reply.call, reply.attempts) = (Some(call), 3);
+        let whole = reply.body().clone();
+        let part = std::str::from_utf8(&whole[start..end]).unwrap();
+        let error = reply.part::<Row<'_>>(part, ("data", 1)).unwrap_err();
+        assert_eq!((error.line(), error.column(), error.path()), (line, column, "data[1].count".to_owned()), "{body}");
+        assert_eq!((error.call().map(ToString::to_string), error.attempts()), (Some("GET events".to_owned()), 3));
+        assert_eq!(reply.json::<Page<'_>>().unwrap_err().to_string(), error.to_string());
+    }
+    let error = reply("[]").json::<Strict>().unwrap_err();
+    assert_eq!((error.call().is_none(), error.attempts()), (true, 1));
 }
 
 #[test]
