@@ -206,6 +206,7 @@ fn an_error_tells_its_limit_its_status_and_how_long_to_wait() {
     assert_eq!((paced.limit(), paced.retry_after()), (Some(ReachedLimit::RateLimit(TURN)), Some(TURN)));
     let late = Failed::out_of_time(LIMIT, history(2));
     assert_eq!((late.limit(), late.retry_after(), late.attempts()), (Some(ReachedLimit::Timeout(LIMIT)), None, 2));
+    assert_eq!((late.method(), late.path_template()), (Some(&Method::POST), Some("events/track")));
     let teapot = Some(StatusCode::IM_A_TEAPOT);
     for error in [
         TransportError::too_large(teapot),
