@@ -258,6 +258,35 @@ mod tests {
         assert_eq!((settings.limits.attempt_timeout, settings.limits.connect_timeout), (Some(most), most));
     }
 
+    /// The environment cannot be changed in a process with threads, so the test runs itself in others.
+    #[test]
+    fn the_proxy_of_the_environment_is_taken_only_if_it_is_asked_for_and_can_be_used() {
+        const CHILD: &str = "COMETLY_TEST_CHILD";
+        if let Some(expected) = env::var_os(CHILD) {
+            let https_proxy = |builder: ClientBuilder<Settled>| {
+                let built = builder.build().map(|Settled(settings)| settings.proxies.https_proxy().cloned());
+                built.map(|proxy| proxy.map(|proxy| proxy.port()))
+            };
+            assert_eq!(https_proxy(builder()).unwrap(), None, "it was not asked for");
+            let found = https_proxy(builder().proxy_from_env());
+            assert_eq!(found.ok(), (expected == "used").then_some(Some(3128)));
+            return;
+        }
+        let name = "client_builder::tests::\
+                    the_proxy_of_the_environment_is_taken_only_if_it_is_asked_for_and_can_be_used";
+        for (proxy, expected) in
+            [("http://127.0.0.1:3128", "used"), ("socks5://127.0.0.1:3128", "refused"), (" ", "refused")]
+        {
+            let status = std::process::Command::new(env::current_exe().unwrap())
+                .args(["--exact", name])
+                .envs([(CHILD, expected), ("https_proxy", proxy)])
+                .stdout(std::process::Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success(), "{proxy}");
+        }
+    }
+
     // `docs/faults.md` 107, 108.
     #[test]
     fn a_proxy_that_cannot_be_used_is_an_error_until_another_one_is_set() {

@@ -28,3 +28,19 @@ impl fmt::Display for Delivery {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_says_what_to_do_next() {
+        for (delivery, words) in [
+            (Delivery::NotSent, "nothing was sent, so it is safe to send it again"),
+            (Delivery::Untrusted, "the server's certificate was not trusted and nothing was sent; check the base URL"),
+            (Delivery::Unknown, "it may have arrived; send it again only if doing it twice does no harm"),
+        ] {
+            assert!(delivery.to_string().starts_with(words), "{delivery}");
+        }
+    }
+}

@@ -90,4 +90,19 @@ mod tests {
         assert_eq!(ring.generation, 10);
         assert!(ring.rotated(key("A")).is_none());
     }
+
+    #[test]
+    fn the_key_of_an_attempt_is_added_only_to_a_ring_that_does_not_have_it() {
+        let key = |key: &str| ApiKey::new(key).unwrap();
+        let first = Arc::new(Keys::new(key("A"), HeaderValue::from_static("test")));
+        let second = Arc::new(first.rotated(key("B")).unwrap());
+        let third = Arc::new(second.rotated(key("A")).unwrap());
+        for (ring, of_attempt) in [(&first, &first), (&second, &first), (&third, &first), (&third, &second)] {
+            assert!(Arc::ptr_eq(&Arc::clone(ring).and(of_attempt), ring));
+        }
+        let other = Keys::new(key("C"), HeaderValue::from_static("test"));
+        let with = Arc::clone(&second).and(&other);
+        let keys: String = with.previous.iter().map(ApiKey::expose_secret).collect();
+        assert_eq!((with.current.expose_secret(), keys.as_str(), with.generation), ("B", "AC", 1));
+    }
 }

@@ -79,3 +79,21 @@ impl std::ops::Add<Duration> for Moment {
         self.saturating_add(time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_before_the_first_one_keeps_its_distance_for_most_of_a_year() {
+        let (first, now) = (Instant::now(), Moment::now());
+        let day = Duration::from_secs(86_400);
+        for days in [0, 1, 300] {
+            // Some systems know of no instant before the machine was started.
+            let Some(earlier) = first.checked_sub(day * days) else { continue };
+            assert_eq!(Moment::from(first).duration_since(Moment::from(earlier)), day * days, "{days}");
+        }
+        assert_eq!(Moment::from(first + day).duration_since(Moment::from(first)), day);
+        assert!(now >= Moment::from(first) && Moment::now() >= now);
+    }
+}

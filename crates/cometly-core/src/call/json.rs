@@ -174,10 +174,6 @@ impl<S: Serializer> Serializer for Finite<S> {
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.inner.collect_str(value)
     }
-
-    fn is_human_readable(&self) -> bool {
-        self.inner.is_human_readable()
-    }
 }
 
 macro_rules! list {
@@ -215,11 +211,6 @@ macro_rules! fields {
             #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), S::Error> {
                 self.inner.serialize_field(key, &Checked { value, field: key })
-            }
-
-            #[inline]
-            fn skip_field(&mut self, key: &'static str) -> Result<(), S::Error> {
-                self.inner.skip_field(key)
             }
 
             #[inline]
@@ -299,6 +290,18 @@ mod tests {
     }
 
     /// A map whose keys are numbers, which std's maps do not allow for floats.
+    /// A key and a value on their own, not as an entry.
+    struct Halves(f64);
+
+    impl Serialize for Halves {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_key("half")?;
+            map.serialize_value(&self.0)?;
+            map.end()
+        }
+    }
+
     struct Keyed(f64);
 
     impl Serialize for Keyed {
@@ -338,7 +341,7 @@ mod tests {
                 assert!(!error.contains("canary"), "{error}");
             }
             assert!(error(&bad).starts_with("a number is NaN or infinite"));
-            assert!(to_vec(&Keyed(bad)).is_err());
+            assert!(to_vec(&Keyed(bad)).is_err() && to_vec(&Halves(bad)).is_err());
             assert!(to_vec(&BTreeMap::from([("a", [bad])])).is_err());
         }
     }
@@ -367,6 +370,9 @@ mod tests {
         let map = BTreeMap::from([(1, "a"), (2, "b")]);
         assert_eq!(to_vec(&map).unwrap(), br#"{"1":"a","2":"b"}"#);
         assert_eq!(to_vec(&Keyed(1.5)).ok(), serde_json::to_vec(&Keyed(1.5)).ok());
+        assert_eq!(to_vec(&Halves(1.5)).unwrap(), br#"{"half":1.5}"#);
+        let texts = (std::net::Ipv4Addr::LOCALHOST, format_args!("{}-{}", 1, 2));
+        assert_eq!(to_vec(&texts).unwrap(), br#"["127.0.0.1","1-2"]"#, "as a person reads them");
         let json = serde_json::json!({"a": [1, 2.5, null, "x", {"b": {}}]});
         assert_eq!(to_vec(&json).unwrap(), serde_json::to_vec(&json).unwrap());
     }

@@ -403,5 +403,6 @@ mod tests {
             }
         }
         assert_eq!(query(&Some(Failing)).unwrap_err(), RequestError::Value);
+        assert_eq!(Fault::custom("canary").to_string(), RequestError::Value.to_string());
     }
 }

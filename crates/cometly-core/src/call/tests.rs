@@ -239,6 +239,9 @@ fn a_body_that_is_no_json_keeps_what_serde_said_as_the_source() {
     let key = api().post("a").json(&std::collections::BTreeMap::from([((1, 2), 3)])).to_request().unwrap_err();
     assert!(matches!(key, RequestError::Json { .. }), "{key}");
     assert_eq!(key.source().unwrap().to_string(), "key must be a string");
+    let again = api().post("a").json(&std::collections::BTreeMap::from([((1, 2), 3)])).to_request().unwrap_err();
+    assert_eq!(key, again, "equal by what serde said");
+    assert_ne!(key, api().post("a").json(&nan_purchase()).to_request().unwrap_err());
     let nan = api().post("a").json(&nan_purchase()).idempotency_key("k").to_request().unwrap_err();
     let source = nan.source().unwrap().to_string();
     assert!(source.contains("`amount`") && source.contains("NaN"), "{source}");

@@ -206,6 +206,7 @@ fn an_error_tells_its_limit_its_status_and_how_long_to_wait() {
     assert_eq!((paced.limit(), paced.retry_after()), (Some(ReachedLimit::RateLimit(TURN)), Some(TURN)));
     let late = Failed::out_of_time(LIMIT, history(2));
     assert_eq!((late.limit(), late.retry_after(), late.attempts()), (Some(ReachedLimit::Timeout(LIMIT)), None, 2));
+    assert_eq!((late.method(), late.path_template()), (Some(&Method::POST), Some("events/track")));
     let teapot = Some(StatusCode::IM_A_TEAPOT);
     for error in [
         TransportError::too_large(teapot),
@@ -229,4 +230,74 @@ fn an_error_of_the_call_itself_is_its_source_and_names_the_call() {
     assert_eq!((call.error_type(), call.kind(), call.attempts()), ("request", CallErrorKind::Request, 0));
     assert_eq!(call.request_error().map(ToString::to_string), Some(words));
     assert_eq!((call.method(), call.path_template()), (Some(&Method::GET), Some("events")));
+}
+
+/// What the API answered, as the error that a client makes of it.
+fn answered(call: History, status: u16, headers: &[(&str, &str)], body: &str) -> Failed {
+    let mut response = http::Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let api = Api::new(ApiKey::new("7|canary").unwrap());
+    let mut outcome = api.read(response.body(bytes::Bytes::copy_from_slice(body.as_bytes())).unwrap());
+    outcome.set_origin(call.call, call.attempts);
+    outcome.into_result().unwrap_err().into()
+}
+
+const MESSAGE: &str = r#"{"message":"m"}"#;
+
+#[test]
+fn an_answer_that_is_no_success_says_what_it_is_and_whether_it_was_carried_out() {
+    for (call, status, headers, body, name, is_safe, is_not_found) in [
+        (history(1), 401, &[][..], MESSAGE, "unauthenticated", true, false),
+        (history(1), 404, &[], MESSAGE, "rejected", true, true),
+        (history(1), 422, &[], MESSAGE, "rejected", true, false),
+        (history(1), 404, &[], "<html>", "unexpected.not_json", false, false),
+        (history(1), 429, &[("retry-after", "7")], MESSAGE, "rate_limited", true, false),
+        (history(1), 500, &[], MESSAGE, "server_error", false, false),
+        (idempotent(1), 500, &[], MESSAGE, "server_error", true, false),
+    ] {
+        let error = answered(call, status, headers, body);
+        assert_eq!(error.kind(), CallErrorKind::Api);
+        assert_eq!((error.error_type(), error.is_safe_to_resend()), (name, is_safe), "{error}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(status), "{error}");
+        assert_eq!(error.is_not_found(), is_not_found, "{error}");
+        assert_eq!(error.delivery(), None);
+        let wait = (!headers.is_empty()).then_some(Duration::from_secs(7));
+        assert_eq!((error.retry_after(), error.api_error().and_then(ApiError::retry_after)), (wait, wait), "{error}");
+        assert!(error.source().is_none(), "`Display` shows it in full");
+        assert!(error.method().is_some() && error.to_string() == error.api_error().unwrap().to_string(), "{error}");
+        // A flow may make something else of it, and then it is the source.
+        let words = error.to_string();
+        let seen = error.seen_by_flow(FlowError::UnknownExport);
+        assert_eq!(seen.source().map(ToString::to_string), Some(words));
+    }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_gives_its_decode_error() {
+    let api = Api::new(ApiKey::new("7|canary").unwrap());
+    let mut outcome = api.read(http::Response::new(bytes::Bytes::from_static(b"{\"data\":1}")));
+    outcome.set_origin(idempotent(2).call, 2);
+    let error = outcome.into_result().unwrap().json::<Vec<u8>>().unwrap_err();
+    let words = error.to_string();
+    let error = Failed::from(error);
+    assert_eq!((error.kind(), error.error_type(), error.attempts()), (CallErrorKind::Decode, "decode", 2));
+    assert_eq!((error.status(), error.retry_after(), error.delivery()), (None, None, None));
+    assert_eq!(error.decode_error().map(ToString::to_string).as_ref(), Some(&words));
+    assert_eq!(error.to_string(), words);
+    assert_eq!(error.into_decode_error().map(|error| error.to_string()), Some(words));
+}
+
+#[test]
+fn a_failure_without_an_answer_says_whether_it_arrived() {
+    for (error, delivery) in [
+        (failed(TransportError::not_sent(stack())), Delivery::NotSent),
+        (failed(TransportError::untrusted(stack())), Delivery::Untrusted),
+        (failed(TransportError::unknown(stack())), Delivery::Unknown),
+        (CallError::paced(TURN, history(0)), Delivery::NotSent),
+        (CallError::paced(TURN, History { may_have_arrived: true, ..history(2) }), Delivery::Unknown),
+    ] {
+        assert_eq!(error.delivery(), Some(delivery), "{error}");
+    }
 }

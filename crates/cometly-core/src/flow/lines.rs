@@ -280,6 +280,25 @@ mod tests {
         lines.push(&[b'x'; 9]);
         let error = lines.next_line().unwrap_err();
         assert_eq!((error.line(), lines.next_line()), (1, Err(error)));
+        let mut lines = Lines::with_max_len(3);
+        lines.push(b"123\n\n1234");
+        lines.next_line().unwrap();
+        let error = lines.next_line().unwrap_err();
+        let words = "line 2 is longer than 3 bytes: this is no export, or its rows are larger than allowed";
+        assert_eq!((error.line(), error.to_string().as_str()), (2, words));
+    }
+
+    #[test]
+    fn whether_there_is_a_line_is_known_before_it_is_taken() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.has_line(), Ok(false));
+        lines.push(b"\na\nb");
+        assert_eq!((lines.has_line(), lines.has_line()), (Ok(true), Ok(true)), "it is still there");
+        assert_eq!(lines.next_line().unwrap(), Some(&b"a"[..]));
+        assert_eq!(lines.has_line(), Ok(false), "the rest of `b` may come yet");
+        lines.finish();
+        assert_eq!(lines.has_line(), Ok(true));
+        assert_eq!(format!("{lines:?}"), "Lines { lines: 1, position: 3, max_len: 1048576, .. }");
     }
 
     #[test]

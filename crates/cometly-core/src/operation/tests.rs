@@ -235,6 +235,7 @@ fn each_attempt_is_the_calls_request_and_shares_its_body() {
     let attempt = send(start(&call, &RetryPolicy::default()), at(ZERO));
     let expected = call.to_request().unwrap();
     assert_eq!((attempt.method(), attempt.path_template()), (&Method::POST, Some("contacts/{id}")));
+    assert_eq!((attempt.uri(), attempt.limits()), (expected.uri(), &TransportLimits::default()));
     for _ in 0..2 {
         let request = attempt.request();
         assert_eq!(request.body().as_ptr(), body.as_ptr());
@@ -383,6 +384,7 @@ fn a_body_in_pieces_may_be_as_long_as_the_cap_and_ends_for_good_where_it_breaks(
     let limits = TransportLimits { max_body_size: 5, ..TransportLimits::default() };
     let operation: Under = api().get("events").start(&RetryPolicy::none(), &limits, 1, at(ZERO)).unwrap();
     let attempt = send(operation, at(ZERO));
+    assert_eq!(*attempt.limits(), limits);
     let (head, ()) = Response::new(()).into_parts();
     assert_eq!(
         [" \n", "{", "<"].map(|piece| attempt.begins_success(&head, piece.as_bytes())),
@@ -404,6 +406,8 @@ fn a_body_in_pieces_may_be_as_long_as_the_cap_and_ends_for_good_where_it_breaks(
     );
 
     let mut meter = attempt.body_meter(StatusCode::OK);
+    meter.add::<&str>(2).unwrap();
+    assert_eq!(format!("{meter:?}"), "BodyMeter { most: 5, left: 3, .. }");
     let error = meter.failed(TransportError::failed(Delivery::Unknown, "broken"));
     assert_eq!((error.kind(), error.limit()), (CallErrorKind::Transport, None));
 }
@@ -649,6 +653,37 @@ fn a_paced_call_waits_its_turn_or_says_at_once_that_it_comes_too_late() {
 }
 
 #[test]
+fn a_turn_is_waited_for_only_if_the_call_may_wait_so_long_and_has_time_to_send() {
+    let ask = |longest: Duration, timeout: Duration| {
+        let api = paced_api();
+        let first = answered(start(&api.get("events"), &RetryPolicy::none()), answer(429, Some(20)), at(ZERO));
+        assert!(matches!(done(first, at(ZERO)), Ok(AuthOutcome::RateLimited(_))));
+        let policy = RetryPolicy::default().max_retry_after(longest).timeout(timeout);
+        start(&api.get("events"), &policy).next(at(ZERO))
+    };
+    let millis = Duration::from_millis;
+    for (longest, timeout, waits) in [
+        (secs(3600), secs(30), true),
+        // The turn is in 20 s at the earliest, and an attempt needs a second.
+        (secs(3600), secs(21), true),
+        (secs(3600), millis(20_999), false),
+        (secs(3600), secs(5), false),
+        (secs(20), secs(3600), true),
+        (millis(19_999), secs(3600), false),
+    ] {
+        match ask(longest, timeout) {
+            Next::Wait { pause, .. } => assert!(waits && pause >= secs(20), "{longest:?} {timeout:?}: {pause:?}"),
+            Next::Done(Err(error)) => {
+                assert!(!waits, "{longest:?} {timeout:?}: {error}");
+                assert_eq!((error.kind(), error.attempts()), (CallErrorKind::Paced, 0));
+                assert!(error.retry_after().unwrap() >= secs(20), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_second_attempt_that_the_pacer_refuses_tells_of_the_first() {
     let api = paced_api();
     let (pause, again) =
@@ -678,6 +713,7 @@ fn debug_shows_no_key_no_value_and_no_body() {
     let next = answered(own, answer(429, Some(1)), at(ZERO)).next(at(ZERO));
     let shown = format!("{next:?}");
     assert!(shown.starts_with("Wait { pause: 1.") && !shown.contains("canary"), "{shown}");
+    assert!(shown.contains(" operation: Operation { api: ") && shown.contains(" attempts: 1, "), "{shown}");
 }
 
 #[test]

@@ -410,3 +410,39 @@ fn a_range_unit_is_read_in_any_case() {
     }
     assert_eq!(unsatisfied(&head(&[("content-range", "BYTES */10")])), Some(10));
 }
+
+#[test]
+fn before_its_first_byte_the_file_may_become_another() {
+    for (headers, total) in [
+        (head(&[("content-length", "11"), ("etag", "\"v2\"")]), Some(11)),
+        (head(&[("content-length", "11"), ("etag", "\"v1\"")]), Some(11)),
+        (head(&[("etag", "\"v2\"")]), None),
+    ] {
+        let mut download = download(FILE).unwrap();
+        open(&mut download, 0);
+        download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+        download.on_break(at(0));
+        open(&mut download, 1);
+        download.on_head(StatusCode::OK, &headers, at(1)).unwrap();
+        assert_eq!(download.total(), total, "{headers:?}");
+        assert_eq!(download.validator(), headers["etag"].to_str().ok());
+    }
+}
+
+#[test]
+fn a_url_may_have_8000_bytes() {
+    let url = |len: usize| format!("{FILE}{}", "x".repeat(len - FILE.len()));
+    assert!(download(&url(8000)).is_ok());
+    for len in [8001, 9000] {
+        assert_eq!(words(download(&url(len))), told(FlowError::Url(UrlProblem::Malformed)), "{len}");
+    }
+}
+
+#[test]
+fn debug_shows_how_far_it_is() {
+    let mut download = download(FILE).unwrap().resume(4, None);
+    open(&mut download, 0);
+    download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", "bytes 4-9/10")]), at(0)).unwrap();
+    let expected = "Download { export_id: ExportId(x-1), state: Reading, position: 4, total: Some(10), .. }";
+    assert_eq!(format!("{download:?}"), expected);
+}

@@ -9,7 +9,10 @@ fn an_export_is_read_with_a_status_that_may_be_new() {
     assert_eq!((export.export_id.to_string().as_str(), export.status.as_str()), ("a-1", "paused"));
     let done = read(r#"{"export_id":"a-1","status":"completed","download_url":"https://canary.example/"}"#).unwrap();
     assert_eq!(done.status, ExportStatus::COMPLETED);
-    assert!(!format!("{done:?}").contains("canary"));
+    let shown =
+        r#"Export { export_id: ExportId(a-1), status: ExportStatus("completed"), created_at: None, message: None, "#;
+    let shown = format!("{shown}download_url: Some(DownloadUrl([redacted])), completed_at: None, expires_at: None }}");
+    assert_eq!(format!("{done:?}"), shown);
     let whole = read(
         r#"{"export_id":"a-1","status":"failed","message":"m","created_at":"c","completed_at":"d","expires_at":"e"}"#,
     )
@@ -109,7 +112,7 @@ fn an_export_is_ordered_once_and_asked_after_ever_less_often_until_it_is_done() 
 
 #[test]
 fn an_export_may_take_a_day() {
-    for (now, expected) in [(86_399, POLL.to_owned()), (86_401, format!("error {}", FlowError::ExportTooSlow))] {
+    for (now, expected) in [(86_400, POLL.to_owned()), (86_401, format!("error {}", FlowError::ExportTooSlow))] {
         let mut job = ExportJob::new(Orders);
         step(&mut job, 0);
         job.on_reply(reply(ORDERED, &[]), at(0)).unwrap();
@@ -200,4 +203,31 @@ fn what_is_wrong_with_an_export_is_told_and_its_place_is_kept() {
     assert_eq!(step(&mut job, 101), "yield failed");
     assert_eq!(step(&mut job, 101), "error the export failed: order it again");
     assert_eq!(job.export_id().unwrap().to_string(), "x-1");
+}
+
+#[test]
+fn an_id_has_1_to_128_plain_characters() {
+    for (text, is_id) in [
+        ("a", true),
+        ("A-z_09", true),
+        (&"x".repeat(128), true),
+        (&"x".repeat(129), false),
+        ("", false),
+        ("a b", false),
+        ("a.b", false),
+        ("é", false),
+    ] {
+        assert_eq!(text.parse::<ExportId>().is_ok(), is_id, "{text}");
+    }
+}
+
+#[test]
+fn debug_shows_how_far_a_job_is() {
+    let mut job = ExportJob::new(Orders);
+    let shown = |job: &ExportJob<Orders>| format!("{job:?}");
+    assert_eq!(shown(&job), r#"ExportJob { state: "not ordered", export_id: None, .. }"#);
+    step(&mut job, 0);
+    assert_eq!(shown(&job), r#"ExportJob { state: "order sent", export_id: None, .. }"#);
+    job.on_reply(reply(ORDERED, &[]), at(0)).unwrap();
+    assert_eq!(shown(&job), r#"ExportJob { state: "waiting", export_id: Some(ExportId(x-1)), .. }"#);
 }

@@ -40,6 +40,15 @@ fn a_cursor_is_written_down_and_in_no_debug() {
     assert!(!format!("{page:?}").contains("canary"));
 }
 
+#[test]
+fn a_page_made_by_hand_gives_what_it_was_made_of() {
+    let cursor: Cursor = "abc".parse().unwrap();
+    let page = Page::new(vec![1, 2], Some(cursor.clone()));
+    assert_eq!((page.rows(), page.next_cursor(), page.is_first()), (&[1, 2][..], Some(&cursor), false));
+    assert_eq!(page.into_rows(), [1, 2]);
+    assert_eq!(Page::new(vec![1], None).next_cursor(), None);
+}
+
 #[derive(Clone, Copy)]
 struct Numbers;
 
@@ -110,7 +119,7 @@ fn rows_come_one_by_one_and_know_their_place() {
     let mut rows = Pages::of(Numbers).rows();
     let (items, sent, end) = play(&mut rows, &[FIRST, EMPTY, LAST]);
     assert_eq!((items, sent.len(), end), (vec![1, 2, 3], 3, Ok(PagesEnd::LastPage)));
-    assert_eq!((rows.page_cursor().unwrap().as_str(), rows.taken()), ("b", 1));
+    assert_eq!((rows.page_cursor().unwrap().as_str(), rows.taken(), rows.pages()), ("b", 1, 3));
 
     let rest = Pages::resume(Numbers, "a".parse().unwrap()).rows().skip(7);
     assert_eq!(rest.taken(), 7, "stopped before its first page, a run keeps its place");
@@ -136,6 +145,7 @@ fn each_way_to_end_is_told_from_the_others() {
         (&[silent, EMPTY, silent], vec![1, 2], Err(FlowError::BackAtFirstPage)),
         (&[FIRST, missing], vec![1, 2, 3], Err(FlowError::MissingCursor)),
         (&[FIRST, empty], vec![1, 2, 3], Ok(PagesEnd::LastPage)),
+        (&[FIRST, r#"{"data":[],"next_cursor":null,"prev_cursor":null}"#], vec![1, 2], Ok(PagesEnd::LastPage)),
         (&[FIRST, &long], vec![1, 2, 3], Err(FlowError::CursorTooLong { found: 1 << 20 })),
     ] {
         let mut flow = Pages::of(Numbers).rows();
@@ -145,6 +155,21 @@ fn each_way_to_end_is_told_from_the_others() {
         // An error is no end: it comes again, and no call is sent.
         assert_eq!(play(&mut flow, &[]).2, found);
     }
+}
+
+#[test]
+fn a_list_that_leads_back_to_the_cursor_it_was_resumed_at_ends() {
+    let mut pages = Pages::resume(Numbers, "a".parse().unwrap());
+    let (items, sent, end) = play(&mut pages, &[r#"{"data":[3],"next_cursor":"a","prev_cursor":"p"}"#]);
+    assert_eq!((items, sent.len(), end), (vec![vec![3]], 1, Err(FlowError::RepeatedCursor.to_string())));
+}
+
+#[test]
+fn a_list_has_a_million_pages_at_most() {
+    let mut pages = Pages::of(Numbers);
+    pages.place.pages = MAX_PAGES - 1;
+    let (items, _, end) = play(&mut pages, &[FIRST]);
+    assert_eq!((items.len(), end), (1, Err(FlowError::TooManyPages.to_string())));
 }
 
 #[test]
