@@ -289,7 +289,6 @@ mod tests {
         Struct { within: f64 },
     }
 
-    /// A map whose keys are numbers, which std's maps do not allow for floats.
     /// A key and a value on their own, not as an entry.
     struct Halves(f64);
 
@@ -302,6 +301,7 @@ mod tests {
         }
     }
 
+    /// A map whose keys are numbers, which std's maps do not allow for floats.
     struct Keyed(f64);
 
     impl Serialize for Keyed {
