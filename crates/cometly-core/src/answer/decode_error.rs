@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{Reply, call_name::CallName};
 
@@ -67,7 +67,14 @@ impl DecodeError {
             serde_json::error::Category::Eof => DecodeCategory::Eof,
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => DecodeCategory::Syntax,
         };
-        let mismatch = if category == DecodeCategory::Data { Mismatch::find::<T>(body) } else { None };
+        // serde_json calls a number in place of an enum broken JSON, and a key that is none of the map's.
+        let may_be_data = match category {
+            DecodeCategory::Data => true,
+            DecodeCategory::Eof => false,
+            DecodeCategory::Syntax => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+        };
+        let mismatch = if may_be_data { Mismatch::find::<T>(body) } else { None };
+        let category = if mismatch.is_some() { DecodeCategory::Data } else { category };
         Self(Box::new(Details {
             category,
             line: error.line(),

@@ -135,6 +135,7 @@ fn expected(expected: &dyn Expected) -> String {
         "a map" => "an object".to_owned(),
         "unit" => "null".to_owned(),
         words if words.starts_with("struct ") => "an object".to_owned(),
+        words if words.starts_with("enum ") => "a string or an object".to_owned(),
         words => words.chars().filter(|char| !char.is_control()).take(MAX_EXPECTED).collect(),
     }
 }
@@ -479,10 +480,10 @@ impl<'de> Key<'de> {
 
     /// A number or `true` in quotation marks.
     fn scalar<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        // What comes behind it is not looked at: serde_json refuses such a key as broken JSON.
-        match Json::new(self.0.as_bytes()).scalar() {
-            Ok(scalar) => number_or_word(scalar, visitor),
-            Err(_) => Err(Error::invalid_type(Unexpected::Str(""), &visitor)),
+        let mut json = Json::new(self.0.as_bytes());
+        match json.scalar() {
+            Ok(scalar) if json.end().is_ok() => number_or_word(scalar, visitor),
+            _ => Err(Error::invalid_type(Unexpected::Str(""), &visitor)),
         }
     }
 }
