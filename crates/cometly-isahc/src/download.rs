@@ -83,8 +83,9 @@ impl Client {
 }
 
 /// A reader of the file of an export, still compressed; from [`Client::download`]. It keeps no more of the file in memory than
-/// a piece. Its host may be silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if that is not set; the
-/// whole file has no time-out, and no size is refused as such.
+/// a piece. A host that breaks off, or is silent for [`attempt_timeout`](crate::ClientBuilder::attempt_timeout), 30 s if
+/// that is not set, is a break: the same read resumes the download by itself. The whole file has no time-out, and no size is
+/// refused as such.
 ///
 /// A read fails with [`FlowError::FileBroken`](cometly_core::FlowError::FileBroken) after six breaks in a row without a byte,
 /// with [`FileTooLong`](cometly_core::FlowError::FileTooLong) if the host sends more bytes than it said, with

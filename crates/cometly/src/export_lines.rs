@@ -170,8 +170,9 @@ impl ExportLines {
         self.lines.next_line().map_err(ExportFileError::LineTooLong)
     }
 
-    /// The next line, read as a `T`. `None` as for [`next_line`](Self::next_line). A line that is no `T` is an inner error, a
-    /// [`RowError`], and the only row that is lost: the next call gives the row after it.
+    /// The next line, read as a `T`. `None` means: give another piece with [`push`](Self::push); or, after
+    /// [`finish`](Self::finish), that all lines were given. A line that is no `T` is an inner error, a [`RowError`], and the
+    /// only row that is lost: the next call gives the row after it.
     ///
     /// # Errors
     /// [`ExportFileError`] if the file is not gzip, is damaged or ends early, or if a line is longer than allowed, 1 MiB by

@@ -14,9 +14,10 @@ const MAX_SHOWN_FIELDS: usize = 8;
 /// [`AuthOutcome::into_result`](crate::AuthOutcome::into_result), [`AuthOutcome::error`](crate::AuthOutcome::error) and
 /// [`CallError::api_error`](crate::CallError::api_error) give it; [`kind`](Self::kind) says which answer it is.
 ///
-/// It owns all that it holds and is one pointer wide. What it shows of the body has our keys masked, since a server may quote
-/// one; [`headers`](Self::headers) gives the answer's headers as they came. A refusal is judged by the first 64 KiB of its
-/// body, so that a longer body costs no more to read.
+/// It owns all that it holds and is one pointer wide. What it shows of the body, at most 8 KiB by
+/// [`body_text`](Self::body_text), has the API keys of the [`Api`](crate::Api) masked, the one in use and the last four
+/// before it, since a server may quote one; [`headers`](Self::headers) gives the answer's headers as they came, with nothing
+/// masked. A refusal is judged by the first 64 KiB of its body, so that a longer body costs no more to read.
 #[derive(Clone)]
 pub struct ApiError(Box<Details>);
 

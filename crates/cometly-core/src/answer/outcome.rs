@@ -111,7 +111,8 @@ pub enum UnexpectedCause {
 #[derive(Clone, Copy, Debug)]
 pub struct Redirected;
 
-/// What an answer says of the key that the call carried; from [`ApiError::key_status`] and [`Reply::key_status`].
+/// What an answer says of the key that the call carried: accepted, not allowed, refused, or nothing (`Unknown`). From
+/// [`ApiError::key_status`] and [`Reply::key_status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyStatus {

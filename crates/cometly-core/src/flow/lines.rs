@@ -200,8 +200,9 @@ impl Lines {
         Ok(Some(self.buffer.get(start..end).unwrap_or_default().trim_ascii()))
     }
 
-    /// The next line, read as a `T`. `None` as for [`next_line`](Lines::next_line). A line that is no `T` is an inner error and
-    /// the only row that is lost: the next call gives the row after it.
+    /// The next line, read as a `T`. `None` means: give another piece with [`push`](Lines::push); or, after
+    /// [`finish`](Lines::finish), that all lines were given. A line that is no `T` is an inner error and the only row that is
+    /// lost: the next call gives the row after it.
     ///
     /// # Errors
     /// [`LineTooLong`] if the line is longer than allowed, 1 MiB by default; every later call fails in the same way.
