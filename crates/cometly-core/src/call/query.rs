@@ -392,6 +392,7 @@ mod tests {
             assert_eq!(error.unwrap_err(), RequestError::QueryShape);
         }
         assert_eq!(query(&filter().id).unwrap_err(), RequestError::QueryShape);
+        assert_eq!(query(&Mode::Other(1)).unwrap_err(), RequestError::QueryShape);
     }
 
     #[test]
