@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use cometly_conformance::{
     BoxError, ClientUnderTest, Proxy, Settings, Transport, adapters,
     fault_server::{Answer, Authority, FaultServer, Script, ServerCertificate},
