@@ -45,10 +45,11 @@ pub struct ProxyRules {
     direct: Vec<Direct>,
 }
 
-/// The URL of a proxy: `[scheme://][user:password@]host[:port]`. [`FromStr`] reads it, and fails with [`InvalidProxy`] for
-/// any other text. Without a scheme it is `http`; without a port, 80 for `http`, 443 for `https`, and 1080 for SOCKS. A user
-/// or password may be percent-encoded; `Debug` and `Display` leave both out. [`ProxyRules::https`] takes one, and
-/// [`ProxyRules::proxy_for`] gives it to a client.
+/// The URL of a proxy: `[scheme://][user[:password]@]host[:port]`, with or without a slash at its end. The scheme is one of
+/// [`ProxyScheme`]: `http`, also if none is named, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. [`FromStr`] reads it,
+/// and fails with [`InvalidProxy`] for any other text, and for port 0. Without a port it is 80 for `http`, 443 for `https`,
+/// and 1080 for SOCKS. A user or password may be percent-encoded; `Debug` and `Display` leave both out.
+/// [`ProxyRules::https`] takes one, and [`ProxyRules::proxy_for`] gives it to a client.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,

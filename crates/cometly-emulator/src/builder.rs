@@ -194,7 +194,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The clock that the rate limits and all dates go by, in whole seconds; the system's by default. Dates are written and
+    /// The [`Clock`] that the rate limits and all dates go by, in whole seconds; by default it shows the system's time. Dates are written and
     /// read in UTC, the Space's time zone here. A second call replaces it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

@@ -614,8 +614,8 @@ pub struct ExportContacts {
     query: Query,
 }
 
-/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`]. An `include_…` that is called twice counts
-/// once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a time that cannot be read, or an `end`
+/// The settings of an [`ExportContacts`]; from [`ExportContacts::created_between`], which says how its two times are written.
+/// An `include_…` that is called twice counts once. Its [`build`](Self::build) checks them, and fails with [`InvalidRequest`] for a time that cannot be read, or an `end`
 /// that is not after `start`.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]

@@ -215,7 +215,8 @@ impl Question {
     }
 
     /// What this process reports and asks, for [`SharedLane::answer`], in this order and unchanged: 8 integers for each
-    /// event, at least one event and at most 65.
+    /// event, at least one event and at most 65. What the integers mean is the rule's own affair: an engine only passes them
+    /// on.
     #[must_use]
     pub fn events(&self) -> &[u64] {
         &self.events
