@@ -194,8 +194,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The [`Clock`] that the rate limits and all dates go by, in whole seconds; by default it shows the system's time. Dates are written and
-    /// read in UTC, the Space's time zone here. A second call replaces it.
+    /// The [`Clock`] that the rate limits and all dates go by, in whole seconds; by default it shows the system's time. Dates
+    /// are written and read in UTC, the Space's time zone here. A second call replaces it.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
