@@ -25,6 +25,7 @@ const WASI: &str = "wasm32-wasip1";
 /// processes that would take minutes.
 const LEFT_OUT: &[&str] = &[
     "api::tests::from_env_reads_the_two_variables_of_the_process",
+    "client_builder::tests::the_proxy_of_the_environment_is_taken_only_if_it_is_asked_for_and_can_be_used",
     "pacer::shared::tests::a_waker_may_carry_the_question_at_once",
     "pacer::tests::a_panic_while_it_is_locked_spoils_nothing",
     "retry::budget::tests::clones_on_many_threads_share_it",
