@@ -170,8 +170,9 @@ impl Call {
         values.into_iter().fold(self, |call, value| call.query(name, value))
     }
 
-    /// Adds one `name=value` for each field of a flat struct or map, in its order, both percent-encoded; an empty one adds
-    /// nothing. `None` is left out, a bool is written as `1` or `0` (as Cometly's flags are), a unit variant as its name.
+    /// Adds one `name=value` for each field of a flat struct or map, in its order, both percent-encoded. `None` is left out, an
+    /// empty text is written as `name=`, a bool as `1` or `0` (as Cometly's flags are), a unit variant as its name. A struct or
+    /// map without fields adds nothing.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};

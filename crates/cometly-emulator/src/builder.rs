@@ -159,11 +159,12 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The URL by which clients reach the emulator, such as `http://emulator:8080`: scheme, host and port only, else
-    /// [`start`](Self::start) fails. It is what the emulator shows and puts into its answers, and a name by which the page
-    /// may be opened, beside those of this machine. Exports are downloaded from the same host, by the port of
-    /// [`downloads_port`](Self::downloads_port). By default it is the address of [`listen`](Self::listen), 127.0.0.1 for
-    /// 0.0.0.0. A second call replaces it.
+    /// The URL by which clients reach the emulator, such as `http://emulator:8080`: `http` or `https`, host and port only, else
+    /// [`start`](Self::start) fails with an [`io::Error`]. [`base_url`](crate::Emulator::base_url), [the page that shows the
+    /// calls](crate::Emulator::page_url) and links in answers begin with it. The page opens under this name and those of this
+    /// machine; under any other it answers 403. Exports are downloaded from the same host, by the port of
+    /// [`downloads_port`](Self::downloads_port), unless [`public_downloads_url`](Self::public_downloads_url) is set. By default
+    /// it is the address of [`listen`](Self::listen), 127.0.0.1 for 0.0.0.0. A second call replaces it.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.network.public_url = Some(url.into());
         self

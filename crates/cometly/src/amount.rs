@@ -19,9 +19,9 @@ const EXPECTED: &str = "expected a decimal number of at most 15 digits, as 12.50
 /// An amount of money as a decimal number of at most 15 significant digits, without its currency.
 ///
 /// From text by [`FromStr`], from a whole number or a float by `TryFrom`, or from [`from_cents`](Self::from_cents). Each fails
-/// with [`InvalidRequest`] for what is no finite number, and for more than 15 digits or more than 15 decimals; but a float is
-/// rounded to 15 digits. 15 digits are what JSON numbers carry through any program unchanged: 9,999,999,999,999.99 and no cent
-/// lost.
+/// with [`InvalidRequest`] for what is no finite number, for 10^15 and more, and for text with more than 15 digits or decimals.
+/// A float is rounded to 15 digits and 15 decimals, also one in JSON. 15 digits are what JSON numbers carry through any program
+/// unchanged: 9,999,999,999,999.99 and no cent lost.
 ///
 /// ```
 /// # use cometly::Amount;
@@ -124,7 +124,11 @@ fn parse(text: &str) -> Option<Amount> {
         significant.push('0');
         decimals = decimals.checked_add(1)?;
     }
-    while significant.len() > Amount::MAX_DIGITS && decimals > 0 && significant.ends_with('0') {
+    let has_too_many = |significant: &str, decimals| significant.len().max(decimals) > Amount::MAX_DIGITS;
+    while has_too_many(&significant, decimals.try_into().unwrap_or_default())
+        && decimals > 0
+        && significant.ends_with('0')
+    {
         significant.pop();
         decimals = decimals.checked_sub(1)?;
     }
@@ -135,14 +139,17 @@ fn parse(text: &str) -> Option<Amount> {
     Amount::new(if is_negative { digits.checked_neg()? } else { digits }, decimals.try_into().ok()?).ok()
 }
 
-/// Rounds the number to 15 digits, which drops the noise of `0.1 + 0.2`. Fails with [`InvalidRequest`] for NaN, the infinities,
-/// and a number that then has more than 15 digits before or behind the point.
+/// Rounds the number to 15 significant digits and 15 decimals, which drops the noise of `0.1 + 0.2` and of `0.1 + 0.2 - 0.3`.
+/// Fails with [`InvalidRequest`] for NaN, the infinities, and 10^15 and more.
 impl TryFrom<f64> for Amount {
     type Error = InvalidRequest;
 
     fn try_from(float: f64) -> Result<Self, Self::Error> {
         if !float.is_finite() {
             return Err(InvalidRequest::new("amount", "expected a finite number"));
+        }
+        if float.abs() < 1.0 {
+            return format!("{float:.15}").trim_end_matches('0').parse();
         }
         // 15 digits, of which those that are zeros at the end are none of the float's own.
         let text = format!("{float:.14e}");
@@ -317,6 +324,7 @@ mod tests {
     #[test]
     fn equal_amounts_are_equal_however_they_are_written() {
         assert_eq!(amount("12.5"), amount("12.50"));
+        assert_eq!(amount("0.0100000000000000000"), amount("0.01"));
         assert_eq!(amount("-0"), amount("0.00"));
         assert!(amount("2") > amount("1.99") && amount("-2") < amount("-1.99"));
         assert_eq!(amount("0.10").cmp(&amount("0.1")), Ordering::Equal);
@@ -324,19 +332,35 @@ mod tests {
 
     #[test]
     fn floats_are_taken_if_they_are_finite() {
-        for (float, shown) in
-            [(12.5, "12.5"), (0.1 + 0.2, "0.3"), (1e14, "100000000000000"), (-0.0, "0"), (19.99, "19.99")]
-        {
+        for (float, shown) in [
+            (12.5, "12.5"),
+            (0.1 + 0.2, "0.3"),
+            (1e14, "100000000000000"),
+            (-0.0, "0"),
+            (19.99, "19.99"),
+            (1.0 / 30.0, "0.033333333333333"),
+            (0.1 + 0.2 - 0.3, "0.0"),
+            (-1e-300, "0"),
+            (0.999_999_999_999_999_9, "1"),
+            (-0.05, "-0.05"),
+        ] {
             assert_eq!(Amount::try_from(float).unwrap(), amount(shown), "{float}");
         }
-        for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1e-300] {
+        for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1e15] {
             assert!(Amount::try_from(float).is_err(), "{float}");
         }
     }
 
     #[test]
     fn json_has_a_number_and_may_bring_a_text() {
-        for (json, shown) in [("12.5", "12.5"), ("\"12.50\"", "12.50"), ("7", "7"), ("-3", "-3"), ("1e2", "100")] {
+        for (json, shown) in [
+            ("12.5", "12.5"),
+            ("\"12.50\"", "12.50"),
+            ("7", "7"),
+            ("-3", "-3"),
+            ("1e2", "100"),
+            ("0.03333333333333333", "0.033333333333333"),
+        ] {
             assert_eq!(serde_json::from_str::<Amount>(json).unwrap().to_string(), shown, "{json}");
         }
         for json in ["\"much\"", "true", "null", "[]", "1e300", "18446744073709551615"] {

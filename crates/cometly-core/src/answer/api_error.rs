@@ -56,8 +56,8 @@ impl ApiError {
         &self.0.headers
     }
 
-    /// The rate limit that this call counted against, by the `X-RateLimit-*` headers. Each number is `None` if its header is
-    /// missing or cannot be read.
+    /// The rate limit that this call counted against, by the `X-RateLimit-*` headers, such as how many calls are left. Each
+    /// number is `None` if its header is missing or cannot be read, all of them if there are no such headers.
     #[must_use]
     pub fn rate_limit(&self) -> RateLimit {
         RateLimit::read(self.headers())
