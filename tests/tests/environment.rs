@@ -171,6 +171,7 @@ fn without_certificates(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     if is_told && tls.arrivals() == 0 { Ok(()) } else { Err(shown.into()) }
 }
 
+// `docs/faults.md` 143.
 fn certificates_that_go_away(subject: &dyn ClientUnderTest) -> Result<(), BoxError> {
     let authority = Authority::new()?;
     let server = FaultServer::start_tls(&authority.issue(&["127.0.0.1"])?, Script::always(Answer::json(200, "{}")))?;
@@ -178,7 +179,7 @@ fn certificates_that_go_away(subject: &dyn ClientUnderTest) -> Result<(), BoxErr
     let client = connect(subject, &Settings::default())?;
     let send = || client.send(api(&server.base_url())?.get("events")).map_err(BoxError::from);
     if send()?.error().is_some() {
-        return Err("it is trusted".into());
+        return Err("the certificates of the file are trusted, and a call that the server answers by 200 failed".into());
     }
     fs::remove_file(ROOTS)?;
     if !client.close_idle() {
@@ -186,7 +187,7 @@ fn certificates_that_go_away(subject: &dyn ClientUnderTest) -> Result<(), BoxErr
     }
     match send() {
         Ok(outcome) if outcome.error().is_none() => Ok(()),
-        // ureq and libcurl read them anew for new connections, and then it is said what is missing.
+        // ureq and libcurl read them again for new connections, and the error names the variable.
         Err(error) if !subject.name().starts_with("reqwest") && chain(&*error).contains("SSL_CERT_FILE") => Ok(()),
         other => Err(format!("{other:?}").into()),
     }

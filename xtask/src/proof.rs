@@ -6,7 +6,7 @@ use crate::{
 };
 
 const HELP: &str = "\
-cargo xtask proof          how fast, how tested, how stable: the half that takes some fifteen minutes
+cargo xtask proof          how fast, how tested, how stable: the half that takes some twenty minutes
 cargo xtask proof --full   all of it, which takes hours
 
 The quick half runs two steps at a time, the full one, which has tests of the clock, one. What each said is

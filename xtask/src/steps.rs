@@ -1,11 +1,11 @@
-//! Commands that each prove something, and a summary of them. Most keep one core busy, or wait, so that two at a time take
-//! little longer than one; two that build in the same folder wait for each other.
+//! Commands that each prove something, and a summary of them. Most keep one core busy, or wait, so two can be run at a time;
+//! two that build in the same folder wait for each other.
 
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
+    io::{self, Write as _},
+    path::Path,
     process::Stdio,
     sync::{Mutex, PoisonError},
     thread,
@@ -43,12 +43,17 @@ impl Step {
         Self { is_for_nightly: true, ..self }
     }
 
-    /// Its output goes into the file `log`.
-    fn play(&self, log: &Path) -> Result<Verdict> {
+    /// The name of the file with its output: its own name in letters, digits and hyphens.
+    fn log_name(&self) -> String {
+        let plain = |char: char| if char.is_ascii_alphanumeric() { char } else { '-' };
+        format!("{}.log", self.name.chars().map(plain).collect::<String>())
+    }
+
+    /// Its output goes into `log`.
+    fn play(&self, mut log: File) -> Result<Verdict> {
         if self.is_for_nightly && tool::nightly_cargo().is_none() {
             return Ok(Verdict::NoNightly);
         }
-        let mut log = File::create(log)?;
         if let Some(Err(missing)) = self.tool.map(tool::pinned) {
             writeln!(log, "{missing}")?;
             return Ok(Verdict::Failed);
@@ -98,7 +103,7 @@ pub(crate) fn play<'a>(steps: impl IntoIterator<Item = &'a Step>, at_once: usize
         loop {
             let step = next.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((number, step)) = step else { return Ok(ended) };
-            ended.push(Ended::of(*number, step, folder.join(format!("{number}.log")))?);
+            ended.push(Ended::of(*number, step, &folder.join(step.log_name()))?);
         }
     };
     let ended = thread::scope(|scope| {
@@ -130,15 +135,12 @@ struct Ended<'a> {
 }
 
 impl<'a> Ended<'a> {
-    fn of(number: u32, step: &'a Step, log: PathBuf) -> Result<Self> {
+    fn of(number: u32, step: &'a Step, log: &Path) -> Result<Self> {
         say(&format!("... {}: {step}\n", step.name))?;
         let begun = Instant::now();
-        let verdict = step.play(&log)?;
+        let verdict = step.play(File::create(log)?)?;
         let ended = Self { number, step, verdict, seconds: begun.elapsed().as_secs() };
-        let mut said = Vec::new();
-        if let Ok(mut log) = File::open(log) {
-            log.read_to_end(&mut said)?;
-        }
+        let said = fs::read(log)?;
         // Whole, so that another step's does not come between.
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "\n=== {}: {step}", step.name)?;

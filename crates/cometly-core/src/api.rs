@@ -351,6 +351,7 @@ mod tests {
         Api::new(ApiKey::new(CANARY).unwrap())
     }
 
+    // `docs/faults.md` 147.
     #[test]
     fn the_environment_gives_an_api_or_names_the_variable_that_is_wrong() {
         use FromEnvError as E;

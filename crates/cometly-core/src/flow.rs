@@ -317,10 +317,9 @@ pub enum Then {
 }
 
 #[cfg(test)]
-mod runs;
-
-#[cfg(test)]
 mod tests {
+    mod runs;
+
     use std::{error::Error as _, io};
 
     use super::*;

@@ -21,8 +21,8 @@ pub(crate) async fn sleep(time: Duration) {
     poll_fn(|context| if begun.elapsed() >= time { Poll::Ready(()) } else { timer.as_mut().poll(context) }).await;
 }
 
-/// A call outside a runtime fails when it is sent. If it has to wait for its turn before, a thread wakes it, since tokio's timer
-/// would panic.
+/// For a call that is made outside a runtime and has to wait for its turn: it fails when it is sent, and tokio's timer would panic
+/// before. A thread wakes it.
 async fn sleep_without_runtime(time: Duration) {
     let begun = Instant::now();
     let waiter = Arc::new(Mutex::new(Waker::noop().clone()));
@@ -70,6 +70,7 @@ mod tests {
         thread::sleep(time);
         assert_eq!(ended.as_mut().poll(&mut context), Poll::Ready(None));
     }
+
     struct Unpark(Thread);
 
     impl Wake for Unpark {
@@ -78,6 +79,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 144.
     #[test]
     fn a_sleep_outside_a_runtime_ends_by_itself() {
         let (begun, time) = (Instant::now(), Duration::from_millis(50));

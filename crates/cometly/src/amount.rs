@@ -42,6 +42,7 @@ pub struct Amount {
 
 impl Amount {
     const MAX_DIGITS: usize = 15;
+    const MAX_DECIMALS: i32 = 15;
     /// The first number of 16 digits.
     const LIMIT: i64 = 1_000_000_000_000_000;
 
@@ -54,7 +55,7 @@ impl Amount {
     }
 
     fn new(digits: i64, decimals: u8) -> Result<Self, InvalidRequest> {
-        if digits > -Self::LIMIT && digits < Self::LIMIT && usize::from(decimals) <= Self::MAX_DIGITS {
+        if digits > -Self::LIMIT && digits < Self::LIMIT && i32::from(decimals) <= Self::MAX_DECIMALS {
             Ok(Self { digits, decimals })
         } else {
             Err(InvalidRequest::new("amount", EXPECTED))
@@ -124,11 +125,8 @@ fn parse(text: &str) -> Option<Amount> {
         significant.push('0');
         decimals = decimals.checked_add(1)?;
     }
-    let has_too_many = |significant: &str, decimals| significant.len().max(decimals) > Amount::MAX_DIGITS;
-    while has_too_many(&significant, decimals.try_into().unwrap_or_default())
-        && decimals > 0
-        && significant.ends_with('0')
-    {
+    let has_too_many = |digits: usize, decimals| digits > Amount::MAX_DIGITS || decimals > Amount::MAX_DECIMALS;
+    while has_too_many(significant.len(), decimals) && decimals > 0 && significant.ends_with('0') {
         significant.pop();
         decimals = decimals.checked_sub(1)?;
     }
@@ -351,6 +349,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 146.
     #[test]
     fn json_has_a_number_and_may_bring_a_text() {
         for (json, shown) in [

@@ -73,7 +73,8 @@ fn a_layer_counts_calls_attempts_retries_and_waits() -> Done {
     let (emulator, count) = (Emulator::start()?, Count::default());
     emulator.inject(Fault::server_error(503).up_to_n_times(1));
     let api = api_of(&emulator)?;
-    // While there is one subscriber alone, tracing lets a thread that has none, as those of the other tests, decide for all.
+    // With one subscriber alone, tracing asks the thread that comes first to an event, and another test's thread has none. With
+    // two it asks both.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(count.clone()), || -> Done {
         let _: serde_json::Value = cometly_ureq::Client::new()?.json(api.get("companies"))?;

@@ -67,7 +67,7 @@ impl DecodeError {
             serde_json::error::Category::Eof => DecodeCategory::Eof,
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => DecodeCategory::Syntax,
         };
-        // serde_json calls a number in place of an enum broken JSON, and a key that is none of the map's.
+        // serde_json calls two wrong types broken JSON: a number in place of an enum, and a text as the key of a map of numbers.
         let may_be_data = match category {
             DecodeCategory::Data => true,
             DecodeCategory::Eof => false,

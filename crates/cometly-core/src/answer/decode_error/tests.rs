@@ -113,6 +113,7 @@ fn an_unknown_variant_within_a_known_one_has_the_path_of_both() {
     assert!(mismatch::<Log>(r#"{"change":{"kind":"lost"}}"#).starts_with("change: unknown variant"));
 }
 
+// `docs/faults.md` 145.
 #[test]
 fn it_says_where_and_what() {
     for (row, expected) in [

@@ -72,6 +72,15 @@ fn read(download: &mut Download, lens: &[usize]) -> Result<(), FlowError> {
     Ok(())
 }
 
+/// A download of 10 bytes that broke off behind the fourth.
+fn broken_off() -> Download {
+    let mut download = download(FILE).unwrap();
+    open(&mut download, 0);
+    download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
+    read(&mut download, &[4, 0]).unwrap();
+    download
+}
+
 const FILE: &str = "https://files.example/x.gz?Signature=canary";
 
 #[test]
@@ -87,11 +96,7 @@ fn a_file_is_read_to_the_length_that_was_said() {
 
 #[test]
 fn what_broke_off_is_gone_on_with_if_the_file_is_the_same() {
-    let mut download = download(FILE).unwrap();
-    open(&mut download, 0);
-    download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
-    // The body ends early.
-    read(&mut download, &[4, 0]).unwrap();
+    let mut download = broken_off();
     assert!(matches!(download.next(&api(), at(0)), Ok(Fetch::Wait(pause)) if pause == Duration::from_secs(1)));
     let request = open(&mut download, 1);
     assert_eq!(request.headers()["range"], "bytes=4-");
@@ -103,10 +108,7 @@ fn what_broke_off_is_gone_on_with_if_the_file_is_the_same() {
 
 #[test]
 fn a_length_that_was_said_once_is_not_forgotten() {
-    let mut download = download(FILE).unwrap();
-    open(&mut download, 0);
-    download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
-    read(&mut download, &[4, 0]).unwrap();
+    let mut download = broken_off();
     open(&mut download, 9);
     // The rest comes without the length of the whole, and ends early.
     download.on_head(StatusCode::PARTIAL_CONTENT, &head(&[("content-range", "bytes 4-7/*")]), at(9)).unwrap();
@@ -131,10 +133,7 @@ fn a_file_that_is_another_is_never_begun_anew_without_saying_so() {
         (206, head(&[])),
         (416, head(&[("content-range", "bytes */3")])),
     ] {
-        let mut download = download(FILE).unwrap();
-        open(&mut download, 0);
-        download.on_head(StatusCode::OK, &head(&[("content-length", "10"), ("etag", "\"v1\"")]), at(0)).unwrap();
-        read(&mut download, &[4, 0]).unwrap();
+        let mut download = broken_off();
         open(&mut download, 9);
         let status = StatusCode::from_u16(status).unwrap();
         assert_eq!(

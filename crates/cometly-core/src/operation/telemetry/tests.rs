@@ -80,7 +80,8 @@ impl Subscriber for Lines {
 
 /// The lines that come while this runs.
 fn lines_of(run: impl FnOnce(&Lines)) -> Vec<String> {
-    // While there is one subscriber alone, tracing lets a thread that has none, as those of the other tests, decide for all.
+    // With one subscriber alone, tracing asks the thread that comes first to an event, and another test's thread has none. With
+    // two it asks both.
     let _second = Dispatch::new(Lines::default());
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || run(&lines));

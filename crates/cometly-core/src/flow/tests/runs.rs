@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{export_job::tests::Orders, *};
+use super::super::{export_job::tests::Orders, *};
 use crate::{ApiKey, AuthOutcome, CallErrorKind, ExportJob, ExportStatus};
 
 struct Client {
