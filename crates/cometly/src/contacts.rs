@@ -1,6 +1,6 @@
 //! Contacts: list, read, create, update and export them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
 
 use cometly_core::{
     Api, Call, DecodeError, Endpoint, Export, ExportId, ExportOrder, ExportOrdered, Page, Reply, backend_trim,
@@ -272,7 +272,7 @@ impl Endpoint for GetContact {
 /// numbers, 26 to 30 dates. A second value for the same number replaces the first. Without any value they are an empty object,
 /// by which [`replace_custom_fields`](UpdateContactBuilder::replace_custom_fields) sets every field to null. A number outside
 /// these ranges, or a value that [`number`](Self::number) or [`date`](Self::date) does not take (a text is not checked), makes
-/// the request's `build` fail with [`InvalidRequest`], also if a later call sets the field well.
+/// the request's `build` fail with [`InvalidRequest`].
 ///
 /// ```
 /// # use cometly::contacts::CustomFields;
@@ -281,8 +281,7 @@ impl Endpoint for GetContact {
 #[derive(Clone, Default)]
 #[must_use = "fields do nothing until a contact gets them"]
 pub struct CustomFields {
-    fields: BTreeMap<u8, Value>,
-    broken: Broken,
+    fields: BTreeMap<u8, Result<Value, InvalidRequest>>,
 }
 
 /// Shows the numbers of the fields, and no value: they are of a person.
@@ -304,48 +303,58 @@ impl CustomFields {
     /// else the request's `build` fails with [`InvalidRequest`]. The text is not checked. A second value for the same number
     /// replaces the first.
     pub fn text(self, number: u8, text: impl Into<String>) -> Self {
-        self.set(number, 1..=15, "a text", Value::String(text.into()))
+        self.set(number, 1..=15, "a text", Ok(Value::String(text.into())))
     }
 
     /// Sets one of the fields `profile_field_16` … `profile_field_25`, that of this `number`, to a number. `number` is 16 to
     /// 25, else the request's `build` fails with [`InvalidRequest`]. The value is an [`Amount`], a whole number, a text as
     /// `12.50`, or a finite float, of at most 15 digits; for any other `build` fails too. A second value for the same number
     /// replaces the first.
-    pub fn number<A>(mut self, number: u8, value: A) -> Self
+    pub fn number<A>(self, number: u8, value: A) -> Self
     where
         A: TryInto<Amount>,
         A::Error: Into<InvalidRequest>,
     {
-        let value =
-            self.broken.take("custom_fields", value).and_then(|amount: Amount| serde_json::to_value(amount).ok());
-        self.set(number, 16..=25, "a number", value.unwrap_or_default())
+        let json = |amount: Amount| serde_json::to_value(amount).unwrap_or_default();
+        self.set(number, 16..=25, "a number", value.try_into().map(json).map_err(Into::into))
     }
 
     /// Sets one of the fields `profile_field_26` … `profile_field_30`, that of this `number`, to a day. `number` is 26 to 30,
     /// else the request's `build` fails with [`InvalidRequest`]. The day is a [`SpaceDate`], or a text as `2026-11-24`; for any
     /// other text `build` fails too. A second value for the same number replaces the first.
-    pub fn date<D>(mut self, number: u8, day: D) -> Self
+    pub fn date<D>(self, number: u8, day: D) -> Self
     where
         D: TryInto<SpaceDate>,
         D::Error: Into<InvalidRequest>,
     {
-        let day = self.broken.take("custom_fields", day).map(|day: SpaceDate| Value::String(day.to_string()));
-        self.set(number, 26..=30, "a date", day.unwrap_or_default())
+        let json = |day: SpaceDate| Value::String(day.to_string());
+        self.set(number, 26..=30, "a date", day.try_into().map(json).map_err(Into::into))
     }
 
-    fn set(mut self, number: u8, numbers: std::ops::RangeInclusive<u8>, what: &str, value: Value) -> Self {
-        let (first, last) = (numbers.start(), numbers.end());
-        self.broken.check(numbers.contains(&number), "custom_fields", || {
-            format!("expected {what} in profile_field_{first} to profile_field_{last}, found profile_field_{number}")
-        });
+    fn set(
+        mut self,
+        number: u8,
+        numbers: RangeInclusive<u8>,
+        what: &str,
+        value: Result<Value, InvalidRequest>,
+    ) -> Self {
+        let value = if numbers.contains(&number) {
+            value.map_err(|error| error.of("custom_fields"))
+        } else {
+            let (first, last) = numbers.into_inner();
+            let rule = format!(
+                "expected {what} in profile_field_{first} to profile_field_{last}, found profile_field_{number}"
+            );
+            Err(InvalidRequest::new("custom_fields", rule))
+        };
         self.fields.insert(number, value);
         self
     }
 
     fn into_json(self) -> Result<Value, InvalidRequest> {
-        self.broken.into_result()?;
-        let fields = self.fields.into_iter().map(|(number, value)| (format!("profile_field_{number}"), value));
-        Ok(Value::Object(fields.collect()))
+        let field = |(number, value): (u8, Result<_, _>)| Ok((format!("profile_field_{number}"), value?));
+        let fields: Result<_, InvalidRequest> = self.fields.into_iter().map(field).collect();
+        fields.map(Value::Object)
     }
 }
 
@@ -495,10 +504,10 @@ pub struct UpdateContact {
     said: Said,
 }
 
-/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts;
-/// but a `replace_…` by an empty list stays an error of [`build`](Self::build). That fails with [`InvalidRequest`] also if
-/// nothing is changed, for an email that is no address, for a blank phone, name or place, and for a custom field with a number
-/// or a value that [`CustomFields`] refuses.
+/// The settings of an [`UpdateContact`]; from [`UpdateContact::new`]. Of several calls for the same list, the last one counts.
+/// Its [`build`](Self::build) fails with [`InvalidRequest`] if nothing is changed, for an empty list (to remove all, wipe it),
+/// for an email that is no address, for a blank phone, name or place, and for a custom field with a number or a value that
+/// [`CustomFields`] refuses.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpdateContactBuilder {
@@ -526,9 +535,10 @@ macro_rules! lists {
                 ///
                 /// [`build`](Self::build) fails with [`InvalidRequest`] for an empty list and for a blank text, and in the list
                 /// of emails for a text that is no address. By default the list stays as it is. Of several calls for the same
-                /// list, the last one counts; but an empty list stays an error.
+                /// list, the last one counts.
                 pub fn $replace<T: Into<String>>(mut self, items: impl IntoIterator<Item = T>) -> Self {
                     let items: Vec<T> = items.into_iter().collect();
+                    self.broken.forget(stringify!($field));
                     self.broken.check(!items.is_empty(), stringify!($field), || {
                         concat!("expected at least one; to remove all, call ", stringify!($wipe)).to_owned()
                     });
@@ -539,9 +549,9 @@ macro_rules! lists {
                 #[doc = concat!("Removes all ", $what, " of the contact.")]
                 ///
                 /// The empty list is sent; by default the list stays as it is. It cannot fail. Of several calls for the same
-                /// list, the last one counts; but an empty list that was to replace it before stays an error of
-                /// [`build`](Self::build).
+                /// list, the last one counts.
                 pub fn $wipe(mut self) -> Self {
+                    self.broken.forget(stringify!($field));
                     self.said.list(stringify!($field), None::<String>);
                     self
                 }
@@ -739,6 +749,27 @@ mod tests {
         assert_eq!(serde_json::to_value(&update.said).unwrap(), expected);
         let wiped = UpdateContact::new(7).wipe_custom_fields().build().unwrap();
         assert_eq!(serde_json::to_value(&wiped.said).unwrap(), json!({"custom_fields": {}}));
+    }
+
+    #[test]
+    fn a_second_value_takes_the_place_of_a_refused_one() {
+        let fields =
+            CustomFields::new().text(1, "pro").number(16, f64::NAN).number(16, 2).date(1, "x").text(1, "basic");
+        let update = UpdateContact::new(7)
+            .replace_phones(None::<&str>)
+            .replace_phones(["+49 30 1234567"])
+            .replace_names(None::<&str>)
+            .wipe_names()
+            .replace_custom_fields(fields)
+            .build()
+            .unwrap();
+        let expected = json!({
+            "phones": ["+49 30 1234567"], "names": [],
+            "custom_fields": {"profile_field_1": "basic", "profile_field_16": 2},
+        });
+        assert_eq!(serde_json::to_value(&update.said).unwrap(), expected);
+        let last = UpdateContact::new(7).wipe_phones().replace_phones(None::<&str>).build();
+        assert_eq!(last.unwrap_err().field(), "phones");
     }
 
     #[test]

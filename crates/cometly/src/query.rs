@@ -43,17 +43,19 @@ impl Query {
     }
 }
 
-/// The first rule that was broken while a request was described.
+/// The rules that were broken while a request was described, in that order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Broken(Option<InvalidRequest>);
+pub(crate) struct Broken(Vec<InvalidRequest>);
 
 impl Broken {
-    /// The value as the type that the request keeps.
+    /// The value as the type that the request keeps. It takes the place of an earlier one of the same field, and of what was
+    /// wrong with that.
     pub(crate) fn take<T, V>(&mut self, field: &'static str, value: V) -> Option<T>
     where
         V: TryInto<T>,
         V::Error: Into<InvalidRequest>,
     {
+        self.forget(field);
         match value.try_into() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -64,7 +66,12 @@ impl Broken {
     }
 
     pub(crate) fn note(&mut self, error: InvalidRequest) {
-        self.0.get_or_insert(error);
+        self.0.push(error);
+    }
+
+    /// Nothing is wrong with this field any more: it has another value.
+    pub(crate) fn forget(&mut self, field: &str) {
+        self.0.retain(|error| error.field() != field);
     }
 
     pub(crate) fn check(&mut self, is_kept: bool, field: &'static str, rule: impl FnOnce() -> String) {
@@ -74,7 +81,7 @@ impl Broken {
     }
 
     pub(crate) fn into_result(self) -> Result<(), InvalidRequest> {
-        self.0.map_or(Ok(()), Err)
+        self.0.into_iter().next().map_or(Ok(()), Err)
     }
 }
 

@@ -6,7 +6,7 @@ use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
 use serde_json::Value;
 
 use super::{EventName, rules};
-use crate::{Amount, InvalidRequest, SpaceTime, body::Body, row::row};
+use crate::{Amount, InvalidRequest, SpaceTime, body::Body, query::Broken, row::row};
 
 /// `POST /events/track`: reports an event that happened.
 ///
@@ -33,16 +33,15 @@ pub struct TrackEvent {
 
 /// The settings of a [`TrackEvent`]; from [`TrackEvent::new`] or
 /// [`without_idempotency_key`](TrackEvent::without_idempotency_key). A second call of a setter replaces the value. A blank text
-/// counts as left out, but as amount, time or idempotency key it is refused. An amount or a time that was refused stays an
-/// error, also if a later call gives a good one. Its [`build`](Self::build) fails with [`InvalidRequest`] for the first rule
-/// that is broken, and lists the rules.
+/// counts as left out, but as amount, time or idempotency key it is refused. Its [`build`](Self::build) fails with
+/// [`InvalidRequest`] for the first rule that is broken, and lists the rules.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackEventBuilder {
     fields: Body,
     key: Option<Result<IdempotencyKey, InvalidRequest>>,
     /// What was wrong with an argument.
-    broken: Option<InvalidRequest>,
+    broken: Broken,
 }
 
 /// The person who did what an event says: an email address, a token, or a fingerprint with its IP address. One is enough;
@@ -224,7 +223,7 @@ macro_rules! texts {
     ($($(#[$about:meta])* $field:ident)+) => {
         $($(#[$about])*
         pub fn $field(mut self, text: impl Into<String>) -> Self {
-            self.fields.set(stringify!($field), Value::String(text.into()));
+            self.set(stringify!($field), Value::String(text.into()));
             self
         })+
     };
@@ -253,9 +252,9 @@ impl TrackEvent {
         let mut fields = Body::default();
         fields.set("event_name", Value::String(name.as_str().to_owned()));
         // A name that is newer than this crate passes; one that only lists have does not.
-        let is_listed_only = name == EventName::UPSELL_PURCHASE;
-        let broken = is_listed_only.then(|| {
-            InvalidRequest::new("event_name", "expected a name to track: an upsell is a purchase with is_upsell")
+        let mut broken = Broken::default();
+        broken.check(name != EventName::UPSELL_PURCHASE, "event_name", || {
+            "expected a name to track: an upsell is a purchase with is_upsell".to_owned()
         });
         TrackEventBuilder { fields, key: None, broken }.also(who)
     }
@@ -309,7 +308,7 @@ impl TrackEventBuilder {
     /// begun with.
     pub fn also(mut self, who: Identity) -> Self {
         for (field, value) in who.0 {
-            self.fields.set(field, Value::String(value));
+            self.set(field, Value::String(value));
         }
         self
     }
@@ -366,64 +365,62 @@ impl TrackEventBuilder {
     }
 
     /// The value of the event in money, without its currency: an [`Amount`], a whole number, a text as `"12.50"`, or a finite
-    /// float. By default the event has none. A second call replaces it; but a value that is no [`Amount`], such as a text that
-    /// is blank or has more than 15 digits, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call
-    /// gives a good one.
+    /// float. By default the event has none. A second call replaces it. A value that is no [`Amount`], such as a text that is
+    /// blank or has more than 15 digits, makes [`build`](Self::build) fail with [`InvalidRequest`].
     pub fn amount<A>(mut self, amount: A) -> Self
     where
         A: TryInto<Amount>,
         A::Error: Into<InvalidRequest>,
     {
-        match amount.try_into() {
-            Ok(amount) => self.fields.set("amount", serde_json::to_value(amount).unwrap_or_default()),
-            Err(error) => self.note(error.into().of("amount")),
+        if let Some(amount) = self.broken.take::<Amount, _>("amount", amount) {
+            self.fields.set("amount", serde_json::to_value(amount).unwrap_or_default());
         }
         self
     }
 
     /// When the event happened: an [`EventTime`], a [`SpaceTime`], a `SystemTime`, or a text in ISO 8601 or of seconds since
-    /// 1970; by default, when it arrives at Cometly. A second call replaces the time; but a value that is no [`EventTime`],
-    /// such as a blank text, makes [`build`](Self::build) fail with [`InvalidRequest`], also if a later call gives a good one.
+    /// 1970; by default, when it arrives at Cometly. A second call replaces the time. A value that is no [`EventTime`], such
+    /// as a blank text, makes [`build`](Self::build) fail with [`InvalidRequest`].
     pub fn event_time<T>(mut self, time: T) -> Self
     where
         T: TryInto<EventTime>,
         T::Error: Into<InvalidRequest>,
     {
-        match time.try_into() {
-            Ok(EventTime(time)) => self.fields.set("event_time", time),
-            Err(error) => self.note(error.into().of("event_time")),
+        if let Some(EventTime(time)) = self.broken.take("event_time", time) {
+            self.fields.set("event_time", time);
         }
         self
     }
 
     /// Whether the event is an upsell; by default the field is not sent. A second call replaces it.
     pub fn is_upsell(mut self, is_upsell: bool) -> Self {
-        self.fields.set("is_upsell", is_upsell.into());
+        self.set("is_upsell", is_upsell.into());
         self
     }
 
     /// With `true`, asks Cometly not to pass the event on to the ad networks' conversion APIs; by default the field is not
     /// sent. A second call replaces it.
     pub fn do_not_capi(mut self, do_not: bool) -> Self {
-        self.fields.set("do_not_capi", do_not.into());
+        self.set("do_not_capi", do_not.into());
         self
     }
 
     /// Sets any field by its name in the API, also one that has no setter here. [`build`](Self::build) checks the value by the
     /// rules of the field; null or a blank text leaves the field out, but as `idempotency_key` it is refused. A field that is
     /// newer than this crate is sent unchecked, and so is `event_name`, which replaces the event's name. A second value for the
-    /// same field replaces the first; but an amount or a time that its setter refused, or an idempotency key that is no text,
-    /// stays an error.
+    /// same field replaces the first.
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         match (name, value.into()) {
-            ("idempotency_key", Value::String(key)) => self.key = Some(IdempotencyKey::new(key)),
-            (name, value) => self.fields.set(name, value),
+            ("idempotency_key", key) => self.key = Some(IdempotencyKey::new(key.as_str().unwrap_or_default())),
+            (name, value) => self.set(name, value),
         }
         self
     }
 
-    fn note(&mut self, error: InvalidRequest) {
-        self.broken.get_or_insert(error);
+    /// In place of an earlier value, and of what was wrong with that.
+    fn set(&mut self, name: &str, value: Value) {
+        self.broken.forget(name);
+        self.fields.set(name, value);
     }
 
     /// Checks the settings and makes the event.
@@ -438,9 +435,7 @@ impl TrackEventBuilder {
     ///   the person.
     /// - The key is no [`IdempotencyKey`].
     pub fn build(self) -> Result<TrackEvent, InvalidRequest> {
-        if let Some(broken) = self.broken {
-            return Err(broken);
-        }
+        self.broken.into_result()?;
         let mut fields = Body::default();
         for (name, value) in self.fields {
             let is_checked = rules::known(&name).is_some() && name != "event_name";
@@ -569,6 +564,30 @@ mod tests {
         ] {
             assert_eq!(builder.build().unwrap_err().field(), field);
         }
+    }
+
+    #[test]
+    fn a_second_value_takes_the_place_of_a_refused_one() {
+        let built = event()
+            .amount("much")
+            .amount(5)
+            .event_time("20261124")
+            .field("event_time", "2026-11-24")
+            .field("is_upsell", "yes")
+            .is_upsell(false)
+            .field("idempotency_key", 7)
+            .field("idempotency_key", "order-2")
+            .also(Identity::email("ada"))
+            .also(Identity::email("ada@example.com"))
+            .build()
+            .unwrap();
+        let expected = json!({
+            "event_name": "purchase", "email": "ada@example.com", "amount": 5, "event_time": "2026-11-24",
+            "is_upsell": false, "idempotency_key": "order-2",
+        });
+        assert_eq!(body(&built), expected);
+        assert_eq!(event().amount(5).amount("much").build().unwrap_err().field(), "amount");
+        assert_eq!(event().field("idempotency_key", 7).build().unwrap_err().field(), "idempotency_key");
     }
 
     #[test]
