@@ -59,14 +59,10 @@ impl Broken {
         match value.try_into() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.note(error.into().of(field));
+                self.0.push(error.into().of(field));
                 None
             }
         }
-    }
-
-    pub(crate) fn note(&mut self, error: InvalidRequest) {
-        self.0.push(error);
     }
 
     /// Nothing is wrong with this field any more: it has another value.
@@ -76,7 +72,7 @@ impl Broken {
 
     pub(crate) fn check(&mut self, is_kept: bool, field: &'static str, rule: impl FnOnce() -> String) {
         if !is_kept {
-            self.note(InvalidRequest::new(field, rule()));
+            self.0.push(InvalidRequest::new(field, rule()));
         }
     }
 
