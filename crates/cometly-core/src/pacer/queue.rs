@@ -198,6 +198,17 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn the_first_that_waits_is_passed_a_quarter_of_a_second_after_it_should_have_polled() {
+        let mut queue = Queue::default();
+        let [_under_way, first, second, third] = [(); 4].map(|()| queue.join());
+        for (number, until) in [(first, 100), (second, 200), (third, 1_000)] {
+            queue.wait(number, until);
+        }
+        let ahead = [350, 351, 450, 451].map(|now| queue.ahead_of(third, now));
+        assert_eq!(ahead, [2, 1, 1, 0]);
+    }
+
     proptest! {
         #[test]
         fn it_counts_as_a_list_does(all in prop::collection::vec(does(), 1..300)) {

@@ -301,6 +301,16 @@ fn endpoints_are_bounded_and_those_in_use_stay() {
 }
 
 #[test]
+fn an_endpoint_that_is_not_in_use_is_remembered_while_127_others_are_called() {
+    let pacer = Pacer::new();
+    drop(go(ask(&pacer, 0)).on_answer(refused(Some(30_000)), at(0)));
+    for id in 0..127 {
+        drop(pacer.ask(&Method::GET, &format!("contacts/{id}"), at(0), 0, None));
+    }
+    let _ = wait(ask(&pacer, 1));
+}
+
+#[test]
 fn the_method_and_the_path_make_an_endpoint_and_clones_share_it() {
     let pacer = Pacer::new();
     let _first = go(ask(&pacer, 0));
@@ -521,4 +531,59 @@ fn a_ticket_that_is_dropped_holds_no_other_up() {
     assert!(opener.on_answer(taken(7, 1), at(1)).is_none());
     drop(first);
     drop(go(second.poll(at(1))));
+}
+
+/// Numbers as an endpoint says them: how long to sleep, and how long until the turn.
+fn later(asked: Result<endpoint::Leave, endpoint::Later>) -> (u128, u128) {
+    let later = asked.unwrap_err();
+    (later.pause.as_millis(), later.turn.as_millis())
+}
+
+#[test]
+fn those_that_wait_for_an_opening_wake_a_millisecond_apart() {
+    let mut endpoint = Endpoint::new();
+    let first = endpoint.join();
+    let leave = endpoint.ask(first, at(0), None, 0).unwrap();
+    let refused = endpoint.answer(first, leave, refused(Some(30_000)), at(0), None, 0).unwrap();
+    assert_eq!(refused.pause, Duration::from_secs(30));
+    // The refused one keeps its place before them. Half of a window after the opening all are awake.
+    let pauses: Vec<_> = (0..30_010)
+        .map(|_| {
+            let number = endpoint.join();
+            later(endpoint.ask(number, at(0), None, 0)).0
+        })
+        .collect();
+    assert_eq!(pauses[..3], [30_001, 30_002, 30_003]);
+    assert_eq!((pauses[29_998], pauses[30_009]), (59_999, 60_000));
+}
+
+#[test]
+fn those_that_wait_in_an_open_window_poll_the_less_the_more_are_before_them() {
+    let mut endpoint = Endpoint::new();
+    for told in [Some(taken(60, 0)), None] {
+        let number = endpoint.join();
+        let leave = endpoint.ask(number, at(0), None, 0).unwrap();
+        if let Some(told) = told {
+            assert!(endpoint.answer(number, leave, told, at(0), None, 0).is_none());
+        }
+    }
+    let waits: Vec<_> = (0..800)
+        .map(|_| {
+            let number = endpoint.join();
+            later(endpoint.ask(number, at(0), None, 0))
+        })
+        .collect();
+    assert_eq!(waits[..2], [(50, 60_000), (70, 60_000)]);
+    assert_eq!((waits[749].0, waits[750].0, waits[799].0), (15_030, 15_050, 15_050));
+    assert_eq!(waits[60].1, 120_000);
+}
+
+#[test]
+fn a_clock_that_is_read_a_second_late_was_not_set() {
+    let mut endpoint = Endpoint::new();
+    let number = endpoint.join();
+    let leave = endpoint.ask(number, at(10_000), None, 0).unwrap();
+    let _ = endpoint.answer(number, leave, refused(Some(10_000)), at(10_000), None, 0).unwrap();
+    assert_eq!(later(endpoint.ask(number, at(9_000), None, 0)).1, 10_000);
+    assert_eq!(later(endpoint.ask(number, at(10_500), None, 0)).1, 9_500);
 }

@@ -157,7 +157,7 @@ impl Window {
         if waiting <= free || self.sight.left.is_none() || self.sight.left == Some(0) {
             return now;
         }
-        if is_crowded && now < self.meek && self.sight.sent > 0 {
+        if is_crowded && now < self.meek {
             return self.window_of(self.sight.ends, ahead);
         }
         // The rest is spaced, so that a process that lost the opening gets in, and the others see it.
@@ -238,4 +238,135 @@ impl Window {
 /// A number below `ceiling`, each as likely as any other; 0 below 0.
 fn scale(draw: u64, ceiling: u64) -> u64 {
     u64::try_from(u128::from(draw).wrapping_mul(u128::from(ceiling)) >> 64).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "numbers of the tests' own")]
+mod tests {
+    use super::*;
+
+    fn taken(limit: u64, remaining: u64) -> Told {
+        Told { is_success: true, limit: Some(limit), remaining: Some(remaining), ..Told::default() }
+    }
+
+    fn refused(wait: u64) -> Told {
+        Told { is_refused: true, wait: Some(wait), ..Told::default() }
+    }
+
+    impl Window {
+        fn asked(&mut self, now: u64, waiting: u64, draw: u64) -> Said {
+            self.step(now, Event::Ask { ahead: 0, waiting, is_last_chance: false }, draw)
+        }
+
+        #[track_caller]
+        fn go(&mut self, now: u64) -> Lease {
+            match self.asked(now, 1, 0) {
+                Said::Go(lease) => lease,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// A call that is sent at `now` and answered 100 ms later.
+        #[track_caller]
+        fn call(&mut self, now: u64, told: Told, draw: u64) {
+            let lease = self.go(now);
+            self.step(now + 100, Event::Answer { lease, told }, draw);
+        }
+    }
+
+    #[test]
+    fn half_of_a_window_goes_at_once_and_each_other_call_has_its_time() {
+        let mut window = Window::new();
+        window.call(0, taken(60, 59), 0);
+        for _ in 0..29 {
+            assert!(matches!(window.asked(200, 99, 0), Said::Go(_)));
+        }
+        // 30 are left until 60,100 ms, 1,932 ms apart.
+        for (ahead, waiting, turn) in
+            [(0, 30, 200), (0, 31, 2_132), (29, 70, 58_160), (30, 200, 60_100), (89, 200, 60_100), (90, 200, 120_100)]
+        {
+            assert_eq!(window.turn(200, ahead, waiting), turn, "{ahead} of {waiting}");
+        }
+        assert_eq!(window.length(), DOCUMENTED);
+    }
+
+    #[test]
+    fn after_a_short_refusal_one_call_goes_whatever_was_left() {
+        let mut window = Window::new();
+        window.call(0, taken(60, 59), 0);
+        window.call(200, refused(0), 0);
+        assert!(window.is_closed(1_299) && !window.is_closed(1_300));
+        assert_eq!(window.asked(1_299, 100, 0), Said::Wait(1_300));
+        assert!(matches!(window.asked(1_300, 100, 0), Said::Go(_)));
+    }
+
+    #[test]
+    fn beside_others_calls_go_one_by_one_and_the_window_opens_late() {
+        let mut window = Window::new();
+        window.call(0, taken(60, 40), 0);
+        assert!(matches!(window.asked(200, 50, 0), Said::Go(_)));
+        // 39 are left until 60,100 ms.
+        assert_eq!(window.turn(200, 0, 49), 200 + 59_900 / 40);
+        // It had calls of the window, so it leaves the next opening to others for a second, and a part of one by the draw.
+        assert_eq!(window.clone().asked(60_100, 1, 0), Said::Wait(61_100));
+        assert_eq!(window.asked(60_100, 1, u64::MAX), Said::Wait(62_099));
+    }
+
+    #[test]
+    fn one_that_got_no_call_through_beside_others_sends_one_a_window_for_three_windows() {
+        let mut window = Window::new();
+        window.call(0, refused(30_000), 0);
+        for (sent, ends) in [(30_100, 90_200), (91_200, 151_300), (152_300, 212_400)] {
+            assert_eq!(window.asked(sent - 1, 1, 0), Said::Wait(sent));
+            window.call(sent, taken(60, 40), 0);
+            assert_eq!(window.turn(sent + 200, 0, 50), ends);
+        }
+        // Three windows after that refusal.
+        assert_eq!((window.turn(180_099, 0, 50), window.turn(180_100, 0, 50)), (212_400, 180_100));
+    }
+
+    #[test]
+    fn any_answer_that_shows_the_window_ends_a_row_of_short_refusals() {
+        let shows = |told: Option<Told>| {
+            let mut window = Window::new();
+            window.call(0, refused(0), 0);
+            window.call(1_100, refused(0), 0);
+            if let Some(told) = told {
+                window.call(3_200, told, 0);
+            }
+            window.call(3_400, refused(0), 0);
+            window.said_no() - 3_500
+        };
+        assert_eq!(shows(None), 4_000);
+        assert_eq!(shows(Some(Told::default())), 4_000);
+        assert_eq!(shows(Some(Told { is_success: true, ..Told::default() })), 1_000);
+        assert_eq!(shows(Some(Told { is_success: false, ..taken(7, 5) })), 1_000);
+    }
+
+    #[test]
+    fn refused_windows_are_counted_once_in_three_quarters_of_one() {
+        let mut window = Window::new();
+        let mut counted = Vec::new();
+        for (sent, told) in [
+            (44_899, refused(30_000)),
+            (74_999, refused(7_500)),
+            (90_000, refused(30_000)),
+            (134_999, refused(30_000)),
+            (180_000, refused(30_000)),
+        ] {
+            window.call(sent, told, 0);
+            counted.push(window.windows);
+        }
+        assert_eq!(counted, [0, 0, 1, 1, 2]);
+        // The more there were, the sooner it comes at an opening: its part of a second.
+        let opens = window.opens() - window.said_no();
+        window.call(window.opens(), refused(30_000), u64::MAX);
+        assert_eq!((opens, window.opens() - window.said_no()), (0, JITTER / 3 - 1));
+        // After five, up to eight windows are left out.
+        for _ in 3..REFUSED_WINDOWS {
+            window.call(window.opens() + 45_000, refused(30_000), 0);
+        }
+        window.call(window.opens() + 45_000, refused(30_000), u64::MAX);
+        assert_eq!(window.opens() - window.said_no(), MOST_SKIPPED * DOCUMENTED + JITTER / 6 - 1);
+    }
 }

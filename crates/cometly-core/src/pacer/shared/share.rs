@@ -154,13 +154,15 @@ impl Share {
 
     /// The answer to a call that took `took` milliseconds.
     pub(in super::super) fn tell(&mut self, lease: Option<FleetLease>, told: Told, took: u64, now: u64) {
-        let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
-        let flags = flag(told.is_refused, event::IS_REFUSED)
-            | flag(told.is_success, event::IS_SUCCESS)
-            | flag(told.limit.is_some(), event::HAS_LIMIT)
-            | flag(told.remaining.is_some(), event::HAS_REMAINING)
-            | flag(told.wait.is_some(), event::HAS_WAIT)
-            | flag(lease.is_none(), event::IS_UNLEASED);
+        let says = [
+            (told.is_refused, event::IS_REFUSED),
+            (told.is_success, event::IS_SUCCESS),
+            (told.limit.is_some(), event::HAS_LIMIT),
+            (told.remaining.is_some(), event::HAS_REMAINING),
+            (told.wait.is_some(), event::HAS_WAIT),
+            (lease.is_none(), event::IS_UNLEASED),
+        ];
+        let flags = says.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag).sum();
         let FleetLease { epoch, window, at } = lease.unwrap_or(FleetLease { epoch: 0, window: 0, at: took });
         let [limit, remaining, wait] = [told.limit, told.remaining, told.wait].map(Option::unwrap_or_default);
         self.push([event::TOLD, epoch, window, at, flags, limit, remaining, wait], now);

@@ -548,3 +548,162 @@ fn names_of_spaces_are_checked_and_never_shown() {
     let _ticket = waits(pacer.ask(&Method::GET, "events", at(0), 1, None)).1;
     assert!(mailbox.next_question().unwrap().key().starts_with("cometly:1:{xxx"));
 }
+
+impl Process {
+    /// Carries one question, and gives the engine's answer: what was granted, and the lease.
+    fn carry_one(&self, lane: &mut SharedLane, now: u64) -> [u64; 4] {
+        let question = self.question();
+        let answer = lane.answer(START + now, question.events());
+        self.mailbox.answer(question, &answer, at(now)).unwrap();
+        let [granted, epoch, window, at, ..] = answer;
+        [granted, epoch, window, at]
+    }
+
+    fn ask_until(&self, now: u64, deadline: u64) -> Turn {
+        self.pacer.ask(&Method::GET, "events", at(now), 1, Some(at(deadline)))
+    }
+}
+
+#[test]
+fn the_engine_is_told_what_each_call_was_answered() {
+    let refused = Told { is_refused: true, wait: Some(7), ..Told::default() };
+    let is_taken = event::IS_SUCCESS | event::HAS_LIMIT | event::HAS_REMAINING;
+    for (told, flags, numbers) in [
+        (taken(60, 49), is_taken, [60, 49, 0]),
+        (Told { is_success: false, ..taken(60, 49) }, event::HAS_LIMIT | event::HAS_REMAINING, [60, 49, 0]),
+        (refused, event::IS_REFUSED | event::HAS_WAIT, [0, 0, 7]),
+        (Told { limit: Some(60), ..Told::default() }, event::HAS_LIMIT, [60, 0, 0]),
+        (Told { remaining: Some(5), ..Told::default() }, event::HAS_REMAINING, [0, 5, 0]),
+        (Told::default(), 0, [0, 0, 0]),
+    ] {
+        let (process, mut lane) = (Process::new(), opened(60, 50));
+        let (_, ticket) = waits(process.ask(200));
+        let [_, epoch, window, leased] = process.carry_one(&mut lane, 201);
+        let _kept = goes(ticket.poll(at(201))).on_answer(told, at(300));
+        let [limit, remaining, wait] = numbers;
+        let expected = [event::TOLD, epoch, window, leased, flags, limit, remaining, wait];
+        assert_eq!(process.question().events(), expected, "{told:?}");
+    }
+
+    // Of a call that went alone there is no lease, but how long its answer took.
+    let process = Process::new();
+    process.mailbox.away(at(0));
+    let permit = goes(process.ask(0));
+    process.mailbox.back(at(10));
+    let _kept = permit.on_answer(taken(60, 49), at(60));
+    let expected = [event::TOLD, 0, 0, 60, is_taken | event::IS_UNLEASED, 60, 49, 0];
+    assert_eq!(process.question().events(), expected);
+
+    let (process, mut lane) = (Process::new(), opened(60, 50));
+    let (_, ticket) = waits(process.ask(200));
+    let [_, epoch, window, _] = process.carry_one(&mut lane, 201);
+    drop(goes(ticket.poll(at(201))));
+    assert_eq!(process.question().events(), [event::LOST, epoch, window, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_question_says_for_how_many_and_how_long_a_window_is() {
+    let (process, mut lane) = (Process::new(), opened(60, 50));
+    let (_, ticket) = waits(process.ask(200));
+    let asked = |length| [event::ASK, 0, 0, 0, 1, length, 0, 0];
+    let question = process.question();
+    assert_eq!(question.events(), asked(0));
+    let answer = lane.answer(START + 201, question.events());
+    process.mailbox.answer(question, &answer, at(201)).unwrap();
+    let permit = goes(ticket.poll(at(201)));
+
+    let (_, ticket) = waits(process.ask(300));
+    let (question, asks) = (process.question(), |asks: &[u64]| asks[asks.len() - EVENT..][4..6].to_vec());
+    assert_eq!(asks(question.events()), [1, MINUTE]);
+    // An engine that forgot all knows no limit, and is told what it said before.
+    let answer = SharedLane::default().answer(START + 301, &[]);
+    process.mailbox.answer(question, &answer, at(301)).unwrap();
+    let (_, _again) = waits(ticket.poll(at(400)));
+    assert_eq!(asks(process.question().events()), [1, MINUTE]);
+    drop(permit);
+}
+
+#[test]
+fn a_call_goes_with_the_lease_that_was_given_for_it() {
+    let (process, mut lane) = (Process::new(), SharedLane::default());
+    let other = ask(&mut lane, 0, 1);
+    // Nothing is granted until the answer to the first call comes.
+    let (_, ticket) = waits(process.ask(10));
+    assert_eq!(process.carry_one(&mut lane, 11)[0], 0);
+    answer(&mut lane, 100, &[told(other, 60, 59)]);
+    let mut goes_with_its_lease = |ticket: Ticket, now: u64| {
+        let [granted, epoch, window, leased] = process.carry_one(&mut lane, now);
+        assert_eq!(granted, 1);
+        let _ = goes(ticket.poll(at(now))).on_answer(taken(60, 50), at(now + 10));
+        assert_eq!(process.question().events()[..4], [event::TOLD, epoch, window, leased]);
+    };
+    goes_with_its_lease(waits(ticket.poll(at(300))).1, 301);
+    goes_with_its_lease(waits(process.ask(400)).1, 401);
+}
+
+#[test]
+fn a_lease_in_hand_is_of_use_for_a_second() {
+    for (slept, goes_at_once) in [(1_000, true), (1_001, false)] {
+        let (process, mut lane) = (Process::new(), opened(60, 50));
+        let (_, ticket) = waits(process.ask(300));
+        process.carry(&mut lane, 301);
+        let turn = ticket.poll(at(301 + slept));
+        assert_eq!(matches!(turn, Turn::Go(_)), goes_at_once, "{slept}");
+    }
+}
+
+#[test]
+fn a_place_in_line_that_nobody_needs_is_given_back_and_nothing_that_was_not_given() {
+    let (process, mut lane) = (Process::new(), closed());
+    let (_, ticket) = waits(process.ask(200));
+    let question = process.question();
+    let answer = lane.answer(START + 201, question.events());
+    let [granted, epoch, _, _, start, count, ..] = answer;
+    assert_eq!((granted, count), (0, 1));
+    process.mailbox.answer(question, &answer, at(201)).unwrap();
+    drop(ticket);
+    assert_eq!(process.question().events(), [event::ASK, epoch, start, 1, 0, 0, 0, 0]);
+
+    // An answer that comes too late and grants nothing.
+    let process = Process::new();
+    let (_, ticket) = waits(process.ask(200));
+    let question = process.question();
+    let (_, ticket) = waits(ticket.poll(at(210)));
+    let _alone = goes(ticket.poll(at(250)));
+    process.mailbox.back(at(260));
+    let answer = lane.answer(START + 260, question.events());
+    assert_eq!(answer[0], 0);
+    process.mailbox.answer(question, &answer, at(260)).unwrap();
+    assert!(process.mailbox.next_question().is_none());
+}
+
+#[test]
+fn a_call_at_its_deadline_goes_alone_unless_the_server_said_no_until_later() {
+    let (process, mut lane) = (Process::new(), closed());
+    for _ in 0..20 {
+        let _ = ask(&mut lane, 150, 1);
+    }
+    // The server said no until a minute after 100 ms, and 20 are before it in line.
+    let (_, too_short) = waits(process.ask_until(200, 5_000));
+    process.carry(&mut lane, 201);
+    let (pause, too_short) = waits(too_short.poll(at(201)));
+    assert!(pause > Duration::from_secs(60), "{pause:?}");
+    let (_, _too_short) = waits(too_short.poll(at(5_000)));
+
+    let (pause, long) = waits(process.ask_until(5_000, 65_000));
+    assert_eq!(pause, Duration::from_secs(60));
+    drop(goes(long.poll(at(65_000))));
+}
+
+#[test]
+fn an_answer_that_comes_while_the_engine_is_left_alone_ends_no_row_of_failures() {
+    let process = Process::new();
+    let (_, _ticket) = waits(process.ask(0));
+    let question = process.question();
+    process.mailbox.away(at(0));
+    let answer = SharedLane::default().answer(START, question.events());
+    process.mailbox.answer(question, &answer, at(500)).unwrap();
+    process.mailbox.away(at(1_000));
+    assert!(process.mailbox.is_away(at(2_999)) && !process.mailbox.is_away(at(3_000)));
+    assert_eq!(format!("{:?}", process.mailbox), r#"Mailbox { space: "space-42", .. }"#);
+}
