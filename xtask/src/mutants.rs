@@ -14,31 +14,46 @@ its reason, and are not tried. A fault that runs into the time limit is noticed:
 version of proof/tools.txt. What was found is below target/mutation.
 ";
 
-/// A crate whose mutants are tested.
+/// A crate whose mutants are tested, or a part of one.
+#[derive(Clone, Copy)]
 struct Mutated {
     package: &'static str,
+    /// Which of its mutants, as options of cargo-mutants.
+    which: &'static [&'static str],
     /// Which of its own tests are run, and with which features, as options of cargo.
     tests: &'static [&'static str],
-    /// For a client, the stacks of the others: their part of the suite knows nothing of it.
-    others: &'static [&'static str],
+    /// Another package and those of its tests that know the crate too.
+    also: Option<(&'static str, &'static [&'static str])>,
+    /// Tests that are left out, by a part of their names.
+    without: &'static [&'static str],
 }
 
 const MUTATED: &[Mutated] = &[
-    Mutated { package: "cometly-core", tests: &["--lib", "--all-features"], others: &[] },
-    Mutated { package: "cometly", tests: &["--tests"], others: &[] },
-    Mutated { package: "cometly-tower", tests: &["--tests"], others: &[] },
-    Mutated { package: "cometly-credentials", tests: &["--tests"], others: &[] },
-    Mutated { package: "cometly-fleet", tests: &["--tests"], others: &[] },
-    Mutated { package: "cometly-ureq", tests: &["--lib"], others: &["isahc", "reqwest"] },
-    Mutated { package: "cometly-isahc", tests: &["--lib"], others: &["reqwest", "ureq"] },
-    Mutated { package: "cometly-reqwest", tests: &["--lib"], others: &["isahc", "ureq"] },
+    Mutated {
+        which: &["--exclude-re=pacer/(shared/lane|sight)"],
+        ..Mutated::by_itself("cometly-core", &["--lib", "--all-features"])
+    },
+    // The rule of a fleet stands a second time, as the engine's script, and both must decide alike.
+    Mutated {
+        which: &["--re=pacer/(shared/lane|sight)"],
+        also: Some(("cometly-fleet", &["--test=rule"])),
+        ..Mutated::by_itself("cometly-core", &["--lib", "--all-features"])
+    },
+    Mutated::by_itself("cometly", &["--tests"]),
+    Mutated::by_itself("cometly-tower", &["--tests"]),
+    Mutated::by_itself("cometly-credentials", &["--tests"]),
+    Mutated::by_itself("cometly-fleet", &["--tests"]),
+    Mutated::client("cometly-ureq", &["isahc", "reqwest", TOWER, LOAD, LINES]),
+    Mutated::client("cometly-isahc", &["reqwest", "ureq", TOWER, LOAD, LINES]),
+    Mutated::client("cometly-reqwest", &["isahc", "ureq", TOWER, LOAD, LINES]),
 ];
 
-/// Cases that put a load on the stack, which takes as long as all others together and tells no more.
-const LOAD: [&str; 2] = ["ten_thousand_calls", "five_hundred_jobs"];
+/// A stack that is none of the three clients.
+const TOWER: &str = "tower::";
 
-/// The part of the suite that a client is tested with, besides its own tests.
-const TESTS: [&str; 2] = ["--test=conformance", "--test=tracing"];
+/// Cases that put a load on the stack, which takes as long as all others together and tells no more.
+const LOAD: &str = "ten_thousand_calls";
+const LINES: &str = "five_hundred_jobs";
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     let (mut only, mut options) = (None, Vec::new());
@@ -65,25 +80,40 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
 }
 
 impl Mutated {
+    const fn by_itself(package: &'static str, tests: &'static [&'static str]) -> Self {
+        Self { package, which: &[], tests, also: None, without: &[] }
+    }
+
+    /// A client, with its part of the suite; that of the other stacks knows nothing of it.
+    const fn client(package: &'static str, without: &'static [&'static str]) -> Self {
+        let tests: &[&str] = &["--test=conformance", "--test=tracing"];
+        let also = Some(("cometly-conformance", tests));
+        Self { package, which: &[], tests: &["--lib"], also, without }
+    }
+
     fn test(&self, options: &[OsString]) -> Outcome {
         // Where cargo-mutants leaves what it found.
-        let folder = tool::root().join("target/mutation").join(self.package);
+        let also = self.also.map_or("itself", |(package, _)| package);
+        let folder = tool::root().join("target/mutation").join(format!("{}-by-{also}", self.package));
         fs::create_dir_all(&folder)?;
         let mut command = tool::cargo();
-        command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(folder);
-        // A failure is all we want to know, not the smallest one.
+        command.args(["mutants", "--package", self.package, "--colors=never", "--output"]).arg(folder).args(self.which);
+        // A failure is all we want to know, not the smallest one, and one mutant's does not help to find the next.
         command
             .args(self.tests.iter().map(|option| format!("--cargo-arg={option}")))
-            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            .envs([("PROPTEST_MAX_SHRINK_ITERS", "0"), ("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")])
             .args(options);
-        if !self.others.is_empty() {
-            // cargo-mutants tests the unchanged code by the one package alone, and knows no test of the suite there.
-            if !self.baseline()? {
+        if let Some((package, tests)) = self.also {
+            // cargo-mutants tests the unchanged code by the one package alone, and knows no test of the other there.
+            if !self.baseline(package, tests)? {
                 return Err(format!("the tests of {} fail as it is: mend that first", self.package).into());
             }
             command.args(["--baseline=skip", "--timeout=180", "--build-timeout=900"]);
-            command.arg(format!("--test-package={},cometly-conformance", self.package));
-            command.args(TESTS.map(|test| format!("--cargo-arg={test}"))).args(["--", "--"]).args(self.passed_over());
+            command.arg(format!("--test-package={},{package}", self.package));
+            command
+                .args(tests.iter().map(|test| format!("--cargo-arg={test}")))
+                .args(["--", "--"])
+                .args(self.skipped());
         }
         match command.status()?.code() {
             // All caught, or some of them by a test that hung.
@@ -93,15 +123,14 @@ impl Mutated {
         }
     }
 
-    /// Whether the tests pass as long as nothing is done to the client.
-    fn baseline(&self) -> Outcome {
+    /// Whether the tests pass as long as nothing is changed.
+    fn baseline(&self, package: &str, tests: &[&str]) -> Outcome {
         let mut command = tool::cargo();
-        command.args(["test", "--profile=mutants", "--package=cometly-conformance", "--package", self.package]);
-        tool::run(command.args(self.tests).args(TESTS).arg("--").args(self.passed_over()))
+        command.args(["test", "--profile=mutants", "--package", package, "--package", self.package]);
+        tool::run(command.args(self.tests).args(tests).arg("--").args(self.skipped()))
     }
 
-    /// The tests that are left out.
-    fn passed_over(&self) -> impl Iterator<Item = &'static str> {
-        self.others.iter().chain(&LOAD).flat_map(|name| ["--skip", *name])
+    fn skipped(&self) -> impl Iterator<Item = &'static str> {
+        self.without.iter().flat_map(|name| ["--skip", *name])
     }
 }

@@ -209,6 +209,15 @@ mod tests {
         assert_eq!(ahead, [2, 1, 1, 0]);
     }
 
+    #[test]
+    fn many_that_left_at_once_are_dropped_when_the_next_one_joins() {
+        let mut queue = Queue::default();
+        let numbers = [(); 100].map(|()| queue.join());
+        numbers.into_iter().for_each(|number| queue.leave(number));
+        queue.join();
+        assert_eq!((queue.entries.len(), queue.tree.len()), (1, 1));
+    }
+
     proptest! {
         #[test]
         fn it_counts_as_a_list_does(all in prop::collection::vec(does(), 1..300)) {

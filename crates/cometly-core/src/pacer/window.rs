@@ -138,7 +138,7 @@ impl Window {
         }
         let is_crowded = now < self.sight.others;
         // Full when it was last seen to open, and over since: what fits goes at once.
-        let is_full = self.sight.is_aligned && !is_crowded && self.sight.limit > 0;
+        let is_full = self.sight.is_aligned && !is_crowded;
         let all = match self.sight.left {
             None if is_full && waiting.saturating_add(self.sight.under_way) <= self.sight.limit => self.sight.limit,
             None => self.sight.probes,
@@ -291,12 +291,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_takes_a_second_holds_the_next_call_up_no_longer() {
+        let mut window = Window::new();
+        let _lease = window.go(0);
+        assert_eq!(window.asked(999, 1, 0), Said::Wait(PATIENCE));
+        assert!(matches!(window.asked(PATIENCE, 1, 0), Said::Go(_)));
+    }
+
+    #[test]
+    fn where_our_earlier_calls_still_count_nothing_is_held_back() {
+        let mut window = Window::new();
+        for remaining in [6, 5, 4] {
+            window.call(0, taken(7, remaining), 0);
+        }
+        window.call(60_100, taken(7, 3), 0);
+        assert_eq!(window.turn(60_300, 0, 5), 60_300);
+    }
+
+    #[test]
     fn after_a_short_refusal_one_call_goes_whatever_was_left() {
         let mut window = Window::new();
         window.call(0, taken(60, 59), 0);
         window.call(200, refused(0), 0);
         assert!(window.is_closed(1_299) && !window.is_closed(1_300));
         assert_eq!(window.asked(1_299, 100, 0), Said::Wait(1_300));
+        assert_eq!(window.turn(1_300, 1, 100), 1_302);
         assert!(matches!(window.asked(1_300, 100, 0), Said::Go(_)));
     }
 

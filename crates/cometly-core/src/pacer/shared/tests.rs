@@ -608,18 +608,21 @@ fn a_question_says_for_how_many_and_how_long_a_window_is() {
     let asked = |length| [event::ASK, 0, 0, 0, 1, length, 0, 0];
     let question = process.question();
     assert_eq!(question.events(), asked(0));
-    let answer = lane.answer(START + 201, question.events());
+    assert!(format!("{question:?}").contains(&question.key()), "{question:?}");
+    let mut answer = lane.answer(START + 201, question.events());
+    // As if windows of 7 s had been seen.
+    answer[SharedLane::ANSWER - 1] = 7_000;
     process.mailbox.answer(question, &answer, at(201)).unwrap();
     let permit = goes(ticket.poll(at(201)));
 
     let (_, ticket) = waits(process.ask(300));
     let (question, asks) = (process.question(), |asks: &[u64]| asks[asks.len() - EVENT..][4..6].to_vec());
-    assert_eq!(asks(question.events()), [1, MINUTE]);
+    assert_eq!(asks(question.events()), [1, 7_000]);
     // An engine that forgot all knows no limit, and is told what it said before.
     let answer = SharedLane::default().answer(START + 301, &[]);
     process.mailbox.answer(question, &answer, at(301)).unwrap();
     let (_, _again) = waits(ticket.poll(at(400)));
-    assert_eq!(asks(process.question().events()), [1, MINUTE]);
+    assert_eq!(asks(process.question().events()), [1, 7_000]);
     drop(permit);
 }
 
@@ -639,6 +642,22 @@ fn a_call_goes_with_the_lease_that_was_given_for_it() {
     };
     goes_with_its_lease(waits(ticket.poll(at(300))).1, 301);
     goes_with_its_lease(waits(process.ask(400)).1, 401);
+}
+
+#[test]
+fn what_is_granted_at_once_goes_to_as_many_calls() {
+    let (process, mut lane) = (Process::new(), opened(60, 50));
+    let tickets = [(); 3].map(|()| waits(process.ask(300)).1);
+    assert_eq!(process.carry_one(&mut lane, 301)[0], 3);
+    let permits = tickets.map(|ticket| goes(ticket.poll(at(301))));
+    assert!(process.mailbox.next_question().is_none());
+    drop(permits);
+
+    let (process, mut lane) = (Process::new(), SharedLane::default());
+    let [first, second] = [(); 2].map(|()| waits(process.ask(300)).1);
+    assert_eq!(process.carry_one(&mut lane, 301)[0], 1);
+    let (_, _second) = waits(second.poll(at(301)));
+    drop(goes(first.poll(at(301))));
 }
 
 #[test]
@@ -678,6 +697,22 @@ fn a_place_in_line_that_nobody_needs_is_given_back_and_nothing_that_was_not_give
 }
 
 #[test]
+fn an_answer_to_an_earlier_question_is_none_to_the_one_under_way() {
+    let (process, mut lane) = (Process::new(), SharedLane::default());
+    let (_, ticket) = waits(process.ask(0));
+    let first = process.question();
+    let _alone = goes(ticket.poll(at(50)));
+    process.mailbox.back(at(60));
+    let (_, ticket) = waits(process.ask(70));
+    let _second = process.question();
+    let answer = lane.answer(START + 71, first.events());
+    let [granted, epoch, window, ..] = answer;
+    process.mailbox.answer(first, &answer, at(71)).unwrap();
+    let (_, _ticket) = waits(ticket.poll(at(72)));
+    assert_eq!(process.question().events()[..EVENT], [event::BACK, epoch, window, granted, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_call_at_its_deadline_goes_alone_unless_the_server_said_no_until_later() {
     let (process, mut lane) = (Process::new(), closed());
     for _ in 0..20 {
@@ -706,4 +741,20 @@ fn an_answer_that_comes_while_the_engine_is_left_alone_ends_no_row_of_failures()
     process.mailbox.away(at(1_000));
     assert!(process.mailbox.is_away(at(2_999)) && !process.mailbox.is_away(at(3_000)));
     assert_eq!(format!("{:?}", process.mailbox), r#"Mailbox { space: "space-42", .. }"#);
+}
+
+#[test]
+fn of_what_the_engine_has_not_heard_yet_the_last_64_are_kept() {
+    let process = Process::new();
+    process.mailbox.away(at(0));
+    let (_, ticket) = waits(Process::new().ask(0));
+    let permits: Vec<_> = (0..70).map(|_| goes(process.ask_until(0, 0))).collect();
+    assert_eq!(format!("{ticket:?} {:?}", permits[0]), "Ticket { .. } Permit { .. }");
+    process.mailbox.back(at(10));
+    for (remaining, permit) in (0..).zip(permits) {
+        let _ = permit.on_answer(taken(70, remaining), at(20));
+    }
+    let question = process.question();
+    let told: Vec<u64> = question.events().chunks(EVENT).map(|event| event[6]).collect();
+    assert_eq!(told, (6..70).collect::<Vec<_>>());
 }
