@@ -211,11 +211,13 @@ mod tests {
 
     #[test]
     fn many_that_left_at_once_are_dropped_when_the_next_one_joins() {
-        let mut queue = Queue::default();
-        let numbers = [(); 100].map(|()| queue.join());
-        numbers.into_iter().for_each(|number| queue.leave(number));
-        queue.join();
-        assert_eq!((queue.entries.len(), queue.tree.len()), (1, 1));
+        for (many, kept) in [(16, 17), (17, 1), (100, 1)] {
+            let mut queue = Queue::default();
+            let numbers: Vec<_> = (0..many).map(|_| queue.join()).collect();
+            numbers.into_iter().for_each(|number| queue.leave(number));
+            queue.join();
+            assert_eq!((queue.entries.len(), queue.tree.len()), (kept, kept), "{many}");
+        }
     }
 
     proptest! {
