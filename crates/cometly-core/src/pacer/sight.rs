@@ -217,3 +217,37 @@ impl Sight {
         self.measured = length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_comes_back_early_if_it_does_an_eighth_of_a_window_before_the_end() {
+        for (wait, is_early) in [(42_499, true), (42_500, false)] {
+            let mut sight = Sight { left: Some(0), opened: 1, ends: 60_000, ..Sight::new(DOCUMENTED) };
+            assert!(sight.refused(10_000, Some(wait)).is_question);
+            assert_eq!(sight.is_early, Some(is_early), "{wait}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_near_the_known_one_changes_nothing_and_another_is_believed_when_seen_twice() {
+        for (first, second, known) in [
+            (60_100, 60_100, DOCUMENTED),
+            (45_000, 45_000, DOCUMENTED),
+            (44_999, 44_999, 44_999),
+            (10_000, 20_000, 20_000),
+            (75_000, 75_000, DOCUMENTED),
+            (90_000, 75_001, 75_001),
+            (10_000, 60_000, DOCUMENTED),
+            (1, 1, SHORTEST_WINDOW),
+        ] {
+            let mut sight = Sight::new(DOCUMENTED);
+            sight.learn(first);
+            assert_eq!(sight.length, DOCUMENTED, "{first}");
+            sight.learn(second);
+            assert_eq!(sight.length, known, "{first}, {second}");
+        }
+    }
+}

@@ -758,3 +758,22 @@ fn of_what_the_engine_has_not_heard_yet_the_last_64_are_kept() {
     let told: Vec<u64> = question.events().chunks(EVENT).map(|event| event[6]).collect();
     assert_eq!(told, (6..70).collect::<Vec<_>>());
 }
+
+// Processes of another version, compiler or machine find the same state.
+#[test]
+fn an_endpoint_has_the_same_key_for_ever() {
+    for template in ["contacts/{id}", "/contacts/{id}"] {
+        assert_eq!(SharedLane::key("space-42", "GET", template), "cometly:1:{space-42}:4ed482707adae9a6");
+    }
+}
+
+#[test]
+fn a_time_more_than_three_hours_ahead_is_of_another_clock() {
+    let lane = opened(60, 40);
+    let mut fields = lane.fields();
+    let window = fields[2];
+    for (ahead, expected) in [(3 * 60 * MINUTE, window), (3 * 60 * MINUTE + 1, window + 1)] {
+        fields[9] = START + 100 + ahead;
+        assert_eq!(answer(&mut SharedLane::from_fields(&fields), 100, &[]).window, expected);
+    }
+}
