@@ -214,7 +214,9 @@ mod tests {
         for (many, kept) in [(16, 17), (17, 1), (100, 1)] {
             let mut queue = Queue::default();
             let numbers: Vec<_> = (0..many).map(|_| queue.join()).collect();
-            numbers.into_iter().for_each(|number| queue.leave(number));
+            for number in numbers {
+                queue.leave(number);
+            }
             queue.join();
             assert_eq!((queue.entries.len(), queue.tree.len()), (kept, kept), "{many}");
         }

@@ -89,7 +89,7 @@ fn one_call_opens_an_unknown_endpoint_and_what_fits_goes_at_once() {
     assert_eq!(ask(&mut lane, 50, 1).granted, 0);
     answer(&mut lane, 100, &[told(first, 60, 59)]);
     let rest = ask_again(&mut lane, 100, first, 29);
-    assert_eq!((rest.granted, rest.count, under_way(&lane)), (29, 0, 29));
+    assert_eq!((rest.granted, rest.count, under_way(&lane), lane.under_way()), (29, 0, 29, 29));
 }
 
 #[test]
