@@ -33,7 +33,7 @@ const MUTATED: &[Mutated] = &[
         which: &["--exclude=**/pacer/shared/lane.rs", "--exclude=**/pacer/sight.rs"],
         ..Mutated::by_itself("cometly-core", &["--lib", "--all-features"])
     },
-    // The rule of a fleet stands a second time, as the engine's script, and both must decide alike.
+    // The rule of a fleet is there a second time, as the script of the engine, and both must decide alike.
     Mutated {
         which: &["--re=pacer/(shared/lane|sight)"],
         also: Some(("cometly-fleet", &["--test=rule"])),

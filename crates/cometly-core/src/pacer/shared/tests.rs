@@ -618,7 +618,7 @@ fn a_question_says_for_how_many_and_how_long_a_window_is() {
     let (_, ticket) = waits(process.ask(300));
     let (question, asks) = (process.question(), |asks: &[u64]| asks[asks.len() - EVENT..][4..6].to_vec());
     assert_eq!(asks(question.events()), [1, 7_000]);
-    // An engine that forgot all knows no limit, and is told what it said before.
+    // An engine that forgot all knows no limit, and hears what it said before.
     let answer = SharedLane::default().answer(START + 301, &[]);
     process.mailbox.answer(question, &answer, at(301)).unwrap();
     let (_, _again) = waits(ticket.poll(at(400)));
