@@ -43,9 +43,9 @@ const MUTATED: &[Mutated] = &[
     Mutated::by_itself("cometly-tower", &["--tests"]),
     Mutated::by_itself("cometly-credentials", &["--tests"]),
     Mutated::by_itself("cometly-fleet", &["--tests"]),
-    Mutated::client("cometly-ureq", &["isahc", "reqwest", TOWER, LOAD, LINES]),
-    Mutated::client("cometly-isahc", &["reqwest", "ureq", TOWER, LOAD, LINES]),
-    Mutated::client("cometly-reqwest", &["isahc", "ureq", TOWER, LOAD, LINES]),
+    Mutated::client("cometly-ureq", &["isahc", "reqwest", TOWER, LOAD, JOBS]),
+    Mutated::client("cometly-isahc", &["reqwest", "ureq", TOWER, LOAD, JOBS]),
+    Mutated::client("cometly-reqwest", &["isahc", "ureq", TOWER, LOAD, JOBS]),
 ];
 
 /// A stack that is none of the three clients.
@@ -53,7 +53,7 @@ const TOWER: &str = "tower::";
 
 /// Cases that put a load on the stack, which takes as long as all others together and tells no more.
 const LOAD: &str = "ten_thousand_calls";
-const LINES: &str = "five_hundred_jobs";
+const JOBS: &str = "five_hundred_jobs";
 
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Outcome {
     let (mut only, mut options) = (None, Vec::new());

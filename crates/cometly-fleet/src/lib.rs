@@ -154,8 +154,8 @@ impl Fleet {
         Ok(held.into_iter().map(|text| EndpointStatus::read(&text?, now)).collect())
     }
 
-    /// Blocks until the fleet's thread has handed on all that the pacers had to report, `at_most` this time; false if the time
-    /// was over before. True does not say that the engine has it: a report is dropped while the engine is down, as
+    /// Blocks until the fleet's thread has passed on every report of the pacers, for `at_most` this time; false if the time was
+    /// over before. True does not say that the engine has it: a report is dropped while the engine is down, as
     /// [`status`](Self::status) then shows. It is for the end of a process: if the engine misses an answer, the next process
     /// has to find out what is left of the limit.
     #[must_use]

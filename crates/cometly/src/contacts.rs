@@ -751,6 +751,7 @@ mod tests {
         assert_eq!(serde_json::to_value(&wiped.said).unwrap(), json!({"custom_fields": {}}));
     }
 
+    // `docs/faults.md` 148.
     #[test]
     fn a_second_value_takes_the_place_of_a_refused_one() {
         let fields =

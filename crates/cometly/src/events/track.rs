@@ -427,8 +427,8 @@ impl TrackEventBuilder {
     ///
     /// # Errors
     /// [`InvalidRequest`] for the first rule that is broken:
-    /// - The event was begun with [`EventName::UPSELL_PURCHASE`], which comes in lists only: track a purchase with
-    ///   [`is_upsell`](Self::is_upsell).
+    /// - The event was begun with [`EventName::UPSELL_PURCHASE`], which comes in lists only, and got no other name by
+    ///   [`field`](Self::field): track a purchase with [`is_upsell`](Self::is_upsell).
     /// - An amount, a time, an email or an IP address cannot be read, or a value given to [`field`](Self::field) is of another
     ///   type than its field, such as a number for `full_name`.
     /// - Once blank texts are left out, there is a fingerprint without an IP address or the reverse, or no identification of
@@ -566,9 +566,11 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 148.
     #[test]
     fn a_second_value_takes_the_place_of_a_refused_one() {
-        let built = event()
+        let built = TrackEvent::new(EventName::UPSELL_PURCHASE, Identity::email("ada"), "order-1")
+            .field("event_name", "purchase")
             .amount("much")
             .amount(5)
             .event_time("20261124")
@@ -577,7 +579,6 @@ mod tests {
             .is_upsell(false)
             .field("idempotency_key", 7)
             .field("idempotency_key", "order-2")
-            .also(Identity::email("ada"))
             .also(Identity::email("ada@example.com"))
             .build()
             .unwrap();
