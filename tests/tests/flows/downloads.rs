@@ -13,15 +13,15 @@ use cometly_emulator::{Clock, Emulator, Fault};
 use crate::drivers::{Driver, Orders, Stage, for_each_driver};
 
 /// An export that is completed, on an emulator whose clock a test moves.
-struct Exported {
-    stage: Stage,
+pub(crate) struct Exported {
+    pub(crate) stage: Stage,
     clock: Clock,
     export: Export,
 }
 
 const PATIENT: Duration = Duration::from_secs(20);
 
-fn exported<D: Driver>() -> Exported {
+pub(crate) fn exported<D: Driver>() -> Exported {
     let clock = Clock::stopped();
     let stage = Stage::new(Emulator::builder().seed(1).seeded_companies(1500).no_limits().clock(clock.clone()));
     let driver = D::new(PATIENT);
@@ -32,12 +32,12 @@ fn exported<D: Driver>() -> Exported {
 }
 
 impl Exported {
-    fn download(&self) -> Download {
+    pub(crate) fn download(&self) -> Download {
         Download::of::<Orders>(&self.export, &self.stage.api).unwrap()
     }
 
     /// The file, read by a plain socket.
-    fn file(&self) -> Vec<u8> {
+    pub(crate) fn file(&self) -> Vec<u8> {
         let url: http::Uri = self.export.download_url.as_ref().unwrap().expose_secret().parse().unwrap();
         let mut socket = std::net::TcpStream::connect(url.authority().unwrap().as_str()).unwrap();
         let host = url.authority().unwrap();

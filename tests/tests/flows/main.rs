@@ -14,6 +14,7 @@ mod into_stream;
 mod kills;
 #[path = "../../examples/attohttpc.rs"]
 mod own_stack;
+mod readers;
 mod streams;
 mod typed;
 

@@ -10,11 +10,11 @@ use crate::drivers::{Driver, Stage, for_each_driver};
 
 const PATIENT: Duration = Duration::from_secs(20);
 
-fn stage() -> Stage {
+pub(crate) fn stage() -> Stage {
     Stage::new(Emulator::builder().seed(1).seeded_companies(2000).no_limits())
 }
 
-fn list(stage: &Stage, rows: u32) -> Call {
+pub(crate) fn list(stage: &Stage, rows: u32) -> Call {
     stage.api.get("companies").query("per_page", rows)
 }
 
