@@ -24,6 +24,8 @@ use crate::{
 pub(super) const CASES: &[Case] = cases![
     a_file_from_a_host_of_random_faults_is_whole_or_an_error,
     a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one,
+    a_file_that_ends_before_its_last_byte_goes_on_there,
+    a_host_that_sends_what_is_no_byte_of_the_file_is_left,
 ];
 
 const CALLERS: usize = 16;
@@ -195,15 +197,72 @@ fn a_file_from_a_host_of_random_faults_is_whole_or_an_error(scenario: &Scenario<
 /// `docs/faults.md` 111, 133.
 fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(scenario: &Scenario<'_>) -> CaseResult {
     let cut = |head: &'static str| Answer::raw(head).then_close();
-    let host = scenario.serve(Script::sequence([
+    let script = Script::sequence([
         cut("HTTP/1.1 200 OK\r\nETag: \"1\"\r\n"),
         cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"),
         Answer::raw("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 4\r\n\r\nfile"),
-    ]))?;
-    let (api, client) = (scenario.api(&host.base_url().replace("127.0.0.1", "127.0.0.2"))?, scenario.client()?);
+    ]);
+    let (read, starts) = file_of(scenario, &Settings::default(), script)?;
+    read.end?;
+    assert_eq!((read.file.as_slice(), starts.len()), (&b"file"[..], 3), "the file, and the requests that it took");
+    Ok(Arrivals::checked_by_the_case())
+}
+
+/// The client's reading of a file that a host of these answers sends, and how often it was asked.
+fn file_of(scenario: &Scenario<'_>, settings: &Settings, script: Script) -> Result<(Downloaded, Vec<usize>), BoxError> {
+    let host = scenario.serve(script)?;
+    let (api, client) =
+        (scenario.api(&host.base_url().replace("127.0.0.1", "127.0.0.2"))?, scenario.connect(settings)?);
     let download = Download::of::<Orders>(&serde_json::from_str(&export(&host.origin(), 1))?, &api)?;
     let read = client.download(&api, download).ok_or(NotSupported)?;
+    Ok((read, host.requests().iter().map(start).collect()))
+}
+
+/// `docs/faults.md` 68: a part that tells no length of its own ends with its connection.
+fn a_file_that_ends_before_its_last_byte_goes_on_there(scenario: &Scenario<'_>) -> CaseResult {
+    let script = Script::sequence([
+        Answer::raw("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 8\r\n\r\nth").then_close(),
+        Answer::raw("HTTP/1.1 206 Partial\r\nETag: \"1\"\r\nContent-Range: bytes 2-7/8\r\n\r\ne fi").then_close(),
+        Answer::raw("HTTP/1.1 206 Partial\r\nETag: \"1\"\r\nContent-Range: bytes 6-7/8\r\n\r\nle").then_close(),
+    ]);
+    let (read, starts) = file_of(scenario, &Settings::default(), script)?;
     read.end?;
-    assert_eq!((read.file.as_slice(), host.arrivals()), (&b"file"[..], 3), "the file, and the requests that it took");
+    assert_eq!(
+        (read.file.as_slice(), starts),
+        (&b"the file"[..], vec![0, 2, 6]),
+        "the file, and where it was asked from"
+    );
+    Ok(Arrivals::checked_by_the_case())
+}
+
+/// `docs/faults.md` 129.
+fn a_host_that_sends_what_is_no_byte_of_the_file_is_left(scenario: &Scenario<'_>) -> CaseResult {
+    let slowly = |bytes: &'static [u8]| Act::Repeat {
+        bytes: Bytes::from_static(bytes),
+        every: Duration::from_millis(20),
+        times: 1_500,
+    };
+    let chunked = "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nTransfer-Encoding: chunked\r\n";
+    let script = Script::sequence([
+        // A head without an end, digits of a chunk's size, trailers.
+        Answer::raw(format!("{chunked}X: ")).then(slowly(b"y")),
+        Answer::raw(format!("{chunked}\r\n2\r\nth\r\n")).then(slowly(b"0")),
+        Answer::raw(
+            "HTTP/1.1 206 Partial\r\nETag: \"1\"\r\nContent-Range: bytes 2-7/8\r\nTransfer-Encoding: chunked\r\n\r\n\
+             4\r\ne fi\r\n0\r\n",
+        )
+        .then(slowly(b"X: y\r\n")),
+        Answer::raw("HTTP/1.1 206 Partial\r\nETag: \"1\"\r\nContent-Range: bytes 6-7/8\r\nContent-Length: 2\r\n\r\nle"),
+    ]);
+    let settings = Settings::default().attempt_timeout(Duration::from_millis(800));
+    let begun = Instant::now();
+    let (read, starts) = file_of(scenario, &settings, script)?;
+    read.end?;
+    assert_eq!(
+        (read.file.as_slice(), starts),
+        (&b"the file"[..], vec![0, 0, 2, 6]),
+        "the file, and where it was asked from"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
     Ok(Arrivals::checked_by_the_case())
 }
