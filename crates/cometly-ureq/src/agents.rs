@@ -103,3 +103,20 @@ fn config(reuse: bool, limits: TransportLimits) -> Config {
     }
     config.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ureqs_proxy_is_the_one_that_was_named() {
+        for (url, protocol) in [
+            ("http://ada:secret@proxy.example:3128", ProxyProtocol::Http),
+            ("https://ada:secret@proxy.example:3128", ProxyProtocol::Https),
+        ] {
+            let proxy = ureqs_proxy(&url.parse().unwrap()).unwrap();
+            assert_eq!((proxy.protocol(), proxy.host(), proxy.port()), (protocol, "proxy.example", 3128), "{url}");
+            assert_eq!((proxy.username(), proxy.password()), (Some("ada"), Some("secret")), "{url}");
+        }
+    }
+}

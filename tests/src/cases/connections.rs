@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::{Delivery, RetryPolicy};
+use cometly_core::{Delivery, RetryPolicy, TransportLimits};
 
 use crate::scenario::{assert_success, attempts};
 use crate::{
     Arrivals, BoxError, Case, CaseResult, Gap, Scenario, Sent, Settings,
     cases::cases,
     environment::AUTHORITY_FILE,
-    fault_server::{Answer, Script},
+    fault_server::{Act, Answer, Script},
     scenario::NotSupported,
     wait_until,
 };
@@ -23,30 +23,44 @@ use crate::{
 pub(super) const CASES: &[Case] = cases![
     the_second_try_is_made_on_a_new_connection,
     the_second_try_is_made_on_a_new_connection_however_soon_it_comes,
+    the_second_try_of_a_client_without_settings_is_made_on_a_new_connection,
     a_new_connection_to_a_host_with_a_dark_address_is_not_late,
     idle_connections_are_closed_when_asked_for,
 ];
 
 /// `docs/faults.md` 100.
 fn the_second_try_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseResult {
-    second_try(scenario, Duration::from_secs(1), RetryPolicy::default())
+    second_try(scenario, Duration::from_secs(1), RetryPolicy::default(), Answer::silence())
 }
 
 /// `docs/faults.md` 100.
 fn the_second_try_is_made_on_a_new_connection_however_soon_it_comes(scenario: &Scenario<'_>) -> CaseResult {
     let pause = Duration::from_millis(50);
-    second_try(scenario, Duration::from_millis(300), RetryPolicy::default().initial_backoff(pause))
+    second_try(scenario, Duration::from_millis(300), RetryPolicy::default().initial_backoff(pause), Answer::silence())
 }
 
-fn second_try(scenario: &Scenario<'_>, attempt_timeout: Duration, policy: RetryPolicy) -> CaseResult {
+/// `docs/faults.md` 100.
+fn the_second_try_of_a_client_without_settings_is_made_on_a_new_connection(scenario: &Scenario<'_>) -> CaseResult {
+    let policy = RetryPolicy::default().initial_backoff(Duration::from_millis(50));
+    // libcurl itself sends again what got not a byte.
+    let cut = Answer::raw("HTTP/1.1 200 OK\r\n").then(Act::Reset);
+    second_try(scenario, TransportLimits::DEFAULT_ATTEMPT_TIMEOUT, policy, cut)
+}
+
+fn second_try(
+    scenario: &Scenario<'_>,
+    attempt_timeout: Duration,
+    policy: RetryPolicy,
+    second_answer: Answer,
+) -> CaseResult {
     if scenario.has_gap(Gap::FreshConnections) {
         return Err(NotSupported.into());
     }
-    // The second request on a connection gets no answer: it went dark, as behind a NAT that forgot it.
+    // The second request on a connection gets no answer: it went dark, as behind a NAT that forgot it, or is cut.
     let seen = std::sync::Mutex::new(std::collections::HashSet::new());
     let server = scenario.serve(Script::by(move |_, request| {
         let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(request.connection));
-        if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { Answer::silence() }
+        if is_first { Answer::json(200, "{}").after(Duration::from_millis(100)) } else { second_answer.clone() }
     }))?;
     let settings = Settings::default().reuse(true).attempt_timeout(attempt_timeout).retry_policy(policy);
     let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(&settings)?);
