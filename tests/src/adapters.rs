@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ::tokio::runtime::{self, Runtime};
 
-use crate::{BoxError, ClientUnderTest};
+use crate::{BoxError, ClientUnderTest, Gap};
 
 mod isahc;
 mod reqwest;
@@ -36,3 +36,6 @@ fn runtime() -> Result<&'static Runtime, BoxError> {
         LazyLock::new(|| runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().ok());
     RUNTIME.as_ref().ok_or_else(|| "tokio's runtime could not be started".into())
 }
+
+/// What the TLS of the operating system cannot do: see `STACK.md` of the two adapters that have it by choice.
+const TLS_GAPS: &[Gap] = if cfg!(feature = "rustls") { &[] } else { &[Gap::BrokenEnds] };

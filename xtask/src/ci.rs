@@ -43,6 +43,25 @@ const STEPS: &[Step] = &[
         "what other crates of a program may bring about: http 0.2, gzip",
         &["test", "--locked", "--manifest-path", "tests/unified/Cargo.toml", "--target-dir", "target"],
     ),
+    Step::new(
+        "the suite, on the TLS of the operating system",
+        &[
+            "test",
+            "--package=cometly-conformance",
+            "--package=cometly-ureq",
+            "--no-default-features",
+            "--features=cometly-conformance/adapters,cometly-conformance/native-tls",
+            "--lib",
+            "--test=conformance",
+            "--",
+            // Have no such choice.
+            "--skip=isahc",
+            "--skip=tower::",
+            // Load, which has nothing to do with it.
+            "--skip=ten_thousand_calls",
+            "--skip=five_hundred_jobs",
+        ],
+    ),
     Step::new("retries and pacing, in virtual time", &["xtask", "simulate", "--quick"]),
     Step::new("each row of proof/breaks.toml fits the sources", &["xtask", "breaks", "--list"]),
     Step::new("demo", &["xtask", "demo"]),

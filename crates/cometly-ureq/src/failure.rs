@@ -79,15 +79,15 @@ fn is_untrusted(error: &Ureq) -> bool {
 
 /// Of a failure behind a connection of ours; or anywhere on an agent that the user brought, whose connections say no place.
 fn delivery(error: &Ureq) -> Delivery {
+    if is_untrusted(error) {
+        return Delivery::Untrusted;
+    }
     match error {
-        Ureq::Io(io) => match io.kind() {
+        Ureq::Io(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Delivery::NotSent,
-            _ if is_untrusted(error) => Delivery::Untrusted,
-            _ if io.to_string().contains("failed to lookup address") => Delivery::NotSent,
+            _ if error.to_string().contains("failed to lookup address") => Delivery::NotSent,
             _ => Delivery::Unknown,
         },
-        #[cfg(feature = "native-tls")]
-        Ureq::NativeTls(_) if is_untrusted(error) => Delivery::Untrusted,
         #[cfg(feature = "native-tls")]
         Ureq::NativeTls(_) => Delivery::NotSent,
         Ureq::HostNotFound
@@ -153,6 +153,23 @@ mod tests {
         let error = failure(ureq::get(url).config().proxy(None).build().call().unwrap_err());
         assert_eq!(error.delivery(), Delivery::Unknown, "{error:?}");
         assert!(error.to_string().starts_with("the attempt got no answer"), "{error}");
+    }
+
+    #[cfg(feature = "native-tls")]
+    #[test]
+    fn a_handshake_of_the_systems_tls_that_is_cut_was_not_sent() {
+        use ureq::tls::{TlsConfig, TlsProvider};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = io::Read::read(&mut stream, &mut [0; 4096]);
+        });
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).build();
+        let error = ureq::get(url).config().proxy(None).tls_config(tls).build().call().unwrap_err();
+        assert!(matches!(error, Ureq::NativeTls(_)), "{error:?}");
+        assert_eq!(failure(error).delivery(), Delivery::NotSent);
     }
 
     #[test]

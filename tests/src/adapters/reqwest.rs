@@ -9,8 +9,9 @@ use http::Request;
 use tokio::runtime::Runtime;
 
 use crate::{
-    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
-    adapters::runtime, piece,
+    BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
+    adapters::{TLS_GAPS, runtime},
+    piece,
 };
 
 pub(super) struct Async;
@@ -63,6 +64,10 @@ impl ClientUnderTest for Async {
         }
         Ok(Some(Box::new(AsyncTransport { client: builder.build()?, runtime: runtime()? })))
     }
+
+    fn gaps(&self) -> &'static [Gap] {
+        TLS_GAPS
+    }
 }
 
 impl Transport for AsyncTransport {
@@ -108,6 +113,10 @@ impl ClientUnderTest for Blocking {
             builder = builder.http_client(brought(settings)?);
         }
         Ok(Some(Box::new(BlockingTransport(builder.build()?))))
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        TLS_GAPS
     }
 }
 

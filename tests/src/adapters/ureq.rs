@@ -2,14 +2,27 @@
 
 use bytes::Bytes;
 use cometly_core::{Api, Call, Download, TransportLimits};
-use cometly_ureq::Client;
+use cometly_ureq::{
+    Client,
+    ureq::{
+        Agent,
+        tls::{TlsConfig, TlsProvider},
+    },
+};
 use http::Request;
 
 use crate::{
-    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+    BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport,
+    adapters::TLS_GAPS, piece,
 };
 
 pub(super) struct Ureq;
+
+/// An agent of the user's. Its TLS has to be one that is compiled in.
+fn brought() -> Agent {
+    let provider = if cfg!(feature = "rustls") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
+    Agent::config_builder().tls_config(TlsConfig::builder().provider(provider).build()).build().new_agent()
+}
 
 #[derive(Debug)]
 struct UreqTransport(Client);
@@ -37,9 +50,13 @@ impl ClientUnderTest for Ureq {
             Proxy::Environment => builder.proxy_from_env(),
         };
         if settings.client == HttpClient::Users {
-            builder = builder.http_client(cometly_ureq::ureq::Agent::new_with_defaults());
+            builder = builder.http_client(brought());
         }
         Ok(Some(Box::new(UreqTransport(builder.build()?))))
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        TLS_GAPS
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) const CASES: &[Case] = cases![
     an_unreachable_network_was_not_sent,
     a_tls_handshake_that_is_cut_was_not_sent,
     a_certificate_that_is_not_trusted_stops_the_call,
+    a_certificate_that_is_not_trusted_stops_the_call_of_a_users_client,
     tls_to_a_plain_port_ends,
     a_connection_closed_without_an_answer_is_unknown,
     twenty_posts_on_dying_connections_arrive_twenty_times,
@@ -152,7 +153,16 @@ fn a_tls_handshake_that_is_cut_was_not_sent(scenario: &Scenario<'_>) -> CaseResu
 
 /// `docs/faults.md` 54.
 fn a_certificate_that_is_not_trusted_stops_the_call(scenario: &Scenario<'_>) -> CaseResult {
-    let client = scenario.client()?;
+    untrusted(scenario, &Settings::default())
+}
+
+/// `docs/faults.md` 54.
+fn a_certificate_that_is_not_trusted_stops_the_call_of_a_users_client(scenario: &Scenario<'_>) -> CaseResult {
+    untrusted(scenario, &Settings::default().users_client())
+}
+
+fn untrusted(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
+    let client = scenario.connect(settings)?;
     for (kind, certificate) in [
         ("self-signed", ServerCertificate::self_signed(&["127.0.0.1"])?),
         ("for another name", authority()?.issue(&["other.example"])?),
