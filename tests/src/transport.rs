@@ -177,6 +177,8 @@ pub enum Gap {
     FreshConnections,
     /// It goes on to send the body of a call that was given up.
     GivenUpUploads,
+    /// It keeps no connection through a proxy.
+    KeptTunnels,
 }
 
 /// How a case wants its client.

@@ -57,11 +57,10 @@ impl Client {
         if is_empty_post {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        *request.body_mut() = match body.len() {
-            0 => None,
-            len if len <= FRAME => Some(body.into()),
-            _ => Some(Body::wrap(Frames::new(body, Arc::downgrade(call)))),
-        };
+        *request.body_mut() = Some(match body.len() {
+            0..=FRAME => body.into(),
+            _ => Body::wrap(Frames::new(body, Arc::downgrade(call))),
+        });
         Ok(request)
     }
 }

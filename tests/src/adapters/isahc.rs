@@ -19,7 +19,7 @@ use futures_lite::future::block_on;
 use http::Request;
 
 use crate::{
-    BoxError, ClientUnderTest, Downloaded, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
+    BoxError, ClientUnderTest, Downloaded, Gap, HttpClient, Proxy, Sent, Settings, Source, Streamed, Transport, piece,
 };
 
 pub(super) struct Async;
@@ -58,6 +58,10 @@ impl ClientUnderTest for Async {
 
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         Ok(Some(Box::new(AsyncTransport(client(settings)?))))
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        &[Gap::KeptTunnels]
     }
 }
 
@@ -110,6 +114,10 @@ impl ClientUnderTest for Blocking {
 
     fn connect(&self, settings: &Settings) -> Result<Option<Box<dyn Transport>>, BoxError> {
         Ok(Some(Box::new(BlockingTransport(blocking::Client::from(client(settings)?)))))
+    }
+
+    fn gaps(&self) -> &'static [Gap] {
+        &[Gap::KeptTunnels]
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use cometly_core::{CallErrorKind, Delivery, RetryPolicy};
 
 use crate::{
-    Arrivals, BoxError, Case, CaseResult, HttpClient, Proxy, Scenario, Settings, authority,
+    Arrivals, BoxError, Case, CaseResult, Gap, HttpClient, Proxy, Scenario, Settings, authority,
     cases::{cases, serve_tls, wait_for_bytes},
     environment::NO_PROXY,
     fault_server::{Answer, ClosedPort, Script},
@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = cases![
     a_users_client_uses_no_proxy_of_the_environment,
     the_environments_proxy_is_used_when_asked_for,
     a_named_proxy_gets_connect_and_not_the_key,
+    a_connection_through_a_proxy_is_kept,
     no_proxy_gets_to_read_what_is_not_encrypted,
     a_proxys_password_is_not_shown,
     a_proxy_that_refuses_is_asked_once,
@@ -93,6 +94,20 @@ fn a_named_proxy_gets_connect_and_not_the_key(scenario: &Scenario<'_>) -> CaseRe
     );
     assert_eq!(head.header("authorization"), <[String; 0]>::default(), "the proxy gets no Authorization");
     assert_eq!(head.count(scenario.secret()), 0, "the proxy gets the key nowhere");
+    Ok(Arrivals::of(&server))
+}
+
+fn a_connection_through_a_proxy_is_kept(scenario: &Scenario<'_>) -> CaseResult {
+    if scenario.has_gap(Gap::KeptTunnels) {
+        return Err(NotSupported.into());
+    }
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}")))?;
+    let proxy = scenario.serve_proxy(None)?;
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())).reuse(true))?;
+    for _ in 0..3 {
+        assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
+    }
+    assert_eq!((proxy.heads().len(), server.connections()), (1, 1), "tunnels, and connections behind them");
     Ok(Arrivals::of(&server))
 }
 

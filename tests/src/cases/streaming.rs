@@ -32,6 +32,9 @@ pub(super) const CASES: &[Case] = cases![
     a_streamed_body_is_cut_at_the_cap,
     a_refusal_is_the_same_streamed_or_not,
     a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer,
+    a_refusal_that_is_slow_or_large_has_these_limits_on_a_users_client,
+    a_streamed_call_is_the_same_request_as_any,
+    a_streamed_call_of_a_users_client_is_the_same_request_as_any,
     a_streamed_body_that_is_dropped_closes_its_connection,
 ];
 
@@ -318,12 +321,21 @@ fn a_refusal_is_the_same_streamed_or_not(scenario: &Scenario<'_>) -> CaseResult 
 
 /// `docs/faults.md` 132.
 fn a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer(scenario: &Scenario<'_>) -> CaseResult {
+    slow_or_large_refusals(scenario, Settings::default())
+}
+
+/// `docs/faults.md` 132.
+fn a_refusal_that_is_slow_or_large_has_these_limits_on_a_users_client(scenario: &Scenario<'_>) -> CaseResult {
+    slow_or_large_refusals(scenario, Settings::default().users_client())
+}
+
+fn slow_or_large_refusals(scenario: &Scenario<'_>, settings: Settings) -> CaseResult {
     let head = "HTTP/1.1 422 Unprocessable\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
     let drip = Act::Repeat { bytes: "1\r\n \r\n".into(), every: Duration::from_millis(20), times: 1_000 };
     let large = Answer::json(422, &format!("{{\"message\":\"{}\"}}", "1".repeat(CAP)));
     let server = scenario.serve(Script::sequence([Answer::raw(head).then(drip), large]))?;
     let api = scenario.api(&server.base_url())?;
-    let client = scenario.connect(&Settings::default().attempt_timeout(Duration::from_secs(2)).max_body_size(CAP))?;
+    let client = scenario.connect(&settings.attempt_timeout(Duration::from_secs(2)).max_body_size(CAP))?;
     let begun = Instant::now();
     let (slow, _) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert_eq!(
@@ -361,5 +373,37 @@ fn a_streamed_body_that_is_dropped_closes_its_connection(scenario: &Scenario<'_>
     }
     let (sent, body) = scenario.stream(&*client, api.get("events"), ALL)?;
     assert!(sent?.error().is_none() && body == "{}", "the body of a success as it was sent: {body:?}");
+    Ok(Arrivals::of(&server))
+}
+
+/// `docs/faults.md` 4, 81.
+fn a_streamed_call_is_the_same_request_as_any(scenario: &Scenario<'_>) -> CaseResult {
+    streamed_or_not(scenario, &Settings::default())
+}
+
+/// `docs/faults.md` 4, 81.
+fn a_streamed_call_of_a_users_client_is_the_same_request_as_any(scenario: &Scenario<'_>) -> CaseResult {
+    streamed_or_not(scenario, &Settings::default().users_client())
+}
+
+fn streamed_or_not(scenario: &Scenario<'_>, settings: &Settings) -> CaseResult {
+    let server = scenario.serve(Script::always(Answer::json(200, "{}")))?;
+    let (api, client) = (scenario.api(&server.base_url())?, scenario.connect(settings)?);
+    let calls = || {
+        [
+            api.get("events").query("a", 1),
+            api.post("events/track").json(&[1]),
+            api.post("events/track"),
+            api.request(http::Method::DELETE, "events/1"),
+        ]
+    };
+    for (sent, streamed) in calls().into_iter().zip(calls()) {
+        assert_success(&scenario.send(&*client, sent)?);
+        assert_success(&scenario.stream(&*client, streamed, ALL)?.0?);
+    }
+    for pair in server.requests().chunks(2) {
+        let [sent, streamed] = pair else { return Err("each call was sent twice".into()) };
+        assert!(sent.head == streamed.head && sent.body == streamed.body, "{sent:?} is another request if streamed");
+    }
     Ok(Arrivals::of(&server))
 }

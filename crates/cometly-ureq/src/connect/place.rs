@@ -77,3 +77,21 @@ impl std::error::Error for NotConnected {
         Some(&self.source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ureqs_own_error_is_given_where_its_words_say_enough() {
+        let refused = || Error::HostNotFound;
+        for place in [Place::LookUp, Place::Dial, Place::Tls] {
+            assert!(matches!(place.failed(refused()).into_error(), Error::HostNotFound), "{place:?}");
+            let proxy = "http://user:canary@proxy.example:3128".parse().unwrap();
+            let words = place.failed(refused()).through(&proxy).into_error().to_string();
+            assert!(words.contains("the proxy http://proxy.example:3128 cannot be reached: "), "{words}");
+        }
+        let words = Place::TlsSetup.failed(refused()).into_error().to_string();
+        assert!(words.contains("TLS cannot be set up: ") && words.contains("SSL_CERT_FILE"), "{words}");
+    }
+}

@@ -94,3 +94,57 @@ impl Transport for Tunnel {
         self.0.is_open()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, net::TcpListener, thread, time::Duration};
+
+    use cometly_core::{Api, ApiKey, CallErrorKind, Delivery, RetryPolicy};
+
+    use super::*;
+    use crate::{Client, Error as CallError};
+
+    /// A call through a proxy that answers so, in pieces, and then leaves the connection open.
+    fn through(pieces: Vec<Vec<u8>>) -> CallError {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _head = stream.read(&mut [0; 4096]).unwrap();
+            for piece in pieces {
+                // The client leaves when it has had enough.
+                let _ = stream.write_all(&piece);
+                thread::sleep(Duration::from_millis(50));
+            }
+            let _ = stream.read(&mut [0; 4096]);
+            thread::sleep(Duration::from_secs(10));
+        });
+        let client = Client::builder().proxy(&proxy).retry_policy(RetryPolicy::none());
+        let client = client.attempt_timeout(Duration::from_secs(2)).build().unwrap();
+        let api =
+            Api::builder(ApiKey::new("1|canary").unwrap()).base_url("https://127.0.0.1:1".parse().unwrap()).build();
+        client.send(api.get("events")).unwrap_err()
+    }
+
+    /// A head of this many bytes, without its end.
+    fn head(len: usize) -> Vec<u8> {
+        let mut head = b"HTTP/1.1 200 OK\r\nX: ".to_vec();
+        head.resize(len, b'x');
+        head
+    }
+
+    #[test]
+    fn a_proxys_answer_without_an_end_is_no_http() {
+        let error = through(vec![head(MOST_READ), vec![b'x'; 1000], vec![b'x'; 1000]]);
+        assert!(matches!(error.kind(), CallErrorKind::Proxy(_)), "{error:?}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.ends_with("answered CONNECT with what is not HTTP"), "{source}");
+    }
+
+    #[test]
+    fn the_largest_head_of_a_proxy_is_read_to_its_end() {
+        // Behind the tunnel nothing speaks TLS.
+        let error = through(vec![head(MOST_READ), b"\r\n\r\nno TLS".to_vec()]);
+        assert_eq!((error.kind(), error.delivery()), (CallErrorKind::Transport, Some(Delivery::NotSent)), "{error:?}");
+    }
+}
