@@ -84,9 +84,9 @@ impl Mutated {
         Self { package, which: &[], tests, also: None, without: &[] }
     }
 
-    /// A client, with its part of the suite; that of the other stacks knows nothing of it.
+    /// A client, with its part of the suite and of the flows; that of the other stacks knows nothing of it.
     const fn client(package: &'static str, without: &'static [&'static str]) -> Self {
-        let tests: &[&str] = &["--test=conformance", "--test=tracing"];
+        let tests: &[&str] = &["--test=conformance", "--test=flows", "--test=tracing", "--test=environment"];
         let also = Some(("cometly-conformance", tests));
         Self { package, which: &[], tests: &["--lib"], also, without }
     }

@@ -59,3 +59,41 @@ fn broken(error: Error) -> Error {
         error => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use ureq::unversioned::transport::LazyBuffers;
+
+    use super::*;
+    use crate::connect::socket::Socket;
+
+    #[test]
+    fn a_connection_is_encrypted_if_its_transport_is_and_open_until_its_peer_says_something() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let deadline = Deadline::new(NextTimeout::default());
+        let socket = Socket::new(stream, LazyBuffers::new(1024, 1024), deadline.clone());
+        let mut connection = Connection::new(socket.boxed(), deadline);
+        assert!(!connection.is_tls() && connection.is_open());
+        io::Write::write_all(&mut peer, b"unasked").unwrap();
+        let is_told = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            !connection.is_open()
+        });
+        assert!(is_told, "bytes that nobody asked for are in the socket");
+    }
+
+    #[test]
+    fn no_broken_end_passes_for_the_end_of_a_body() {
+        for kind in [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset] {
+            let Error::Io(error) = broken(Error::Io(kind.into())) else { panic!("{kind} became another error") };
+            assert_eq!(error.kind(), io::ErrorKind::Other, "{kind}");
+        }
+        let kept = broken(Error::Io(io::ErrorKind::TimedOut.into()));
+        assert!(matches!(&kept, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut), "{kept:?}");
+        assert!(matches!(broken(Error::HostNotFound), Error::HostNotFound));
+    }
+}

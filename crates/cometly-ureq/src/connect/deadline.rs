@@ -117,3 +117,56 @@ fn end(timeout: NextTimeout) -> Option<Instant> {
         Duration::NotHappening => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{panic, time};
+
+    use super::*;
+
+    fn left(deadline: &Deadline) -> Result<Duration, Error> {
+        deadline.left().map(|left| left.after)
+    }
+
+    const SECOND: time::Duration = time::Duration::from_secs(1);
+
+    #[test]
+    fn the_end_of_a_read_holds_as_long_as_the_read_alone() {
+        let endless = Deadline::new(NextTimeout { reason: Timeout::RecvBody, ..NextTimeout::default() });
+        let now = Instant::now();
+        until(Some(now), || assert!(matches!(left(&endless), Err(Error::Timeout(Timeout::RecvBody)))));
+        assert_eq!(left(&endless).unwrap(), Duration::NotHappening);
+        panic::catch_unwind(|| until(Some(now), || panic!("as ureq might"))).unwrap_err();
+        assert_eq!(left(&endless).unwrap(), Duration::NotHappening);
+    }
+
+    #[test]
+    fn the_nearest_end_counts() {
+        let minute = NextTimeout { after: Duration::Exact(SECOND * 60), ..NextTimeout::default() };
+        let deadline = Deadline::new(minute);
+        let within = |most: time::Duration| {
+            let Duration::Exact(left) = left(&deadline).unwrap() else { panic!("it has an end") };
+            assert!(left <= most && left > most - SECOND * 10, "{left:?} of {most:?}");
+        };
+        within(SECOND * 60);
+        until(Instant::now().checked_add(SECOND * 30), || within(SECOND * 30));
+        until(Instant::now().checked_add(SECOND * 90), || within(SECOND * 60));
+
+        // A read from the socket has a time of its own, which makes no end later.
+        let per_read = |seconds| {
+            deadline.set(NextTimeout { per_read: Some(Duration::Exact(SECOND * seconds)), ..minute });
+            let Duration::Exact(left) = deadline.left_to_read().unwrap().after else { panic!("it has an end") };
+            left
+        };
+        assert_eq!(per_read(5), SECOND * 5);
+        assert!(per_read(90) <= SECOND * 60);
+    }
+
+    #[test]
+    fn each_byte_that_was_written_counts() {
+        let deadline = Deadline::new(NextTimeout::default());
+        deadline.count_written(3);
+        deadline.clone().count_written(4);
+        assert_eq!(deadline.written(), 7);
+    }
+}
