@@ -135,6 +135,7 @@ mod tests {
         let endless = Deadline::new(NextTimeout { reason: Timeout::RecvBody, ..NextTimeout::default() });
         let now = Instant::now();
         until(Some(now), || assert!(matches!(left(&endless), Err(Error::Timeout(Timeout::RecvBody)))));
+        assert_eq!(endless.left().unwrap().reason, Timeout::RecvBody);
         assert_eq!(left(&endless).unwrap(), Duration::NotHappening);
         panic::catch_unwind(|| until(Some(now), || panic!("as ureq might"))).unwrap_err();
         assert_eq!(left(&endless).unwrap(), Duration::NotHappening);
