@@ -91,6 +91,8 @@ mod tests {
             let words = place.failed(refused()).through(&proxy).into_error().to_string();
             assert!(words.contains("the proxy http://proxy.example:3128 cannot be reached: "), "{words}");
         }
+        let source = std::error::Error::source(&Place::Dial.failed(refused())).map(ToString::to_string);
+        assert_eq!(source, Some(refused().to_string()));
         let words = Place::TlsSetup.failed(refused()).into_error().to_string();
         assert!(words.contains("TLS cannot be set up: ") && words.contains("SSL_CERT_FILE"), "{words}");
     }
