@@ -1,6 +1,6 @@
 //! Proxies: none but the one that is named.
 
-use std::io::Write as _;
+use std::{io::Write as _, thread, time::Duration};
 
 use cometly_core::{CallErrorKind, Delivery, RetryPolicy};
 
@@ -18,6 +18,7 @@ pub(super) const CASES: &[Case] = cases![
     the_environments_proxy_is_used_when_asked_for,
     a_named_proxy_gets_connect_and_not_the_key,
     a_connection_through_a_proxy_is_kept,
+    a_connection_through_a_proxy_that_was_closed_is_replaced,
     no_proxy_gets_to_read_what_is_not_encrypted,
     a_proxys_password_is_not_shown,
     a_proxy_that_refuses_is_asked_once,
@@ -108,6 +109,19 @@ fn a_connection_through_a_proxy_is_kept(scenario: &Scenario<'_>) -> CaseResult {
         assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.get("events"))?);
     }
     assert_eq!((proxy.heads().len(), server.connections()), (1, 1), "tunnels, and connections behind them");
+    Ok(Arrivals::of(&server))
+}
+
+fn a_connection_through_a_proxy_that_was_closed_is_replaced(scenario: &Scenario<'_>) -> CaseResult {
+    let server = serve_tls(scenario, Script::always(Answer::json(200, "{}").then_close()))?;
+    let proxy = scenario.serve_proxy(None)?;
+    let client = scenario.connect(&Settings::default().proxy(Proxy::Named(proxy.url())).reuse(true))?;
+    for _ in 0..3 {
+        assert_success(&scenario.send(&*client, scenario.api(&server.base_url())?.post("events/track"))?);
+        // Until the client has seen the end of its idle connection.
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(proxy.heads().len(), 3, "the number of tunnels");
     Ok(Arrivals::of(&server))
 }
 

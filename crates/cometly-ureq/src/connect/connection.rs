@@ -78,6 +78,8 @@ mod tests {
         let socket = Socket::new(stream, LazyBuffers::new(1024, 1024), deadline.clone());
         let mut connection = Connection::new(socket.boxed(), deadline);
         assert!(!connection.is_tls() && connection.is_open());
+        let shown = format!("{connection:?}");
+        assert!(shown.contains("Socket { peer: Some(127.0.0.1:"), "{shown}");
         io::Write::write_all(&mut peer, b"unasked").unwrap();
         let is_told = (0..500).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));

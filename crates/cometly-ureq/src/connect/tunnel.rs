@@ -14,7 +14,7 @@ use ureq::{
 use super::place::{NotConnected, Place};
 
 /// The most bytes of the proxy's answer that are read.
-const MOST_READ: usize = 16 * 1024;
+const MOST_READ: usize = 16_384;
 
 /// What a transport to the proxy becomes once the tunnel is open: one to the target, which TLS has yet to be added to.
 #[derive(Debug)]
