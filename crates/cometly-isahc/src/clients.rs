@@ -63,3 +63,38 @@ fn own_client(reuse: bool, limits: TransportLimits) -> Result<HttpClient, isahc:
     let http = forced(http, TransportLimits::DEFAULT_ATTEMPT_TIMEOUT, limits.connect_timeout, None);
     if reuse { http.build() } else { http.connection_cache_size(0).build() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use cometly_core::{Api, ApiKey};
+
+    use super::*;
+    use crate::{Client, blocking};
+
+    #[test]
+    fn a_client_that_is_brought_is_never_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = vec![0; 4096];
+            let len = stream.read(&mut head).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            String::from_utf8_lossy(&head[..len]).into_owned()
+        });
+        let brought = HttpClient::builder().default_header("x-brought", "1").build().unwrap();
+        let client = Client::builder().http_client(brought).reuse_connections(true).build().unwrap();
+        let client = blocking::Client::from(client);
+        client.close_idle();
+        let api = Api::builder(ApiKey::new("1|canary").unwrap()).base_url(base_url).build();
+        assert!(client.send(api.get("events")).unwrap().error().is_none());
+        let head = server.join().unwrap();
+        assert!(head.contains("x-brought: 1"), "{head}");
+    }
+}

@@ -15,6 +15,7 @@ mod kills;
 #[path = "../../examples/attohttpc.rs"]
 mod own_stack;
 mod readers;
+#[cfg(target_os = "linux")]
 mod stops;
 mod streams;
 mod typed;

@@ -85,7 +85,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(10));
             !connection.is_open()
         });
-        assert!(is_told, "bytes that nobody asked for are in the socket");
+        assert!(is_told, "bytes that were not asked for are in the socket");
     }
 
     #[test]
