@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_wakes_its_caller() {
+        let begun = Instant::now();
+        Waker::from(Arc::new(Unpark(thread::current()))).wake();
+        thread::park_timeout(Duration::from_secs(30));
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+
+    #[test]
     fn within_a_runtime_it_waits_and_does_not_panic() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let base_url = format!("http://{closed}/v1").parse().unwrap();

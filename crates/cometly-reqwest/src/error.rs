@@ -99,3 +99,41 @@ impl From<reqwest::Error> for ClientError {
         Self::Reqwest(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reqwests() -> reqwest::Error {
+        reqwest::Client::new().get("no URL").build().unwrap_err()
+    }
+
+    #[test]
+    fn each_error_says_what_to_do_and_gives_reqwests_own_once() {
+        let refused = |proxy: Option<&str>, wants_password| ClientError::ProxyRefused {
+            proxy: proxy.map(str::to_owned),
+            wants_password,
+            source: reqwests(),
+        };
+        let words = reqwests().to_string();
+        for (error, expected, has_source, is_reqwests) in [
+            (ClientError::Reqwest(reqwests()), words.as_str(), true, true),
+            (ClientError::ProxyOnBuiltClient, "bring it by HttpClient::from_builder", false, false),
+            (refused(Some("http://a:1"), true), "the proxy http://a:1 answered 407: it wants another user", true, true),
+            (refused(None, false), "the proxy of the reqwest client opens no tunnel to this host", true, true),
+            (ClientError::Tls(Arc::new(reqwests())), "set SSL_CERT_FILE to a file that holds them", true, true),
+            (ClientError::NoCryptoProvider, "turn on this crate's feature rustls", false, false),
+            (ClientError::NoRuntime, "there is no tokio runtime here", false, false),
+            (ClientError::Runtime(io::Error::other("no thread")), "cannot be started: no thread", false, false),
+        ] {
+            let shown = error.to_string();
+            assert!(shown.contains(expected), "{shown}");
+            assert_eq!((error.source().is_some(), error.reqwest().is_some()), (has_source, is_reqwests), "{shown}");
+        }
+        let invalid = "socks://a:1".parse::<cometly_core::ProxyUrl>().unwrap_err();
+        assert_eq!(ClientError::Proxy(invalid.clone()).to_string(), invalid.to_string());
+        // What reqwest says is shown, so the source is what it says no more of.
+        let inner = ClientError::Reqwest(reqwests()).source().map(ToString::to_string);
+        assert_eq!(inner, reqwests().source().map(ToString::to_string));
+    }
+}

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 /// The bytes of a frame.
-pub(crate) const FRAME: usize = 16 * 1024;
+pub(crate) const FRAME: usize = 16_384;
 
 pub(crate) struct Frames {
     left: Bytes,
@@ -64,3 +64,34 @@ impl fmt::Display for Gone {
 }
 
 impl std::error::Error for Gone {}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, task::Waker};
+
+    use super::*;
+
+    /// The length of the next frame; `None` behind the last one.
+    fn next(frames: &mut Frames) -> Option<Result<usize, String>> {
+        let polled = Pin::new(frames).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(frame) = polled else { panic!("there is nothing to wait for") };
+        frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().len()).map_err(|error| error.to_string()))
+    }
+
+    #[test]
+    fn a_body_is_given_in_frames_as_long_as_its_call_is_under_way() {
+        let call = Arc::new(());
+        let frames = || Frames::new(Bytes::from(vec![b'x'; FRAME + 1]), Arc::downgrade(&call));
+        let mut whole = frames();
+        assert_eq!((whole.size_hint().exact(), whole.is_end_stream()), (Some(16_385), false));
+        assert_eq!((next(&mut whole), whole.size_hint().exact()), (Some(Ok(FRAME)), Some(1)));
+        assert_eq!((next(&mut whole), whole.is_end_stream()), (Some(Ok(1)), true));
+        assert_eq!(next(&mut whole), None);
+
+        let mut given_up = frames();
+        assert_eq!(next(&mut given_up), Some(Ok(FRAME)));
+        drop(call);
+        assert_eq!(next(&mut given_up), Some(Err("the call was given up".to_owned())));
+        assert_eq!(next(&mut given_up), None);
+    }
+}
