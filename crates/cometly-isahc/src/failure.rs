@@ -60,7 +60,7 @@ fn is_out_of_descriptors() -> bool {
     use std::{net::UdpSocket, os::fd::AsRawFd as _};
     const FEW: usize = 32;
     let next: Vec<_> = (0..FEW).map_while(|_| UdpSocket::bind(("127.0.0.1", 0)).ok()).collect();
-    next.iter().any(|socket| socket.as_raw_fd() > 1_023)
+    next.iter().any(|socket| !(0..=1_023).contains(&socket.as_raw_fd()))
 }
 
 #[cfg(not(unix))]
@@ -166,5 +166,28 @@ mod tests {
         let late = io_failure(io::Error::from(io::ErrorKind::TimedOut));
         assert_eq!(late.delivery(), Delivery::Unknown);
         assert!(late.to_string().contains("time-out"), "{late}");
+    }
+
+    #[test]
+    fn a_proxy_has_refused_only_where_connecting_failed() {
+        let proxy = "http://user:canary@proxy.example:3128".parse().unwrap();
+        let way = Way { proxy: Some(&proxy), may_reuse: false };
+        let refused = failure(ErrorKind::ConnectionFailed.into(), way);
+        assert!(format!("{refused:?}").contains("ProxyRefused(None)"), "{refused:?}");
+        assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
+        for kind in [ErrorKind::Io, ErrorKind::ProtocolViolation, ErrorKind::NameResolution] {
+            let broken = failure(kind.into(), way);
+            assert!(!format!("{broken:?}").contains("ProxyRefused"), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn an_explanation_has_libcurls_error_as_its_source() {
+        let alone = failure(ErrorKind::ConnectionFailed.into(), Way { proxy: None, may_reuse: false });
+        // Descriptors are there.
+        assert!(!format!("{alone:?}").contains("Explanation"), "{alone:?}");
+        let explanation = Explanation { words: Explained::Descriptors, source: ErrorKind::ConnectionFailed.into() };
+        let source = explanation.source().map(ToString::to_string);
+        assert_eq!(source, Some(ErrorKind::ConnectionFailed.to_string()));
     }
 }
