@@ -99,7 +99,7 @@ impl Transport for Tunnel {
 mod tests {
     use std::{io::Read as _, net::TcpListener, thread, time::Duration};
 
-    use cometly_core::{Api, ApiKey, CallErrorKind, Delivery, RetryPolicy};
+    use cometly_core::{Api, ApiKey, CallErrorKind, RetryPolicy};
 
     use super::*;
     use crate::{Client, Error as CallError};
@@ -141,10 +141,15 @@ mod tests {
         assert!(source.ends_with("answered CONNECT with what is not HTTP"), "{source}");
     }
 
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
     #[test]
     fn the_largest_head_of_a_proxy_is_read_to_its_end() {
         // Behind the tunnel nothing speaks TLS.
         let error = through(vec![head(MOST_READ), b"\r\n\r\nno TLS".to_vec()]);
-        assert_eq!((error.kind(), error.delivery()), (CallErrorKind::Transport, Some(Delivery::NotSent)), "{error:?}");
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (CallErrorKind::Transport, Some(cometly_core::Delivery::NotSent)),
+            "{error:?}"
+        );
     }
 }
