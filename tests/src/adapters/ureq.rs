@@ -2,13 +2,7 @@
 
 use bytes::Bytes;
 use cometly_core::{Api, Call, Download, TransportLimits};
-use cometly_ureq::{
-    Client,
-    ureq::{
-        Agent,
-        tls::{TlsConfig, TlsProvider},
-    },
-};
+use cometly_ureq::{Client, ureq::Agent};
 use http::Request;
 
 use crate::{
@@ -18,10 +12,19 @@ use crate::{
 
 pub(super) struct Ureq;
 
-/// An agent of the user's. Its TLS has to be one that is compiled in.
+/// An agent of the user's. By default its TLS is rustls, compiled in or not.
 fn brought() -> Agent {
-    let provider = if cfg!(feature = "rustls") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
-    Agent::config_builder().tls_config(TlsConfig::builder().provider(provider).build()).build().new_agent()
+    let config = Agent::config_builder();
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    let config = config.tls_config(native_tls());
+    config.build().new_agent()
+}
+
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+fn native_tls() -> cometly_ureq::ureq::tls::TlsConfig {
+    use cometly_ureq::ureq::tls::{TlsConfig, TlsProvider};
+
+    TlsConfig::builder().provider(TlsProvider::NativeTls).build()
 }
 
 #[derive(Debug)]
