@@ -181,8 +181,29 @@ fn check_crypto_provider() -> Result<(), Error> {
     Ok(())
 }
 
-#[cfg(all(test, feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+#[cfg(all(test, any(feature = "rustls", feature = "native-tls")))]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_renewed_once_for_all_calls_that_failed_on_it() {
+        let settings =
+            Settings { builder: None, limits: TransportLimits::default(), reuse: true, proxies: ProxyRules::default() };
+        let clients = Clients::own(settings).unwrap();
+        let made = || lock(&clients.current).made;
+        let first = made();
+        clients.renew(first);
+        let second = made();
+        assert!(second > first, "a call that began with the first one failed");
+        clients.renew(first);
+        assert_eq!(made(), second, "another one that began with it failed, too");
+        clients.close_idle();
+        assert!(made() > second);
+    }
+}
+
+#[cfg(all(test, feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+mod tests_without_provider {
     use std::error::Error as _;
 
     use crate::{Client, ClientError};
