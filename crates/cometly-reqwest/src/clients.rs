@@ -156,13 +156,9 @@ fn reqwests_proxy(proxy: &ProxyUrl, proxies: ProxyRules) -> Result<Proxy, Error>
 }
 
 /// A client that trusts nothing, which is enough where TLS is not used.
-#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    http.tls_certs_only([])
-}
-
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-fn without_roots(http: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    let http = http.tls_certs_only([]);
     http
 }
 

@@ -90,6 +90,7 @@ mod tests {
         // A host that only this builder knows.
         let brought =
             HttpClient::from_builder(move || reqwest::Client::builder().resolve("no-such-host.invalid", address));
+        assert_eq!(format!("{brought:?}"), "HttpClient { .. }");
         let client = Client::builder().http_client(brought).build().unwrap();
         let base_url = BaseUrl::insecure_http(&format!("http://no-such-host.invalid:{}", address.port())).unwrap();
         let api = Api::builder(ApiKey::new("1|canary").unwrap()).base_url(base_url).build();
