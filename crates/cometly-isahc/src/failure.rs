@@ -55,17 +55,17 @@ fn proxy_refused(error: isahc::Error) -> Failed {
 
 /// libcurl, as isahc builds it, waits by `select`, which knows no descriptor above 1,023. A few of those that are next show
 /// whether that is so; the first may have become free just now.
-#[cfg(unix)]
 fn is_out_of_descriptors() -> bool {
-    use std::{net::UdpSocket, os::fd::AsRawFd as _};
-    const FEW: usize = 32;
-    let next: Vec<_> = (0..FEW).map_while(|_| UdpSocket::bind(("127.0.0.1", 0)).ok()).collect();
-    next.iter().any(|socket| !(0..=1_023).contains(&socket.as_raw_fd()))
-}
-
-#[cfg(not(unix))]
-fn is_out_of_descriptors() -> bool {
-    false
+    #[cfg(unix)]
+    let is_out = {
+        use std::{net::UdpSocket, os::fd::AsRawFd as _};
+        const FEW: usize = 32;
+        let next: Vec<_> = (0..FEW).map_while(|_| UdpSocket::bind(("127.0.0.1", 0)).ok()).collect();
+        next.iter().any(|socket| !(0..=1_023).contains(&socket.as_raw_fd()))
+    };
+    #[cfg(not(unix))]
+    let is_out = false;
+    is_out
 }
 
 /// Why libcurl could not connect, where its own words do not say enough.
