@@ -39,6 +39,8 @@ pub const DEMANDS: &[Part] = &[
                 cases: &[
                     "each_header_is_sent_once_and_the_key_nowhere_else",
                     "a_users_client_sends_each_header_once_and_the_key_nowhere_else",
+                    "a_streamed_call_is_the_same_request_as_any",
+                    "a_streamed_call_of_a_users_client_is_the_same_request_as_any",
                 ],
                 rows: "4, 8, 81",
             },
@@ -96,11 +98,12 @@ pub const DEMANDS: &[Part] = &[
                 rows: "19",
             },
             Demand {
-                words: "use the proxy that is asked for, by `CONNECT`, without the key, never for plain `http`, \
-                        and ask one that refuses once",
+                words: "use the proxy that is asked for, by `CONNECT`, without the key, never for plain `http`; ask \
+                        one that refuses once, and keep its connections where any are kept",
                 cases: &[
                     "the_environments_proxy_is_used_when_asked_for",
                     "a_named_proxy_gets_connect_and_not_the_key",
+                    "a_connection_through_a_proxy_is_kept",
                     "no_proxy_gets_to_read_what_is_not_encrypted",
                     "a_proxy_that_refuses_is_asked_once",
                     "a_socks_proxy_that_refuses_is_asked_once",
@@ -148,7 +151,10 @@ pub const DEMANDS: &[Part] = &[
             Demand {
                 words: "say `untrusted` of a certificate that is self-signed, for another name or expired, \
                         before anything is sent",
-                cases: &["a_certificate_that_is_not_trusted_stops_the_call"],
+                cases: &[
+                    "a_certificate_that_is_not_trusted_stops_the_call",
+                    "a_certificate_that_is_not_trusted_stops_the_call_of_a_users_client",
+                ],
                 rows: "54",
             },
             Demand {
@@ -181,7 +187,10 @@ pub const DEMANDS: &[Part] = &[
             },
             Demand {
                 words: "notice that an idle connection was closed, and take another",
-                cases: &["an_idle_connection_that_was_closed_cleanly_is_replaced"],
+                cases: &[
+                    "an_idle_connection_that_was_closed_cleanly_is_replaced",
+                    "a_connection_through_a_proxy_that_was_closed_is_replaced",
+                ],
                 rows: "57",
             },
             Demand {
@@ -189,6 +198,7 @@ pub const DEMANDS: &[Part] = &[
                 cases: &[
                     "the_second_try_is_made_on_a_new_connection",
                     "the_second_try_is_made_on_a_new_connection_however_soon_it_comes",
+                    "the_second_try_of_a_client_without_settings_is_made_on_a_new_connection",
                 ],
                 rows: "100",
             },
@@ -341,6 +351,7 @@ pub const DEMANDS: &[Part] = &[
                 cases: &[
                     "a_refusal_is_the_same_streamed_or_not",
                     "a_refusal_that_is_slow_or_large_has_the_limits_of_any_answer",
+                    "a_refusal_that_is_slow_or_large_has_these_limits_on_a_users_client",
                     "a_streamed_answer_has_the_limits_of_any_head",
                     "a_streamed_answer_behind_a_redirect_is_never_a_success",
                     "a_streamed_body_that_is_compressed_is_no_success",
@@ -381,8 +392,10 @@ pub const DEMANDS: &[Part] = &[
                 cases: &[
                     "a_file_from_a_host_of_random_faults_is_whole_or_an_error",
                     "a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one",
+                    "a_file_that_ends_before_its_last_byte_goes_on_there",
+                    "a_host_that_sends_what_is_no_byte_of_the_file_is_left",
                 ],
-                rows: "68, 111, 133, 134",
+                rows: "68, 111, 129, 133, 134",
             },
             Demand {
                 words: "all of that at once, by a seed",
