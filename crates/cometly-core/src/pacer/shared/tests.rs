@@ -93,6 +93,12 @@ fn one_call_opens_an_unknown_endpoint_and_what_fits_goes_at_once() {
 }
 
 #[test]
+fn a_window_ends_a_minute_after_its_first_answer_unless_more_is_known() {
+    assert_eq!(SharedLane::default().ends(), 0);
+    assert_eq!(opened(60, 59).ends(), START + 100 + MINUTE);
+}
+
+#[test]
 fn no_leave_is_given_beyond_what_was_left() {
     for seed in 0..300 {
         let mut jitter = Jitter::new(seed);
