@@ -62,6 +62,10 @@ const STEPS: &[Step] = &[
             "--skip=five_hundred_jobs",
         ],
     ),
+    Step::new(
+        "cometly-reqwest without a crypto provider",
+        &["test", "--package=cometly-reqwest", "--no-default-features", "--features=rustls-no-provider", "--lib"],
+    ),
     Step::new("retries and pacing, in virtual time", &["xtask", "simulate", "--quick"]),
     Step::new("each row of proof/breaks.toml fits the sources", &["xtask", "breaks", "--list"]),
     Step::new("demo", &["xtask", "demo"]),

@@ -105,7 +105,8 @@ mod tests {
     use super::*;
 
     fn reqwests() -> reqwest::Error {
-        reqwest::Client::new().get("no URL").build().unwrap_err()
+        let request = http::Request::builder().uri("/only/a/path").body("").unwrap();
+        reqwest::Request::try_from(request).unwrap_err()
     }
 
     #[test]
@@ -132,7 +133,7 @@ mod tests {
         }
         let invalid = "socks://a:1".parse::<cometly_core::ProxyUrl>().unwrap_err();
         assert_eq!(ClientError::Proxy(invalid.clone()).to_string(), invalid.to_string());
-        // What reqwest says is shown, so the source is what it says no more of.
+        // The words are reqwest's own, so the source is the error below it.
         let inner = ClientError::Reqwest(reqwests()).source().map(ToString::to_string);
         assert_eq!(inner, reqwests().source().map(ToString::to_string));
     }

@@ -87,7 +87,7 @@ impl Client {
             start.extend_from_slice(piece);
             is_whole = len == 0;
             // On an agent that its user brought, nothing else ends what comes all the time.
-            if end.is_some_and(|end| end.saturating_duration_since(Instant::now()).is_zero()) {
+            if end.is_some_and(|end| Instant::now() > end) {
                 return Err(TransportError::timed_out(Delivery::Unknown));
             }
         }

@@ -208,7 +208,7 @@ fn a_file_whose_head_was_cut_is_asked_for_again_and_is_no_empty_one(scenario: &S
     Ok(Arrivals::checked_by_the_case())
 }
 
-/// The client's reading of a file that a host of these answers sends, and how often it was asked.
+/// What a client read of a file whose host gives these answers, and the byte from which each request asked for it.
 fn file_of(scenario: &Scenario<'_>, settings: &Settings, script: Script) -> Result<(Downloaded, Vec<usize>), BoxError> {
     let host = scenario.serve(script)?;
     let (api, client) =

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cometly_core::{Api, AsyncClient, BlockingClient, Call, CallError, CallErrorKind, Download};
+use cometly_core::{AsyncClient, BlockingClient, Call, CallError, CallErrorKind};
 use cometly_emulator::Fault;
 
 use crate::{
@@ -23,7 +23,7 @@ fn assert_debug(value: &impl fmt::Debug, name: &str, stage: &Stage) {
     assert!(words.starts_with(name), "{words}");
     let key = stage.emulator.keys().full.as_str();
     let secret = key.split('|').next_back().unwrap();
-    assert!(!words.contains(secret) && !words.contains("signature"), "{words}");
+    assert!(!words.contains(secret) && !words.contains("Signature"), "{words}");
 }
 
 /// A body begins with what was read to see that it is a success, and is a reader to its end or to an error.
@@ -118,9 +118,7 @@ macro_rules! an_async_body_and_file {
         assert!(body.as_ref().is_empty());
 
         let exported = exported::<Ureq>();
-        let api: &Api = &exported.stage.api;
-        let download: Download = exported.download();
-        let mut reader = client.download(api, download);
+        let mut reader = client.download(&exported.stage.api, exported.download());
         assert_debug(&reader, "FileReader", &exported.stage);
         let piece = reader.next_chunk().await.unwrap().unwrap();
         assert!(exported.file().starts_with(&piece));
