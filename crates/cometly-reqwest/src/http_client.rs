@@ -82,24 +82,22 @@ mod tests {
     #[test]
     fn a_client_is_built_by_the_builder_that_was_brought() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(is_built_by_it());
-    }
-
-    async fn is_built_by_it() {
-        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = server.local_addr().unwrap();
-        // A host that only this builder knows.
-        let brought =
-            HttpClient::from_builder(move || reqwest::Client::builder().resolve("no-such-host.invalid", address));
-        assert_eq!(format!("{brought:?}"), "HttpClient { .. }");
-        let client = Client::builder().http_client(brought).build().unwrap();
-        let base_url = BaseUrl::insecure_http(&format!("http://no-such-host.invalid:{}", address.port())).unwrap();
-        let api = Api::builder(ApiKey::new("1|canary").unwrap()).base_url(base_url).build();
-        let call = tokio::spawn(async move { client.send(api.get("events")).await });
-        let (stream, _) = server.accept().await.unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-        stream.writable().await.unwrap();
-        assert_eq!(stream.try_write(answer).unwrap(), answer.len());
-        assert!(call.await.unwrap().unwrap().error().is_none());
+        runtime.block_on(async {
+            let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = server.local_addr().unwrap();
+            // A host that only this builder knows.
+            let brought =
+                HttpClient::from_builder(move || reqwest::Client::builder().resolve("no-such-host.invalid", address));
+            assert_eq!(format!("{brought:?}"), "HttpClient { .. }");
+            let client = Client::builder().http_client(brought).build().unwrap();
+            let base_url = BaseUrl::insecure_http(&format!("http://no-such-host.invalid:{}", address.port())).unwrap();
+            let api = Api::builder(ApiKey::new("1|canary").unwrap()).base_url(base_url).build();
+            let call = tokio::spawn(async move { client.send(api.get("events")).await });
+            let (stream, _) = server.accept().await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            stream.writable().await.unwrap();
+            assert_eq!(stream.try_write(answer).unwrap(), answer.len());
+            assert!(call.await.unwrap().unwrap().error().is_none());
+        });
     }
 }
