@@ -279,11 +279,14 @@ fn asks_for_other_scheme(headers: &HeaderMap) -> Option<bool> {
 
 fn has_limits(headers: &HeaderMap) -> bool {
     ["x-ratelimit-limit", "x-ratelimit-remaining"].iter().any(|name| {
-        let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
-        let is_plain = |value: &HeaderValue| !value.as_bytes().contains(&b'+');
-        let mut values = headers.get_all(*name).iter();
-        let Some(first) = values.next().filter(|value| is_plain(value)).and_then(number) else { return false };
-        values.all(|value| is_plain(value) && number(value) == Some(first))
+        let number = |member: &str| {
+            let digits = member.trim_ascii();
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok())?
+        };
+        // Several lines are a line with a list.
+        let lines = headers.get_all(*name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let numbers: Vec<_> = lines.collect::<Vec<_>>().join(",").split(',').map(number).collect();
+        numbers.first().is_some_and(|first| first.is_some() && numbers.iter().all(|number| number == first))
     })
 }
 
@@ -300,23 +303,35 @@ fn key_status(kind: Kind, status: StatusCode, has_limits: bool) -> KeyStatus {
 /// A reason needs words that state it and none of the other reason's; the documented messages have theirs.
 fn may_be(reason: ForbiddenReason, message: &str) -> bool {
     let text = message.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let has_word = |known: &[&str]| words(&text).iter().any(|word| known.contains(&word.as_str()));
     match reason {
         ForbiddenReason::Permission => {
-            !says(&["subscription"])
+            !has_word(&["subscription"])
                 && says(&["unauthorized", "authorized", "authorised", "permission", "abilit", "scope"])
         }
         ForbiddenReason::InactiveSubscription => {
             says(&["subscription"])
                 && says(&["inactive", "active", "expired", "cancel", "suspended", "ended", "past"])
-                && !says(&["permission", "scope", "abilit", "unless", "billing"])
+                && !has_word(&["permission", "permissions", "scope", "scopes", "ability", "abilities"])
+                && !has_word(&["unless", "billing"])
         }
-        ForbiddenReason::Unspecified => !matches!(
-            text.trim_matches([' ', '.']),
-            "this action is unauthorized" | "invalid ability provided" | "your subscription is inactive"
-        ),
+        ForbiddenReason::Unspecified => {
+            let text = text.trim_ascii();
+            !matches!(
+                text.strip_suffix('.').unwrap_or(text),
+                "this action is unauthorized" | "invalid ability provided" | "your subscription is inactive"
+            )
+        }
         _ => false,
     }
+}
+
+/// A letter beyond ASCII is part of a word, an apostrophe is nothing, and all else separates words, typographic marks too.
+fn words(text: &str) -> Vec<String> {
+    let is_mark = |char| ('\u{2000}'..='\u{203f}').contains(&char);
+    let separates = |char: char| is_mark(char) || char.is_ascii() && !char.is_ascii_alphabetic();
+    text.replace(['\'', '\u{2019}'], "").split(separates).map(str::to_owned).collect()
 }
 
 #[derive(Default)]

@@ -360,7 +360,9 @@ impl World {
         // A second for the next attempt, or a tenth of a shorter call.
         let least = (rules.timeout / 10).min(Duration::from_secs(1));
         let is_too_late = |at_least: Duration| at_least >= left || at_least + least > left;
-        if known.sent - known.key_rotations >= rules.max_attempts || asked > rules.max_retry_after || is_too_late(at_least)
+        if known.sent - known.key_rotations >= rules.max_attempts
+            || asked > rules.max_retry_after
+            || is_too_late(at_least)
         {
             return None;
         }
