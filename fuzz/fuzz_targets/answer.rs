@@ -302,9 +302,10 @@ fn key_status(kind: Kind, status: StatusCode, has_limits: bool) -> KeyStatus {
 
 /// A reason needs words that state it and none of the other reason's; the documented messages have theirs.
 fn may_be(reason: ForbiddenReason, message: &str) -> bool {
-    let text = message.to_ascii_lowercase();
+    // An apostrophe is nothing: `doesn't` is one word.
+    let text = message.to_ascii_lowercase().replace(['\'', '\u{2019}'], "");
     let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    let has_word = |known: &[&str]| words(&text).iter().any(|word| known.contains(&word.as_str()));
+    let has_word = |known: &[&str]| words(&text).any(|word| known.contains(&word));
     match reason {
         ForbiddenReason::Permission => {
             !has_word(&["subscription"])
@@ -317,9 +318,9 @@ fn may_be(reason: ForbiddenReason, message: &str) -> bool {
                 && !has_word(&["unless", "billing"])
         }
         ForbiddenReason::Unspecified => {
-            let text = text.trim_ascii();
+            let text = message.trim_ascii();
             !matches!(
-                text.strip_suffix('.').unwrap_or(text),
+                text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase().as_str(),
                 "this action is unauthorized" | "invalid ability provided" | "your subscription is inactive"
             )
         }
@@ -327,11 +328,10 @@ fn may_be(reason: ForbiddenReason, message: &str) -> bool {
     }
 }
 
-/// A letter beyond ASCII is part of a word, an apostrophe is nothing, and all else separates words, typographic marks too.
-fn words(text: &str) -> Vec<String> {
+/// A letter beyond ASCII is part of a word; all else separates words, typographic marks too.
+fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_mark = |char| ('\u{2000}'..='\u{203f}').contains(&char);
-    let separates = |char: char| is_mark(char) || char.is_ascii() && !char.is_ascii_alphabetic();
-    text.replace(['\'', '\u{2019}'], "").split(separates).map(str::to_owned).collect()
+    text.split(move |char: char| is_mark(char) || char.is_ascii() && !char.is_ascii_alphabetic())
 }
 
 #[derive(Default)]
