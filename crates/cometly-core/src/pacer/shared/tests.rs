@@ -783,3 +783,18 @@ fn a_time_more_than_three_hours_ahead_is_of_another_clock() {
         assert_eq!(answer(&mut SharedLane::from_fields(&fields), 100, &[]).window, expected);
     }
 }
+
+#[test]
+fn a_call_without_a_lease_counts_in_the_window_only_if_it_was_sent_after_the_opening() {
+    let flags = event::IS_SUCCESS | event::HAS_REMAINING | event::IS_UNLEASED;
+    // Opened at 100 ms; the answer comes at 200.
+    for (took, expected) in [(101, 50), (100, 50), (99, 7), (0, 7)] {
+        let mut lane = opened(60, 50);
+        answer(&mut lane, 200, &[[event::TOLD, 0, 0, took, flags, 0, 7, 0]]);
+        assert_eq!(left(&lane), Some(expected), "{took} ms");
+    }
+    // It never raises what is left.
+    let mut lane = opened(60, 50);
+    answer(&mut lane, 200, &[[event::TOLD, 0, 0, 10, flags, 0, 59, 0]]);
+    assert_eq!(left(&lane), Some(50));
+}
