@@ -10,8 +10,9 @@ use cometly_conformance::{
 
 const SOURCES: [&str; 4] = ["examples/hyper.rs", "examples/attohttpc.rs", "examples/smol.rs", "tests/own_stacks.rs"];
 
-/// The most lines around the core that a stack is shown to need.
+/// The most lines around the core that a stack is shown to need, and of the loop that drives it.
 const MAX_LINES: usize = 40;
+const MAX_LINES_OF_A_LOOP: usize = 12;
 
 fn read(path: &str) -> io::Result<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
@@ -45,7 +46,9 @@ fn every_block_of_the_page_is_code_that_runs() -> io::Result<()> {
     for block in blocks {
         let text = block.join("\n");
         assert!(sources.iter().any(|source| stands_in(&block, source)), "in none of {SOURCES:?}:\n{text}");
-        assert!(block.len() <= MAX_LINES, "{} lines:\n{text}", block.len());
+        let is_loop = block.first() == Some(&"loop {");
+        let most = if is_loop { MAX_LINES_OF_A_LOOP } else { MAX_LINES };
+        assert!(block.len() <= most, "{} lines:\n{text}", block.len());
     }
     Ok(())
 }

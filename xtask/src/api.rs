@@ -12,7 +12,7 @@ const HELP: &str = "\
 cargo xtask api           compare the public API of each library with proof/public-api/, and look for foreign types in it
 cargo xtask api --write   write it there instead of comparing
 
-Needs a nightly compiler, whose rustdoc it is that tells, and cargo-public-api in the version of proof/tools.txt.
+Needs a nightly compiler, whose rustdoc lists the API, and cargo-public-api in the version of proof/tools.txt.
 ";
 
 /// Everybody may name these.

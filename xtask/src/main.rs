@@ -124,7 +124,7 @@ fn asks_for_help(mut arguments: lexopt::Parser) -> Result<bool> {
     }
 }
 
-/// Prints, and is content.
+/// Prints; the command ends well.
 fn say(text: &str) -> Outcome {
     io::stdout().write_all(text.as_bytes())?;
     Ok(true)

@@ -77,7 +77,7 @@ cargo xtask soak --minutes N   for N minutes; a fraction will do
 cargo xtask soak --seed N      other faults, in another order
 
 Each flavour is a process with servers of its own: the emulator with its faults, and the fault server, plain and by TLS. The
-outcome of each call is written in its plan. Ends with 1 if an outcome is not as planned, if arrivals are not tries, or if
+outcome of each call is written in its plan. Ends with 1 if an outcome is not as planned, if arrivals are not attempts, or if
 memory, sockets or threads grow. Reads /proc, so it needs Linux.
 ",
     notice: "",

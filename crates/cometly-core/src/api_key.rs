@@ -53,7 +53,7 @@ pub struct ApiKey {
     header: HeaderValue,
     /// Where the secret half begins in the header, for a key as Laravel makes it: `id|secret`, split at the first bar.
     half: Option<usize>,
-    /// The byte of the last of the [`secrets`](Self::secrets) that is the rarest in other text, and its place there.
+    /// The byte of the last of the [`secrets`](Self::secrets) that is the rarest in other text, and its offset in that secret.
     rarest: (u8, usize),
     has_backslash: bool,
 }
@@ -119,8 +119,8 @@ impl ApiKey {
         key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default()
     }
 
-    /// What must not be shown: the key, and its secret half, since a backend may well quote that alone. One too short
-    /// to be told from other text is left alone.
+    /// What must not be shown: the key, and its secret half, since a backend may well quote that alone. A half that
+    /// is too short to be told from other text is not among them.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         const SHORTEST_HALF: usize = 8;
 

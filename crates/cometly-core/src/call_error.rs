@@ -420,6 +420,10 @@ impl<E> CallError<E> {
                 "ask for less in one call"
             }
             (CallErrorKind::TooLarge, _) => "check the base URL and any proxy",
+            // An attempt was sent, and refused before any work.
+            (_, Some(Delivery::NotSent)) if self.0.last_answer.is_some() => {
+                "it was not carried out, so it is safe to send it again"
+            }
             (_, Some(Delivery::NotSent)) => "nothing was sent, so it is safe to send it again",
             (_, Some(Delivery::Untrusted)) => {
                 "the server's certificate is not trusted and nothing was sent; check the base URL, the clock, and for a \

@@ -58,7 +58,8 @@
 //! `tracing` (off by default): an [`Operation`] emits spans and events, after OpenTelemetry's conventions for HTTP clients.
 //!
 //! # What it needs
-//! Rust 1.85. Public types from outside std are those of `http` and `bytes`, both re-exported, and serde's two traits.
+//! Rust 1.85. Public types from outside std are those of `http` and `bytes`, both re-exported, and serde's two traits; with
+//! `stream`, the trait `Stream` of the `futures` crates too.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

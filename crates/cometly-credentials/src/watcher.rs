@@ -1,4 +1,4 @@
-//! A thread that looks after a key.
+//! A thread that reads a key again and again, and gives each new one to an `Api`.
 
 use std::{
     fmt, io,

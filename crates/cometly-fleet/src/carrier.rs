@@ -45,7 +45,7 @@ pub(crate) struct Carrier {
     /// Failures since the last answer, and when to connect again.
     failures: u32,
     retry_at: Instant,
-    /// Whether the engine is gone, and telemetry has it.
+    /// Whether the engine is gone and that was reported to telemetry.
     is_missed: bool,
 }
 
@@ -101,7 +101,7 @@ impl Post {
         self.lock().idle_rounds
     }
 
-    /// The mailboxes of pacers in use; none if the thread is of no more use.
+    /// The mailboxes of the pacers in use; `None` if the fleet was dropped and none is in use: then the thread ends.
     fn mailboxes(&self) -> Option<Vec<Arc<Mailbox>>> {
         let mut state = self.lock();
         state.drop_unused();
@@ -125,7 +125,7 @@ impl Carrier {
         Self { address, post, engine: None, failures: 0, retry_at: Instant::now(), is_missed: false }
     }
 
-    /// Says on `first` how the first connection went, and carries until all pacers are gone.
+    /// Sends the result of the first connection to `first`, then carries questions until the fleet and all pacers are dropped.
     pub(crate) fn run(mut self, first: &SyncSender<Result<(), FleetError>>) {
         let connected = match self.address.connect() {
             Ok(engine) => {

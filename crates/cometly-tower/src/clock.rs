@@ -79,7 +79,7 @@ pub(crate) async fn yield_now() {
     .await;
 }
 
-/// What comes first: the value, or `None` for the end of the other one. If both are there, the value.
+/// The value, or `None` if `end` is there first. If both are there at once, the value.
 pub(crate) async fn before<T>(
     mut end: std::pin::Pin<&mut impl Future<Output = ()>>,
     value: impl Future<Output = T>,

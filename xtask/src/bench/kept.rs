@@ -1,4 +1,4 @@
-//! The figures as they were when they were last written: what breaks its bound may not get worse unseen.
+//! The figures as they were last written: a row that misses its bound may not get worse.
 
 use std::{fs, path::PathBuf};
 

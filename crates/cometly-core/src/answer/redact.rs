@@ -85,7 +85,7 @@ impl<'a> Secrets<'a> {
         self.all().any(ApiKey::has_backslash)
     }
 
-    /// Where a key begins at the end of a text that was cut and does not end there; the text's length if none does.
+    /// The offset of a key whose end the cut took away; the text's length if there is none.
     pub(super) fn torn_at(&self, cut: &[u8]) -> usize {
         let secrets = || self.all().flat_map(ApiKey::secrets);
         let longest = secrets().map(<[u8]>::len).max().unwrap_or_default();
@@ -106,7 +106,7 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// What is in every text that holds the key or its secret half.
+/// The secret half, or the key if it has no half: no text holds the key without it.
 fn shortest(key: &ApiKey) -> &[u8] {
     key.secrets().last().unwrap_or_default()
 }

@@ -145,14 +145,14 @@ fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
         (
             CallError::out_of_time(LIMIT, History { last_answer: Some(ApiErrorKind::ServerError), ..history(2) }),
             "POST events/track: no answer came within the call's time-out of 2.5 s (2 attempts, answered with a server \
-             error before); nothing was sent, so it is safe to send it again",
+             error before); it was not carried out, so it is safe to send it again",
             "timeout",
             true,
         ),
         (
             CallError::out_of_time(LIMIT, History { last_answer: Some(ApiErrorKind::Unauthenticated), ..history(2) }),
-            "POST events/track: no answer came within the call's time-out of 2.5 s (2 attempts, answered before); nothing \
-             was sent, so it is safe to send it again",
+            "POST events/track: no answer came within the call's time-out of 2.5 s (2 attempts, answered before); it was \
+             not carried out, so it is safe to send it again",
             "timeout",
             true,
         ),

@@ -37,7 +37,7 @@ pub(super) struct Sight {
     pub(super) is_aligned: bool,
     /// Whether room comes back before `ends`, as in a bucket; asked once at none left.
     pub(super) is_early: Option<bool>,
-    /// When none was left, and how long after that one was, when it was last asked.
+    /// When none was left, and after how long there was room again, as last measured.
     pub(super) emptied: u64,
     pub(super) regain: u64,
     /// Calls of this window: the most under way before an answer tells a limit, those under way, and those sent.
@@ -51,7 +51,7 @@ pub(super) struct Sight {
     pub(super) recent: u64,
     pub(super) earlier: u64,
     pub(super) rolled: u64,
-    /// Others, who are not of us, are taken to call too until then.
+    /// Until when callers that do not share this pacer are taken to call too.
     pub(super) others: u64,
     /// Refusals in a row that told a short wait.
     pub(super) early: u64,

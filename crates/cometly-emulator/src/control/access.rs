@@ -1,5 +1,5 @@
-//! Who may come in: a program of this machine, or one that has the token, and a page that we served. A page of another site
-//! may not, whatever its name was made to resolve to.
+//! Which requests to the control pages are allowed: those of a program on this machine or with the token, and those of a page that
+//! the emulator served. A page of another site is refused, also if its name was made to resolve to this machine (DNS rebinding).
 
 use axum::response::Response;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
@@ -21,13 +21,13 @@ pub(crate) struct Access {
     pub(crate) token: Option<String>,
 }
 
-/// A token that is not guessed.
+/// A random token, too long to be guessed.
 pub(crate) fn random_token() -> String {
     random_text(32)
 }
 
 impl Access {
-    /// What a request is answered that may not come in, or not yet.
+    /// The refusal of a request without access, or the redirect that gives the page its cookie; `None` if it is allowed.
     pub(super) fn refusal(&self, parts: &Parts) -> Option<Response> {
         if let Err(words) = self.check(parts) {
             return Some(error(StatusCode::FORBIDDEN, words));

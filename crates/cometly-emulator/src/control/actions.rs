@@ -1,4 +1,4 @@
-//! What can be done from outside.
+//! The calls of the control pages that change something.
 
 use std::time::Duration;
 

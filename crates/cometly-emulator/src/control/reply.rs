@@ -1,4 +1,4 @@
-//! What is said here: JSON, and errors in words.
+//! The answers of the control pages: JSON, and errors in words.
 
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;

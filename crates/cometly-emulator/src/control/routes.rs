@@ -1,4 +1,4 @@
-//! Everything that is here.
+//! The routes of the control pages.
 
 use std::sync::Arc;
 

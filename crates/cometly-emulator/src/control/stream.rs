@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use super::reply::error;
 use crate::backend::Backend;
 
-/// Shows a listener that we are there, and us that a listener is gone.
+/// A line for every listener each 15 s shows it that the emulator runs, and the emulator that a listener is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) async fn open(State(backend): State<Arc<Backend>>) -> Response {

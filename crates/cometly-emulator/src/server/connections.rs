@@ -82,7 +82,7 @@ pub(crate) fn run(
     };
     match begin() {
         Ok(runtime) => {
-            // Who waited for this may be gone, and then so is the other end of `stopped`.
+            // The receiver may be gone; then the sender of `stopped` is gone too.
             let _ = report.send(Ok(()));
             // It is dropped, not sent to. Shutting the runtime down then closes every connection.
             let _ = runtime.block_on(stopped);

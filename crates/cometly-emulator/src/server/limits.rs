@@ -15,7 +15,7 @@ pub(crate) const BODIES: usize = 64 << 20;
 /// The same of requests without a valid key, all together and each. What is beyond is read and not kept.
 pub(crate) const BODIES_OF_STRANGERS: usize = 8 << 20;
 pub(crate) const BODY_OF_A_STRANGER: usize = 64 << 10;
-/// Bytes of answers that wait for their clients to read them. Others wait for their turn, but for small ones.
+/// The most bytes of answers that their clients have not read yet; a further answer waits, unless it is small.
 pub(crate) const ANSWERS: usize = 64 << 20;
 pub(crate) const SMALL_ANSWER: usize = 64 << 10;
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read the 413.

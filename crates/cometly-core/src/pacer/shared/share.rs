@@ -42,7 +42,7 @@ pub(in super::super) struct Share {
     number: u64,
     events: VecDeque<[u64; EVENT]>,
     is_queued: bool,
-    /// Who has to hear of a question, once nothing is locked any more.
+    /// Woken when a question is queued, after the lock is let go.
     waker: Option<Waker>,
     /// What the engine said last: the server said no until then; calls a window, and how long one is; 0 if unknown.
     said_no: u64,
