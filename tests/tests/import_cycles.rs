@@ -11,14 +11,32 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Each module with the modules that it imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// The code of a file: no comments, and nothing from its tests on.
+/// The code of a file.
 fn code(path: &Path) -> Result<String> {
-    let text = fs::read_to_string(path)?;
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    Ok(text
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
-        .fold(String::new(), |all, line| all + line + "\n"))
+    Ok(code_of(&fs::read_to_string(path)?))
+}
+
+/// Without comments, and without the items that are compiled for tests alone.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let item = line.trim_start();
+        if ["#[cfg(test)]", "#[cfg(all(test,"].iter().any(|start| item.starts_with(start)) {
+            let indent = line.len().saturating_sub(item.len());
+            // The last line of an item has the indentation of its first.
+            let is_end = |line: &&str| {
+                line.len().saturating_sub(line.trim_start().len()) == indent
+                    && line.trim_start().starts_with(|first| first != '#')
+                    && line.ends_with([';', '}', ','])
+            };
+            lines.by_ref().find(is_end);
+        } else {
+            code += line.split("//").next().unwrap_or_default();
+            code.push('\n');
+        }
+    }
+    code
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -81,10 +99,9 @@ fn imports(src: &Path) -> Result<Imports> {
         let entry = imports.entry(module.clone()).or_default();
         for file in files {
             let text = code(&file)?;
-            let mut named: BTreeSet<&str> = behind(&text, "crate::").flat_map(words).collect();
-            if file == own {
-                named.extend(behind(&text, "super::").flat_map(words));
-            }
+            let depth = file.strip_prefix(src)?.components().count();
+            let root = "super::".repeat(depth);
+            let named = ["crate::", &root].into_iter().flat_map(|root| behind(&text, root)).flat_map(words);
             let home = |name: &str| {
                 if modules.contains(name) {
                     Some(name.to_owned())
@@ -92,7 +109,7 @@ fn imports(src: &Path) -> Result<Imports> {
                     homes.get(name).map(|home| (*home).to_owned())
                 }
             };
-            entry.extend(named.into_iter().filter_map(home).filter(|other| other != module && modules.contains(other)));
+            entry.extend(named.filter_map(home).filter(|other| other != module && modules.contains(other)));
         }
     }
     Ok(imports)
@@ -154,4 +171,10 @@ fn imports_are_found_in_lists_and_in_paths() {
     let text = "use crate::{\n    a::{B, C},\n    d,\n};\nfn f() { crate::e::g() }";
     let found: Vec<&str> = behind(text, "crate::").flat_map(words).collect();
     assert_eq!(found, ["a", "B", "C", "d", "e"]);
+}
+
+#[test]
+fn what_is_compiled_for_tests_alone_imports_nothing() {
+    let text = "#[cfg(test)]\nmod tests;\nuse a; // b\nimpl C {\n    #[cfg(test)]\n    #[inline]\n    fn d() {\n        e()\n    }\n    f();\n}\n";
+    assert_eq!(code_of(text), "use a; \nimpl C {\n    f();\n}\n");
 }
