@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use cometly_core::{Api, Delivery, Moment, RetryPolicy, TransportError, TransportLimits, bytes::Bytes, http::Uri};
+use cometly_core::{Api, Moment, RetryPolicy, TransportError, TransportLimits, bytes::Bytes, http::Uri};
 use cometly_tower::{Host, ServiceError};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
@@ -61,7 +61,7 @@ impl Host for HyperOnTokio {
     fn failure(&self, error: ServiceError) -> TransportError<ServiceError> {
         let is_connect = error.find().is_some_and(legacy::Error::is_connect);
         if is_connect && error.find::<Elapsed>().is_some() {
-            return TransportError::timed_out(Delivery::NotSent);
+            return TransportError::connect_timed_out(None);
         }
         // hyper tells it by type to servers only.
         if error.chain().any(|error| error.to_string() == "message head is too large") {

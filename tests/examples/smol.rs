@@ -15,7 +15,7 @@ use std::{
 };
 
 use cometly_core::{
-    Api, Delivery, Moment, RetryPolicy, TransportError, TransportLimits,
+    Api, Moment, RetryPolicy, TransportError, TransportLimits,
     bytes::Bytes,
     http::{
         HeaderValue, Response, Uri,
@@ -124,9 +124,7 @@ impl Host for Smol {
             (Some(error), ..) if error.to_string() == "message head is too large" => TransportError::too_large(None),
             (Some(_), ..) => TransportError::unknown(error),
             (.., Some(rustls::Error::InvalidCertificate(_))) => TransportError::untrusted(error),
-            (_, Some(late), _) if late.kind() == io::ErrorKind::TimedOut => {
-                TransportError::timed_out(Delivery::NotSent)
-            }
+            (_, Some(late), _) if late.kind() == io::ErrorKind::TimedOut => TransportError::connect_timed_out(None),
             _ => TransportError::not_sent(error),
         }
     }

@@ -22,7 +22,7 @@ mod target;
 pub use idempotency_key::backend_trim;
 pub use request_error::{EncodeError, RequestError};
 
-use on_api::{check_method, is_reserved};
+use on_api::{check_method, is_method_to_show, is_reserved, other_method};
 use target::Target;
 
 /// One call of the API, described: its [`Api`], method, path, query, body, and whether it may be sent twice. From [`Api::get`],
@@ -88,6 +88,10 @@ impl Call {
     /// call is built or sent.
     pub const MAX_HEADERS: usize = 64;
 
+    /// The most bytes that the names and values of these headers may have together: 8000, as servers take a line of 8 KiB. More
+    /// are [`RequestError::HeadersTooLong`] when the call is built or sent.
+    pub const MAX_HEADERS_LEN: usize = 8000;
+
     pub(crate) fn new(api: Api, method: Method, template: Cow<'static, str>) -> Self {
         let mut call = Self {
             api,
@@ -98,7 +102,15 @@ impl Call {
             options: None,
             fault: None,
         };
-        let begun = check_method(&call.method).and_then(|()| call.target.begin(&call.api));
+        let checked = check_method(&call.method);
+        if checked.is_err() && !is_method_to_show(&call.method) {
+            call.method = other_method();
+        }
+        let begun = call.target.begin(&call.api);
+        if begun.is_err() {
+            call.target.keep_plain_beginning();
+        }
+        call.note(checked);
         call.note(begun);
         call
     }
@@ -218,10 +230,11 @@ impl Call {
     /// - [`RequestError::Header`] for a name that this library sets (`Authorization`, `Accept`, `Content-Type`,
     ///   `Accept-Encoding`, `User-Agent`), that belongs to the connection (`Connection`, `Keep-Alive`, `Host`,
     ///   `Content-Length`, `Transfer-Encoding`, `TE`, `Trailer`, `Expect`, `Upgrade`, `HTTP2-Settings`, and every `Proxy-…`),
-    ///   or that a browser sends (`Cookie`, `Origin`, `Referer`).
+    ///   or that a browser sends (`Cookie`, `Origin`, `Referer`, and every `Sec-…`).
     /// - [`RequestError::HeaderName`] for a name that HTTP does not allow, [`RequestError::HeaderValue`] for such a value, as
     ///   one with a line break.
-    /// - [`RequestError::TooManyHeaders`] for more than [`Call::MAX_HEADERS`], 64.
+    /// - [`RequestError::TooManyHeaders`] for more than [`Call::MAX_HEADERS`], 64, and [`RequestError::HeadersTooLong`] for more
+    ///   than [`Call::MAX_HEADERS_LEN`], 8000 bytes, in all of them.
     pub fn header(mut self, name: impl TryInto<HeaderName>, value: impl TryInto<HeaderValue>) -> Self {
         let added = self.add_header(name.try_into().ok(), value.try_into().ok());
         self.note(added);
@@ -237,6 +250,11 @@ impl Call {
         let headers = &mut self.options().headers;
         if headers.len() >= Self::MAX_HEADERS {
             return Err(RequestError::TooManyHeaders);
+        }
+        let len = |name: &HeaderName, value: &HeaderValue| name.as_str().len().saturating_add(value.len());
+        let before = headers.iter().map(|(name, value)| len(name, value)).fold(0, usize::saturating_add);
+        if before.saturating_add(len(&name, &value)) > Self::MAX_HEADERS_LEN {
+            return Err(RequestError::HeadersTooLong);
         }
         headers.try_append(name, value).map(|_| ()).map_err(|_| RequestError::TooManyHeaders)
     }
@@ -373,14 +391,16 @@ impl Call {
     }
 
     /// The HTTP method of the call, as it was given: GET, POST, PUT, PATCH or DELETE. With any other, also one of these in
-    /// lower case, the call fails when it is sent or made a request.
+    /// lower case, the call fails when it is sent or made a request; one that is more than 16 letters, or not only letters, is
+    /// `_OTHER` here.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
     /// The path below the base URL as it was given, such as `contacts/{id}`: with `{placeholders}` instead of their values, so
-    /// that it can be logged and grouped by.
+    /// that it can be logged and grouped by. Of a path with which the call fails, it is the beginning, up to the first character
+    /// that no path has or 128 bytes, and `…`.
     #[must_use]
     pub fn path_template(&self) -> &str {
         self.target.template()

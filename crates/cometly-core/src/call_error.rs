@@ -5,7 +5,7 @@ use std::{error::Error, fmt, time::Duration};
 use http::{Method, StatusCode};
 
 use crate::{
-    ApiError, ApiErrorKind, DecodeError, Delivery, FlowError, RequestError,
+    ApiError, ApiErrorKind, DecodeError, Delivery, FlowError, RequestError, TransportLimits,
     call_name::CallName,
     transport_error::{TransportError, TransportFailure},
 };
@@ -68,8 +68,8 @@ pub enum CallErrorKind {
     /// The HTTP stack failed: there was no connection, the server's certificate was refused, or the connection broke before the
     /// whole answer came. [`CallError::delivery`] says whether the request may have arrived.
     Transport,
-    /// The call, or its last attempt, took longer than its time-out. [`CallError::limit`] says which of the two, and how long
-    /// it was; it is `None` for a time-out between two pieces of a streamed body.
+    /// The call, its last attempt, or the connection of that took longer than its time-out. [`CallError::limit`] says which of the
+    /// three, and how long it was; it is `None` for a time-out between two pieces of a streamed body.
     Timeout,
     /// The head or body of the answer is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
     /// further. [`CallError::limit`] says which of the two.
@@ -94,6 +94,10 @@ pub enum ReachedLimit {
     Timeout(Duration),
     /// The time for one attempt was over, and no other attempt followed. It holds the length of that time.
     AttemptTimeout(Duration),
+    /// The last attempt made no connection within the client's time-out for connecting. It holds the length of that time, the
+    /// client's [`connect_timeout`](crate::TransportLimits::connect_timeout); `None` if the HTTP stack has one of its own that the
+    /// client does not know.
+    ConnectTimeout(Option<Duration>),
     /// The body of the answer is longer than this many bytes, the client's
     /// [`max_body_size`](crate::TransportLimits::max_body_size).
     BodySize(usize),
@@ -171,7 +175,7 @@ impl<E> CallError<E> {
     pub(crate) fn transport(error: TransportError<E>, limit: Option<ReachedLimit>, history: History) -> Self {
         let kind = match error.failure {
             TransportFailure::Failed(_) => CallErrorKind::Transport,
-            TransportFailure::TimedOut(_) => CallErrorKind::Timeout,
+            TransportFailure::TimedOut(_) | TransportFailure::ConnectTimedOut(_) => CallErrorKind::Timeout,
             TransportFailure::BodyTooLarge(_) | TransportFailure::HeadTooLarge(_) => CallErrorKind::TooLarge,
             TransportFailure::Setup => CallErrorKind::Setup,
             TransportFailure::ProxyRefused(status) => CallErrorKind::Proxy(status),
@@ -387,6 +391,12 @@ impl<E> CallError<E> {
             (CallErrorKind::Timeout, Some(ReachedLimit::AttemptTimeout(limit))) => {
                 write!(f, "no answer came within the attempt's time-out of {} s{before}", limit.as_secs_f64())
             }
+            (CallErrorKind::Timeout, Some(ReachedLimit::ConnectTimeout(Some(limit)))) => {
+                write!(f, "no connection was made within the connect time-out of {} s{before}", limit.as_secs_f64())
+            }
+            (CallErrorKind::Timeout, Some(ReachedLimit::ConnectTimeout(None))) => {
+                write!(f, "no connection was made before the connect time-out{before}")
+            }
             (CallErrorKind::Timeout, Some(ReachedLimit::Timeout(limit))) => {
                 write!(f, "no answer came within the call's time-out of {} s{before}", limit.as_secs_f64())
             }
@@ -394,7 +404,12 @@ impl<E> CallError<E> {
             (CallErrorKind::TooLarge, Some(ReachedLimit::BodySize(limit))) => {
                 write!(f, "the body of the answer is larger than the {limit} bytes allowed{before}")
             }
-            (CallErrorKind::TooLarge, _) => write!(f, "the headers of the answer are larger than allowed{before}"),
+            (CallErrorKind::TooLarge, _) => write!(
+                f,
+                "the headers of the answer are more than the {} lines or {} bytes allowed{before}",
+                TransportLimits::MAX_HEADERS,
+                TransportLimits::MAX_HEADER_SIZE
+            ),
             (CallErrorKind::Paced, Some(ReachedLimit::RateLimit(wait))) => {
                 let again = if self.0.attempts == 0 { "" } else { " again" };
                 let wait = wait.as_secs_f64().ceil();

@@ -13,6 +13,15 @@ pub(crate) struct CallName {
     pub(crate) is_idempotent: bool,
 }
 
+/// A name that a caller gave, to be shown in an error: `*` for what does not look like the name of a header, a parameter or a
+/// field, and so may be an address, a key, or a text that steers a terminal.
+pub(crate) fn name_to_show(name: &str) -> &str {
+    const MAX_LEN: usize = 64;
+
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte);
+    if !name.is_empty() && name.len() <= MAX_LEN && name.bytes().all(is_usual) { name } else { "*" }
+}
+
 impl fmt::Display for CallName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.template {

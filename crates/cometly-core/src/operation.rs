@@ -454,8 +454,15 @@ impl State {
         let result = TryResult::of_failure(error.failure);
         let (timeout, is_the_calls) = self.attempt_timeout;
         let limit = match error.failure {
-            TransportFailure::TimedOut(_) if is_the_calls => Some(ReachedLimit::Timeout(self.timeout)),
-            TransportFailure::TimedOut(_) => Some(ReachedLimit::AttemptTimeout(timeout)),
+            TransportFailure::ConnectTimedOut(limit) if limit.is_none_or(|limit| limit < timeout) => {
+                Some(ReachedLimit::ConnectTimeout(limit))
+            }
+            TransportFailure::TimedOut(_) | TransportFailure::ConnectTimedOut(_) if is_the_calls => {
+                Some(ReachedLimit::Timeout(self.timeout))
+            }
+            TransportFailure::TimedOut(_) | TransportFailure::ConnectTimedOut(_) => {
+                Some(ReachedLimit::AttemptTimeout(timeout))
+            }
             TransportFailure::BodyTooLarge(_) => Some(ReachedLimit::BodySize(self.limits.max_body_size)),
             TransportFailure::HeadTooLarge(_) => Some(ReachedLimit::HeadSize),
             _ => None,

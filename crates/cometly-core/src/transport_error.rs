@@ -1,6 +1,6 @@
 //! Why an attempt has no answer, as a client tells it.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use http::StatusCode;
 
@@ -15,6 +15,7 @@ use crate::Delivery;
 /// | [`untrusted`](Self::untrusted) | the server's certificate was refused | no |
 /// | [`unknown`](Self::unknown) | the request may have arrived | if it is idempotent |
 /// | [`timed_out`](Self::timed_out) | [`Attempt::timeout`](crate::Attempt::timeout) has passed | yes if its [`Delivery`] is `NotSent`, if it is idempotent for `Unknown` |
+/// | [`connect_timed_out`](Self::connect_timed_out) | no connection was made within its own time-out for connecting | yes |
 /// | [`too_large`](Self::too_large) | the answer is longer than [`TransportLimits`](crate::TransportLimits) allow | no |
 /// | [`proxy_refused`](Self::proxy_refused) | a proxy refused to connect (407, or any answer to CONNECT but 2xx) | no |
 /// | [`setup`](Self::setup) | the stack cannot be used as it is set up | no |
@@ -32,6 +33,7 @@ pub struct TransportError<E> {
 pub(crate) enum TransportFailure {
     Failed(Delivery),
     TimedOut(Delivery),
+    ConnectTimedOut(Option<Duration>),
     BodyTooLarge(StatusCode),
     HeadTooLarge(Option<StatusCode>),
     Setup,
@@ -84,6 +86,14 @@ impl<E> TransportError<E> {
         Self::new(TransportFailure::TimedOut(delivery), None)
     }
 
+    /// Makes the error of an attempt without a connection when the client's time-out for connecting was over, which is `limit`
+    /// long; `None` if the client does not know. Nothing was sent, so the call may be sent again, whatever its method. A `limit` as
+    /// long as the attempt's or longer counts as [`timed_out`](Self::timed_out) does. It has no source before
+    /// [`with_source`](Self::with_source).
+    pub fn connect_timed_out(limit: Option<Duration>) -> Self {
+        Self::new(TransportFailure::ConnectTimedOut(limit), None)
+    }
+
     /// Makes the error of an answer that is larger than [`TransportLimits`](crate::TransportLimits) allow, and was not read
     /// further; the call is not sent again. `status` is that of the answer; `None` if its head is too large to have one. It has no
     /// source before [`with_source`](Self::with_source).
@@ -107,8 +117,8 @@ impl<E> TransportError<E> {
     }
 
     /// Whether the request may have arrived at the API: what [`failed`](Self::failed) or [`timed_out`](Self::timed_out) was
-    /// given; [`NotSent`](Delivery::NotSent) after [`not_sent`](Self::not_sent), [`setup`](Self::setup) and
-    /// [`proxy_refused`](Self::proxy_refused); [`Untrusted`](Delivery::Untrusted), so nothing was sent, after
+    /// given; [`NotSent`](Delivery::NotSent) after [`not_sent`](Self::not_sent), [`setup`](Self::setup),
+    /// [`connect_timed_out`](Self::connect_timed_out) and [`proxy_refused`](Self::proxy_refused); [`Untrusted`](Delivery::Untrusted), so nothing was sent, after
     /// [`untrusted`](Self::untrusted); [`Unknown`](Delivery::Unknown) after [`unknown`](Self::unknown), and after
     /// [`too_large`](Self::too_large), since the call may have been carried out.
     #[must_use]
@@ -130,7 +140,9 @@ impl<E> TransportError<E> {
         match self.failure {
             TransportFailure::Setup | TransportFailure::ProxyRefused(_) | TransportFailure::HeadTooLarge(_) => true,
             TransportFailure::Failed(delivery) => delivery == Delivery::Untrusted,
-            TransportFailure::TimedOut(_) | TransportFailure::BodyTooLarge(_) => false,
+            TransportFailure::TimedOut(_)
+            | TransportFailure::ConnectTimedOut(_)
+            | TransportFailure::BodyTooLarge(_) => false,
         }
     }
 }
@@ -139,7 +151,7 @@ impl TransportFailure {
     pub(crate) fn delivery(self) -> Delivery {
         match self {
             Self::Failed(delivery) | Self::TimedOut(delivery) => delivery,
-            Self::Setup | Self::ProxyRefused(_) => Delivery::NotSent,
+            Self::ConnectTimedOut(_) | Self::Setup | Self::ProxyRefused(_) => Delivery::NotSent,
             Self::BodyTooLarge(_) | Self::HeadTooLarge(_) => Delivery::Unknown,
         }
     }
@@ -153,7 +165,7 @@ impl TransportFailure {
             Self::Failed(Delivery::NotSent) => "not_sent",
             Self::Failed(Delivery::Untrusted) => "untrusted",
             Self::Failed(Delivery::Unknown) => "no_answer",
-            Self::TimedOut(_) => "timeout",
+            Self::TimedOut(_) | Self::ConnectTimedOut(_) => "timeout",
             Self::BodyTooLarge(_) | Self::HeadTooLarge(_) => "too_large",
             Self::Setup => "setup",
             Self::ProxyRefused(_) => "proxy",
@@ -166,6 +178,7 @@ impl<E> fmt::Display for TransportError<E> {
         f.write_str(match self.failure {
             TransportFailure::Failed(_) => "the attempt got no answer",
             TransportFailure::TimedOut(_) => "the attempt took longer than its time-out",
+            TransportFailure::ConnectTimedOut(_) => "the attempt made no connection within its time-out",
             TransportFailure::BodyTooLarge(_) => "the body of the answer is larger than allowed",
             TransportFailure::HeadTooLarge(_) => "the headers of the answer are larger than allowed",
             TransportFailure::Setup => "the HTTP stack cannot be used as it is set up",
@@ -196,6 +209,13 @@ mod tests {
             (
                 Failure::timed_out(Delivery::NotSent).with_source(source()),
                 "the attempt took longer than its time-out: ",
+                false,
+                false,
+                "timeout",
+            ),
+            (
+                Failure::connect_timed_out(None).with_source(source()),
+                "the attempt made no connection within its time-out: ",
                 false,
                 false,
                 "timeout",

@@ -12,7 +12,7 @@ use isahc::AsyncBody;
 use crate::{
     Client, Error,
     convert::{self, Length, ends_when_silent, forced, proxy_uri},
-    failure::{Way, failure, io_failure},
+    failure::{failure, io_failure},
     stream::unless_silent,
 };
 
@@ -62,7 +62,7 @@ impl Client {
             ends_when_silent(settings, self.idle())
         })?;
         let http = self.clients.current(false);
-        let way = Way { proxy, may_reuse: self.may_reuse };
+        let way = self.way(proxy, self.idle());
         let sending = async { http.send_async(request).await.map_err(|error| failure(error, way)) };
         let (head, mut body) = unless_silent(self.idle(), sending).await?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;

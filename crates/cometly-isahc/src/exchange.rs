@@ -1,10 +1,10 @@
 //! One attempt of a call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use bytes::Bytes;
-use cometly_core::{Attempt, Delivery, TransportError, TransportLimits};
+use cometly_core::{Attempt, Delivery, ProxyUrl, TransportError, TransportLimits};
 use futures_lite::{AsyncRead, AsyncReadExt as _, future::or};
 use http::{Request, Response};
 
@@ -34,6 +34,12 @@ impl Client {
         .await
     }
 
+    /// How a call goes out from now on, which libcurl ends after `timeout`.
+    pub(crate) fn way<'a>(&self, proxy: Option<&'a ProxyUrl>, timeout: Duration) -> Way<'a> {
+        let connect_timeout = self.limits.connect_timeout;
+        Way { proxy, may_reuse: self.may_reuse, began: Instant::now(), connect_timeout, timeout }
+    }
+
     async fn exchange_within(
         &self,
         request: Request<Bytes>,
@@ -51,7 +57,7 @@ impl Client {
             forced(settings, timeout, self.limits.connect_timeout, uri)
         })?;
         let http = self.clients.current(fresh);
-        let way = Way { proxy, may_reuse: self.may_reuse };
+        let way = self.way(proxy, timeout);
         let (head, body) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
         let head = convert::head(isahc::http::Response::from_parts(head, ()))?;
         self.limits.check_head(head.status(), head.headers())?;

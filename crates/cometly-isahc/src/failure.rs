@@ -1,6 +1,10 @@
 //! What a failure of isahc says of the call: whether it may be sent again.
 
-use std::{error::Error as _, fmt, io};
+use std::{
+    error::Error as _,
+    fmt, io,
+    time::{Duration, Instant},
+};
 
 use cometly_core::{Delivery, ProxyUrl, TransportError};
 use isahc::error::ErrorKind;
@@ -11,13 +15,33 @@ pub(crate) struct Way<'a> {
     pub(crate) proxy: Option<&'a ProxyUrl>,
     /// Whether it may have gone out on a connection that was kept.
     pub(crate) may_reuse: bool,
+    pub(crate) began: Instant,
+    pub(crate) connect_timeout: Duration,
+    /// After which libcurl gives up, connected or not.
+    pub(crate) timeout: Duration,
+}
+
+impl Way<'_> {
+    /// Whether a time-out can only be that of connecting: isahc does not say which it is, but any other comes later. On a
+    /// connection that was kept the request may have gone out before.
+    fn is_late_connection(&self) -> bool {
+        /// libcurl counts in milliseconds.
+        const SLACK: Duration = Duration::from_millis(20);
+
+        let took = self.began.elapsed();
+        !self.may_reuse
+            && took.saturating_add(SLACK) >= self.connect_timeout
+            && took.saturating_add(SLACK) < self.timeout
+    }
 }
 
 type Failed = TransportError<isahc::Error>;
 
 pub(crate) fn failure(error: isahc::Error, way: Way<'_>) -> Failed {
+    if error.is_timeout() && way.is_late_connection() {
+        return TransportError::connect_timed_out(Some(way.connect_timeout));
+    }
     if error.is_timeout() {
-        // isahc does not tell a time-out of connecting from one of the whole call.
         return TransportError::timed_out(Delivery::Unknown);
     }
     // curl's code 100, which isahc has no kind for: more than 100 kB in a line, or 300 kB in all.
@@ -142,6 +166,30 @@ fn delivery(kind: &ErrorKind, may_reuse: bool) -> Delivery {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn way(proxy: Option<&ProxyUrl>, may_reuse: bool) -> Way<'_> {
+        Way { proxy, may_reuse, began: Instant::now(), connect_timeout: SECOND * 10, timeout: SECOND * 30 }
+    }
+
+    #[test]
+    fn a_time_out_before_that_of_the_attempt_is_that_of_connecting_unless_a_connection_may_be_a_kept_one() {
+        for (seconds, may_reuse, connect_timeout, is_connect) in [
+            (10, false, 10, true),
+            (29, false, 10, true),
+            (30, false, 10, false),
+            (10, true, 10, false),
+            (9, false, 10, false),
+            (30, false, 40, false),
+        ] {
+            let began = Instant::now().checked_sub(SECOND * seconds).unwrap();
+            let way = Way { began, connect_timeout: SECOND * connect_timeout, ..way(None, may_reuse) };
+            let error = failure(ErrorKind::Timeout.into(), way);
+            let expected = if is_connect { Delivery::NotSent } else { Delivery::Unknown };
+            assert_eq!(error.delivery(), expected, "{seconds} s of {connect_timeout} s, {may_reuse}");
+        }
+    }
+
     #[test]
     fn what_was_surely_not_sent_is_told_from_what_may_have_arrived() {
         for (kind, expected) in [
@@ -152,12 +200,8 @@ mod tests {
             (ErrorKind::Io, Delivery::Unknown),
             (ErrorKind::ProtocolViolation, Delivery::Unknown),
         ] {
-            assert_eq!(
-                failure(isahc::Error::from(kind.clone()), Way { proxy: None, may_reuse: false }).delivery(),
-                expected,
-                "{kind}"
-            );
-            let kept = failure(isahc::Error::from(kind.clone()), Way { proxy: None, may_reuse: true }).delivery();
+            assert_eq!(failure(isahc::Error::from(kind.clone()), way(None, false)).delivery(), expected, "{kind}");
+            let kept = failure(isahc::Error::from(kind.clone()), way(None, true)).delivery();
             assert_ne!(kept, Delivery::NotSent, "{kind}, where connections are kept");
         }
         let body = io_failure(io::Error::from(io::ErrorKind::ConnectionRefused));
@@ -171,7 +215,7 @@ mod tests {
     #[test]
     fn a_proxy_has_refused_only_where_connecting_failed() {
         let proxy = "http://user:canary@proxy.example:3128".parse().unwrap();
-        let way = Way { proxy: Some(&proxy), may_reuse: false };
+        let way = way(Some(&proxy), false);
         let refused = failure(ErrorKind::ConnectionFailed.into(), way);
         assert!(format!("{refused:?}").contains("ProxyRefused(None)"), "{refused:?}");
         assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");

@@ -12,7 +12,7 @@ use isahc::AsyncBody;
 use crate::{
     Client, Error,
     convert::{self, Length, ends_when_silent, forced, proxy_uri},
-    failure::{Way, failure, io_failure},
+    failure::{failure, io_failure},
     seed,
 };
 
@@ -72,12 +72,13 @@ impl Client {
         let request = attempt.request();
         let proxy = self.proxies.proxy_for(request.uri());
         let uri = proxy.map(proxy_uri).transpose()?;
+        let silence = self.idle().max(attempt.timeout());
         let request = convert::request(request, self.may_reuse, |settings| {
             let settings = forced(settings, TransportLimits::MAX_TIMEOUT, self.limits.connect_timeout, uri);
-            ends_when_silent(settings, self.idle().max(attempt.timeout()))
+            ends_when_silent(settings, silence)
         })?;
         let http = self.clients.current(attempt.needs_fresh_connection());
-        let way = Way { proxy, may_reuse: self.may_reuse };
+        let way = self.way(proxy, silence);
         let (head, mut rest) = http.send_async(request).await.map_err(|error| failure(error, way))?.into_parts();
         let (head, ()) = convert::head(isahc::http::Response::from_parts(head, ()))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;

@@ -10,7 +10,11 @@ use http::Uri;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use reqwest::{Proxy, Url, redirect, retry};
 
-use crate::{ClientError, Error, failure::setup, http_client::MakeBuilder};
+use crate::{
+    ClientError, Error,
+    failure::{Way, setup},
+    http_client::MakeBuilder,
+};
 
 #[derive(Clone)]
 pub(crate) struct Clients {
@@ -69,9 +73,12 @@ impl Clients {
         }
     }
 
-    /// The proxy that a URL is reached through; unknown for a client that its user built.
-    pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<&ProxyUrl> {
-        self.settings.as_ref()?.proxies.proxy_for(uri)
+    /// How a URL is reached; unknown for a client that its user built.
+    pub(crate) fn way_to(&self, uri: &Uri) -> Way<'_> {
+        self.settings.as_ref().map_or_else(Way::default, |settings| Way {
+            proxy: settings.proxies.proxy_for(uri),
+            connect_timeout: Some(settings.limits.connect_timeout),
+        })
     }
 
     /// A new client for the calls from now on; the kept connections of the old one close once its last call is over.

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::{
     Client, ClientError, Error,
     clock::{sleep, timeout},
-    failure::failure,
+    failure::{Way, failure},
     now,
 };
 
@@ -55,13 +55,13 @@ impl Client {
             return Err(TransportError::setup(ClientError::NoRuntime));
         }
         let asked = self.last_url.url(request.uri())?;
-        let proxy = self.clients.proxy_for(request.uri());
+        let way = self.clients.way_to(request.uri());
         let http = self.clients.get(&asked, None)?;
         let (head, ()) = request.into_parts();
         let mut request = reqwest::Request::new(head.method, asked.clone());
         *request.headers_mut() = head.headers;
         let answer = timeout(self.idle(), http.execute(request)).await;
-        let mut response = answer.ok_or_else(silent)?.map_err(|error| failure(error, proxy))?;
+        let mut response = answer.ok_or_else(silent)?.map_err(|error| failure(error, way))?;
         // A client that its user brought may have followed a redirect.
         let status = if *response.url() == asked { response.status() } else { StatusCode::FOUND };
         let headers = std::mem::take(response.headers_mut());
@@ -72,7 +72,7 @@ impl Client {
     /// The next piece of the file; `None` at its end.
     pub(crate) async fn read(&self, body: &mut Response) -> Result<Option<Bytes>, Failed> {
         let chunk = timeout(self.idle(), body.chunk()).await;
-        chunk.ok_or_else(silent)?.map_err(|error| failure(error, None))
+        chunk.ok_or_else(silent)?.map_err(|error| failure(error, Way::default()))
     }
 }
 

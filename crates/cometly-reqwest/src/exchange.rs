@@ -32,8 +32,8 @@ impl Client {
         let call = Arc::new(());
         let request = self.to_reqwest(attempt, &call)?;
         let asked = request.url().clone();
-        let proxy = self.clients.proxy_for(attempt.uri());
-        let failure = |error| failure(error, proxy);
+        let way = self.clients.way_to(attempt.uri());
+        let failure = |error| failure(error, way);
         let http = self.clients.get(&asked, failed.filter(|_| attempt.needs_fresh_connection()))?;
         let mut response = http.execute(request).await.map_err(failure)?;
         let mut exchange = Exchange::new(self.limits, &asked, response.url(), response.status());

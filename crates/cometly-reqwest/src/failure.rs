@@ -1,6 +1,6 @@
 //! What a failure of reqwest says of the call: whether it may be sent again.
 
-use std::{error::Error as _, io, iter};
+use std::{error::Error as _, io, iter, time::Duration};
 
 use cometly_core::{CallError, Delivery, ProxyUrl, TransportError};
 
@@ -15,11 +15,20 @@ pub(crate) fn setup(error: impl Into<ClientError>) -> Error {
 
 type Failed = TransportError<ClientError>;
 
-/// A failure of a call that went through this proxy; `None` if there is none, or the client is one that its user built.
-pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Failed {
+/// How a call goes out, as far as that is known of the client.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Way<'a> {
+    pub(crate) proxy: Option<&'a ProxyUrl>,
+    pub(crate) connect_timeout: Option<Duration>,
+}
+
+pub(crate) fn failure(error: reqwest::Error, way: Way<'_>) -> Failed {
     let error = error.without_url();
     let delivery = delivery(&error);
     // Asked first: a time-out while the body comes in is of another kind as well.
+    if error.is_timeout() && error.is_connect() {
+        return TransportError::connect_timed_out(way.connect_timeout);
+    }
     if error.is_timeout() {
         return TransportError::timed_out(delivery);
     }
@@ -28,7 +37,7 @@ pub(crate) fn failure(error: reqwest::Error, proxy: Option<&ProxyUrl>) -> Failed
     }
     if let Some(wants_password) = refusal(&error) {
         let (status, proxy) =
-            (wants_password.then_some(StatusCode::PROXY_AUTHENTICATION_REQUIRED), proxy.map(ToString::to_string));
+            (wants_password.then_some(StatusCode::PROXY_AUTHENTICATION_REQUIRED), way.proxy.map(ToString::to_string));
         return proxy_refused(status, ClientError::ProxyRefused { proxy, wants_password, source: error });
     }
     TransportError::failed(delivery, error.into())

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use crate::{
     Client, ClientError, Error,
     clock::{sleep, timeout},
-    failure::failure,
+    failure::{Way, failure},
     now, seed,
 };
 
@@ -79,9 +79,9 @@ impl Client {
         let call = Arc::new(());
         let request = self.to_reqwest(attempt, &call)?;
         let asked = request.url().clone();
-        let proxy = self.clients.proxy_for(attempt.uri());
+        let way = self.clients.way_to(attempt.uri());
         let http = self.clients.get(&asked, failed.filter(|_| attempt.needs_fresh_connection()))?;
-        let mut rest = http.execute(request).await.map_err(|error| failure(error, proxy))?;
+        let mut rest = http.execute(request).await.map_err(|error| failure(error, way))?;
         let mut head = Response::new(());
         *head.status_mut() = rest.status();
         *head.headers_mut() = std::mem::take(rest.headers_mut());
@@ -93,7 +93,7 @@ impl Client {
         let mut meter = attempt.body_meter(head.status);
         let (mut start, mut is_success, mut is_whole) = (BytesMut::new(), None, false);
         while is_success != Some(true) && !is_whole {
-            let piece = rest.chunk().await.map_err(|error| failure(error, proxy))?;
+            let piece = rest.chunk().await.map_err(|error| failure(error, way))?;
             is_whole = piece.is_none();
             let piece = piece.unwrap_or_default();
             meter.add(piece.len())?;
@@ -138,7 +138,7 @@ impl Body {
         self.meter.check()?;
         let Some(rest) = &mut self.rest else { return Ok(None) };
         let read = match timeout(self.idle, rest.chunk()).await {
-            Some(read) => read.map_err(|error| failure(error, None)),
+            Some(read) => read.map_err(|error| failure(error, Way::default())),
             None => Err(silent()),
         };
         let len = |piece: &Option<Bytes>| piece.as_ref().map_or(0, Bytes::len);

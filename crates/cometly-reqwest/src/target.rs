@@ -10,7 +10,10 @@ use reqwest::Url;
 
 use cometly_core::TransportError;
 
-use crate::{ClientError, failure::failure};
+use crate::{
+    ClientError,
+    failure::{Way, failure},
+};
 
 /// The URL that was read last. Reading one is dear, and calls of one [`Api`](cometly_core::Api) differ in path and query
 /// only.
@@ -29,7 +32,7 @@ impl LastUrl {
         // Only reqwest makes an error of reqwest's.
         let mut request = Request::new("");
         *request.uri_mut() = uri.clone();
-        let request = reqwest::Request::try_from(request).map_err(|error| failure(error, None))?;
+        let request = reqwest::Request::try_from(request).map_err(|error| failure(error, Way::default()))?;
         *self.lock() = Some(Arc::new(request.url().clone()));
         Ok(request.url().clone())
     }

@@ -62,7 +62,8 @@ impl Client {
             .timeout_per_read(Some(idle))
             .build();
         let answer = until(self.piece_end(), || agent.run(request));
-        let (head, body) = answer.map_err(|error| failure_through(error, proxy))?.into_parts();
+        let (head, body) =
+            answer.map_err(|error| failure_through(error, proxy, self.limits.connect_timeout))?.into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         Ok((head, body.into_with_config().limit(u64::MAX).reader()))
     }

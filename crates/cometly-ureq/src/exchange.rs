@@ -47,7 +47,10 @@ impl Client {
             // The kept connections to that host are thrown away.
             if fresh { settings.max_idle_age(Duration::ZERO).build() } else { settings.build() }
         };
-        let (head, body) = agent.run(request).map_err(|error| failure_through(error, proxy))?.into_parts();
+        let (head, body) = agent
+            .run(request)
+            .map_err(|error| failure_through(error, proxy, self.limits.connect_timeout))?
+            .into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         let limit = u64::try_from(self.limits.max_body_size).unwrap_or(u64::MAX);
         let claimed = usize::try_from(body.content_length().unwrap_or_default()).unwrap_or(MAX_CLAIM);

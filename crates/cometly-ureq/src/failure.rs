@@ -1,6 +1,6 @@
 //! What a failure of ureq says of the call: whether it may be sent again.
 
-use std::io;
+use std::{io, time::Duration};
 
 use cometly_core::{Delivery, ProxyUrl, TransportError};
 use http::StatusCode;
@@ -10,16 +10,27 @@ use crate::connect::{NotConnected, Place};
 
 type Failed = TransportError<Ureq>;
 
-/// A failure on an agent that its user brought, with the proxy that it was given: ureq's own tunnel does not name it.
-pub(crate) fn failure_through(error: Ureq, proxy: Option<&ProxyUrl>) -> Failed {
+/// A failure before there was a head, with the proxy that the agent was given, which ureq's own tunnel does not name, and the
+/// time for connecting.
+pub(crate) fn failure_through(error: Ureq, proxy: Option<&ProxyUrl>, connect_timeout: Duration) -> Failed {
     let refused = match &error {
         Ureq::ConnectProxyFailed(words) => proxy.zip(refusal(words)),
         _ => None,
     };
     match refused {
         Some((proxy, status)) => not_connected(NotConnected::refused(proxy, status, error)),
+        None if is_late_connection(&error) => TransportError::connect_timed_out(Some(connect_timeout)),
         None => failure(error),
     }
+}
+
+/// Whether ureq's time-out for connecting was over.
+fn is_late_connection(error: &Ureq) -> bool {
+    let error = match error {
+        Ureq::Other(other) => other.downcast_ref::<NotConnected>().map_or(error, |error| &error.source),
+        error => error,
+    };
+    matches!(error, Ureq::Timeout(Timeout::Connect))
 }
 
 /// The status in ureq's words for a proxy that answered; `None` if it did not.
@@ -34,7 +45,7 @@ pub(crate) fn failure(error: Ureq) -> Failed {
             Ok(error) => not_connected(*error),
             Err(error) => TransportError::failed(Delivery::Unknown, Ureq::Other(error)),
         },
-        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => TransportError::timed_out(Delivery::NotSent),
+        Ureq::Timeout(Timeout::Resolve | Timeout::Connect) => TransportError::connect_timed_out(None),
         Ureq::Timeout(_) => TransportError::timed_out(Delivery::Unknown),
         Ureq::LargeResponseHeader(..) => TransportError::too_large(None),
         // ureq keeps the type of this error to itself.
@@ -130,7 +141,8 @@ mod tests {
     #[test]
     fn a_proxy_that_answered_has_refused_and_one_that_did_not_is_a_broken_line() {
         let proxy = "http://user:canary@proxy.example:3128".parse().unwrap();
-        let failed = |words: &str| failure_through(Ureq::ConnectProxyFailed(words.into()), Some(&proxy));
+        let failed =
+            |words: &str| failure_through(Ureq::ConnectProxyFailed(words.into()), Some(&proxy), Duration::ZERO);
         let refused = failed("proxy server responded 407/407");
         assert!(format!("{refused:?}").contains("ProxyRefused(Some(407))"), "{refused:?}");
         assert!(!format!("{refused} {refused:?}").contains("canary"), "{refused:?}");

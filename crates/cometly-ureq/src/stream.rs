@@ -112,7 +112,10 @@ impl Client {
         let is_fresh = attempt.needs_fresh_connection();
         // The kept connections to that host are thrown away.
         let settings = if is_fresh { settings.max_idle_age(Duration::ZERO) } else { settings };
-        let (head, body) = agent.run(settings.build()).map_err(|error| failure_through(error, proxy))?.into_parts();
+        let (head, body) = agent
+            .run(settings.build())
+            .map_err(|error| failure_through(error, proxy, self.limits.connect_timeout))?
+            .into_parts();
         self.limits.check_head(head.status, &head.headers)?;
         Ok((head, body.into_with_config().limit(u64::MAX).reader()))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{Router, body::Body, response::IntoResponse as _};
 use bytes::Bytes;
-use cometly_core::{Api, Call, Delivery, Download, Moment, TransportError};
+use cometly_core::{Api, Call, Download, Moment, TransportError};
 use cometly_tower::{Host, HttpService, ServiceError};
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
@@ -159,7 +159,7 @@ impl Host for HyperOnTokio {
     fn failure(&self, error: ServiceError) -> TransportError<ServiceError> {
         let is_connect = error.find().is_some_and(legacy::Error::is_connect);
         if is_connect && error.find::<Elapsed>().is_some() {
-            return TransportError::timed_out(Delivery::NotSent);
+            return TransportError::connect_timed_out(None);
         }
         // hyper tells it by type to servers only.
         if error.chain().any(|error| error.to_string() == "message head is too large") {

@@ -16,8 +16,9 @@ use located::Mismatch;
 /// [`FlowError::Decode`](crate::FlowError::Decode).
 ///
 /// It says where and what: `data[3].amount: expected a number, found a string`, or `missing field "event_name"`. It never shows
-/// a value of the body. Names of fields are those of the caller's own types; the keys of a map print as `*`, since they can be
-/// addresses.
+/// a value of the body, unless a type quotes one in its own words of what it expects. Names of fields are those of the caller's
+/// own types; the keys of a map print as `*`, since they can be addresses. Behind `#[serde(flatten)]`, `tag` and `untagged`, serde
+/// reads a copy that has no places: the path ends there, and what does not fit is `within data[3]`.
 pub struct DecodeError(Box<Details>);
 
 struct Details {
@@ -37,7 +38,7 @@ struct Details {
 pub enum DecodeCategory {
     /// The text is not well-formed JSON.
     Syntax,
-    /// The text is JSON, but of another shape or type than expected.
+    /// The text is JSON, but of another shape or type than expected, or with a value that the type cannot hold, such as `1e999`.
     Data,
     /// The text ends before its JSON does.
     Eof,
@@ -67,14 +68,13 @@ impl DecodeError {
             serde_json::error::Category::Eof => DecodeCategory::Eof,
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => DecodeCategory::Syntax,
         };
-        // serde_json calls two wrong types broken JSON: a number in place of an enum, and a text as the key of a map of numbers.
-        let may_be_data = match category {
-            DecodeCategory::Data => true,
-            DecodeCategory::Eof => false,
-            DecodeCategory::Syntax => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+        // serde_json calls some wrong types and values broken JSON: a number in place of an enum, a tuple with an entry more, a
+        // number that is too large.
+        let category = match category {
+            DecodeCategory::Syntax if serde_json::from_slice::<IgnoredAny>(body).is_ok() => DecodeCategory::Data,
+            category => category,
         };
-        let mismatch = if may_be_data { Mismatch::find::<T>(body) } else { None };
-        let category = if mismatch.is_some() { DecodeCategory::Data } else { category };
+        let mismatch = if category == DecodeCategory::Data { Mismatch::find::<T>(body) } else { None };
         Self(Box::new(Details {
             category,
             line: error.line(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+    de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 
 use crate::RequestError;
@@ -124,7 +124,9 @@ impl<'de> Deserialize<'de> for Object {
                 while let Some(name) = map.next_key::<String>()? {
                     object.is_empty = false;
                     if name == FIELD {
-                        object.key = Some(map.next_value()?);
+                        if object.key.replace(map.next_value()?).is_some() {
+                            return Err(A::Error::duplicate_field(FIELD));
+                        }
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }

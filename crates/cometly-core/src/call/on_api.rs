@@ -9,7 +9,7 @@ use crate::{Api, Call, RequestError, base_url::has_dot_segment};
 /// Headers that no caller sets. Cometly's documentation fixes the first three; `Referer`, `Origin` or `Cookie` would
 /// make its backend take us for a browser; the rest belong to the connection
 /// ([RFC 9110 §7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)) or say how long the body is, which is the
-/// HTTP client's to know. So does every name that begins with `proxy-`.
+/// HTTP client's to know. So does every name that begins with `proxy-`; one with `sec-` is a browser's.
 const RESERVED: [HeaderName; 18] = [
     header::AUTHORIZATION,
     header::ACCEPT,
@@ -35,7 +35,7 @@ const RESERVED: [HeaderName; 18] = [
 const ROOM_FOR_CLIENT: usize = 16;
 
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    RESERVED.contains(name) || name.as_str().starts_with("proxy-")
+    RESERVED.contains(name) || ["proxy-", "sec-"].iter().any(|start| name.as_str().starts_with(start))
 }
 
 /// The methods that a REST resource of the API can have. An answer to HEAD or OPTIONS says nothing of the key, and
@@ -45,6 +45,17 @@ pub(super) fn check_method(method: &Method) -> Result<(), RequestError> {
         Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Ok(()),
         _ => Err(RequestError::Method),
     }
+}
+
+/// Whether a method that was refused may be shown: a caller's mistake helps its reader, but any token is a method to HTTP.
+pub(super) fn is_method_to_show(method: &Method) -> bool {
+    let name = method.as_str();
+    name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// What takes the place of a method that is not shown, after OpenTelemetry's conventions.
+pub(super) fn other_method() -> Method {
+    Method::from_bytes(b"_OTHER").unwrap_or_default()
 }
 
 impl Api {

@@ -7,7 +7,7 @@ use serde::{
     ser::{Error, Impossible, SerializeMap, SerializeStruct, Serializer},
 };
 
-use crate::RequestError;
+use crate::{RequestError, call_name::name_to_show};
 
 /// Takes one pair of a name and a value.
 pub(super) type Add<'a> = dyn FnMut(&str, &dyn Display) -> Result<(), RequestError> + 'a;
@@ -149,13 +149,15 @@ impl SerializeMap for MapPairs<'_, '_> {
     type Error = Fault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        let name = &mut self.name;
-        name.clear();
+        let mut name = None;
         let mut take = |_: &str, key: &dyn Display| {
-            *name = key.to_string();
+            name = Some(key.to_string());
             Ok(())
         };
-        key.serialize(Value { add: &mut take, name: "a key" })
+        key.serialize(Value { add: &mut take, name: "" })?;
+        // `None` is no name.
+        self.name = name.ok_or_else(|| not_flat(""))?;
+        Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
@@ -179,8 +181,12 @@ impl Value<'_, '_> {
     }
 
     fn not_flat(self) -> Fault {
-        Fault(RequestError::QueryField { field: self.name.into() })
+        not_flat(self.name)
     }
+}
+
+fn not_flat(name: &str) -> Fault {
+    Fault(RequestError::QueryField { field: name_to_show(name).into() })
 }
 
 macro_rules! written {

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::HeaderName;
 
-use crate::Call;
+use crate::{Call, call_name::name_to_show};
 
 /// Why a [`Call`], or a request given to [`Api::authorize`](crate::Api::authorize), cannot be sent. From [`Call::to_request`],
 /// `authorize` and [`CallError::request_error`](crate::CallError::request_error). It names the kind of mistake, never the
@@ -52,7 +52,7 @@ pub enum RequestError {
          (None is left out); for a list call `query_all`"
     )]
     QueryField {
-        /// The name of the field.
+        /// The name of the field; `*` for a key of a map that does not look like the name of a parameter.
         field: Box<str>,
     },
     /// The value given to [`Call::query_from`] has no named fields.
@@ -103,7 +103,8 @@ pub enum RequestError {
     /// The call or request has a header that no caller may set, such as `Authorization`, `Content-Type`, `Host` or `Cookie`;
     /// [`Call::header`] lists them.
     #[error(
-        "the header {name} is not the caller's to set: it belongs to this library or to the connection; leave it out"
+        "the header {} is not the caller's to set: it belongs to this library or to the connection; leave it out",
+        name_to_show(name.as_str())
     )]
     Header {
         /// The name of the header.
@@ -116,7 +117,8 @@ pub enum RequestError {
     /// The value of a header given to [`Call::header`] is not one that HTTP allows: it has a line break or another control
     /// character.
     #[error(
-        "the value of the header {name} is not one that HTTP allows: expected visible characters and spaces, no line breaks"
+        "the value of the header {} is not one that HTTP allows: expected visible characters and spaces, no line breaks",
+        name_to_show(name.as_str())
     )]
     HeaderValue {
         /// The name of that header.
@@ -129,6 +131,13 @@ pub enum RequestError {
         Call::MAX_HEADERS
     )]
     TooManyHeaders,
+    /// The names and values of the headers given to [`Call::header`] are longer than [`Call::MAX_HEADERS_LEN`], 8000 bytes,
+    /// together.
+    #[error(
+        "the caller's headers are longer than {} bytes together: send what is long in the body",
+        Call::MAX_HEADERS_LEN
+    )]
+    HeadersTooLong,
 }
 
 /// `Debug` is `Display` and the source, because `fn main() -> Result` prints the `Debug` of the error that it returns.

@@ -106,6 +106,18 @@ impl Target {
         named.map_err(|_| RequestError::TooLong).and_then(|()| self.write_value(value)).and_then(|()| self.check_len())
     }
 
+    /// Leaves of a template that was refused what may be shown: its beginning, as far as that is a plain path. Behind it may
+    /// be a query, a user's name, or what steers a terminal.
+    pub(super) fn keep_plain_beginning(&mut self) {
+        const MAX_LEN: usize = 128;
+
+        let is_plain = |byte: &u8| is_unreserved(*byte) || b"/{}".contains(byte);
+        let len = self.template.bytes().take(MAX_LEN).take_while(is_plain).count();
+        if len < self.template.len() {
+            self.template = format!("{}…", self.template.get(..len).unwrap_or_default()).into();
+        }
+    }
+
     pub(super) fn template(&self) -> &Cow<'static, str> {
         &self.template
     }

@@ -115,12 +115,75 @@ fn what_cannot_be_sent_as_meant_is_refused_before_anything_is_sent() {
         (api.post("a").json(&[1]).idempotency_key("k"), E::IdempotencyKey),
         (api.post("a").body("no json").idempotency_key("k"), E::IdempotencyKey),
         (api.post("a").json(&json!({"idempotency_key": "x"})).idempotency_key("k"), E::IdempotencyKey),
+        (
+            api.post("a").body(r#"{"idempotency_key":"x","idempotency_key":"k"}"#).idempotency_key("k"),
+            E::IdempotencyKey,
+        ),
         (api.post("a").idempotency_key("k").json(&json!({"idempotency_key": "x"})), E::IdempotencyKey),
         (api.get("a").query_from(&json!({"x": [1]})), E::QueryField { field: "x".into() }),
         (api.get("a").query_from(&[1]), E::QueryShape),
     ] {
         assert_eq!(target(&call).unwrap_err(), expected, "{call:?}");
     }
+}
+
+#[test]
+fn what_was_refused_is_not_shown_but_for_its_plain_beginning() {
+    let api = api();
+    let long = format!("contacts/{}", "x".repeat(9_000));
+    for (path, shown) in [
+        ("contacts?email=canary@example.com&token=12|canary", "contacts…"),
+        ("https://evil.example/x?api_key=12|canary", "https…"),
+        ("https://user:canary@evil.example/x", "https…"),
+        ("//user:canary@evil.example/x", "//user…"),
+        ("a/{12|canary}", "a/{12…"),
+        ("a\u{1b}[31m\u{202e}b\r\nFAKE LOG LINE", "a…"),
+        ("contacts/é", "contacts/…"),
+        ("public-api/v1/events", "public-api/v1/events"),
+        (long.as_str(), long.get(..128).unwrap()),
+    ] {
+        let call = api.get(path.to_owned());
+        assert_eq!(call.path_template().trim_end_matches('…'), shown.trim_end_matches('…'), "{path}");
+        assert_eq!(call.path_template() == path, !call.path_template().ends_with('…'), "{path}");
+        let error = crate::CallError::<std::io::Error>::request(call.to_request().unwrap_err(), Some(call.name()));
+        let all = format!("{error} {error:?} {call:?} {:?}", error.path_template());
+        assert!(!all.contains("canary") && !all.contains("example") && !all.contains("FAKE"), "{all}");
+        assert!(!all.contains(['\u{1b}', '\u{202e}', '\n']) && all.len() < 2_000, "{all}");
+    }
+    for (method, shown) in [("get", "get"), ("BREW", "BREW"), ("12|canary", "_OTHER"), (&"X".repeat(17), "_OTHER")] {
+        let call = api.request(Method::from_bytes(method.as_bytes()).unwrap(), "a");
+        assert_eq!((call.to_request().unwrap_err(), call.method().as_str()), (RequestError::Method, shown));
+    }
+}
+
+#[test]
+fn a_name_that_may_be_an_address_or_a_key_is_not_shown() {
+    let api = api();
+    let long = "x".repeat(65);
+    let refused = |name: &str| {
+        let map = std::collections::BTreeMap::from([(name, [1])]);
+        api.get("a").query_from(&map).to_request().unwrap_err().to_string()
+    };
+    for name in ["12|canary\u{1b}[31m", "canary@example.com", "", &long] {
+        assert!(refused(name).contains("the query field `*` is not one value"), "{}", refused(name));
+    }
+    assert!(refused("event_names[]").contains("`event_names[]`"));
+    for key in [None, Some("x")] {
+        let map = std::collections::HashMap::from([(key, 1)]);
+        let expected = if key.is_some() { Ok(()) } else { Err(RequestError::QueryField { field: "*".into() }) };
+        assert_eq!(api.get("a").query_from(&map).to_request().map(drop), expected);
+    }
+    for (name, shown) in [("x-trace", "the header x-trace"), ("12|canary", "the header *"), (&long, "the header *")] {
+        let error = api.get("a").header(name, "x\n").to_request().unwrap_err().to_string();
+        assert!(error.contains(shown) && !error.contains("canary"), "{error}");
+    }
+}
+
+#[test]
+fn the_callers_headers_have_8000_bytes_together() {
+    let get = |len: usize| api().get("a").header("x-a", "1".repeat(3_997)).header("x-b", "1".repeat(len)).to_request();
+    assert!(get(3_997).is_ok());
+    assert_eq!(get(3_998).unwrap_err(), RequestError::HeadersTooLong);
 }
 
 #[test]

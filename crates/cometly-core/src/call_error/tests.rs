@@ -94,6 +94,20 @@ fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
             true,
         ),
         (
+            limited(TransportError::connect_timed_out(Some(LIMIT)), ReachedLimit::ConnectTimeout(Some(LIMIT))),
+            "POST events/track: no connection was made within the connect time-out of 2.5 s; nothing was sent, so it is safe \
+             to send it again",
+            "timeout",
+            true,
+        ),
+        (
+            limited(TransportError::connect_timed_out(None), ReachedLimit::ConnectTimeout(None)),
+            "POST events/track: no connection was made before the connect time-out; nothing was sent, so it is safe to send \
+             it again",
+            "timeout",
+            true,
+        ),
+        (
             limited(TransportError::timed_out(Delivery::Unknown), ReachedLimit::Timeout(LIMIT)),
             "POST events/track: no answer came within the call's time-out of 2.5 s; it may have arrived; send it again only \
              if doing it twice does no harm",
@@ -115,7 +129,8 @@ fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
         ),
         (
             limited(TransportError::head_too_large(None), ReachedLimit::HeadSize),
-            "POST events/track: the headers of the answer are larger than allowed; check the base URL and any proxy",
+            "POST events/track: the headers of the answer are more than the 100 lines or 65536 bytes allowed; check the base \
+             URL and any proxy",
             "too_large",
             false,
         ),

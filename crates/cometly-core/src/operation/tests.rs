@@ -373,6 +373,15 @@ fn an_error_names_the_limit_that_was_reached() {
     let (limit, text) = end(get().timeout(secs(3)), limits, slow());
     assert_eq!(limit, Some(ReachedLimit::Timeout(secs(3))));
     assert!(text.contains("the call's time-out of 3 s"), "{text}");
+    for (connecting, whole, expected) in [
+        (Some(secs(2)), 60, ReachedLimit::ConnectTimeout(Some(secs(2)))),
+        (None, 60, ReachedLimit::ConnectTimeout(None)),
+        (Some(secs(7)), 60, ReachedLimit::AttemptTimeout(secs(7))),
+        (Some(secs(8)), 3, ReachedLimit::Timeout(secs(3))),
+    ] {
+        let late = TransportError::connect_timed_out(connecting);
+        assert_eq!(end(get().timeout(secs(whole)), limits, late).0, Some(expected));
+    }
     let (limit, _) = end(get(), limits, TransportError::too_large(Some(StatusCode::OK)));
     assert_eq!(limit, Some(ReachedLimit::BodySize(5)));
     let (limit, _) = end(get(), limits, TransportError::too_large(None));

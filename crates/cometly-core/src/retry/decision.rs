@@ -42,9 +42,9 @@ impl TryResult {
 
     pub(crate) fn of_failure(failure: TransportFailure) -> Self {
         match failure {
-            TransportFailure::Failed(Delivery::NotSent) | TransportFailure::TimedOut(Delivery::NotSent) => {
-                Self::NotSent
-            }
+            TransportFailure::Failed(Delivery::NotSent)
+            | TransportFailure::TimedOut(Delivery::NotSent)
+            | TransportFailure::ConnectTimedOut(_) => Self::NotSent,
             TransportFailure::Failed(Delivery::Unknown) | TransportFailure::TimedOut(Delivery::Unknown) => {
                 Self::NoAnswer
             }
@@ -295,6 +295,7 @@ mod tests {
             (F::Failed(Delivery::Untrusted), TryResult::Final),
             (F::Failed(Delivery::Unknown), TryResult::NoAnswer),
             (F::TimedOut(Delivery::NotSent), TryResult::NotSent),
+            (F::ConnectTimedOut(None), TryResult::NotSent),
             (F::TimedOut(Delivery::Unknown), TryResult::NoAnswer),
             (F::Setup, TryResult::Final),
             (F::ProxyRefused(None), TryResult::Final),

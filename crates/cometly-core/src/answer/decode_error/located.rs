@@ -1,7 +1,7 @@
 //! Where and why JSON does not fit a type: a second reading, after the first one failed, whose error keeps the path and no
 //! value. `serde_json`'s own error has values in its text, and no path.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
 use serde::{
     Deserialize,
@@ -11,12 +11,19 @@ use serde::{
     },
 };
 
-use crate::answer::json::{Broken, Json};
+use crate::answer::{
+    json::{Broken, Json},
+    redact::escape,
+};
 
 /// As deep as `serde_json` goes.
 const MAX_DEPTH: u8 = 128;
-/// The longest words of a type about what it expects.
+/// The longest words of a type about what it expects, in bytes.
 const MAX_EXPECTED: usize = 100;
+/// What is found.
+const AN_OBJECT: &str = "an object";
+const ENTRIES: &str = "a number of entries";
+const MORE: &str = "more";
 
 /// What does not fit, and where.
 #[derive(Debug)]
@@ -24,6 +31,17 @@ pub(super) struct Mismatch {
     problem: Problem,
     /// From the inside out.
     path: Vec<Step>,
+    place: Place,
+}
+
+/// Where a problem is, seen from the end of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    There,
+    /// In a key of the map there.
+    Key,
+    /// Further in: behind `flatten`, `tag` and `untagged`, serde reads a copy of its own.
+    Within,
 }
 
 #[derive(Debug)]
@@ -59,7 +77,7 @@ impl Mismatch {
     /// Reads `body` as a `T` again. `None` if this reading has no word on what is wrong.
     pub(super) fn find<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<Self> {
         let mut json = Json::new(body);
-        let mismatch = T::deserialize(Reading { json: &mut json, levels: MAX_DEPTH }).err()?;
+        let mismatch = Reading { json: &mut json, levels: MAX_DEPTH }.read(PhantomData::<T>).err()?;
         (!matches!(mismatch.problem, Problem::Unreadable)).then_some(mismatch)
     }
 
@@ -81,7 +99,27 @@ impl Mismatch {
     }
 
     fn new(problem: Problem) -> Self {
-        Self { problem, path: Vec::new() }
+        Self { problem, path: Vec::new(), place: Place::There }
+    }
+
+    /// The same, of a key. Of a name that is not known, the words say so themselves.
+    fn in_key(mut self) -> Self {
+        if matches!(self.problem, Problem::Type { .. } | Problem::Value { .. }) {
+            self.place = Place::Key;
+        }
+        self
+    }
+
+    /// The same, of an object: what is said of another type is said of something in it.
+    fn in_object(mut self) -> Self {
+        let is_other = match self.problem {
+            Problem::Type { found, .. } | Problem::Value { found, .. } => ![AN_OBJECT, ENTRIES, MORE].contains(&found),
+            _ => false,
+        };
+        if self.path.is_empty() && self.place == Place::There && is_other {
+            self.place = Place::Within;
+        }
+        self
     }
 
     /// The same, of an item of the list that is the field `list`.
@@ -98,8 +136,13 @@ impl Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path();
-        if !path.is_empty() {
-            write!(f, "{path}: ")?;
+        match (self.place, path.as_str()) {
+            (Place::There, "") => {}
+            (Place::There, path) => write!(f, "{path}: ")?,
+            (Place::Key, "") => write!(f, "in a key: ")?,
+            (Place::Key, path) => write!(f, "in a key of {path}: ")?,
+            (Place::Within, "") => write!(f, "within it: ")?,
+            (Place::Within, path) => write!(f, "within {path}: ")?,
         }
         match &self.problem {
             Problem::Type { expected, found } => write!(f, "expected {expected}, found {found}"),
@@ -136,7 +179,7 @@ fn expected(expected: &dyn Expected) -> String {
         "unit" => "null".to_owned(),
         words if words.starts_with("struct ") => "an object".to_owned(),
         words if words.starts_with("enum ") => "a string or an object".to_owned(),
-        words => words.chars().filter(|char| !char.is_control()).take(MAX_EXPECTED).collect(),
+        words => escape(words, MAX_EXPECTED).into_owned(),
     }
 }
 
@@ -147,7 +190,7 @@ fn found(found: &Unexpected<'_>) -> &'static str {
         Unexpected::Char(_) | Unexpected::Str(_) => "a string",
         Unexpected::Unit | Unexpected::Option => "null",
         Unexpected::Seq | Unexpected::TupleVariant => "an array",
-        Unexpected::Map | Unexpected::StructVariant => "an object",
+        Unexpected::Map | Unexpected::StructVariant => AN_OBJECT,
         _ => "something else",
     }
 }
@@ -166,7 +209,7 @@ impl Error for Mismatch {
     }
 
     fn invalid_length(_: usize, exp: &dyn Expected) -> Self {
-        Self::new(Problem::Value { expected: expected(exp), found: "a number of entries" })
+        Self::new(Problem::Value { expected: expected(exp), found: ENTRIES })
     }
 
     fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
@@ -201,6 +244,12 @@ struct Reading<'r, 'de> {
 }
 
 impl<'de> Reading<'_, 'de> {
+    /// Reads a value as `seed` says.
+    fn read<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Mismatch> {
+        let is_object = matches!(self.json.peek(), Ok(b'{'));
+        seed.deserialize(self).map_err(|error| if is_object { error.in_object() } else { error })
+    }
+
     /// Reads a value of any type; `names` are those of the fields, if the type has told them.
     fn value<V: Visitor<'de>>(mut self, names: &'static [&'static str], visitor: V) -> Result<V::Value, Mismatch> {
         match self.json.peek()? {
@@ -244,7 +293,11 @@ fn number_or_word<'de, V: Visitor<'de>>(scalar: &[u8], visitor: V) -> Result<V::
     // serde_json reads `-0` as a float.
     match text.parse::<i64>() {
         Ok(number) if number != 0 => visitor.visit_i64(number),
-        _ => visitor.visit_f64(text.parse().unwrap_or_default()),
+        _ => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => visitor.visit_f64(number),
+            // As 1e999.
+            _ => Err(Error::invalid_value(Unexpected::Float(0.0), &visitor)),
+        },
     }
 }
 
@@ -280,7 +333,11 @@ impl<'de> List<'_, 'de> {
     /// A tuple stops after its last entry, before the bracket.
     fn end(&mut self) -> Result<(), Mismatch> {
         if !self.is_closed && self.next()? {
-            return Err(Broken::Syntax.into());
+            let expected = match self.close {
+                b'}' => "an object with one entry".to_owned(),
+                _ => format!("an array of at most {} entries", self.index),
+            };
+            return Err(Mismatch::new(Problem::Type { expected, found: MORE }));
         }
         Ok(())
     }
@@ -295,7 +352,7 @@ impl<'de> SeqAccess<'de> for &mut List<'_, 'de> {
         }
         let index = self.index;
         self.index = index.saturating_add(1);
-        seed.deserialize(self.item()).map(Some).map_err(|error| error.at(Step::Index(index)))
+        self.item().read(seed).map(Some).map_err(|error| error.at(Step::Index(index)))
     }
 }
 
@@ -315,11 +372,11 @@ impl<'de> MapAccess<'de> for &mut Object<'_, 'de> {
         }
         let key = self.list.json.name()?.text();
         self.step = step(&key, self.names);
-        seed.deserialize(Key(key)).map(Some)
+        seed.deserialize(Key(key)).map(Some).map_err(Mismatch::in_key)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
-        seed.deserialize(self.list.item()).map_err(|error| error.at(self.step))
+        self.list.item().read(seed).map_err(|error| error.at(self.step))
     }
 }
 
@@ -451,7 +508,7 @@ impl<'de> VariantAccess<'de> for Reading<'_, 'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Mismatch> {
-        seed.deserialize(self)
+        self.read(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mismatch> {

@@ -135,16 +135,18 @@ fn it_says_where_and_what() {
         (r#"{"by_day":[]}"#, "by_day: expected an object, found an array"),
         (r#"{"by_number":{"7":true,"8":"SECRET"}}"#, "by_number.*: expected a boolean, found a string"),
         // serde_json takes these for broken JSON.
-        (r#"{"by_number":{"SECRET":true}}"#, "by_number: expected a whole number (u16), found a string"),
-        (r#"{"by_number":{"7 SECRET":true}}"#, "by_number: expected a whole number (u16), found a string"),
+        (r#"{"by_number":{"SECRET":true}}"#, "in a key of by_number: expected a whole number (u16), found a string"),
+        (r#"{"by_number":{"7 SECRET":true}}"#, "in a key of by_number: expected a whole number (u16), found a string"),
         (r#"{"status":7}"#, "status: expected a string or an object, found a number"),
         (r#"{"status":[]}"#, "status: expected a string or an object, found an array"),
         (
             r#"{"by_number":{"65536":true}}"#,
-            "by_number: expected a whole number (u16), found a number that does not fit",
+            "in a key of by_number: expected a whole number (u16), found a number that does not fit",
         ),
         (r#"{"pair":[1,"SECRET"]}"#, "pair[1]: expected a whole number (u8), found a string"),
         (r#"{"pair":[1]}"#, "pair: expected a tuple of size 2, found a number of entries that does not fit"),
+        (r#"{"pair":[1,2,3]}"#, "pair: expected an array of at most 2 entries, found more"),
+        (r#"{"amount":1e999}"#, "amount: expected a number, found a number that does not fit"),
         (r#"{"pair":[1,2],"count":"SECRET"}"#, "count: expected a whole number (u8), found a string"),
         (r#"{"letter":"SECRET"}"#, "letter: expected a character, found a string that does not fit"),
         (r#"{"unit":1}"#, "unit: expected null, found a number"),
@@ -155,7 +157,8 @@ fn it_says_where_and_what() {
         assert_eq!(mismatch::<Row<'_>>(row), expected, "{row}");
         let in_page = format!(r#"{{"data":[{{}}, {{}},{{"unknown":{{"a":[[{{}}]]}}}},{row}],"next":null}}"#);
         let is_own = expected.starts_with("expected") || expected.starts_with("field");
-        let expected = format!("data[3]{}{expected}", if is_own { ": " } else { "." });
+        let (place, path) = expected.split_at(if expected.starts_with("in a key") { "in a key of ".len() } else { 0 });
+        let expected = format!("{place}data[3]{}{path}", if is_own { ": " } else { "." });
         assert_eq!(mismatch::<Page<'_>>(&in_page), expected);
     }
     assert_eq!(mismatch::<Page<'_>>("{}"), r#"missing field "data""#);
@@ -175,6 +178,8 @@ fn variants_are_steps_of_the_path() {
         (r#"{"SECRET":1}"#, r#"unknown variant, expected one of "Circle", "Line", "Named", "Unit""#),
         (r#""SECRET""#, r#"unknown variant, expected one of "Circle", "Line", "Named", "Unit""#),
         (r#"{"Unit":1}"#, "Unit: expected null, found a number"),
+        (r#"{"Line":[1,2,3]}"#, "Line: expected an array of at most 2 entries, found more"),
+        (r#"{"Named":"SECRET","Unit":null}"#, "expected an object with one entry, found more"),
     ] {
         assert_eq!(mismatch::<Shape>(body), expected, "{body}");
     }
@@ -183,6 +188,76 @@ fn variants_are_steps_of_the_path() {
         panic!("in the order of the text")
     };
     assert_eq!((*radius, *one, *two, name.as_str()), (1.0, 1, 2, "a"));
+}
+
+// serde_json calls them syntax errors.
+#[test]
+fn what_is_json_is_never_called_broken_json() {
+    fn category<T: DeserializeOwned>(body: &str) -> DecodeCategory {
+        let error = serde_json::from_str::<T>(body).err().expect("this does not fit");
+        DecodeError::new::<T>(&error, body.as_bytes(), None, 1).category()
+    }
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for found in [
+        category::<(u8, u8)>("[1,2,3]"),
+        category::<Vec<[u8; 1]>>("[[1],[1,2]]"),
+        category::<Shape>(r#"{"Named":"a","Unit":null}"#),
+        category::<f64>("1e999"),
+        category::<serde_json::Value>("-1e999"),
+        category::<String>(r#""\ud800""#),
+        category::<BTreeMap<String, u8>>(r#"{"\ud800":1}"#),
+        category::<BTreeMap<u8, u8>>(r#"{" 1":1}"#),
+        category::<serde_json::Value>(&deep),
+    ] {
+        assert_eq!(found, DecodeCategory::Data);
+    }
+    assert_eq!(category::<u8>("1 2"), DecodeCategory::Syntax);
+    assert_eq!(category::<u8>("01"), DecodeCategory::Syntax);
+    assert_eq!(category::<Vec<u8>>("[1"), DecodeCategory::Eof);
+}
+
+#[test]
+fn where_serde_reads_a_copy_the_problem_is_within_the_place() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Amount {
+        amount: f64,
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Flat {
+        id: u8,
+        #[serde(flatten)]
+        rest: Amount,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "type")]
+    #[expect(dead_code, reason = "only read")]
+    enum Tagged {
+        Paid(Amount),
+    }
+    let number = "expected a number, found a string";
+    assert_eq!(mismatch::<Vec<Flat>>(r#"[{"id":1,"amount":"SECRET"}]"#), format!("within [0]: {number}"));
+    assert_eq!(mismatch::<Flat>(r#"{"id":1,"amount":"SECRET"}"#), format!("within it: {number}"));
+    assert_eq!(mismatch::<Vec<Tagged>>(r#"[{"type":"Paid","amount":"SECRET"}]"#), format!("within [0]: {number}"));
+    // Such a type does not tell the names of its fields.
+    assert_eq!(mismatch::<Vec<Flat>>(r#"[{"id":"SECRET"}]"#), "[0].*: expected a whole number (u8), found a string");
+    assert_eq!(mismatch::<Vec<Flat>>("[1]"), "[0]: expected an object, found a number");
+}
+
+#[test]
+fn what_a_type_expects_steers_no_terminal_and_has_an_end() {
+    #[derive(Debug)]
+    struct Colour;
+    impl<'de> Deserialize<'de> for Colour {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let words = format!("a colour\u{1b}[31m\u{202e}{}", "x".repeat(500));
+            String::deserialize(deserializer)?;
+            Err(serde::de::Error::invalid_value(serde::de::Unexpected::Str(""), &words.as_str()))
+        }
+    }
+    let shown = mismatch::<Colour>(r#""SECRET""#);
+    assert!(shown.starts_with("expected a colour\\u{1b}[31m\\u{202e}xx") && shown.len() < 160, "{shown}");
 }
 
 #[test]
@@ -208,9 +283,9 @@ fn words_of_a_type_of_its_own_are_not_repeated() {
 #[test]
 fn a_key_of_a_map_may_be_a_number_or_a_boolean() {
     let shown = mismatch::<HashMap<bool, u8>>(r#"{"true":1,"SECRET":1}"#);
-    assert_eq!(shown, "expected a boolean, found a string");
+    assert_eq!(shown, "in a key: expected a boolean, found a string");
     let shown = mismatch::<HashMap<u8, u8>>(r#"{"7":1,"256":1}"#);
-    assert_eq!(shown, "expected a whole number (u8), found a number that does not fit");
+    assert_eq!(shown, "in a key: expected a whole number (u8), found a number that does not fit");
 }
 
 #[test]
