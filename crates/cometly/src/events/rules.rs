@@ -65,10 +65,19 @@ pub(super) fn known(field: &str) -> Option<&'static str> {
     FIELDS.iter().map(|(known, _)| *known).find(|known| *known == field)
 }
 
+/// A name that the API does not have, to be shown; `*` if it does not look like a field or a column, and so may be an address, a
+/// key, or a text that steers a terminal.
+fn shown(name: &str) -> &str {
+    const MAX_CHARS: usize = 64;
+
+    let is_usual = |char: char| char.is_alphanumeric() || " -_.:/()[]#%&+?".contains(char);
+    if name.chars().count() <= MAX_CHARS && name.chars().all(is_usual) { name } else { "*" }
+}
+
 /// What the backend reads; `None` if the field counts as left out.
 pub(super) fn read(field: &str, value: &Value) -> Result<Option<Value>, InvalidRequest> {
     let Some((name, kind)) = FIELDS.iter().find(|(known, _)| *known == field) else {
-        return Err(InvalidRequest::new(field.to_owned(), "expected a documented field"));
+        return Err(InvalidRequest::new(shown(field).to_owned(), "expected a documented field"));
     };
     let refused = |rule: &'static str| Err(InvalidRequest::new(*name, rule));
     if matches!(kind, Kind::Key) {

@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use cometly_core::{Api, Call, DecodeError, Endpoint, Reply, bytes::Bytes};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{EventName, rules};
@@ -271,7 +272,11 @@ impl TrackEvent {
     /// `fingerprint` without the other, no identification of the person.
     pub fn from_json(json: &[u8], key: Option<IdempotencyKey>) -> Result<Self, Vec<InvalidRequest>> {
         let object: serde_json::Map<String, Value> = serde_json::from_slice(json).map_err(|error| {
-            let what = if error.is_data() { "it is JSON, and no object" } else { "it is no JSON" };
+            let what = match serde_json::from_slice::<IgnoredAny>(json) {
+                Ok(_) if error.is_data() => "it is JSON, and no object",
+                Ok(_) => "it is JSON with a number that is too large, a broken text, or too many brackets",
+                Err(_) => "it is no JSON",
+            };
             let place = format!("line {} column {}", error.line(), error.column());
             vec![InvalidRequest::new("event", format!("expected a JSON object; {what}, at {place}"))]
         })?;
@@ -615,6 +620,36 @@ mod tests {
             found.sort_unstable();
             expected.sort_unstable();
             assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_may_be_an_address_a_key_or_steers_a_terminal_is_not_shown() {
+        let long = "x".repeat(65);
+        for (name, shown) in [
+            ("Order ID", "Order ID"),
+            ("größe.1", "größe.1"),
+            ("\\u001b[31m", "*"),
+            ("\\u202eada", "*"),
+            ("ada@example.com", "*"),
+            ("12|canary", "*"),
+            (&long, "*"),
+        ] {
+            let json = format!(r#"{{"event_name":"purchase","email":"a@b.c","{name}":1}}"#);
+            let errors = TrackEvent::from_json(json.as_bytes(), None).unwrap_err();
+            assert_eq!(errors, [InvalidRequest::new(shown.to_owned(), "expected a documented field")], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_json_is_not_called_none() {
+        for (json, what) in [
+            ("[]", "it is JSON, and no object"),
+            (r#"{"amount":1e400}"#, "too large"),
+            (r#"{"amount":1"#, "it is no JSON"),
+        ] {
+            let errors = TrackEvent::from_json(json.as_bytes(), None).unwrap_err();
+            assert!(errors.iter().all(|error| error.rule().contains(what)), "{json}: {errors:?}");
         }
     }
 
