@@ -9,7 +9,8 @@ use std::{
 use http::uri::{Authority, Scheme};
 
 /// The address under which all calls are made, for [`ApiBuilder::base_url`](crate::ApiBuilder::base_url); by default
-/// `https://app.cometly.com/public-api/v1`.
+/// `https://app.cometly.com/public-api/v1`. The path of the API, `/public-api/v1`, belongs to it: without it, calls go to other
+/// pages of that host, and the key with them.
 ///
 /// The key is sent to the host named here, so the URL is read strictly, and any other is [`InvalidBaseUrl`]: `https` only
 /// (`http` for loopback hosts, and for others by [`insecure_http`](BaseUrl::insecure_http)), no userinfo, query or fragment, a

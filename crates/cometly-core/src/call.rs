@@ -183,8 +183,8 @@ impl Call {
     }
 
     /// Adds one `name=value` for each field of a flat struct or map, in its order, both percent-encoded. `None` is left out, an
-    /// empty text is written as `name=`, a bool as `1` or `0` (as Cometly's flags are), a unit variant as its name. A struct or
-    /// map without fields adds nothing.
+    /// empty text is written as `name=`, a bool as `1` or `0` (as Cometly's flags are), a unit variant as its name. The fields of a
+    /// struct within it are added with `#[serde(flatten)]`. A struct or map without fields adds nothing.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};
@@ -214,7 +214,8 @@ impl Call {
     }
 
     /// Adds a header of your own to this call, for instance `x-request-id`: texts, or a [`HeaderName`] and a [`HeaderValue`].
-    /// By default there is none. A name that is given twice is sent twice.
+    /// By default there is none. A name that is given twice is sent twice. A header `Idempotency-Key` makes no call idempotent:
+    /// Cometly reads its key from the body, where [`idempotency_key`](Call::idempotency_key) puts it.
     ///
     /// ```
     /// # use cometly_core::{Api, ApiKey};

@@ -426,7 +426,9 @@ impl<E> CallError<E> {
     /// What to do next.
     fn advice(&self) -> &'static str {
         match (self.0.kind, self.0.delivery) {
-            (CallErrorKind::Setup, _) => "check its proxy and its TLS",
+            (CallErrorKind::Setup, _) => {
+                "its source says why: check its proxy, its TLS and the runtime that it is called from"
+            }
             (CallErrorKind::Proxy(_), Some(Delivery::NotSent)) => {
                 "check the proxy's address and credentials; nothing was sent to Cometly"
             }

@@ -37,7 +37,7 @@
 //! ```
 //!
 //! # Keys and Spaces
-//! Three keys are ready in [`Emulator::keys`]; [`Emulator::issue_key`] makes more, of any [`Space`] and with any
+//! Three keys are ready in [`Emulator::keys`]; [`Emulator::issue_key`] makes more, of any [`Space`] ([`Emulator::space`] is the first one) and with any
 //! [`Ability`], and [`Emulator::revoke_key`] takes one away.
 //!
 //! # Limits and time

@@ -168,7 +168,8 @@ impl fmt::Display for ApiErrorKind {
             Self::RateLimited => "the rate limit of this Space for this endpoint is used up; wait before the next call",
             Self::Rejected => "Cometly did not accept the call as it was made; correct it before sending it again",
             Self::ServerError => {
-                "Cometly, or a server in front of it, failed; try again later (a POST may have been carried out)"
+                "Cometly, or a server in front of it, failed; try again later (a call that changes something may have been \
+                 carried out)"
             }
             Self::Unexpected(cause) => return cause.fmt(f),
         })

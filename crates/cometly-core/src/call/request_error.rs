@@ -49,7 +49,7 @@ pub enum RequestError {
     /// finite.
     #[error(
         "the query field `{field}` is not one value: expected text, a finite number, a bool, or an Option of these \
-         (None is left out); for a list call `query_all`"
+         (None is left out); for a list call `query_all`, for a struct write `#[serde(flatten)]`"
     )]
     QueryField {
         /// The name of the field; `*` for a key of a map that does not look like the name of a parameter.

@@ -62,13 +62,13 @@ fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
         ),
         (
             failed(TransportError::setup(stack())),
-            "POST events/track: the HTTP client cannot be used as it is set up; check its proxy and its TLS",
+            "POST events/track: the HTTP client cannot be used as it is set up; its source says why: check its proxy, its TLS and the runtime that it is called from",
             "setup",
             true,
         ),
         (
             CallError::setup(stack()),
-            "the HTTP client cannot be used as it is set up; check its proxy and its TLS",
+            "the HTTP client cannot be used as it is set up; its source says why: check its proxy, its TLS and the runtime that it is called from",
             "setup",
             true,
         ),

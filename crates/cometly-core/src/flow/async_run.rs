@@ -59,7 +59,7 @@ impl<'a, C: AsyncClient, F: Flow> AsyncRun<'a, C, F> {
     /// itself ([`Decode`](crate::CallErrorKind::Decode) for an answer that cannot be read).
     pub async fn next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
-            match self.running.next(self.api, self.client.now())? {
+            match self.running.next(self.api, self.client.now()).map_err(|error| self.running.failed(error))? {
                 Step::Send(call) => {
                     let answer = self.client.send(call).await;
                     self.running.settle(answer, self.client.now())?;

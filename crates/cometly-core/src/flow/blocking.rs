@@ -88,7 +88,7 @@ impl<'a, C: BlockingClient, F: Flow> BlockingRun<'a, C, F> {
     /// itself ([`Decode`](crate::CallErrorKind::Decode) for an answer that cannot be read).
     pub fn try_next(&mut self) -> Result<Option<F::Item>, CallError<C::Source>> {
         loop {
-            match self.running.next(self.api, self.client.now())? {
+            match self.running.next(self.api, self.client.now()).map_err(|error| self.running.failed(error))? {
                 Step::Send(call) => {
                     let answer = self.client.send(call);
                     self.running.settle(answer, self.client.now())?;

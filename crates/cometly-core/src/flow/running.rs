@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 use super::{Failure, Flow, FlowError, Step, Then};
-use crate::{Api, Moment, Reply, clock::Clock};
+use crate::{Api, CallError, Moment, Reply, call_name::CallName, clock::Clock};
 
 /// A flow that is driven: it limits the flow's time, if [`within`](Self::within) sets a limit, and keeps the flow's output once
 /// it has ended, for [`into_output`](Self::into_output). For authors of clients.
@@ -19,13 +19,15 @@ pub struct Running<F: Flow> {
     time: Option<Duration>,
     deadline: Option<Moment>,
     clock: Clock,
+    /// The call that was sent last.
+    last: Option<CallName>,
 }
 
 impl<F: Flow> Running<F> {
     /// A run of `flow`, without a limit of time. Nothing is sent before the first [`Step::Send`] of [`next`](Flow::next).
     #[must_use]
     pub fn new(flow: F) -> Self {
-        Self { flow, output: None, time: None, deadline: None, clock: Clock::default() }
+        Self { flow, output: None, time: None, deadline: None, clock: Clock::default(), last: None }
     }
 
     /// Limits the whole job to `time`, counted from its first step; by default there is no limit. The job gives up with
@@ -51,6 +53,11 @@ impl<F: Flow> Running<F> {
     #[must_use]
     pub fn into_flow(self) -> F {
         self.flow
+    }
+
+    /// The error of a step that the flow could not take, with the name of the call that was sent last.
+    pub(super) fn failed<E>(&self, error: FlowError) -> CallError<E> {
+        CallError::flow(error, self.last.clone(), 0)
     }
 
     /// The output of the flow; `None` before [`next`](Flow::next) has given [`Step::End`].
@@ -83,7 +90,10 @@ impl<F: Flow> Flow for Running<F> {
             (Step::Yield(item), _) => Ok(Step::Yield(item)),
             (Step::Sleep(pause), Some(left)) if pause >= left => Err(FlowError::OutOfTime),
             (Step::Sleep(pause), _) => Ok(Step::Sleep(pause)),
-            (Step::Send(call), left) if left != Some(Duration::ZERO) => Ok(Step::Send(call)),
+            (Step::Send(call), left) if left != Some(Duration::ZERO) => {
+                self.last = Some(call.name());
+                Ok(Step::Send(call))
+            }
             (Step::Send(_), _) => {
                 let unsent = Failure::unanswered(crate::Delivery::NotSent);
                 match self.flow.on_failure(unsent, now) {

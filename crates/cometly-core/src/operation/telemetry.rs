@@ -109,7 +109,7 @@ mod with_tracing {
                 http.request.resend_count = attributes.resend_count,
                 http.response.status_code = Empty,
                 error.r#type = Empty,
-                reason = reason.map(tracing::field::display),
+                reason = reason.map(RetryReason::as_str),
             );
         }
 
