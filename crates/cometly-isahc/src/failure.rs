@@ -169,7 +169,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn way(proxy: Option<&ProxyUrl>, may_reuse: bool) -> Way<'_> {
-        Way { proxy, may_reuse, began: Instant::now(), connect_timeout: SECOND * 10, timeout: SECOND * 30 }
+        let (connect_timeout, timeout) = (Duration::from_secs(10), Duration::from_secs(30));
+        Way { proxy, may_reuse, began: Instant::now(), connect_timeout, timeout }
     }
 
     #[test]
