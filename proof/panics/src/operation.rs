@@ -59,6 +59,7 @@ pub(crate) fn probes() {
     keep!(1 TransportError::<io::Error>::setup);
     keep!(2 TransportError::<io::Error>::proxy_refused);
     keep!(1 TransportError::<io::Error>::timed_out);
+    keep!(1 TransportError::<io::Error>::connect_timed_out);
     keep!(1 TransportError::<io::Error>::too_large);
     keep!(2 TransportError::<io::Error>::with_source);
     keep!(2 TransportError::<io::Error>::map_source as fn(_, fn(io::Error) -> String) -> _);

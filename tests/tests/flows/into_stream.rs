@@ -40,6 +40,8 @@ fn runtime() -> tokio::runtime::Runtime {
 fn a_stream_gives_each_row_once_and_a_dropped_future_loses_none() {
     let expected: Vec<u64> = (1..=30).collect();
     let stage = stage();
+    // So that no answer is there at the first poll, however busy the machine is.
+    stage.emulator.inject(Fault::slow(Duration::from_millis(200)));
     let client = cometly_reqwest::Client::new().unwrap();
     let rows = client.run(&stage.api, Pages::of(list()).rows()).into_stream();
     assert_eq!(runtime().block_on(after_a_drop(rows)), expected);

@@ -153,7 +153,7 @@ fn a_call_that_is_sent_again_is_one_span_with_one_for_each_attempt_and_an_event_
             "2: otel.status_code=\"ERROR\"",
             "2 ends",
             "1: attempts=2",
-            &attempt(1, " reason=the server could not serve it"),
+            &attempt(1, " reason=\"the server could not serve it\""),
             "2: error.type=\"untrusted\"",
             "2: otel.status_code=\"ERROR\"",
             "2 ends",
