@@ -2,7 +2,9 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use cometly_core::{ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, FlowError, http::StatusCode};
+use cometly_core::{
+    ApiError, ApiErrorKind, CallError, CallErrorKind, Delivery, FlowError, ReachedLimit, http::StatusCode,
+};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -197,15 +199,16 @@ impl Failure {
         let (what, todo) = match flow {
             FlowError::RepeatedCursor => (
                 "the server gave a cursor for the second time, so the list would never end",
-                "what was written is each page once; tell Cometly",
+                "a page may have been written twice; tell Cometly",
             ),
             FlowError::BackAtFirstPage => (
-                "the server does not know this cursor and answered with the first page; nothing of it was written",
-                "give a cursor as a failure or a next_cursor told it, or leave --cursor out",
+                "the server went back to the first page of the list, which was not written again: it did not know the cursor, or \
+                 leads in a circle",
+                "if a --cursor was given, give one that a failure or a next_cursor told; else tell Cometly",
             ),
             FlowError::MissingCursor => (
                 "the page does not say where the next one begins, nor that it is the last: expected next_cursor, a text or null",
-                "what was written is each page once; tell Cometly",
+                "what was written goes up to this page; tell Cometly",
             ),
             FlowError::OrderLost => (
                 "the answer to the order of the export was lost: it may have been ordered, and is not ordered again by itself",
@@ -251,8 +254,11 @@ pub(crate) fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a
 
 /// Whether a call failed before any of it was sent, as without a way to the server.
 pub(crate) fn is_unreachable(error: &SendError) -> bool {
+    // When the whole time is over, an answer may have come before.
+    let is_about_the_way = !matches!(error.limit(), Some(ReachedLimit::Timeout(_)));
     matches!(error.kind(), CallErrorKind::Transport | CallErrorKind::Timeout)
         && error.delivery() == Some(Delivery::NotSent)
+        && is_about_the_way
 }
 
 impl From<ApiErrorKind> for Exit {

@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
-use cometly_core::Pacer;
+use cometly_core::{InvalidSpace, Pacer};
 use cometly_fleet::{EndpointStatus, Fleet, FleetError};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -46,7 +46,7 @@ pub(crate) fn pacer(global: &Global, console: &Console) -> Result<(Pacer, Option
             return Ok((Pacer::new(), None));
         }
     };
-    let pacer = fleet.pacer(&space).map_err(|error| Failure::usage(format!("--space cannot be used: {error}")))?;
+    let pacer = fleet.pacer(&space).map_err(|error| unusable_space(global, &error))?;
     if let Err(problem) = connected(&fleet) {
         alone(&problem, console);
     }
@@ -71,8 +71,13 @@ pub(crate) fn space(global: &Global) -> Result<Option<String>, Failure> {
     let Some(space) = global.space.clone().or_else(|| variable(SPACE_VARIABLE)) else { return Ok(None) };
     match Pacer::shared(&space) {
         Ok(_) => Ok(Some(space)),
-        Err(error) => Err(Failure::usage(format!("--space cannot be used: {error}"))),
+        Err(error) => Err(unusable_space(global, &error)),
     }
+}
+
+fn unusable_space(global: &Global, error: &InvalidSpace) -> Failure {
+    let source = if global.space.is_some() { "--space" } else { SPACE_VARIABLE };
+    Failure::usage(format!("{source} cannot be used: {error}"))
 }
 
 fn needed_space(global: &Global) -> Result<String, Failure> {

@@ -55,6 +55,10 @@ impl FromStr for KeyRef {
             "cmd" => {
                 let mut words = split(rest)?.into_iter();
                 let program = words.next().filter(|program| !program.is_empty()).ok_or(InvalidKeyRef::Program)?;
+                // A value before the program, which would be shown, may be a secret.
+                if program.split('/').next().is_some_and(|name| name.contains('=')) {
+                    return Err(InvalidKeyRef::Assignment);
+                }
                 Place::Command { program, arguments: words.collect() }
             }
             _ => return Err(InvalidKeyRef::Scheme),
@@ -74,7 +78,7 @@ impl Place {
             Self::Command { program, .. } => program,
             Self::File(path) => path.to_str().unwrap_or_default(),
         };
-        let is_between = |char: char| char.is_whitespace() || "'\"`".contains(char);
+        let is_between = |char: char| char.is_whitespace() || "'\"`=".contains(char);
         !shown.contains('/') && shown.split(is_between).any(|word| is_sanctums(word) || is_long_token(word))
     }
 }
@@ -122,14 +126,31 @@ fn split(text: &str) -> Result<Vec<String>, InvalidKeyRef> {
     Ok(words)
 }
 
+/// A path or a name as it may be shown: what steers a terminal or a log is escaped, and a long one is cut.
+pub(crate) fn shown(text: &str) -> String {
+    const MAX_CHARS: usize = 256;
+
+    let mut shown = String::new();
+    for char in text.chars().take(MAX_CHARS) {
+        match char {
+            '\'' | '"' | '\\' => shown.push(char),
+            char => shown.extend(char.escape_debug()),
+        }
+    }
+    if text.chars().nth(MAX_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Shows the program of a command without its arguments, one of which may be a secret.
 impl fmt::Display for KeyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Environment(name) => write!(f, "env:{name}"),
-            Place::File(path) => write!(f, "file:{}", path.display()),
-            Place::Command { program, arguments } if arguments.is_empty() => write!(f, "cmd:{program}"),
-            Place::Command { program, .. } => write!(f, "cmd:{program} …"),
+            Place::File(path) => write!(f, "file:{}", shown(&path.to_string_lossy())),
+            Place::Command { program, arguments } if arguments.is_empty() => write!(f, "cmd:{}", shown(program)),
+            Place::Command { program, .. } => write!(f, "cmd:{} …", shown(program)),
         }
     }
 }
@@ -152,6 +173,8 @@ pub enum InvalidKeyRef {
     Path,
     /// There is no program after `cmd:`.
     Program,
+    /// The command after `cmd:` begins with `NAME=value`, which only a shell reads as a variable.
+    Assignment,
     /// A quotation mark in the command after `cmd:` is not closed.
     Quote,
     /// The text holds a NUL character.
@@ -169,6 +192,10 @@ impl fmt::Display for InvalidKeyRef {
             Self::Variable => "`env:` is followed by the name of an environment variable: letters, digits and _",
             Self::Path => "`file:` is followed by the path of the file that holds the key",
             Self::Program => "`cmd:` is followed by the program that prints the key, and its arguments",
+            Self::Assignment => {
+                "`cmd:` runs a program without a shell, which alone reads NAME=value before it: write `cmd:env NAME=value \
+                 PROGRAM ARGS…`"
+            }
             Self::Quote => "a quotation mark in the command is not closed",
             Self::Nul => "the reference holds a NUL character, which no path and no argument can hold",
             Self::Key => {
@@ -227,6 +254,11 @@ mod tests {
             ("cmd:  ", E::Program),
             ("cmd:'' canary", E::Program),
             ("cmd:echo 'canary", E::Quote),
+            ("cmd:TOKEN=canary op read x", E::Assignment),
+            ("cmd:TOKEN=/canary/x op read x", E::Assignment),
+            ("cmd:'TOKEN=canary'", E::Assignment),
+            ("file:COMETLY_API_KEY=12|canary", E::Key),
+            (&LONG.replace("file:", "file:key="), E::Key),
             ("cmd:12|canary", E::Key),
             ("cmd: 12|canary now", E::Key),
             ("cmd:'12|canary'", E::Key),
@@ -255,6 +287,8 @@ mod tests {
             "file:key-of-12|x",
             "cmd:./12|x",
             "cmd:printf 12|x",
+            "cmd:./a=b/c",
+            "cmd:env TOKEN=x op read y",
             "env:COMETLY_API_KEY_OF_SPACE_NUMBER_42",
             "env:COMETLYAPIKEYOFOURSPACEATHOMEANDABROAD",
             &format!("file:./{bare}"),
@@ -263,6 +297,16 @@ mod tests {
         ] {
             assert!(text.parse::<KeyRef>().is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_a_long_path_is_cut() {
+        let shown = |text: &str| text.parse::<KeyRef>().map(|reference| format!("{reference} {reference:?}")).unwrap();
+        let text = shown("file:/nx/\u{1b}[31m\u{202e}it's\nx");
+        assert!(text.starts_with("file:/nx/\\u{1b}[31m\\u{202e}it's\\nx "), "{text}");
+        let text = shown("cmd:a\u{7f}\u{feff}b x");
+        assert!(text.starts_with("cmd:a\\u{7f}\\u{feff}b … "), "{text}");
+        assert!(shown(&format!("file:/{}", "x".repeat(100_000))).len() < 600);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::{fmt, io, path::PathBuf};
 
 use cometly_core::{ApiKey, InvalidApiKey};
 
+use crate::key_ref::shown;
+
 /// Why no key could be read from a reference; from [`KeyError::problem`](crate::KeyError::problem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,7 +69,7 @@ impl fmt::Display for Problem {
                 "the file, or a symlink on the way to it, belongs to another user, who can change it: `chown` it",
             ),
             Self::OpenFolder { path } => {
-                let path = path.display();
+                let path = shown(&path.to_string_lossy());
                 write!(f, "others can change the folder {path}, and so replace the file: `chmod go-w` or `chown` it")
             }
             Self::Changing => {

@@ -101,7 +101,7 @@ impl Address {
             _ if error.is_connection_refusal() => "the connection is refused: is it running?",
             _ if error.is_connection_dropped() => "the connection broke",
             _ if error.is_io_error() => "it cannot be reached: check host, port and certificate",
-            _ => "it refuses the script",
+            _ => "it refuses what it is asked: check the database's number in the URL, and that it can run scripts",
         };
         Trouble::Passing(format!("Redis at {engine}: {problem}"))
     }

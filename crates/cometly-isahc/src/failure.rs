@@ -25,13 +25,12 @@ impl Way<'_> {
     /// Whether a time-out can only be that of connecting: isahc does not say which it is, but any other comes later. On a
     /// connection that was kept the request may have gone out before.
     fn is_late_connection(&self) -> bool {
-        /// libcurl counts in milliseconds.
+        /// libcurl counts in milliseconds, perhaps on another clock.
         const SLACK: Duration = Duration::from_millis(20);
 
         let took = self.began.elapsed();
-        !self.may_reuse
-            && took.saturating_add(SLACK) >= self.connect_timeout
-            && took.saturating_add(SLACK) < self.timeout
+        let most = took.saturating_add(SLACK.max(self.timeout / 100));
+        !self.may_reuse && took.saturating_add(SLACK) >= self.connect_timeout && most < self.timeout
     }
 }
 
@@ -178,6 +177,7 @@ mod tests {
         for (seconds, may_reuse, connect_timeout, is_connect) in [
             (10, false, 10, true),
             (29, false, 10, true),
+            (30, false, 29, false),
             (30, false, 10, false),
             (10, true, 10, false),
             (9, false, 10, false),

@@ -26,10 +26,10 @@ pub(crate) fn failure(error: reqwest::Error, way: Way<'_>) -> Failed {
     let error = error.without_url();
     let delivery = delivery(&error);
     // Asked first: a time-out while the body comes in is of another kind as well.
-    if error.is_timeout() && error.is_connect() {
+    if error.is_timeout() && error.is_connect() && !is_the_systems(&error) {
         return TransportError::connect_timed_out(way.connect_timeout);
     }
-    if error.is_timeout() {
+    if error.is_timeout() && !error.is_connect() {
         return TransportError::timed_out(delivery);
     }
     if is_head_too_large(&error) {
@@ -55,6 +55,11 @@ fn delivery(error: &reqwest::Error) -> Delivery {
         return if is_untrusted { Delivery::Untrusted } else { Delivery::NotSent };
     }
     if error.is_builder() { Delivery::NotSent } else { Delivery::Unknown }
+}
+
+/// Whether the operating system gave up, which has a time-out of its own for connecting.
+fn is_the_systems(error: &reqwest::Error) -> bool {
+    sources(error).filter_map(|source| source.downcast_ref()).any(|source: &io::Error| source.raw_os_error().is_some())
 }
 
 /// Whether the proxy answered and opened no tunnel, and if so, whether it wants a password. hyper-util keeps the type of
@@ -106,6 +111,26 @@ mod tests {
 
     use super::*;
     use crate::Client;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_time_out_of_the_operating_system_is_not_the_clients() {
+        struct Late;
+        impl reqwest::dns::Resolve for Late {
+            fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+                // ETIMEDOUT, as connect(2) gives it.
+                Box::pin(async { Err(io::Error::from_raw_os_error(110).into()) })
+            }
+        }
+        let http = crate::HttpClient::from_builder(|| reqwest::Client::builder().dns_resolver(Arc::new(Late)));
+        let client = Client::builder().http_client(http).retry_policy(cometly_core::RetryPolicy::none());
+        let api = Api::builder(ApiKey::new("12|abcdefghij").unwrap()).base_url("https://a.example/v1".parse().unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(client.build().unwrap().send(api.build().get("events"))).unwrap_err();
+        let expected = (CallErrorKind::Transport, Some(Delivery::NotSent), None);
+        assert_eq!((error.kind(), error.delivery(), error.limit()), expected, "{error:?}");
+        assert!(format!("{error:?}").contains("code: 110"), "{error:?}");
+    }
 
     #[test]
     fn a_refusal_of_the_proxy_of_a_client_that_was_built_already_is_final_too() {

@@ -107,9 +107,13 @@ impl fmt::Display for Id {
     }
 }
 
+/// As `Display`, but for what steers a terminal or a log, which is escaped.
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Id({self})")
+        match &self.0 {
+            Repr::Number(number) => write!(f, "Id({number})"),
+            Repr::Text(text) => write!(f, "Id({})", text.escape_debug()),
+        }
     }
 }
 

@@ -202,6 +202,7 @@ mod tests {
     fn what_cannot_be_read_is_told_by_its_line_and_not_quoted() {
         for (text, words) in [
             ("event_name,amont\n", "line 1: the API has no field amont: was amount meant?"),
+            ("event_name,canary@example.com\n", "line 1: the API has no field *"),
             ("event_name,event_name\n", "line 1: the column event_name is there twice"),
             ("event_name,\n", "line 1: column 2 has no name"),
             ("email\n", "line 1: there is no column event_name"),

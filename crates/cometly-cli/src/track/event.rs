@@ -69,6 +69,8 @@ pub(crate) const FIELDS: [(&str, Kind); 28] = [
     ("do_not_capi", Kind::Flag),
 ];
 
+/// The rule that a field breaks which the API does not have.
+const UNDOCUMENTED: &str = "expected a documented field";
 /// The most problems reported for one line.
 const MAX_PROBLEMS: usize = 8;
 
@@ -84,13 +86,14 @@ pub(crate) fn check(line: &[u8]) -> Result<Event, Vec<Problem>> {
                 return Ok(Event { idempotency_key, content });
             }
             Err(errors) => {
-                for error in errors {
+                let unknown = fields.iter().filter(|(name, _)| !is_field(name));
+                problems.extend(
+                    unknown.map(|(name, value)| Problem { column: column(line, value), words: self::unknown(name) }),
+                );
+                for error in errors.iter().filter(|error| error.rule() != UNDOCUMENTED) {
                     let given = fields.iter().find(|(name, _)| name == error.field());
-                    let words = match given {
-                        Some((name, _)) if !is_field(name) => unknown(name),
-                        _ => error.to_string(),
-                    };
-                    problems.push(Problem { column: given.map_or(1, |(_, value)| column(line, value)), words });
+                    let column = given.map_or(1, |(_, value)| column(line, value));
+                    problems.push(Problem { column, words: error.to_string() });
                 }
             }
         }
@@ -123,8 +126,13 @@ fn is_field(name: &str) -> bool {
     FIELDS.iter().any(|(field, _)| *field == name)
 }
 
-fn shown(name: &str) -> String {
-    name.chars().take(40).flat_map(char::escape_debug).collect()
+/// A name as it may be shown; `*` for one that does not look like a field or a column, and so may be an address, a key, or a text
+/// that steers a terminal.
+fn shown(name: &str) -> &str {
+    const MAX_CHARS: usize = 64;
+
+    let is_usual = |char: char| char.is_ascii_alphanumeric() || char.is_alphabetic() || " -_.:/()[]#%&?".contains(char);
+    if !name.is_empty() && name.chars().count() <= MAX_CHARS && name.chars().all(is_usual) { name } else { "*" }
 }
 
 /// The fields by name, texts as they are read and numbers as they are written.
@@ -264,6 +272,11 @@ mod tests {
         for (field, expected) in [
             (r#""amont":1"#, "58: the API has no field amont: was amount meant?"),
             (r#""x":1"#, "the API has no field x"),
+            // A name may be an address.
+            (r#""canary@example.com":1"#, "71: the API has no field *"),
+            (r#""12|canary":1,"\u001b[31mcanary":2"#, "the API has no field *"),
+            (r#""a@canary":1,"a@canary":2"#, "* is given twice"),
+            (r#""amont":1,"amount":"canary""#, "amount: expected a number"),
             (r#""email":"b""#, "email is given twice"),
             (r#""amount":"canary""#, "amount: expected a number"),
             (r#""amount":1e999"#, "amount cannot be read"),

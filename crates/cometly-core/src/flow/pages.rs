@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
 /// | [`PagesEnd::LastPage`] | a page says that there is no next one: its cursor is null or empty |
 /// | [`PagesEnd::AtMost`] | as many pages were given as [`at_most`](Pages::at_most) allows |
 /// | [`FlowError::RepeatedCursor`] | a cursor comes for the second time |
-/// | [`FlowError::BackAtFirstPage`] | the server could not read the cursor and begins anew, which Laravel does without an error |
+/// | [`FlowError::BackAtFirstPage`] | the server goes back to the first page, as Laravel does without an error for a cursor that it cannot read |
 /// | [`FlowError::MissingCursor`] | a page says nothing of the next one |
 /// | [`FlowError::CursorTooLong`], [`FlowError::TooManyPages`] | a cursor has more than 2048 bytes; there are more than 1,000,000 pages |
 /// | [`FlowError::Decode`] | a page cannot be read |

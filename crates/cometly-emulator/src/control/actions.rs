@@ -45,6 +45,11 @@ pub(super) fn remove_fault(backend: &Backend, id: &str) -> Response {
 
 /// Of a Space that is there, or of a `new` or a new `inactive` one; with all abilities by default.
 pub(super) fn issue_key(backend: &Backend, body: &Value) -> Response {
+    let is_known = |name: &String| ["abilities", "space"].contains(&name.as_str());
+    if !body.is_null() && !body.as_object().is_some_and(|fields| fields.keys().all(is_known)) {
+        let words = "a key is described by a JSON object with the fields `abilities` and `space`, or none of them";
+        return error(StatusCode::UNPROCESSABLE_ENTITY, words);
+    }
     let abilities: Option<Vec<Ability>> = match body.get("abilities") {
         None | Some(Value::Null) => Some(Ability::ALL.to_vec()),
         Some(Value::Array(list)) => list.iter().map(Ability::named).collect(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::faults::fault::{Fault, Kind, header};
+use crate::faults::fault::{Fault, Kind, LONGEST, header};
 use crate::json::fields;
 
 /// One line of the list of all faults.
@@ -92,6 +92,8 @@ pub(crate) const CATALOG: &[Entry] = &[
     entry("ignored_range", "downloads: 200 and the whole file", &[], |_| Fault::ignored_range()),
 ];
 
+/// By which the API is called.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 const SECONDS: u64 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -144,13 +146,13 @@ impl Fault {
         let object = value.as_object().ok_or("a fault is described by a JSON object")?;
         for field in object.keys() {
             if !FIELDS.contains(&field.as_str()) {
-                return Err(format!("unknown field `{field}`; there are: {}", FIELDS.join(", ")));
+                return Err(format!("unknown field `{}`; there are: {}", cut(field), FIELDS.join(", ")));
             }
         }
         let name = text(object, "fault")?.ok_or("`fault` is missing: the name of what is to go wrong")?;
         let entry = CATALOG.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let known: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
-            format!("unknown fault `{name}`; there are: {}", known.join(", "))
+            format!("unknown fault `{}`; there are: {}", cut(name), known.join(", "))
         })?;
         let has = |field: &str| object.get(field).is_some_and(|value| !value.is_null());
         for other in [Status, Seconds, Milliseconds, Bytes, Headers, Body] {
@@ -169,20 +171,29 @@ impl Fault {
         let mut fault = (entry.make)(&Parameters {
             status,
             seconds: number(object, "seconds")?,
-            pause: number(object, "milliseconds")?.map(Duration::from_millis),
+            pause: pause(object)?,
             bytes: number(object, "bytes")?,
             headers: headers(object)?,
             body: body(object),
         });
         fault.method = text(object, "method")?.map(str::to_owned);
+        if fault.method.as_deref().is_some_and(|method| !METHODS.contains(&method)) {
+            return Err(format!("`method` is one of {}", METHODS.join(", ")));
+        }
         fault.path = text(object, "path")?.map(str::to_owned);
+        if fault.path.as_deref().is_some_and(|path| !path.starts_with('/')) {
+            return Err("`path` begins with a slash, as /contacts/{id}".into());
+        }
         fault.after = number(object, "after")?.unwrap_or(0);
         fault.times = number(object, "times")?;
+        if fault.times == Some(0) {
+            return Err("`times` is 1 or more: with 0 the fault never strikes".into());
+        }
         let share = match object.get("share") {
             None | Some(Value::Null) => None,
             Some(share) => {
-                let share = share.as_f64().filter(|share| (0.0..=1.0).contains(share));
-                Some(share.ok_or("`share` is a number from 0 to 1")?)
+                let share = share.as_f64().filter(|share| *share > 0.0 && *share <= 1.0);
+                Some(share.ok_or("`share` is a number above 0, and at most 1")?)
             }
         };
         let seed = number(object, "seed")?.unwrap_or(0);
@@ -301,6 +312,21 @@ fn number(object: &Map<String, Value>, field: &str) -> Result<Option<u64>, Strin
     }
 }
 
+fn pause(object: &Map<String, Value>) -> Result<Option<Duration>, String> {
+    let pause = number(object, "milliseconds")?.map(Duration::from_millis);
+    match pause {
+        Some(pause) if pause > LONGEST => {
+            Err(format!("`milliseconds` is at most {}, ten minutes", LONGEST.as_millis()))
+        }
+        pause => Ok(pause),
+    }
+}
+
+/// The beginning of a name that is repeated.
+fn cut(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +350,13 @@ mod tests {
             (json!({ "fault": "fire" }), "unknown fault `fire`; there are: unauthenticated, "),
             (json!({ "fault": "slow", "delay": 1 }), "unknown field `delay`; there are: fault, "),
             (json!({ "fault": "slow", "milliseconds": -1 }), "`milliseconds` is a whole number"),
-            (json!({ "fault": "slow", "share": 2 }), "`share` is a number from 0 to 1"),
+            (json!({ "fault": "slow", "share": 2 }), "`share` is a number above 0"),
+            // These would never strike.
+            (json!({ "fault": "slow", "share": 0 }), "`share` is a number above 0"),
+            (json!({ "fault": "slow", "times": 0 }), "`times` is 1 or more"),
+            (json!({ "fault": "slow", "method": "get" }), "`method` is one of GET, "),
+            (json!({ "fault": "slow", "path": "events" }), "`path` begins with a slash"),
+            (json!({ "fault": "slow", "milliseconds": 600_001 }), "`milliseconds` is at most 600000"),
             (json!({ "fault": "server_error", "status": 404 }), "`status` is one of 500 to 599"),
             (json!({ "fault": "slow", "carried_out": 1 }), "`carried_out` is true or false"),
             (json!({ "fault": "slow", "status": 500 }), "`status` is no part of the fault `slow`"),
@@ -338,6 +370,10 @@ mod tests {
         ] {
             let error = Fault::from_json(&json).unwrap_err();
             assert!(error.starts_with(told), "{json}: {error}");
+        }
+        let long = "x".repeat(3_000);
+        for json in [json!({ "fault": long }), json!({ "fault": "slow", long.as_str(): 1 })] {
+            assert!(Fault::from_json(&json).unwrap_err().len() < 2_000);
         }
     }
 }

@@ -70,8 +70,8 @@ pub(super) fn known(field: &str) -> Option<&'static str> {
 fn shown(name: &str) -> &str {
     const MAX_CHARS: usize = 64;
 
-    let is_usual = |char: char| char.is_alphanumeric() || " -_.:/()[]#%&+?".contains(char);
-    if name.chars().count() <= MAX_CHARS && name.chars().all(is_usual) { name } else { "*" }
+    let is_usual = |char: char| char.is_ascii_alphanumeric() || char.is_alphabetic() || " -_.:/()[]#%&?".contains(char);
+    if !name.is_empty() && name.chars().count() <= MAX_CHARS && name.chars().all(is_usual) { name } else { "*" }
 }
 
 /// What the backend reads; `None` if the field counts as left out.
