@@ -29,7 +29,7 @@ impl Way<'_> {
         const SLACK: Duration = Duration::from_millis(20);
 
         let took = self.began.elapsed();
-        let most = took.saturating_add(SLACK.max(self.timeout / 100));
+        let most = took.saturating_add(SLACK.max(self.timeout.checked_div(100).unwrap_or_default()));
         !self.may_reuse && took.saturating_add(SLACK) >= self.connect_timeout && most < self.timeout
     }
 }

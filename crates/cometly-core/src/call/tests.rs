@@ -140,11 +140,10 @@ fn what_was_refused_is_not_shown_but_for_its_plain_beginning() {
         ("a\u{1b}[31m\u{202e}b\r\nFAKE LOG LINE", "a…"),
         ("contacts/é", "contacts/…"),
         ("public-api/v1/events", "public-api/v1/events"),
-        (long.as_str(), long.get(..128).unwrap()),
+        (long.as_str(), &format!("{}…", long.get(..128).unwrap())),
     ] {
         let call = api.get(path.to_owned());
-        assert_eq!(call.path_template().trim_end_matches('…'), shown.trim_end_matches('…'), "{path}");
-        assert_eq!(call.path_template() == path, !call.path_template().ends_with('…'), "{path}");
+        assert_eq!(call.path_template(), shown, "{path}");
         let error = crate::CallError::<std::io::Error>::request(call.to_request().unwrap_err(), Some(call.name()));
         let all = format!("{error} {error:?} {call:?} {:?}", error.path_template());
         assert!(!all.contains("canary") && !all.contains("example") && !all.contains("FAKE"), "{all}");
