@@ -245,12 +245,12 @@ pub const DEMANDS: &[Part] = &[
                 rows: "61, 62, 63, 109",
             },
             Demand {
-                words: "end connecting, TLS and a proxy's answer included, at `connect_timeout`",
+                words: "end connecting, TLS and a proxy's answer included, at `connect_timeout`, and say `connect_timed_out`",
                 cases: &[
                     "a_connection_that_is_never_made_ends_at_its_own_time_out",
                     "a_proxy_that_answers_byte_by_byte_ends_at_the_time_out_for_connecting",
                 ],
-                rows: "61, 62",
+                rows: "61, 62, 151",
             },
             Demand {
                 words: "take `Duration::MAX` without a panic",

@@ -238,6 +238,7 @@ mod tests {
         }
     }
 
+    // `docs/faults.md` 152.
     #[test]
     fn what_is_no_reference_is_refused_by_kind_and_never_quoted() {
         use InvalidKeyRef as E;

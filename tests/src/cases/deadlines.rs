@@ -81,6 +81,7 @@ fn a_server_that_stops_reading_ends_at_the_deadline(scenario: &Scenario<'_>) -> 
     Ok(Arrivals::of(&server))
 }
 
+/// `docs/faults.md` 151.
 fn a_connection_that_is_never_made_ends_at_its_own_time_out(scenario: &Scenario<'_>) -> CaseResult {
     // To a client that wants TLS, a server that says nothing is one that it has not connected to yet.
     let server = scenario.serve(Script::always(Answer::silence()))?;

@@ -127,6 +127,7 @@ fn what_cannot_be_sent_as_meant_is_refused_before_anything_is_sent() {
     }
 }
 
+// `docs/faults.md` 150.
 #[test]
 fn what_was_refused_is_not_shown_but_for_its_plain_beginning() {
     let api = api();

@@ -190,7 +190,7 @@ fn variants_are_steps_of_the_path() {
     assert_eq!((*radius, *one, *two, name.as_str()), (1.0, 1, 2, "a"));
 }
 
-// serde_json calls them syntax errors.
+// `docs/faults.md` 145. serde_json calls them syntax errors.
 #[test]
 fn what_is_json_is_never_called_broken_json() {
     fn category<T: DeserializeOwned>(body: &str) -> DecodeCategory {
