@@ -309,10 +309,20 @@ pub(crate) fn has_dot_segment(path: &str) -> bool {
     if path.contains('\\') {
         return true;
     }
-    // Nothing to decode in most paths.
-    let decoded = percent_encoding::percent_decode_str(path);
-    let decoded: std::borrow::Cow<'_, [u8]> = decoded.into();
-    decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| matches!(segment, b"." | b".."))
+    let is_dots = |len: usize, dots: usize| len == dots && matches!(len, 1 | 2);
+    let (mut len, mut dots) = (0_usize, 0_usize);
+    for byte in percent_encoding::percent_decode_str(path) {
+        if matches!(byte, b'/' | b'\\') {
+            if is_dots(len, dots) {
+                return true;
+            }
+            (len, dots) = (0, 0);
+        } else {
+            len = len.saturating_add(1);
+            dots = dots.saturating_add(usize::from(byte == b'.'));
+        }
+    }
+    is_dots(len, dots)
 }
 
 pub(crate) fn is_unreserved(byte: u8) -> bool {
