@@ -233,8 +233,9 @@ impl<E> CallError<E> {
         self.0.call.as_ref().map(|call| &call.method)
     }
 
-    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged;
-    /// `export file` for the file of an export. `None` for a request of the caller's own, from
+    /// The path of the call as it was given, with `{placeholders}` instead of their values, so that it can be logged; of a path
+    /// that was refused, the beginning, as [`Call::path_template`](crate::Call::path_template) says; `export file` for the file of
+    /// an export. `None` for a request of the caller's own, from
     /// [`Api::authorize`](crate::Api::authorize), and if the error belongs to no call.
     #[must_use]
     pub fn path_template(&self) -> Option<&str> {
