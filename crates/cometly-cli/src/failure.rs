@@ -202,9 +202,9 @@ impl Failure {
                 "a page may have been written twice; tell Cometly",
             ),
             FlowError::BackAtFirstPage => (
-                "the server went back to the first page of the list, which was not written again: it did not know the cursor, or \
-                 leads in a circle",
-                "if a --cursor was given, give one that a failure or a next_cursor told; else tell Cometly",
+                "the server answered with the first page of the list and not with the one at the cursor, so nothing of it was \
+                 written: it does not know the cursor, or leads in a circle",
+                "give a --cursor that a failure or a next_cursor told, or none; if none was given, tell Cometly",
             ),
             FlowError::MissingCursor => (
                 "the page does not say where the next one begins, nor that it is the last: expected next_cursor, a text or null",

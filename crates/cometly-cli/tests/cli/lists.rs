@@ -196,7 +196,7 @@ fn each_end_of_a_list_has_its_exit_code_and_costs_at_most_one_call_more() {
     let ends: [End; 5] = [
         // The third page leads back to the second, which comes a second time.
         (|| Fault::cursor_cycle().after(2).up_to_n_times(1), 11, "second time", 200, 4),
-        (|| Fault::cursor_first_page().after(2), 12, "went back to the first page", 100, 3),
+        (|| Fault::cursor_first_page().after(2), 12, "answered with the first page", 100, 3),
         (Fault::cursor_missing, 13, "does not say where the next one begins", 50, 1),
         (Fault::cursor_long, 14, "gave a cursor of", 50, 1),
         (Fault::cursor_empty, 0, "", 50, 1),
