@@ -19,4 +19,5 @@ pub use error_body::FieldError;
 pub use outcome::{ApiErrorKind, AuthOutcome, ForbiddenReason, KeyStatus, Redirected, UnexpectedCause};
 pub use rate_limit::RateLimit;
 pub(crate) use rate_limit::{Wait, http_date};
+pub(crate) use redact::{MAX_LEN, escape};
 pub use reply::Reply;

@@ -9,7 +9,7 @@ use super::json::read_escape;
 use crate::{ApiKey, key_ring::Keys};
 
 /// The longest message or field error, in bytes.
-pub(super) const MAX_LEN: usize = 1024;
+pub(crate) const MAX_LEN: usize = 1024;
 const MASK: &str = "[redacted]";
 
 /// Masks the keys, escapes control and bidirectional characters, and cuts at `max` bytes: in this order, so that no cut
@@ -24,7 +24,7 @@ pub(super) fn clean<'a>(text: &'a str, max: usize, secrets: &Secrets<'_>) -> Cow
 }
 
 /// The same for a text that is known to hold no key.
-pub(super) fn escape(text: &str, max: usize) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str, max: usize) -> Cow<'_, str> {
     if is_fit_to_show(text, max) { text.into() } else { rewrite(text, max, |_| None).into() }
 }
 

@@ -4,7 +4,11 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::HeaderName;
 
-use crate::{Call, call_name::name_to_show};
+use crate::{
+    Call,
+    answer::{MAX_LEN, escape},
+    call_name::name_to_show,
+};
 
 /// Why a [`Call`], or a request given to [`Api::authorize`](crate::Api::authorize), cannot be sent. From [`Call::to_request`],
 /// `authorize` and [`CallError::request_error`](crate::CallError::request_error). It names the kind of mistake, never the
@@ -150,7 +154,8 @@ impl fmt::Debug for RequestError {
     }
 }
 
-/// Why a value could not be written as JSON, in serde's words: the source of [`RequestError::Json`].
+/// Why a value could not be written as JSON: the source of [`RequestError::Json`]. The words are serde's, or those of the value's
+/// own `Serialize`, which may quote what it was given; what steers a terminal in them is escaped, and they are cut at 1024 bytes.
 ///
 /// Two are equal if their texts are.
 #[derive(Clone)]
@@ -164,7 +169,7 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        escape(&self.0.to_string(), MAX_LEN).fmt(f)
     }
 }
 

@@ -309,6 +309,15 @@ fn a_body_that_is_no_json_keeps_what_serde_said_as_the_source() {
     let source = nan.source().unwrap().to_string();
     assert!(source.contains("`amount`") && source.contains("NaN"), "{source}");
     assert!(format!("{nan:?}").contains(&source), "what `main` prints has the reason: {nan:?}");
+
+    struct Failing;
+    impl Serialize for Failing {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom(format!("no\u{1b}[31m\u{202e}{}", "x".repeat(5_000))))
+        }
+    }
+    let own = api().post("a").json(&Failing).to_request().unwrap_err().source().unwrap().to_string();
+    assert!(own.starts_with("no\\u{1b}[31m\\u{202e}xx") && own.len() <= 1_024, "{own}");
 }
 
 #[test]
