@@ -309,6 +309,11 @@ fn a_body_that_is_no_json_keeps_what_serde_said_as_the_source() {
     let source = nan.source().unwrap().to_string();
     assert!(source.contains("`amount`") && source.contains("NaN"), "{source}");
     assert!(format!("{nan:?}").contains(&source), "what `main` prints has the reason: {nan:?}");
+}
+
+#[test]
+fn what_a_value_says_of_itself_steers_no_terminal_and_has_an_end() {
+    use std::error::Error as _;
 
     struct Failing;
     impl Serialize for Failing {
