@@ -20,8 +20,8 @@ pub enum FlowError {
     /// The server gave a cursor of the list for the second time, so the list would never end. If it led back to a page that was
     /// given before, that page was given twice.
     RepeatedCursor,
-    /// The server went back to the first page of the list, as one does that does not know a cursor. That page was not given again;
-    /// a server that leads back by cursors it did not give before has given pages twice by then.
+    /// The server answered with the first page of the list in place of the one at the cursor, as one does that does not know the
+    /// cursor. That answer was not given. A server that leads back by cursors it did not give before has given pages twice by then.
     BackAtFirstPage,
     /// A page of a list does not say where the next one begins, nor that it is the last. That page was given.
     MissingCursor,
@@ -97,8 +97,8 @@ impl fmt::Display for FlowError {
                  twice: tell Cometly"
             }
             Self::BackAtFirstPage => {
-                "the server went back to the first page of the list, which is not given again: it did not know the cursor, or \
-                 leads in a circle; begin without a cursor, or with one that a page gave"
+                "the server answered with the first page of the list and not with the one at the cursor, so nothing of it is \
+                 given: it does not know the cursor, or leads in a circle; begin without a cursor, or with one that a page gave"
             }
             Self::MissingCursor => {
                 "the page does not say where the next one begins, nor that it is the last: expected next_cursor, a text \

@@ -118,7 +118,8 @@ impl<E> TransportError<E> {
 
     /// Whether the request may have arrived at the API: what [`failed`](Self::failed) or [`timed_out`](Self::timed_out) was
     /// given; [`NotSent`](Delivery::NotSent) after [`not_sent`](Self::not_sent), [`setup`](Self::setup),
-    /// [`connect_timed_out`](Self::connect_timed_out) and [`proxy_refused`](Self::proxy_refused); [`Untrusted`](Delivery::Untrusted), so nothing was sent, after
+    /// [`connect_timed_out`](Self::connect_timed_out) and [`proxy_refused`](Self::proxy_refused);
+    /// [`Untrusted`](Delivery::Untrusted), so nothing was sent, after
     /// [`untrusted`](Self::untrusted); [`Unknown`](Delivery::Unknown) after [`unknown`](Self::unknown), and after
     /// [`too_large`](Self::too_large), since the call may have been carried out.
     #[must_use]

@@ -37,8 +37,8 @@
 //! ```
 //!
 //! # Keys and Spaces
-//! Three keys are ready in [`Emulator::keys`]; [`Emulator::issue_key`] makes more, of any [`Space`] ([`Emulator::space`] is the first one) and with any
-//! [`Ability`], and [`Emulator::revoke_key`] takes one away.
+//! Three keys are ready in [`Emulator::keys`]; [`Emulator::issue_key`] makes more, of any [`Space`] ([`Emulator::space`] is
+//! the first one) and with any [`Ability`], and [`Emulator::revoke_key`] takes one away.
 //!
 //! # Limits and time
 //! `GET /events` allows 7 calls a minute in each Space and `GET /contacts` 15, as documented.

@@ -171,6 +171,13 @@ mod tests {
     }
 
     #[test]
+    fn debug_steers_no_terminal() {
+        let read = |json: &str| format!("{:?}", serde_json::from_str::<Id>(json).unwrap());
+        assert_eq!([read("7"), read("\"01HX\"")], ["Id(7)", "Id(01HX)"]);
+        assert_eq!(read(r#""a\u001b[31m\u202e\nb""#), r"Id(a\u{1b}[31m\u{202e}\nb)");
+    }
+
+    #[test]
     fn what_no_resource_is_called_is_no_id() {
         for text in ["", " 7", "7\n", ".", ".."] {
             assert_eq!(Id::new(text).unwrap_err().field(), "id", "{text:?}");

@@ -196,6 +196,9 @@ fn what_is_wrong_with_the_command_line_is_told_without_a_password_and_before_a_c
     for url in ["redis://user:engine-canary@redis.example:6379", "nonsense:engine-canary"] {
         run(&program, url, &["request", "GET", "companies"]).ends(2).says("URL");
     }
+    let mut named = program.command(&["fleet", "status", "--fleet", "redis://127.0.0.1:1"]);
+    named.env("COMETLY_SPACE", "12|engine-canary");
+    program.finish(named.spawn().unwrap()).ends(2).says("COMETLY_SPACE cannot be used");
     run(&program, "redis://:engine-canary@127.0.0.1:1", &["flet", "redis://:engine-canary@h"]).ends(2);
     let ran = program.run(&["redis://:engine-canary@127.0.0.1"]).ends(2);
     assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);

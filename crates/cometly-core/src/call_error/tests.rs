@@ -62,13 +62,15 @@ fn failures() -> Vec<(Failed, &'static str, &'static str, bool)> {
         ),
         (
             failed(TransportError::setup(stack())),
-            "POST events/track: the HTTP client cannot be used as it is set up; its source says why: check its proxy, its TLS and the runtime that it is called from",
+            "POST events/track: the HTTP client cannot be used as it is set up; its source says why: \
+             check its proxy, its TLS and the runtime that it is called from",
             "setup",
             true,
         ),
         (
             CallError::setup(stack()),
-            "the HTTP client cannot be used as it is set up; its source says why: check its proxy, its TLS and the runtime that it is called from",
+            "the HTTP client cannot be used as it is set up; its source says why: \
+             check its proxy, its TLS and the runtime that it is called from",
             "setup",
             true,
         ),

@@ -70,7 +70,9 @@ pub(super) fn known(field: &str) -> Option<&'static str> {
 fn shown(name: &str) -> &str {
     const MAX_CHARS: usize = 64;
 
-    let is_usual = |char: char| char.is_ascii_alphanumeric() || char.is_alphabetic() || " -_.:/()[]#%&?".contains(char);
+    // Letters of Latin alphabets; of others some are invisible.
+    let is_letter = |char: char| char.is_ascii_alphanumeric() || ('\u{c0}'..='\u{24f}').contains(&char);
+    let is_usual = |char: char| is_letter(char) || " -_.:/()[]#%&?".contains(char);
     if !name.is_empty() && name.chars().count() <= MAX_CHARS && name.chars().all(is_usual) { name } else { "*" }
 }
 
